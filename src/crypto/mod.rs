@@ -1,0 +1,9 @@
+//! Random values, digests, sealing under the master key, handles, passwords.
+//!
+//! Primitives come from aws-lc-rs, sha2 and argon2; this room only composes them.
+
+pub mod digest;
+pub mod handle;
+pub mod master_key;
+pub mod password;
+pub mod random;

@@ -1,0 +1,230 @@
+//! Passwords that people choose: Argon2id (RFC 9106) on a few dedicated threads.
+//!
+//! Each thread owns its memory and uses it again, and the queue before them is bounded: two hundred logins at once
+//! cost the memory of the threads and no more, token requests never wait behind a hash, and what does not fit in the
+//! queue is refused at once instead of piling up.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{Argon2, Block, Params, PasswordHash};
+use tokio::sync::oneshot;
+
+use super::{digest, random};
+use crate::model::Secret;
+
+/// The cost of one hash, and how many may run and wait at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub parallelism: u32,
+    pub threads: usize,
+    pub queue: usize,
+}
+
+/// Hashes and verifies passwords off the async threads.
+#[derive(Clone)]
+pub struct PasswordHasher {
+    jobs: mpsc::SyncSender<Job>,
+}
+
+/// Why no answer was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Too many are waiting already: try again in a moment.
+    #[error("too many sign-ins at once")]
+    Busy,
+    #[error("the stored password hash or the hashing cost is not usable")]
+    Unusable,
+}
+
+struct Job {
+    work: Work,
+    answer: oneshot::Sender<Result<Done, PasswordError>>,
+}
+
+enum Work {
+    Hash(Secret),
+    /// Without a hash the same time is spent and the answer is no.
+    Verify(Secret, Option<String>),
+}
+
+enum Done {
+    Hashed(String),
+    Verified(bool),
+}
+
+impl PasswordHasher {
+    /// Starts the threads. They end when the last clone is dropped.
+    ///
+    /// # Errors
+    /// [`PasswordError::Unusable`] when Argon2 refuses the cost or a thread cannot be started.
+    pub fn start(cost: Cost) -> Result<Self, PasswordError> {
+        let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None)
+            .map_err(|_| PasswordError::Unusable)?;
+        let (jobs, queue) = mpsc::sync_channel(cost.queue.max(1));
+        let queue = Arc::new(Mutex::new(queue));
+        for number in 0..cost.threads.max(1) {
+            let (queue, params) = (Arc::clone(&queue), params.clone());
+            thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || Worker::new(params).run(&queue))
+                .map_err(|_| PasswordError::Unusable)?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// A PHC string for a new password.
+    pub async fn hash(&self, password: Secret) -> Result<String, PasswordError> {
+        match self.submit(Work::Hash(password)).await? {
+            Done::Hashed(hash) => Ok(hash),
+            Done::Verified(_) => Err(PasswordError::Unusable),
+        }
+    }
+
+    /// Whether `password` is the one behind `hash`. With no hash (an unknown user) it takes as long and says no.
+    pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool, PasswordError> {
+        match self.submit(Work::Verify(password, hash)).await? {
+            Done::Verified(right) => Ok(right),
+            Done::Hashed(_) => Err(PasswordError::Unusable),
+        }
+    }
+
+    async fn submit(&self, work: Work) -> Result<Done, PasswordError> {
+        let (answer, reply) = oneshot::channel();
+        self.jobs.try_send(Job { work, answer }).map_err(|_| PasswordError::Busy)?;
+        reply.await.map_err(|_| PasswordError::Unusable)?
+    }
+}
+
+/// One thread's state: the cost of new hashes, and the memory it hashes in.
+struct Worker {
+    params: Params,
+    memory: Vec<Block>,
+}
+
+impl Worker {
+    fn new(params: Params) -> Self {
+        Self { params, memory: Vec::new() }
+    }
+
+    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>) {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = next else { return };
+            // The asker may have gone: don't spend 20 ms on nobody.
+            if !job.answer.is_closed() {
+                let _ = job.answer.send(self.perform(job.work));
+            }
+        }
+    }
+
+    fn perform(&mut self, work: Work) -> Result<Done, PasswordError> {
+        match work {
+            Work::Hash(password) => self.hash(&password).map(Done::Hashed),
+            Work::Verify(password, Some(hash)) => self.verify(&password, &hash).map(Done::Verified),
+            Work::Verify(password, None) => self.hash(&password).map(|_| Done::Verified(false)),
+        }
+    }
+
+    fn hash(&mut self, password: &Secret) -> Result<String, PasswordError> {
+        let salt = Salt::new(&random::bytes::<16>()).map_err(|_| PasswordError::Unusable)?;
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let params = self.params.clone();
+        self.fill(&params, password, &salt, &mut output)?;
+        let phc = PasswordHash {
+            algorithm: argon2::ARGON2ID_IDENT,
+            version: Some(argon2::Version::default().into()),
+            params: ParamsString::try_from(&params).map_err(|_| PasswordError::Unusable)?,
+            salt: Some(salt),
+            hash: Some(Output::new(&output).map_err(|_| PasswordError::Unusable)?),
+        };
+        Ok(phc.to_string())
+    }
+
+    fn verify(&mut self, password: &Secret, hash: &str) -> Result<bool, PasswordError> {
+        let phc = PasswordHash::new(hash).map_err(|_| PasswordError::Unusable)?;
+        let params = Params::try_from(&phc).map_err(|_| PasswordError::Unusable)?;
+        let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else { return Err(PasswordError::Unusable) };
+        if phc.algorithm != argon2::ARGON2ID_IDENT {
+            return Err(PasswordError::Unusable);
+        }
+        let mut output = vec![0; expected.len()];
+        self.fill(&params, password, &salt, &mut output)?;
+        Ok(digest::equal(&output, expected.as_bytes()))
+    }
+
+    fn fill(
+        &mut self,
+        params: &Params,
+        password: &Secret,
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), PasswordError> {
+        if self.memory.len() < params.block_count() {
+            self.memory.resize(params.block_count(), Block::default());
+        }
+        Argon2::from(params)
+            .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, &mut self.memory)
+            .map_err(|_| PasswordError::Unusable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cost, PasswordError, PasswordHasher};
+    use crate::model::Secret;
+
+    fn hasher(queue: usize) -> PasswordHasher {
+        let cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1, threads: 1, queue };
+        PasswordHasher::start(cost).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_told_from_a_wrong_one_and_from_none() {
+        let hasher = hasher(8);
+        let hash = hasher.hash(Secret::new("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+        assert_eq!(hasher.verify(Secret::new("correct horse"), Some(hash.clone())).await, Ok(true));
+        assert_eq!(hasher.verify(Secret::new("wrong horse"), Some(hash)).await, Ok(false));
+        assert_eq!(hasher.verify(Secret::new("correct horse"), None).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_hash_made_at_another_cost_still_verifies() {
+        let small = hasher(1).hash(Secret::new("x")).await.unwrap();
+        let large = PasswordHasher::start(Cost {
+            memory_kib: 256,
+            iterations: 2,
+            parallelism: 1,
+            threads: 1,
+            queue: 1,
+        });
+        assert_eq!(large.unwrap().verify(Secret::new("x"), Some(small)).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_kind_is_unusable_and_not_a_wrong_password() {
+        let answer = hasher(1).verify(Secret::new("x"), Some("$2b$10$abc".into())).await;
+        assert_eq!(answer, Err(PasswordError::Unusable));
+    }
+
+    #[tokio::test]
+    async fn more_than_the_queue_holds_are_refused_at_once() {
+        let cost = Cost { memory_kib: 19_456, iterations: 2, parallelism: 1, threads: 1, queue: 2 };
+        let hasher = PasswordHasher::start(cost).unwrap();
+        let waiting: Vec<_> = (0..12)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.hash(Secret::new("x")).await })
+            })
+            .collect();
+        let mut refused = 0;
+        for one in waiting {
+            refused += usize::from(matches!(one.await.unwrap(), Err(PasswordError::Busy)));
+        }
+        assert!(refused >= 8, "{refused} of 12 refused");
+    }
+}

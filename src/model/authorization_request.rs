@@ -1,0 +1,56 @@
+//! A validated authorization request, and one that waits for a person.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClientId, RequestId, ScopeSet, Timestamp};
+
+/// An authorization request whose every parameter has been checked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    pub client_id: ClientId,
+    pub redirect_uri: String,
+    pub scope: ScopeSet,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// S256 (RFC 7636 4.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    #[serde(default)]
+    pub prompt: Vec<Prompt>,
+    /// Seconds since the last proof of identity that are still good enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui_locales: Option<String>,
+}
+
+impl AuthorizationRequest {
+    pub fn prompts(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+}
+
+/// `prompt` (OpenID Connect Core 3.1.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    None,
+    Login,
+    Consent,
+    SelectAccount,
+}
+
+/// A request that waits for someone to sign in or to decide. Pages carry only its id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingRequest {
+    pub id: RequestId,
+    pub request: AuthorizationRequest,
+    /// SHA-256 of the browser cookie that started it: another browser cannot go on with it.
+    pub browser: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}

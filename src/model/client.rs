@@ -1,0 +1,156 @@
+//! A registered client: RFC 7591 metadata, plus the switches of this server.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Algorithm, ClientId, ScopeSet, Timestamp};
+
+/// A client as registered. The serialised form is the client's metadata document, without its secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    #[serde(rename = "client_id")]
+    pub id: ClientId,
+    #[serde(rename = "client_name")]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    pub grant_types: Vec<GrantType>,
+    /// Scopes the client may ask for.
+    pub scope: ScopeSet,
+    pub token_endpoint_auth_method: AuthMethod,
+    /// None: the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<Algorithm>,
+    /// None: the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_signed_response_alg: Option<Algorithm>,
+    /// `aud` of the client's access tokens; the issuer where empty (RFC 9068 3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<String>,
+    #[serde(default)]
+    pub skip_consent: bool,
+    #[serde(default)]
+    pub pkce: PkcePolicy,
+    #[serde(default)]
+    pub introspection_policy: IntrospectionPolicy,
+    /// Seconds; none: the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_code_lifetime: Option<i64>,
+    /// Seconds; none: the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_lifetime: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token_lifetime: Option<Lifetime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token_idle_lifetime: Option<Lifetime>,
+    /// When it was registered (RFC 7591 3.2.1).
+    #[serde(rename = "client_id_issued_at")]
+    pub created_at: Timestamp,
+}
+
+impl Client {
+    /// Whether the client can keep a secret (RFC 6749 2.1).
+    pub fn is_confidential(&self) -> bool {
+        self.token_endpoint_auth_method != AuthMethod::None
+    }
+
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.grant_types.contains(&grant_type)
+    }
+}
+
+/// `token_endpoint_auth_method` (RFC 7591 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    ClientSecretBasic,
+    ClientSecretPost,
+    None,
+}
+
+/// `grant_type` values the server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    AuthorizationCode,
+    RefreshToken,
+    ClientCredentials,
+}
+
+/// Whether a client must use PKCE (RFC 7636).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PkcePolicy {
+    #[default]
+    Required,
+    /// For confidential clients only.
+    Optional,
+}
+
+/// Which tokens a client may ask about (RFC 7662 2.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntrospectionPolicy {
+    /// Its own tokens, and those whose audience it is.
+    #[default]
+    Audience,
+    /// Every token of this server.
+    Any,
+}
+
+/// A lifetime in seconds, or without end (written `-1`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
+pub enum Lifetime {
+    Seconds(i64),
+    Unlimited,
+}
+
+impl Lifetime {
+    /// The moment it ends when it starts at `start`; none where it never does.
+    pub fn end(self, start: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Seconds(seconds) => Some(start.plus(seconds)),
+            Self::Unlimited => None,
+        }
+    }
+}
+
+impl From<i64> for Lifetime {
+    fn from(seconds: i64) -> Self {
+        if seconds < 0 { Self::Unlimited } else { Self::Seconds(seconds) }
+    }
+}
+
+impl From<Lifetime> for i64 {
+    fn from(lifetime: Lifetime) -> Self {
+        match lifetime {
+            Lifetime::Seconds(seconds) => seconds,
+            Lifetime::Unlimited => -1,
+        }
+    }
+}
+
+/// SHA-256 digests of the secrets a client may prove itself with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientSecrets {
+    pub current: Option<[u8; 32]>,
+    /// The one before the last rotation, while it still counts.
+    pub retired: Option<RetiredSecret>,
+}
+
+/// A rotated-out client secret and the moment it stops counting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetiredSecret {
+    pub digest: [u8; 32],
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,56 @@
+//! What a user allowed a client to do, through its whole life: `code issued -> active -> revoked`.
+
+use super::{ClientId, GrantId, ScopeSet, SessionId, Timestamp, UserId};
+
+/// One grant. Codes and refresh tokens are handles to it; access tokens carry its id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    pub id: GrantId,
+    pub client_id: ClientId,
+    pub user_id: UserId,
+    pub session_id: Option<SessionId>,
+    pub scope: ScopeSet,
+    pub authentication: Authentication,
+    /// Random, part of every handle's tag: the master key alone forges nothing.
+    pub salt: String,
+    pub created_at: Timestamp,
+    /// The end of everything that comes from this grant; none: it has no end.
+    pub expires_at: Option<Timestamp>,
+    pub state: GrantState,
+}
+
+/// How and when the user proved who they are, at the time of the grant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Authentication {
+    pub auth_time: Timestamp,
+    /// RFC 8176 values, space-separated.
+    pub amr: String,
+}
+
+/// Where a grant is in its life.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GrantState {
+    CodeIssued(CodeConditions),
+    Active { refresh: Option<Refresh> },
+    Revoked,
+}
+
+/// What must hold when the code is redeemed (RFC 6749 4.1.3, RFC 7636 4.6).
+#[derive(Debug, Clone, PartialEq)]
+pub struct CodeConditions {
+    pub expires_at: Timestamp,
+    /// The redirect URI of the authorization request.
+    pub redirect_uri: String,
+    /// S256 challenge, where the request had one.
+    pub code_challenge: Option<String>,
+    pub nonce: Option<String>,
+    /// Whether redeeming it also starts a chain of refresh tokens.
+    pub refreshable: bool,
+}
+
+/// The chain of refresh tokens: which generation is the valid one, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refresh {
+    pub generation: u32,
+    pub rotated_at: Timestamp,
+}

@@ -1,0 +1,29 @@
+//! Plain values: identifiers, secrets, times, scopes, and the things the server keeps.
+//!
+//! Nothing here does IO, reads a clock or knows a framework; every other room may use it.
+
+mod algorithm;
+mod authorization_request;
+mod client;
+mod grant;
+mod ids;
+mod scope;
+mod secret;
+mod session;
+mod signing_key;
+mod timestamp;
+mod user;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
+pub use client::{
+    AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+};
+pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
+pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use scope::{InvalidScope, Scope, ScopeSet};
+pub use secret::Secret;
+pub use session::Session;
+pub use signing_key::SigningKey;
+pub use timestamp::Timestamp;
+pub use user::{Address, Profile, User};

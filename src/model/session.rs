@@ -1,0 +1,20 @@
+//! A browser's sign-in.
+
+use super::{SessionId, Timestamp, UserId};
+
+/// A live session of one user in one browser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// When the user last proved who they are (`auth_time`).
+    pub auth_time: Timestamp,
+    /// How (`amr`, RFC 8176), space-separated.
+    pub amr: String,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// The browser's own words about itself, for the account page.
+    pub user_agent: String,
+    pub address: String,
+}

@@ -1,0 +1,317 @@
+//! The one place that names a database driver: one SQL text, two databases.
+//!
+//! `Db` offers a few verbs over both pools. On SQLite reads and writes have pools of their own (one writer, so that
+//! writers queue in the process instead of failing with "database is locked"), and a transaction takes the write lock
+//! at once. Every statement is counted, so that tests can hold operations to their budget.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, FromRow, Postgres, Sqlite};
+
+use super::StorageError;
+
+/// Readers on SQLite; the one writer comes on top.
+const SQLITE_READERS: u32 = 4;
+/// An idle Postgres connection older than this is asked whether it lives before it is used.
+const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A row type that both drivers can fill.
+pub trait Row: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
+
+impl<T> Row for T where T: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
+
+/// A bound value: the three portable column types.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    Text(&'a str),
+    OptionalText(Option<&'a str>),
+    Integer(i64),
+    OptionalInteger(Option<i64>),
+    Boolean(bool),
+}
+
+macro_rules! values {
+    ($($from:ty => $variant:ident),+ $(,)?) => {$(
+        impl<'a> From<$from> for Value<'a> {
+            fn from(value: $from) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )+};
+}
+
+values! {
+    &'a str => Text,
+    Option<&'a str> => OptionalText,
+    i64 => Integer,
+    Option<i64> => OptionalInteger,
+    bool => Boolean,
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value)
+    }
+}
+
+/// Lists bound values of mixed types: `values![id.as_str(), now, true]`.
+macro_rules! values_list {
+    ($($value:expr),* $(,)?) => { &[$($crate::storage::db::Value::from($value)),*] };
+}
+pub(super) use values_list as values;
+
+/// Both databases behind the same verbs. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Pools {
+    Postgres(PgPool),
+    Sqlite { readers: SqlitePool, writer: SqlitePool },
+}
+
+/// A transaction; rolled back when dropped without [`Transaction::commit`].
+pub struct Transaction {
+    inner: Inner,
+    statements: Arc<AtomicU64>,
+}
+
+enum Inner {
+    Postgres(sqlx::Transaction<'static, Postgres>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+impl Db {
+    /// Opens (and creates) a SQLite file. Every commit is synced to disk: an answered write survives a power cut.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, StorageError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(ACQUIRE_TIMEOUT)
+            .disable_statement_logging();
+        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let readers = pool()
+            .max_connections(SQLITE_READERS)
+            .connect_with(options.read_only(true).create_if_missing(false));
+        Ok(Self::new(Pools::Sqlite { readers: readers.await?, writer }))
+    }
+
+    /// Connects to Postgres.
+    pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, StorageError> {
+        let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A ping before each use costs a round trip; one after a pause finds what died meanwhile.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > PING_WHEN_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Self::new(Pools::Postgres(pool)))
+    }
+
+    fn new(pools: Pools) -> Self {
+        Self { pools, statements: Arc::default() }
+    }
+
+    /// How many statements were sent so far, for tests of the query budget.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Runs a write and returns how many rows it touched.
+    pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        count(&self.statements);
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(bind_pg(sql, values).execute(pool).await?.rows_affected()),
+            Pools::Sqlite { writer, .. } => Ok(bind_lite(sql, values).execute(writer).await?.rows_affected()),
+        }
+    }
+
+    /// Reads at most one row.
+    pub async fn fetch_optional<T: Row>(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<T>, StorageError> {
+        count(&self.statements);
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(bind_pg_as(sql, values).fetch_optional(pool).await?),
+            Pools::Sqlite { readers, .. } => Ok(bind_lite_as(sql, values).fetch_optional(readers).await?),
+        }
+    }
+
+    /// Reads every row.
+    pub async fn fetch_all<T: Row>(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StorageError> {
+        count(&self.statements);
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(bind_pg_as(sql, values).fetch_all(pool).await?),
+            Pools::Sqlite { readers, .. } => Ok(bind_lite_as(sql, values).fetch_all(readers).await?),
+        }
+    }
+
+    /// Begins a transaction that may write. On SQLite it takes the write lock at once: one that reads first and
+    /// upgrades later fails when another wrote in between.
+    pub async fn begin(&self) -> Result<Transaction, StorageError> {
+        let inner = match &self.pools {
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        };
+        Ok(Transaction { inner, statements: Arc::clone(&self.statements) })
+    }
+
+    /// Brings the schema up to date. Safe when several processes do it at once: Postgres takes a lock of its own, on
+    /// SQLite the caller holds one on a file.
+    pub async fn migrate(&self) -> Result<(), StorageError> {
+        let migrator = sqlx::migrate!("./migrations");
+        match &self.pools {
+            Pools::Postgres(pool) => migrator.run(pool).await?,
+            Pools::Sqlite { writer, .. } => migrator.run(writer).await?,
+        }
+        Ok(())
+    }
+
+    /// Tells other processes on the same database that `topic` changed. Where the database cannot, they notice by
+    /// polling.
+    pub async fn notify(&self, topic: &str) -> Result<(), StorageError> {
+        match &self.pools {
+            Pools::Postgres(pool) => {
+                sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic).execute(pool).await?;
+                Ok(())
+            }
+            Pools::Sqlite { .. } => Ok(()),
+        }
+    }
+
+    /// Waits until another process says that something changed. Pends for ever where the database cannot tell.
+    pub async fn listen(&self) -> Result<ChangeListener, StorageError> {
+        match &self.pools {
+            Pools::Postgres(pool) => {
+                let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
+                listener.listen("chancery").await?;
+                Ok(ChangeListener(Some(listener)))
+            }
+            Pools::Sqlite { .. } => Ok(ChangeListener(None)),
+        }
+    }
+
+    /// Folds SQLite's write-ahead log back into the file. Nothing to do on Postgres.
+    pub async fn checkpoint(&self) -> Result<(), StorageError> {
+        if let Pools::Sqlite { writer, .. } = &self.pools {
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
+    /// Closes every connection, after what is in flight.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+/// Hears of changes that other processes made.
+pub struct ChangeListener(Option<sqlx::postgres::PgListener>);
+
+impl ChangeListener {
+    /// Returns when something changed, or an error when the connection was lost.
+    pub async fn changed(&mut self) -> Result<(), StorageError> {
+        match &mut self.0 {
+            // A reconnect may have missed something, so it counts as a change too.
+            Some(listener) => listener.try_recv().await.map(|_| ()).map_err(StorageError::from),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Transaction {
+    /// Runs a write and returns how many rows it touched.
+    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        count(&self.statements);
+        match &mut self.inner {
+            Inner::Postgres(tx) => Ok(bind_pg(sql, values).execute(&mut **tx).await?.rows_affected()),
+            Inner::Sqlite(tx) => Ok(bind_lite(sql, values).execute(&mut **tx).await?.rows_affected()),
+        }
+    }
+
+    /// Reads at most one row.
+    pub async fn fetch_optional<T: Row>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<T>, StorageError> {
+        count(&self.statements);
+        match &mut self.inner {
+            Inner::Postgres(tx) => Ok(bind_pg_as(sql, values).fetch_optional(&mut **tx).await?),
+            Inner::Sqlite(tx) => Ok(bind_lite_as(sql, values).fetch_optional(&mut **tx).await?),
+        }
+    }
+
+    pub async fn commit(self) -> Result<(), StorageError> {
+        match self.inner {
+            Inner::Postgres(tx) => tx.commit().await?,
+            Inner::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+fn count(statements: &AtomicU64) {
+    statements.fetch_add(1, Ordering::Relaxed);
+}
+
+macro_rules! binder {
+    ($name:ident, $query:ident $(<$row:ident>)?, $db:ty, $arguments:ty, $make:path) => {
+        fn $name<'q $(, $row: Row)?>(sql: &'static str, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
+            let mut query = $make(sql);
+            for value in values {
+                query = match *value {
+                    Value::Text(text) => query.bind(text),
+                    Value::OptionalText(text) => query.bind(text),
+                    Value::Integer(number) => query.bind(number),
+                    Value::OptionalInteger(number) => query.bind(number),
+                    Value::Boolean(flag) => query.bind(flag),
+                };
+            }
+            query
+        }
+    };
+}
+
+binder!(bind_pg, Query, Postgres, PgArguments, sqlx::query);
+binder!(bind_lite, Query, Sqlite, SqliteArguments, sqlx::query);
+binder!(bind_pg_as, QueryAs<T>, Postgres, PgArguments, sqlx::query_as);
+binder!(bind_lite_as, QueryAs<T>, Sqlite, SqliteArguments, sqlx::query_as);

@@ -1,0 +1,67 @@
+//! What the server keeps: one file a table family, the SQL beside its method; `db.rs` alone names a driver.
+//!
+//! Portable SQL only: `$1` placeholders, TEXT, BIGINT and BOOLEAN, no `now()`. A write that must happen once is one
+//! conditional statement.
+
+mod changes;
+mod clients;
+mod consents;
+pub mod db;
+mod grants;
+mod purge;
+mod requests;
+mod revoked_tokens;
+mod sessions;
+mod signing_keys;
+mod users;
+
+pub use changes::{Topic, Versions};
+pub use consents::Consent;
+pub use db::Db;
+pub use grants::{AppAccess, Rotation};
+pub use purge::Purged;
+pub use revoked_tokens::TokenState;
+pub use users::{Credentials, UserConflict};
+
+/// A statement failed, or a row holds what it never should.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("the row {id} of {table} is impossible: {what}")]
+    ImpossibleRow { table: &'static str, id: String, what: String },
+}
+
+impl StorageError {
+    fn impossible(table: &'static str, id: &str, what: impl ToString) -> Self {
+        Self::ImpossibleRow { table, id: id.to_owned(), what: what.to_string() }
+    }
+
+    /// Whether a unique constraint refused the write.
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
+/// The server's state. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    db: Db,
+}
+
+impl Storage {
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        self.versions().await.map(|_| ())
+    }
+}

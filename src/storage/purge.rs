@@ -1,0 +1,58 @@
+//! Removes what has expired, in small batches, safely with many processes at once.
+
+use super::db::values;
+use super::{Storage, StorageError};
+use crate::model::Timestamp;
+
+/// Rows a statement removes at most, so that no lock is held for long.
+const BATCH: i64 = 500;
+/// A stored request is kept this long after it expired, so that a late form can start it again.
+const REQUEST_KEPT: i64 = 24 * 3600;
+/// A grant is kept this long after its end: no access token outlives it by more.
+const GRANT_KEPT: i64 = 24 * 3600;
+
+/// How many rows of each kind one round removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub sessions: u64,
+    pub requests: u64,
+    pub grants: u64,
+    pub tokens: u64,
+    pub keys: u64,
+}
+
+impl Purged {
+    /// Whether another round may find more.
+    pub fn is_full(&self) -> bool {
+        [self.sessions, self.requests, self.grants, self.tokens].into_iter().any(|rows| rows >= BATCH as u64)
+    }
+}
+
+impl Storage {
+    /// One round: at most a batch of every kind.
+    pub async fn purge(&self, now: Timestamp) -> Result<Purged, StorageError> {
+        const SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
+             (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+        const REQUESTS: &str = "DELETE FROM authorization_requests WHERE id IN \
+             (SELECT id FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)";
+        const ENDED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
+             (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)";
+        const UNREDEEMED_GRANTS: &str = "DELETE FROM grants WHERE state = 'code' AND id IN \
+             (SELECT id FROM grants WHERE state = 'code' AND code_expires_at <= $1 LIMIT $2)";
+        const TOKENS: &str = "DELETE FROM revoked_tokens WHERE id IN \
+             (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
+        const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
+
+        let requests_before = now.plus(-REQUEST_KEPT).unix();
+        let grants_before = now.plus(-GRANT_KEPT).unix();
+        let ended = self.db.execute(ENDED_GRANTS, values![grants_before, BATCH]).await?;
+        let unredeemed = self.db.execute(UNREDEEMED_GRANTS, values![grants_before, BATCH]).await?;
+        Ok(Purged {
+            sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
+            requests: self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
+            grants: ended + unredeemed,
+            tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
+            keys: self.db.execute(KEYS, values![now.unix()]).await?,
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Authorization requests that wait for a person.
+
+use sqlx::FromRow;
+
+use super::db::values;
+use super::{Storage, StorageError};
+use crate::model::{PendingRequest, RequestId, Timestamp};
+
+#[derive(FromRow)]
+struct RequestRow {
+    id: String,
+    parameters: String,
+    browser: String,
+    created_at: i64,
+    expires_at: i64,
+}
+
+impl RequestRow {
+    fn into_request(self) -> Result<PendingRequest, StorageError> {
+        let request = serde_json::from_str(&self.parameters).map_err(|error| {
+            StorageError::impossible("authorization_requests", &self.id, error.to_string())
+        })?;
+        Ok(PendingRequest {
+            id: RequestId::new(self.id),
+            request,
+            browser: self.browser,
+            created_at: Timestamp::from_unix(self.created_at),
+            expires_at: Timestamp::from_unix(self.expires_at),
+        })
+    }
+}
+
+impl Storage {
+    pub async fn insert_request(&self, pending: &PendingRequest) -> Result<(), StorageError> {
+        const INSERT: &str = "INSERT INTO authorization_requests (id, client_id, parameters, browser, created_at, \
+             expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+        let parameters = serde_json::to_string(&pending.request).map_err(|error| {
+            StorageError::impossible("authorization_requests", pending.id.as_str(), error.to_string())
+        })?;
+        let bound = values![
+            pending.id.as_str(),
+            pending.request.client_id.as_str(),
+            &parameters,
+            &pending.browser,
+            pending.created_at.unix(),
+            pending.expires_at.unix(),
+        ];
+        self.db.execute(INSERT, bound).await.map(|_| ())
+    }
+
+    /// A stored request, expired or not: an expired one is started again from what is kept here.
+    pub async fn request(&self, id: &RequestId) -> Result<Option<PendingRequest>, StorageError> {
+        const FIND: &str = "SELECT id, parameters, browser, created_at, expires_at FROM authorization_requests WHERE id = $1";
+        let row: Option<RequestRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
+        row.map(RequestRow::into_request).transpose()
+    }
+}

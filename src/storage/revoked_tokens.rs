@@ -1,0 +1,79 @@
+//! "Is this access token still good?": one question, never answered from a cache.
+
+use sqlx::FromRow;
+
+use super::db::values;
+use super::users::{UserRow, user_columns};
+use super::{Storage, StorageError};
+use crate::model::{GrantId, Timestamp, TokenId, User};
+
+/// What the database says of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    Good,
+    /// The token, its grant, or its user is not.
+    Revoked,
+}
+
+#[derive(FromRow)]
+struct StateRow {
+    state: String,
+    disabled: bool,
+    revoked: bool,
+}
+
+#[derive(FromRow)]
+struct GoodUserRow {
+    state: String,
+    revoked: bool,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+#[derive(FromRow)]
+struct RevokedRow {
+    #[allow(dead_code, reason = "its presence is the answer")]
+    id: String,
+}
+
+impl Storage {
+    /// Whether a token that came from a grant is good: the grant active, the user enabled, the token not revoked.
+    pub async fn token_state(&self, grant: &GrantId, token: &TokenId) -> Result<TokenState, StorageError> {
+        const STATE: &str = "SELECT g.state, u.disabled, \
+             EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked \
+             FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1";
+        let row: Option<StateRow> =
+            self.db.fetch_optional(STATE, values![grant.as_str(), token.as_str()]).await?;
+        Ok(match row {
+            Some(row) if row.state == "active" && !row.disabled && !row.revoked => TokenState::Good,
+            _ => TokenState::Revoked,
+        })
+    }
+
+    /// Whether a token without a grant (of a client on its own behalf) is good.
+    pub async fn lone_token_state(&self, token: &TokenId) -> Result<TokenState, StorageError> {
+        const STATE: &str = "SELECT id FROM revoked_tokens WHERE id = $1";
+        let row: Option<RevokedRow> = self.db.fetch_optional(STATE, values![token.as_str()]).await?;
+        Ok(if row.is_some() { TokenState::Revoked } else { TokenState::Good })
+    }
+
+    /// The user of a token as of now, where [`Storage::token_state`] would call it good.
+    pub async fn token_user(&self, grant: &GrantId, token: &TokenId) -> Result<Option<User>, StorageError> {
+        const FIND: &str = concat!(
+            "SELECT g.user_id, g.state, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
+            user_columns!(),
+            " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
+        );
+        let row: Option<GoodUserRow> =
+            self.db.fetch_optional(FIND, values![grant.as_str(), token.as_str()]).await?;
+        let Some(row) = row.filter(|row| row.state == "active" && !row.revoked) else { return Ok(None) };
+        Ok(Some(row.user.into_user()?).filter(|user| !user.disabled))
+    }
+
+    /// Revokes a single access token until it expires by itself.
+    pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<(), StorageError> {
+        const REVOKE: &str =
+            "INSERT INTO revoked_tokens (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+        self.db.execute(REVOKE, values![token.as_str(), expires_at.unix()]).await.map(|_| ())
+    }
+}

@@ -1,0 +1,123 @@
+//! Browser sessions.
+
+use sqlx::FromRow;
+
+use super::db::values;
+use super::users::{UserRow, user_columns};
+use super::{Storage, StorageError};
+use crate::model::{Session, SessionId, Timestamp, User, UserId};
+
+macro_rules! session_columns {
+    () => {
+        "s.id AS session_id, s.salt, s.user_id, s.auth_time, s.amr, s.created_at AS session_created_at, \
+         s.last_seen_at, s.expires_at, s.user_agent, s.address"
+    };
+}
+
+#[derive(FromRow)]
+struct SessionRow {
+    session_id: String,
+    salt: String,
+    user_id: String,
+    auth_time: i64,
+    amr: String,
+    session_created_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+    user_agent: String,
+    address: String,
+}
+
+impl SessionRow {
+    /// The session, and the salt of its cookie.
+    fn into_session(self) -> (Session, String) {
+        let session = Session {
+            id: SessionId::new(self.session_id),
+            user_id: UserId::new(self.user_id),
+            auth_time: Timestamp::from_unix(self.auth_time),
+            amr: self.amr,
+            created_at: Timestamp::from_unix(self.session_created_at),
+            last_seen_at: Timestamp::from_unix(self.last_seen_at),
+            expires_at: Timestamp::from_unix(self.expires_at),
+            user_agent: self.user_agent,
+            address: self.address,
+        };
+        (session, self.salt)
+    }
+}
+
+#[derive(FromRow)]
+struct SignedInRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+impl Storage {
+    /// Starts a session. `salt` makes its cookie: see [`crate::crypto::handle`].
+    pub async fn insert_session(&self, session: &Session, salt: &str) -> Result<(), StorageError> {
+        const INSERT: &str = "INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, \
+             expires_at, user_agent, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let bound = values![
+            session.id.as_str(),
+            salt,
+            session.user_id.as_str(),
+            session.auth_time.unix(),
+            &session.amr,
+            session.created_at.unix(),
+            session.last_seen_at.unix(),
+            session.expires_at.unix(),
+            &session.user_agent,
+            &session.address,
+        ];
+        self.db.execute(INSERT, bound).await.map(|_| ())
+    }
+
+    /// A session with its user and its cookie's salt, whether or not it has expired.
+    pub async fn session(&self, id: &SessionId) -> Result<Option<(Session, User, String)>, StorageError> {
+        const FIND: &str = concat!(
+            "SELECT ",
+            session_columns!(),
+            ", ",
+            user_columns!(),
+            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
+        );
+        let row: Option<SignedInRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
+        row.map(|row| {
+            let (session, salt) = row.session.into_session();
+            Ok((session, row.user.into_user()?, salt))
+        })
+        .transpose()
+    }
+
+    /// The live sessions of a user, the last used first.
+    pub async fn sessions_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
+        const LIST: &str = concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM sessions s WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.last_seen_at DESC"
+        );
+        let rows: Vec<SessionRow> = self.db.fetch_all(LIST, values![user.as_str(), now.unix()]).await?;
+        Ok(rows.into_iter().map(|row| row.into_session().0).collect())
+    }
+
+    /// Notes that a session was used.
+    pub async fn touch_session(&self, id: &SessionId, now: Timestamp) -> Result<(), StorageError> {
+        const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+        self.db.execute(TOUCH, values![id.as_str(), now.unix()]).await.map(|_| ())
+    }
+
+    /// Ends a session of this user, and with it every grant made in it that is not for offline use. Ending it again
+    /// changes nothing.
+    pub async fn end_session(&self, id: &SessionId, user: &UserId) -> Result<bool, StorageError> {
+        const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
+             WHERE session_id = $1 AND user_id = $2 AND NOT refreshable AND state <> 'revoked'";
+        const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
+        let mut tx = self.db.begin().await?;
+        let ended = tx.execute(DELETE, values![id.as_str(), user.as_str()]).await? == 1;
+        tx.execute(REVOKE, values![id.as_str(), user.as_str()]).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+}

@@ -1,0 +1,90 @@
+//! Signing keys, sealed.
+
+use sqlx::FromRow;
+
+use super::changes::Topic;
+use super::db::values;
+use super::{Storage, StorageError};
+use crate::model::{Algorithm, KeyId, Secret, SigningKey, Timestamp};
+
+#[derive(FromRow)]
+struct KeyRow {
+    id: String,
+    algorithm: String,
+    sealed_key: String,
+    created_at: i64,
+    active_from: i64,
+    expires_at: Option<i64>,
+}
+
+#[derive(FromRow)]
+struct NumberRow {
+    number: i64,
+}
+
+impl KeyRow {
+    fn into_key(self) -> Result<SigningKey, StorageError> {
+        let algorithm: Algorithm = self
+            .algorithm
+            .parse()
+            .map_err(|error| StorageError::impossible("signing_keys", &self.id, error))?;
+        Ok(SigningKey {
+            id: KeyId::new(self.id),
+            algorithm,
+            sealed_private_key: Secret::new(self.sealed_key),
+            created_at: Timestamp::from_unix(self.created_at),
+            active_from: Timestamp::from_unix(self.active_from),
+            expires_at: self.expires_at.map(Timestamp::from_unix),
+        })
+    }
+}
+
+impl Storage {
+    /// Every key that is still published, the oldest first.
+    pub async fn signing_keys(&self, now: Timestamp) -> Result<Vec<SigningKey>, StorageError> {
+        const LIST: &str = "SELECT id, algorithm, sealed_key, created_at, active_from, expires_at FROM signing_keys \
+             WHERE expires_at IS NULL OR expires_at > $1 ORDER BY active_from, number";
+        let rows: Vec<KeyRow> = self.db.fetch_all(LIST, values![now.unix()]).await?;
+        rows.into_iter().map(KeyRow::into_key).collect()
+    }
+
+    /// The number the next key of an algorithm has to bear.
+    pub async fn next_key_number(&self, algorithm: Algorithm) -> Result<i64, StorageError> {
+        const NEXT: &str =
+            "SELECT COALESCE(MAX(number), 0) + 1 AS number FROM signing_keys WHERE algorithm = $1";
+        let row: Option<NumberRow> = self.db.fetch_optional(NEXT, values![algorithm.as_str()]).await?;
+        Ok(row.map_or(1, |row| row.number))
+    }
+
+    /// Adds a key under a number; the older keys of its algorithm are published until `retire_at`. False when
+    /// another process took the number first, and nothing changed.
+    pub async fn insert_signing_key(
+        &self,
+        key: &SigningKey,
+        number: i64,
+        retire_at: Timestamp,
+    ) -> Result<bool, StorageError> {
+        const INSERT: &str = "INSERT INTO signing_keys (id, algorithm, number, sealed_key, created_at, active_from, \
+             expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+        const RETIRE: &str = "UPDATE signing_keys SET expires_at = $3 \
+             WHERE algorithm = $1 AND number < $2 AND expires_at IS NULL";
+        let algorithm = key.algorithm.as_str();
+        let bound = values![
+            key.id.as_str(),
+            algorithm,
+            number,
+            key.sealed_private_key.expose(),
+            key.created_at.unix(),
+            key.active_from.unix(),
+            key.expires_at.map(Timestamp::unix),
+        ];
+        let mut tx = self.db.begin().await?;
+        let inserted = tx.execute(INSERT, bound).await? == 1;
+        if inserted {
+            tx.execute(RETIRE, values![algorithm, number, retire_at.unix()]).await?;
+        }
+        tx.commit().await?;
+        self.changed(Topic::Keys).await?;
+        Ok(inserted)
+    }
+}
