@@ -1,0 +1,234 @@
+//! The keys of one moment: which signs, which are published, and what their signatures say.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{DecodingKey, jwk::Jwk};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::KeyError;
+use super::key_pair::KeyPair;
+use crate::crypto::master_key::MasterKey;
+use crate::model::{Algorithm, SigningKey, Timestamp};
+
+/// What the JOSE `typ` header says a token is, so that one kind never passes for another (RFC 8725 3.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenType {
+    /// RFC 9068 2.1
+    AccessToken,
+    /// OpenID Connect Core 2
+    IdToken,
+}
+
+impl TokenType {
+    const ALL: [Self; 2] = [Self::AccessToken, Self::IdToken];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::IdToken => "JWT",
+        }
+    }
+}
+
+/// One key with everything that never changes between two signatures.
+struct Entry {
+    pair: KeyPair,
+    active_from: Timestamp,
+    heads: [String; 2],
+    verifier: DecodingKey,
+}
+
+/// All keys that are published at one moment.
+pub struct KeyRing {
+    entries: Vec<Arc<Entry>>,
+    /// By the encoded JOSE header: the server writes its headers in one way only, so a token whose header is not in
+    /// here is not one of ours, whatever it claims.
+    by_head: HashMap<String, (TokenType, Arc<Entry>)>,
+    jwks: Arc<str>,
+}
+
+impl KeyRing {
+    /// Opens sealed keys, the oldest first.
+    pub fn open(master: &MasterKey, keys: &[SigningKey]) -> Result<Self, KeyError> {
+        let entries =
+            keys.iter().map(|key| entry(master, key).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let mut by_head = HashMap::new();
+        for entry in &entries {
+            for (kind, head) in TokenType::ALL.into_iter().zip(&entry.heads) {
+                by_head.insert(head.clone(), (kind, Arc::clone(entry)));
+            }
+        }
+        let published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
+        let jwks = json!({ "keys": published }).to_string().into();
+        Ok(Self { entries, by_head, jwks })
+    }
+
+    /// The JWK Set document.
+    pub fn jwks(&self) -> Arc<str> {
+        Arc::clone(&self.jwks)
+    }
+
+    /// Signs claims with the current key of an algorithm, as a compact JWS (RFC 7515 7.1).
+    pub fn sign(
+        &self,
+        kind: TokenType,
+        algorithm: Algorithm,
+        now: Timestamp,
+        claims: &impl Serialize,
+    ) -> Result<String, KeyError> {
+        let entry = self.current(algorithm, now).ok_or(KeyError::NoKey(algorithm))?;
+        let payload = serde_json::to_vec(claims)?;
+        let head = &entry.heads[kind as usize];
+        let mut token = String::with_capacity(head.len() + payload.len() * 4 / 3 + 352);
+        token.push_str(head);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
+        let signature = entry.pair.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// The claims of a token of this kind that this server signed with a key that is still published. The times in it
+    /// are the caller's to check.
+    pub fn verify<T: DeserializeOwned>(&self, kind: TokenType, token: &str) -> Option<T> {
+        let (head, _) = token.split_once('.')?;
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (found, entry) = self.by_head.get(head)?;
+        if *found != kind {
+            return None;
+        }
+        let algorithm = jose_algorithm(entry.pair.algorithm);
+        let genuine =
+            jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &entry.verifier, algorithm).ok()?;
+        let payload = signed.get(head.len() + 1..).filter(|_| genuine)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    /// The youngest key of an algorithm whose time has come; before that of the first one, the first.
+    fn current(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Entry> {
+        let mut of_algorithm = self.entries.iter().filter(|entry| entry.pair.algorithm == algorithm);
+        let first = of_algorithm.clone().next();
+        of_algorithm.rfind(|entry| entry.active_from <= now).or(first).map(Arc::as_ref)
+    }
+}
+
+fn entry(master: &MasterKey, key: &SigningKey) -> Result<Entry, KeyError> {
+    let pkcs8 = master.open(super::rotation::SEALING_PURPOSE, &key.sealed_private_key)?;
+    let pair = KeyPair::from_pkcs8(key.algorithm, &pkcs8)?;
+    let jwk: Jwk = serde_json::from_value(pair.jwk())?;
+    let verifier = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Library)?;
+    let heads = TokenType::ALL.map(|kind| head(&pair, kind));
+    Ok(Entry { pair, active_from: key.active_from, heads, verifier })
+}
+
+/// The encoded JOSE header. A change of one byte here makes every token of an older version unknown.
+fn head(pair: &KeyPair, kind: TokenType) -> String {
+    let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"{}"}}"#, pair.algorithm, pair.id(), kind.as_str());
+    URL_SAFE_NO_PAD.encode(header)
+}
+
+fn jose_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+    use serde_json::{Value, json};
+
+    use super::{KeyRing, TokenType, jose_algorithm};
+    use crate::crypto::master_key::MasterKey;
+    use crate::keys::rotation::make;
+    use crate::model::{Algorithm, Timestamp};
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    fn ring(algorithms: &[(Algorithm, i64)]) -> KeyRing {
+        let master = MasterKey::parse(&MasterKey::generate()).unwrap();
+        let keys: Vec<_> = algorithms
+            .iter()
+            .map(|(algorithm, active_from)| {
+                make(&master, *algorithm, NOW, Timestamp::from_unix(*active_from)).unwrap()
+            })
+            .collect();
+        KeyRing::open(&master, &keys).unwrap()
+    }
+
+    #[test]
+    fn every_algorithm_signs_what_another_implementation_verifies_from_the_jwks() {
+        let ring = ring(&Algorithm::ALL.map(|algorithm| (algorithm, 0)));
+        let set: JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
+        for algorithm in Algorithm::ALL {
+            let claims = json!({"sub": "somebody", "exp": NOW.unix()});
+            let token = ring.sign(TokenType::AccessToken, algorithm, NOW, &claims).unwrap();
+            let header = decode_header(&token).unwrap();
+            assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+            let key = DecodingKey::from_jwk(set.find(&header.kid.unwrap()).unwrap()).unwrap();
+            let mut validation = Validation::new(jose_algorithm(algorithm));
+            validation.validate_exp = false;
+            assert_eq!(decode::<Value>(&token, &key, &validation).unwrap().claims, claims, "{algorithm}");
+            assert_eq!(ring.verify::<Value>(TokenType::AccessToken, &token), Some(claims));
+        }
+    }
+
+    #[test]
+    fn the_kid_is_the_thumbprint_of_rfc_7638() {
+        let ring = ring(&Algorithm::ALL.map(|algorithm| (algorithm, 0)));
+        let set: JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
+        for jwk in &set.keys {
+            let thumbprint = jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap();
+            assert_eq!(jwk.common.key_id.as_ref(), Some(&thumbprint));
+        }
+    }
+
+    #[test]
+    fn an_id_token_is_no_access_token() {
+        let ring = ring(&[(Algorithm::ES256, 0)]);
+        let token = ring.sign(TokenType::IdToken, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
+        assert!(ring.verify::<Value>(TokenType::AccessToken, &token).is_none());
+        assert!(ring.verify::<Value>(TokenType::IdToken, &token).is_some());
+    }
+
+    #[test]
+    fn a_changed_payload_signature_or_header_is_refused() {
+        let ring = ring(&[(Algorithm::ES256, 0), (Algorithm::RS256, 0)]);
+        let token = ring.sign(TokenType::AccessToken, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
+        let parts: Vec<&str> = token.split('.').collect();
+        let other = ring.sign(TokenType::AccessToken, Algorithm::RS256, NOW, &json!({"sub": "y"})).unwrap();
+        let others: Vec<&str> = other.split('.').collect();
+        for forged in [
+            format!("{}.{}.{}", parts[0], others[1], parts[2]),
+            format!("{}.{}.{}", others[0], parts[1], parts[2]),
+            format!("{}.{}.", parts[0], parts[1]),
+            format!("{}.{}", parts[0], parts[1]),
+            format!("eyJhbGciOiJub25lIn0.{}.", parts[1]),
+            String::new(),
+        ] {
+            assert!(ring.verify::<Value>(TokenType::AccessToken, &forged).is_none(), "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_is_published_before_it_signs() {
+        let later = NOW.plus(3600);
+        let ring = ring(&[(Algorithm::ES256, 0), (Algorithm::ES256, later.unix())]);
+        let set: JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
+        let kid = |now| {
+            let token = ring.sign(TokenType::IdToken, Algorithm::ES256, now, &json!({})).unwrap();
+            decode_header(&token).unwrap().kid
+        };
+        assert_eq!(kid(NOW), set.keys[0].common.key_id);
+        assert_eq!(kid(later), set.keys[1].common.key_id);
+    }
+}

@@ -1,0 +1,86 @@
+//! Making keys, and replacing them without a gap: a new key is published before it signs, and the old one stays
+//! published until the last token it signed has expired. Times decide, not a state, so replicas agree.
+
+use tokio::task::spawn_blocking;
+
+use super::KeyError;
+use super::key_pair::KeyPair;
+use crate::crypto::master_key::MasterKey;
+use crate::model::{Algorithm, SigningKey, Timestamp};
+use crate::storage::Storage;
+
+pub(super) const SEALING_PURPOSE: &str = "signing key";
+
+/// How long keys overlap.
+#[derive(Debug, Clone, Copy)]
+pub struct RotationTimes {
+    /// Seconds a new key is published before it signs: at least what others cache the JWK Set for.
+    pub publish: i64,
+    /// Seconds an old key stays published after it last signed: at least the longest lifetime of a token.
+    pub retire: i64,
+}
+
+/// Makes a key and seals it.
+pub(super) fn make(
+    master: &MasterKey,
+    algorithm: Algorithm,
+    now: Timestamp,
+    active_from: Timestamp,
+) -> Result<SigningKey, KeyError> {
+    let pkcs8 = KeyPair::generate(algorithm)?;
+    Ok(SigningKey {
+        id: KeyPair::from_pkcs8(algorithm, &pkcs8)?.id(),
+        algorithm,
+        sealed_private_key: master.seal(SEALING_PURPOSE, &pkcs8)?,
+        created_at: now,
+        active_from,
+        expires_at: None,
+    })
+}
+
+async fn make_off_thread(
+    master: &std::sync::Arc<MasterKey>,
+    algorithm: Algorithm,
+    now: Timestamp,
+    active_from: Timestamp,
+) -> Result<SigningKey, KeyError> {
+    let master = std::sync::Arc::clone(master);
+    spawn_blocking(move || make(&master, algorithm, now, active_from)).await.map_err(|_| KeyError::Library)?
+}
+
+/// Makes the first key of every algorithm that has none. Of replicas that start together one makes it, all use it.
+pub async fn ensure(
+    storage: &Storage,
+    master: &std::sync::Arc<MasterKey>,
+    algorithms: &[Algorithm],
+    now: Timestamp,
+) -> Result<(), KeyError> {
+    let present = storage.signing_keys(now).await?;
+    for algorithm in algorithms {
+        if present.iter().any(|key| key.algorithm == *algorithm) {
+            continue;
+        }
+        let number = storage.next_key_number(*algorithm).await?;
+        let key = make_off_thread(master, *algorithm, now, now).await?;
+        storage.insert_signing_key(&key, number, now).await?;
+    }
+    Ok(())
+}
+
+/// Adds a key that signs after `times.publish` seconds, and sets the end of the older ones.
+pub async fn rotate(
+    storage: &Storage,
+    master: &std::sync::Arc<MasterKey>,
+    algorithm: Algorithm,
+    now: Timestamp,
+    times: RotationTimes,
+) -> Result<SigningKey, KeyError> {
+    let active_from = now.plus(times.publish);
+    let number = storage.next_key_number(algorithm).await?;
+    let key = make_off_thread(master, algorithm, now, active_from).await?;
+    if storage.insert_signing_key(&key, number, active_from.plus(times.retire)).await? {
+        Ok(key)
+    } else {
+        Err(KeyError::Raced)
+    }
+}

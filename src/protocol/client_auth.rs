@@ -1,0 +1,156 @@
+//! Client authentication (RFC 6749 2.3). [`authenticate`] is the only function that can make an
+//! [`AuthenticatedClient`], so what takes one cannot be reached without.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::{ErrorCode, OAuthError};
+use super::parameters::{self, Parameters};
+use crate::crypto::digest;
+use crate::model::{AuthMethod, Client, ClientId, ClientSecrets, GrantType, Secret, Timestamp};
+
+/// What a request says of the client that sent it.
+#[derive(Debug)]
+pub struct Presented {
+    pub client_id: ClientId,
+    proof: Proof,
+}
+
+#[derive(Debug)]
+enum Proof {
+    None,
+    Basic(Secret),
+    Post(Secret),
+}
+
+/// A client that has proven who it is, or a public one that has said so.
+#[derive(Debug, Clone)]
+pub struct AuthenticatedClient(Arc<Client>);
+
+impl AuthenticatedClient {
+    /// RFC 6749 5.2 `unauthorized_client`.
+    pub fn may_use(&self, grant_type: GrantType) -> Result<(), OAuthError> {
+        if self.0.may_use(grant_type) {
+            return Ok(());
+        }
+        let description = "The client is not registered for this grant type.";
+        Err(OAuthError::new(ErrorCode::UnauthorizedClient, description))
+    }
+
+    /// For endpoints where only a client that can keep a secret may ask.
+    pub fn must_be_confidential(&self) -> Result<(), OAuthError> {
+        if self.0.is_confidential() { Ok(()) } else { Err(invalid_client()) }
+    }
+}
+
+impl std::ops::Deref for AuthenticatedClient {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
+fn invalid_client() -> OAuthError {
+    let description =
+        "Client authentication failed: unknown client, wrong secret, or a method it is not registered for.";
+    OAuthError::new(ErrorCode::InvalidClient, description)
+}
+
+/// Finds the client's credentials in the `Authorization` header or the body.
+pub fn presented(authorization: Option<&[u8]>, parameters: &Parameters<'_>) -> Result<Presented, OAuthError> {
+    let posted_id = parameters.get("client_id");
+    let posted_secret = parameters.get("client_secret");
+    let Some(header) = authorization else {
+        let client_id = ClientId::new(posted_id.ok_or_else(invalid_client)?);
+        let proof = posted_secret.map_or(Proof::None, |secret| Proof::Post(Secret::new(secret)));
+        return Ok(Presented { client_id, proof });
+    };
+    let (client_id, secret) = basic(header)?;
+    // RFC 6749 2.3: the client MUST NOT use more than one method in a request.
+    if posted_secret.is_some() || posted_id.is_some_and(|posted| posted != client_id) {
+        return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
+    }
+    let proof = if secret.is_empty() { Proof::None } else { Proof::Basic(Secret::new(secret)) };
+    Ok(Presented { client_id: ClientId::new(client_id), proof })
+}
+
+/// RFC 6749 2.3.1: Basic, where id and secret are form-encoded first.
+fn basic(header: &[u8]) -> Result<(String, String), OAuthError> {
+    let (scheme, encoded) = header.split_at_checked(6).ok_or_else(invalid_client)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return Err(invalid_client());
+    }
+    let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| invalid_client())?;
+    let colon = decoded.iter().position(|byte| *byte == b':').ok_or_else(invalid_client)?;
+    let text =
+        |bytes| parameters::decode(bytes).map(std::borrow::Cow::into_owned).map_err(|_| invalid_client());
+    Ok((text(&decoded[..colon])?, text(&decoded[colon + 1..])?))
+}
+
+/// Checks what was presented against what is registered; `registered` is none for an unknown client.
+pub fn authenticate(
+    presented: &Presented,
+    registered: Option<(Arc<Client>, &ClientSecrets)>,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let (client, secrets) = registered.ok_or_else(invalid_client)?;
+    let proven = match (client.token_endpoint_auth_method, &presented.proof) {
+        (AuthMethod::None, Proof::None) => true,
+        (AuthMethod::ClientSecretBasic, Proof::Basic(secret))
+        | (AuthMethod::ClientSecretPost, Proof::Post(secret)) => is_right(secrets, secret, now),
+        _ => false,
+    };
+    if proven { Ok(AuthenticatedClient(client)) } else { Err(invalid_client()) }
+}
+
+fn is_right(secrets: &ClientSecrets, secret: &Secret, now: Timestamp) -> bool {
+    let digest = digest::sha256(secret.expose().as_bytes());
+    let current = secrets.current.is_some_and(|current| digest::equal(&current, &digest));
+    let retired = secrets
+        .retired
+        .as_ref()
+        .is_some_and(|retired| retired.expires_at > now && digest::equal(&retired.digest, &digest));
+    current || retired
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Proof, presented};
+    use crate::protocol::Parameters;
+
+    fn parameters(text: &str) -> Parameters<'_> {
+        Parameters::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn basic_credentials_are_form_decoded() {
+        // id "a+b", secret "c d:e%", form-encoded, then base64.
+        let found = presented(Some(b"Basic YSUyQmI6YytkJTNBZSUyNQ=="), &parameters("")).unwrap();
+        assert_eq!(found.client_id.as_str(), "a+b");
+        assert!(matches!(found.proof, Proof::Basic(secret) if secret.expose() == "c d:e%"));
+    }
+
+    #[test]
+    fn two_methods_at_once_are_refused() {
+        let header = Some(&b"Basic YTpi"[..]);
+        assert!(presented(header, &parameters("client_id=a&client_secret=b")).is_err());
+        assert!(presented(header, &parameters("client_id=other")).is_err());
+        assert!(presented(header, &parameters("client_id=a")).is_ok());
+    }
+
+    #[test]
+    fn another_scheme_or_broken_base64_is_no_client() {
+        for header in [&b"Bearer abc"[..], b"Basic", b"Basic !!!", b"Basic YWJj", b"", b"Basic /w=="] {
+            assert!(presented(Some(header), &parameters("client_id=a")).is_err());
+        }
+    }
+
+    #[test]
+    fn an_empty_basic_secret_is_no_secret() {
+        let found = presented(Some(b"Basic YTo="), &parameters("")).unwrap();
+        assert!(matches!(found.proof, Proof::None));
+    }
+}

@@ -1,0 +1,106 @@
+//! The one error of the protocol: a registered code, a sentence for the developer, a cause for the log.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+/// The registered error codes the server uses, each with its section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// RFC 6749 4.1.2.1, 5.2
+    InvalidRequest,
+    /// RFC 6749 5.2
+    InvalidClient,
+    /// RFC 6749 5.2
+    InvalidGrant,
+    /// RFC 6749 4.1.2.1, 5.2
+    UnauthorizedClient,
+    /// RFC 6749 5.2
+    UnsupportedGrantType,
+    /// RFC 6749 4.1.2.1, 5.2
+    InvalidScope,
+    /// RFC 6749 4.1.2.1
+    AccessDenied,
+    /// RFC 6749 4.1.2.1
+    UnsupportedResponseType,
+    /// RFC 6749 4.1.2.1
+    ServerError,
+    /// RFC 6749 4.1.2.1
+    TemporarilyUnavailable,
+    /// OpenID Connect Core 3.1.2.6
+    LoginRequired,
+    /// OpenID Connect Core 3.1.2.6
+    ConsentRequired,
+    /// OpenID Connect Core 3.1.2.6
+    RequestNotSupported,
+    /// OpenID Connect Core 3.1.2.6
+    RequestUriNotSupported,
+    /// OpenID Connect Core 3.1.2.6
+    RegistrationNotSupported,
+    /// RFC 6750 3.1
+    InvalidToken,
+    /// RFC 6750 3.1
+    InsufficientScope,
+}
+
+impl ErrorCode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub struct OAuthError {
+    pub code: ErrorCode,
+    /// For the developer: what is wrong and what to do. Never holds a secret or a token.
+    pub description: Cow<'static, str>,
+    /// For the log, once.
+    pub cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl OAuthError {
+    pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, description: description.into(), cause: None }
+    }
+
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    pub fn invalid_grant(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidGrant, description)
+    }
+
+    /// Something failed on our side. The caller learns nothing of `cause`.
+    pub fn server_error(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let description = "The server could not complete the request. Try again.".into();
+        Self { code: ErrorCode::ServerError, description, cause: Some(cause.into()) }
+    }
+}
+
+impl fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.description)
+    }
+}
+
+impl Error for OAuthError {}

@@ -1,0 +1,108 @@
+//! Token introspection (RFC 7662): who may ask, and what is answered.
+
+use serde::Serialize;
+
+use super::claims::{AccessTokenClaims, Audience};
+use crate::model::{Client, ClientId, Grant, IntrospectionPolicy, SessionId, Timestamp, TokenId};
+
+/// RFC 7662 2.2.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Introspection {
+    Active(Box<ActiveToken>),
+    Inactive(InactiveToken),
+}
+
+/// The answer for a token that is not good, for whatever reason: nothing else is said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InactiveToken {
+    active: bool,
+}
+
+/// The members of an active token.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActiveToken {
+    active: bool,
+    pub client_id: ClientId,
+    pub sub: String,
+    pub iss: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<Audience>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// RFC 6749 7.1; refresh tokens have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    pub iat: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<TokenId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+}
+
+impl Introspection {
+    pub const INACTIVE: Self = Self::Inactive(InactiveToken { active: false });
+
+    /// What is said of a good access token.
+    pub fn of_access_token(claims: &AccessTokenClaims) -> Self {
+        Self::Active(Box::new(ActiveToken {
+            active: true,
+            client_id: claims.client_id.clone(),
+            sub: claims.sub.clone(),
+            iss: claims.iss.clone(),
+            aud: Some(claims.aud.clone()),
+            scope: claims.scope.clone(),
+            token_type: Some("Bearer"),
+            iat: claims.iat,
+            exp: Some(claims.exp),
+            jti: Some(claims.jti.clone()),
+            sid: claims.sid.clone(),
+            auth_time: claims.auth_time,
+            acr: claims.acr.clone(),
+            amr: claims.amr.clone(),
+        }))
+    }
+
+    /// What is said of a good refresh token.
+    pub fn of_refresh_token(
+        grant: &Grant,
+        issuer: &str,
+        issued_at: Timestamp,
+        exp: Option<Timestamp>,
+    ) -> Self {
+        Self::Active(Box::new(ActiveToken {
+            active: true,
+            client_id: grant.client_id.clone(),
+            sub: grant.user_id.as_str().to_owned(),
+            iss: issuer.to_owned(),
+            aud: None,
+            scope: grant.scope.to_string(),
+            token_type: None,
+            iat: issued_at,
+            exp,
+            jti: None,
+            sid: grant.session_id.clone(),
+            auth_time: Some(grant.authentication.auth_time),
+            acr: Some(super::claims::ACR_SINGLE_FACTOR.to_owned()),
+            amr: super::claims::amr(&grant.authentication.amr),
+        }))
+    }
+}
+
+/// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'.
+pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {
+    match caller.introspection_policy {
+        IntrospectionPolicy::Any => true,
+        IntrospectionPolicy::Audience => {
+            caller.id == *owner || audience.is_some_and(|audience| audience.contains(caller.id.as_str()))
+        }
+    }
+}

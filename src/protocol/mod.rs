@@ -1,0 +1,18 @@
+//! The rules of the standards, pure: no IO, no framework, no clock of their own. What they need is passed in.
+
+pub mod authorize;
+pub mod claims;
+pub mod client_auth;
+pub mod code;
+pub mod discovery;
+pub mod error;
+pub mod interaction;
+pub mod introspection;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod refresh;
+pub mod registration;
+
+pub use error::{ErrorCode, OAuthError};
+pub use parameters::Parameters;

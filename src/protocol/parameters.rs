@@ -1,0 +1,110 @@
+//! Request parameters: `application/x-www-form-urlencoded` text, from a query or a body, parsed once (RFC 6749 3.1,
+//! 3.2, appendix B).
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::error::OAuthError;
+
+/// More parameters than any request of the protocol has.
+const MAX_PARAMETERS: usize = 100;
+
+/// RFC 8707 2: `resource` may be repeated; `audience` is its older alias.
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
+
+/// The parameters of one request, in their order.
+#[derive(Debug, Default)]
+pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Parameters<'a> {
+    /// Decodes a form. What is not UTF-8 is refused (RFC 6749 appendix B).
+    pub fn parse(encoded: &'a [u8]) -> Result<Self, OAuthError> {
+        let mut pairs = Vec::with_capacity(8);
+        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let split = pair.iter().position(|byte| *byte == b'=');
+            let (name, value) = split.map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
+            if pairs.len() == MAX_PARAMETERS {
+                return Err(OAuthError::invalid_request("The request has too many parameters."));
+            }
+            pairs.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter. One sent without a value counts as omitted (RFC 6749 3.1).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_ref()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a parameter that must be there.
+    pub fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
+        self.get(name).ok_or_else(|| OAuthError::invalid_request(format!("The parameter {name} is missing.")))
+    }
+
+    /// Whether a parameter was sent more than once.
+    pub fn is_repeated(&self, name: &str) -> bool {
+        self.0.iter().filter(|(found, _)| found == name).count() > 1
+    }
+
+    /// RFC 6749 3.1, 3.2: parameters MUST NOT be included more than once.
+    pub fn refuse_repeated(&self) -> Result<(), OAuthError> {
+        let repeated = self.0.iter().enumerate().any(|(index, (name, _))| {
+            !REPEATABLE.contains(&name.as_ref()) && self.0[..index].iter().any(|(earlier, _)| earlier == name)
+        });
+        if repeated {
+            return Err(OAuthError::invalid_request("A parameter was sent more than once."));
+        }
+        Ok(())
+    }
+}
+
+/// Decodes one name or value: `+` is a space, `%XX` a byte.
+pub fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, OAuthError> {
+    let not_utf8 = |_| OAuthError::invalid_request("A parameter is not UTF-8.");
+    if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return std::str::from_utf8(encoded).map(Cow::Borrowed).map_err(not_utf8);
+    }
+    let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    String::from_utf8(bytes).map(Cow::Owned).map_err(|error| not_utf8(error.utf8_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parameters;
+
+    #[test]
+    fn plus_and_percent_are_decoded_in_names_and_values() {
+        let parameters = Parameters::parse(b"a+b=c%20d&%65=%2B&empty=&bare").unwrap();
+        assert_eq!(parameters.get("a b"), Some("c d"));
+        assert_eq!(parameters.get("e"), Some("+"));
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_omitted() {
+        let parameters = Parameters::parse(b"empty=&bare").unwrap();
+        assert_eq!((parameters.get("empty"), parameters.get("bare")), (None, None));
+        assert!(parameters.require("empty").is_err());
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused() {
+        assert!(Parameters::parse(b"a=%FF").is_err());
+        assert!(Parameters::parse(b"a=\xFF").is_err());
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_refused_unless_it_is_resource() {
+        let repeated = |text: &'static [u8]| Parameters::parse(text).unwrap().refuse_repeated();
+        assert!(repeated(b"a=1&b=2&a=1").is_err());
+        assert!(repeated(b"a=&a=1").is_err());
+        assert!(repeated(b"resource=1&resource=2").is_ok());
+    }
+
+    #[test]
+    fn a_flood_of_parameters_is_refused() {
+        assert!(Parameters::parse("a=1&".repeat(101).as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! Redirect URIs: which may be registered, and which match (RFC 6749 3.1.2, RFC 8252 7, RFC 9700 2.1).
+
+use url::{Host, Url};
+
+/// What is wrong with a URI that somebody wants to register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRedirectUri {
+    #[error("it is not an absolute URI")]
+    NotAbsolute,
+    #[error("it has a fragment (RFC 6749 3.1.2)")]
+    Fragment,
+    #[error("it holds a user name or password")]
+    UserInfo,
+    #[error("plain http is for loopback addresses only; use https")]
+    PlainHttp,
+    #[error("its scheme can run code in the browser")]
+    DangerousScheme,
+    #[error("a private-use scheme must contain a dot, as in com.example.app (RFC 8252 7.1)")]
+    SchemeWithoutDot,
+    #[error("it holds white space, a control character, a backslash or a character outside ASCII")]
+    Characters,
+}
+
+/// Checks a redirect URI at registration, so that at the time of a request only equality is left to check.
+pub fn check(uri: &str) -> Result<(), InvalidRedirectUri> {
+    if !uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return Err(InvalidRedirectUri::Characters);
+    }
+    let url = Url::parse(uri).map_err(|_| InvalidRedirectUri::NotAbsolute)?;
+    // RFC 6749 3.1.2: MUST NOT include a fragment component.
+    if uri.contains('#') {
+        return Err(InvalidRedirectUri::Fragment);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidRedirectUri::UserInfo);
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => Err(InvalidRedirectUri::PlainHttp),
+        "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "filesystem" => {
+            Err(InvalidRedirectUri::DangerousScheme)
+        }
+        scheme if scheme.contains('.') => Ok(()),
+        _ => Err(InvalidRedirectUri::SchemeWithoutDot),
+    }
+}
+
+/// Whether a request's redirect URI is the registered one: the same text (RFC 9700 2.1), where only the port of a
+/// loopback IP literal is free (RFC 8252 7.3).
+pub fn matches(registered: &str, requested: &str) -> bool {
+    if registered == requested {
+        return true;
+    }
+    match (without_loopback_port(registered), without_loopback_port(requested)) {
+        (Some(registered), Some(requested)) => registered == requested,
+        _ => false,
+    }
+}
+
+/// Whether the URI leads to the very computer the browser runs on.
+pub fn is_loopback_uri(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| is_loopback(&url))
+}
+
+/// Splits an `http` URI on a loopback IP literal into its host and what follows the port.
+fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
+    let (host, rest) = ["http://127.0.0.1", "http://[::1]"]
+        .into_iter()
+        .find_map(|host| uri.strip_prefix(host).map(|rest| (host, rest)))?;
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() || rest.starts_with(['/', '?']) => Some((host, rest)),
+        None => None,
+        Some(after) => {
+            let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+            let (port, path) = after.split_at(digits);
+            port.parse::<u16>().ok()?;
+            (path.is_empty() || path.starts_with(['/', '?'])).then_some((host, path))
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InvalidRedirectUri, check, matches};
+
+    #[test]
+    fn https_loopback_http_and_reverse_domain_schemes_can_be_registered() {
+        for uri in [
+            "https://app.example/callback?x=1",
+            "http://127.0.0.1/callback",
+            "http://[::1]:8080/",
+            "http://localhost:3000/cb",
+            "com.example.app:/callback",
+        ] {
+            assert_eq!(check(uri), Ok(()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn everything_else_cannot() {
+        use InvalidRedirectUri::*;
+        for (uri, why) in [
+            ("/callback", NotAbsolute),
+            ("https://app.example/#x", Fragment),
+            ("https://app.example/#", Fragment),
+            ("https://user@app.example/", UserInfo),
+            ("http://app.example/", PlainHttp),
+            ("http://127.0.0.1.evil.example/", PlainHttp),
+            ("javascript:alert(1)", DangerousScheme),
+            ("data:text/html,x", DangerousScheme),
+            ("myapp:/callback", SchemeWithoutDot),
+            ("https://app.example/a b", Characters),
+            ("https://app.example\\@evil.example/", Characters),
+            ("https://äpp.example/", Characters),
+        ] {
+            assert_eq!(check(uri), Err(why), "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_text_matches() {
+        let registered = "https://app.example/callback";
+        assert!(matches(registered, registered));
+        for other in [
+            "https://app.example/callback/",
+            "https://app.example/callback?",
+            "https://APP.example/callback",
+            "https://app.example:443/callback",
+            "https://app.example/a/../callback",
+            "https://app.example/%63allback",
+            "https://app.example.evil.example/callback",
+            "https://evil.example/https://app.example/callback",
+            "https://app.example@evil.example/callback",
+            "http://app.example/callback",
+        ] {
+            assert!(!matches(registered, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_port_is_free_for_loopback_ip_literals_only() {
+        assert!(matches("http://127.0.0.1/cb", "http://127.0.0.1:49152/cb"));
+        assert!(matches("http://127.0.0.1:1/cb", "http://127.0.0.1/cb"));
+        assert!(matches("http://[::1]/cb", "http://[::1]:49152/cb"));
+        assert!(!matches("http://localhost/cb", "http://localhost:49152/cb"));
+        assert!(!matches("http://127.0.0.1/cb", "http://127.0.0.1:49152/other"));
+        assert!(!matches("http://127.0.0.1/cb", "http://127.0.0.1:99999/cb"));
+        assert!(!matches("http://127.0.0.1/cb", "http://127.0.0.1:80@evil.example/cb"));
+        assert!(!matches("http://127.0.0.1/cb", "http://127.0.0.1.evil.example/cb"));
+        assert!(!matches("http://127.0.0.1/cb", "https://127.0.0.1:49152/cb"));
+    }
+}

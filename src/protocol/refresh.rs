@@ -1,0 +1,76 @@
+//! Refresh tokens (RFC 6749 6, RFC 9700 4.14): rotation, the grace for a lost response, replay.
+
+use super::error::{ErrorCode, OAuthError};
+use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, ScopeSet, Timestamp};
+
+/// How long refresh tokens live, for one client.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshPolicy {
+    /// Since the last rotation.
+    pub idle: Lifetime,
+    /// Seconds after a rotation in which its predecessor gets the same successor again.
+    pub grace: i64,
+}
+
+/// What to do with a presented refresh token.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is the valid one, or its immediate predecessor within the grace: give its successor.
+    Rotate,
+    /// An older one: somebody holds a copy. Revoke the grant (RFC 9700 4.14.2).
+    Replay,
+    Refuse(OAuthError),
+}
+
+/// Judges a genuine refresh token of this generation, presented by an authenticated client.
+pub fn judge(
+    grant: &Grant,
+    client: &Client,
+    generation: u32,
+    policy: RefreshPolicy,
+    now: Timestamp,
+) -> Verdict {
+    // RFC 6749 10.4: the binding between token and client MUST be checked.
+    if grant.client_id != client.id {
+        return Verdict::Refuse(OAuthError::invalid_grant("The refresh token was issued to another client."));
+    }
+    let GrantState::Active { refresh: Some(current) } = &grant.state else {
+        return Verdict::Refuse(OAuthError::invalid_grant(
+            "The refresh token was revoked. The user has to sign in.",
+        ));
+    };
+    if is_expired(grant, *current, policy, now) {
+        return Verdict::Refuse(OAuthError::invalid_grant(
+            "The refresh token has expired. The user has to sign in.",
+        ));
+    }
+    let is_predecessor = generation.checked_add(1) == Some(current.generation);
+    let in_grace = now.since(current.rotated_at) <= policy.grace;
+    if generation == current.generation || (is_predecessor && in_grace) {
+        Verdict::Rotate
+    } else {
+        Verdict::Replay
+    }
+}
+
+/// Whether the chain has come to its end, by its own age or because it was not used.
+pub fn is_expired(grant: &Grant, current: Refresh, policy: RefreshPolicy, now: Timestamp) -> bool {
+    let ends = [grant.expires_at, policy.idle.end(current.rotated_at)];
+    ends.into_iter().flatten().any(|end| end <= now)
+}
+
+/// The answer to a replay.
+pub fn replayed() -> OAuthError {
+    OAuthError::invalid_grant(
+        "The refresh token was used before, so the grant is revoked. The user has to sign in.",
+    )
+}
+
+/// RFC 6749 6: the scope MUST NOT include one that was not granted.
+pub fn narrowed(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
+    let Some(text) = asked else { return Ok(granted.clone()) };
+    let asked: Option<ScopeSet> = text.parse().ok();
+    asked
+        .filter(|asked| !asked.is_empty() && asked.is_subset(granted))
+        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidScope, "The scope holds one that was not granted."))
+}

@@ -1,0 +1,108 @@
+//! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
+
+use super::redirect_uri;
+use crate::model::{AuthMethod, Client, GrantType, PkcePolicy, Scope};
+
+/// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
+pub const MAX_CODE_LIFETIME: i64 = 600;
+/// Seconds: a day.
+pub const MAX_ACCESS_TOKEN_LIFETIME: i64 = 86_400;
+
+/// One thing that is wrong with a client's metadata.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {problem}")]
+pub struct InvalidMetadata {
+    pub member: &'static str,
+    pub problem: String,
+}
+
+/// Every problem of a client's metadata; none where it can be registered.
+pub fn check(client: &Client) -> Vec<InvalidMetadata> {
+    let mut problems = Vec::new();
+    let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
+    check_identity(client, &mut complain);
+    check_uris(client, &mut complain);
+    check_grants(client, &mut complain);
+    check_lifetimes(client, &mut complain);
+    problems
+}
+
+fn check_identity(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let id = client.id.as_str();
+    // RFC 6749 appendix A.1: VSCHAR; a colon would end it in Basic credentials, a slash is for readers of logs.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
+        complain("client_id", "use 1 to 128 letters, digits, and - _ . ~".into());
+    }
+    if client.name.trim().is_empty() || client.name.len() > 200 {
+        complain("client_name", "people read it when they are asked for consent; 1 to 200 bytes".into());
+    }
+}
+
+fn check_uris(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    for uri in &client.redirect_uris {
+        if let Err(error) = redirect_uri::check(uri) {
+            complain("redirect_uris", format!("{uri}: {error}"));
+        }
+    }
+    for uri in &client.post_logout_redirect_uris {
+        if let Err(error) = redirect_uri::check(uri) {
+            complain("post_logout_redirect_uris", format!("{uri}: {error}"));
+        }
+    }
+    for (member, uri) in [
+        ("client_uri", &client.client_uri),
+        ("logo_uri", &client.logo_uri),
+        ("policy_uri", &client.policy_uri),
+        ("tos_uri", &client.tos_uri),
+    ] {
+        let web = |uri: &str| {
+            redirect_uri::check(uri).is_ok() && (uri.starts_with("https://") || uri.starts_with("http://"))
+        };
+        if uri.as_deref().is_some_and(|uri| !web(uri)) {
+            complain(member, "use an https URI".into());
+        }
+    }
+}
+
+fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
+        complain("redirect_uris", "the authorization code grant needs at least one".into());
+    }
+    if client.may_use(GrantType::RefreshToken) && !client.may_use(GrantType::AuthorizationCode) {
+        complain("grant_types", "refresh_token needs authorization_code beside it".into());
+    }
+    if client.grant_types.is_empty() {
+        complain("grant_types", "name at least one".into());
+    }
+    if client.token_endpoint_auth_method == AuthMethod::None {
+        // RFC 6749 4.4: MUST only be used by confidential clients.
+        if client.may_use(GrantType::ClientCredentials) {
+            complain("grant_types", "client_credentials is for clients with a secret".into());
+        }
+        // RFC 9700 2.1.1: public clients MUST use PKCE.
+        if client.pkce == PkcePolicy::Optional {
+            complain("pkce", "it is required for clients without a secret".into());
+        }
+    }
+    let offline = client.scope.contains(Scope::OFFLINE_ACCESS);
+    if offline
+        && client.skip_consent
+        && client.redirect_uris.iter().any(|uri| redirect_uri::is_loopback_uri(uri))
+    {
+        complain(
+            "skip_consent",
+            "not for offline_access to a loopback redirect URI: anyone could listen there".into(),
+        );
+    }
+}
+
+fn check_lifetimes(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let within = |seconds: Option<i64>, most| seconds.is_none_or(|seconds| (1..=most).contains(&seconds));
+    if !within(client.authorization_code_lifetime, MAX_CODE_LIFETIME) {
+        complain("authorization_code_lifetime", format!("1 to {MAX_CODE_LIFETIME} seconds"));
+    }
+    if !within(client.access_token_lifetime, MAX_ACCESS_TOKEN_LIFETIME) {
+        complain("access_token_lifetime", format!("1 to {MAX_ACCESS_TOKEN_LIFETIME} seconds"));
+    }
+}
