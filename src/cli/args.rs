@@ -1,0 +1,412 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
+use crate::model::Algorithm;
+
+/// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
+#[derive(Debug, Parser)]
+#[command(name = "chancery", version)]
+pub struct Cli {
+    /// The configuration file; also CHANCERY_CONFIG.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve,
+    /// Try it: SQLite, keys, a demo user, a demo application; prints where to go.
+    Try(TryArgs),
+    /// Apply the database migrations and exit.
+    Migrate,
+    /// Check the configuration and print every problem.
+    CheckConfig,
+    /// Ask the running server whether it is ready.
+    Healthcheck,
+    /// Manage clients.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Manage users.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage signing keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+#[derive(Debug, Args)]
+pub struct TryArgs {
+    /// The port of the server.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// The port of the demo application.
+    #[arg(long, default_value_t = 8081)]
+    pub demo_port: u16,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Register a client; its secret is printed once.
+    Create(Box<ClientCreate>),
+    /// List the clients.
+    List(Output),
+    /// Show a client.
+    Show(ClientId),
+    /// Change a client: what is given replaces what was.
+    Update(Box<ClientUpdate>),
+    /// Delete a client and everything granted to it.
+    Delete(ClientId),
+    /// Make a new secret; it is printed once.
+    RotateSecret(RotateSecret),
+}
+
+#[derive(Debug, Args)]
+pub struct ClientId {
+    /// The client's client_id.
+    pub id: String,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct RotateSecret {
+    /// The client's client_id.
+    pub id: String,
+    /// Accept the old secret for this number of seconds more.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    pub keep_old: Option<i64>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientCreate {
+    /// The name that the consent page shows.
+    #[arg(long)]
+    pub name: String,
+    /// The client_id; made at random when it is absent.
+    #[arg(long)]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub settings: ClientSettings,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientUpdate {
+    /// The client's client_id.
+    pub id: String,
+    /// The name that the consent page shows.
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub settings: ClientSettings,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What a client is set to; absent means the default when it is created, and no change when it is
+/// updated. An empty text clears.
+#[derive(Debug, Default, Args)]
+pub struct ClientSettings {
+    /// A redirect URI; may be repeated.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// A URI to return to after sign-out; may be repeated.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// The scopes the client may ask for, separated by spaces.
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// A grant type the client may use; may be repeated.
+    #[arg(long = "grant-type", value_name = "TYPE")]
+    pub grant_types: Vec<GrantTypeArg>,
+    /// How the client authenticates; none makes it a public client.
+    #[arg(long, value_name = "METHOD")]
+    pub auth_method: Option<AuthMethodArg>,
+    /// Don't ask the user for consent: for the operator's own applications only.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub skip_consent: Option<bool>,
+    /// Whether the client must use PKCE.
+    #[arg(long)]
+    pub pkce: Option<PkceArg>,
+    /// An audience of the client's access tokens; may be repeated.
+    #[arg(long, value_name = "AUD")]
+    pub audience: Vec<String>,
+    /// Which tokens the client may introspect: those it owns or is the audience of, or any.
+    #[arg(long, value_name = "POLICY")]
+    pub introspection_policy: Option<IntrospectionPolicyArg>,
+    /// The algorithm that signs the client's ID tokens.
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    pub id_token_alg: Option<Algorithm>,
+    /// The algorithm that signs the client's access tokens.
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    pub access_token_alg: Option<Algorithm>,
+    /// The lifetime of an access token in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..))]
+    pub access_token_lifetime: Option<i64>,
+    /// The lifetime of a refresh token in seconds; -1 means never.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = lifetime)]
+    pub refresh_token_lifetime: Option<i64>,
+    /// The seconds after which an unused refresh token ends; -1 means never.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = lifetime)]
+    pub refresh_token_idle_lifetime: Option<i64>,
+    /// The lifetime of an authorization code in seconds, at most 600.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=600))]
+    pub authorization_code_lifetime: Option<i64>,
+    /// The client's home page.
+    #[arg(long, value_name = "URI")]
+    pub client_uri: Option<String>,
+    /// The client's logo, for the consent page.
+    #[arg(long, value_name = "URI")]
+    pub logo_uri: Option<String>,
+    /// The client's privacy policy.
+    #[arg(long, value_name = "URI")]
+    pub policy_uri: Option<String>,
+    /// The client's terms of service.
+    #[arg(long, value_name = "URI")]
+    pub tos_uri: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum GrantTypeArg {
+    AuthorizationCode,
+    RefreshToken,
+    ClientCredentials,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum AuthMethodArg {
+    ClientSecretBasic,
+    ClientSecretPost,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PkceArg {
+    Required,
+    Optional,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IntrospectionPolicyArg {
+    Audience,
+    Any,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create a user.
+    Create(UserCreate),
+    /// List the users.
+    List(Output),
+    /// Show a user.
+    Show(UserName),
+    /// Set a user's password.
+    SetPassword(SetPassword),
+    /// Refuse a user from now on, and end what they started.
+    Disable(UserName),
+    /// Let a disabled user in again.
+    Enable(UserName),
+    /// Delete a user and everything that is theirs.
+    Delete(UserName),
+}
+
+#[derive(Debug, Args)]
+pub struct UserName {
+    /// The user's name.
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct SetPassword {
+    /// The user's name.
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    #[command(flatten)]
+    pub password: PasswordSource,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct UserCreate {
+    /// The name to sign in with.
+    #[arg(long, value_name = "NAME")]
+    pub username: String,
+    #[arg(long)]
+    pub email: Option<String>,
+    /// The email address is known to be the user's.
+    #[arg(long, requires = "email")]
+    pub email_verified: bool,
+    /// The full name, as it is shown.
+    #[arg(long)]
+    pub name: Option<String>,
+    #[arg(long)]
+    pub given_name: Option<String>,
+    #[arg(long)]
+    pub family_name: Option<String>,
+    #[arg(long)]
+    pub phone: Option<String>,
+    /// The phone number is known to be the user's.
+    #[arg(long, requires = "phone")]
+    pub phone_verified: bool,
+    /// A group the user is in; may be repeated.
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    #[command(flatten)]
+    pub password: PasswordSource,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Where a password comes from: never from an argument, which other users of the machine can see.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct PasswordSource {
+    /// Read the password from standard input.
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Make a password and print it once.
+    #[arg(long)]
+    pub generate_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the signing keys.
+    List(Output),
+    /// Make new signing keys, published now and used later.
+    Rotate(KeysRotate),
+}
+
+#[derive(Debug, Args)]
+pub struct KeysRotate {
+    /// Only the key of this algorithm.
+    #[arg(long, value_parser = algorithm)]
+    pub alg: Option<Algorithm>,
+    /// Sign with the new key at once, for a key that leaked.
+    #[arg(long)]
+    pub now: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
+    Algorithm::deserialize(name).map_err(|_| "write ES256, RS256, PS256 or EdDSA".to_owned())
+}
+
+fn lifetime(text: &str) -> Result<i64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &i64| *seconds == -1 || *seconds > 0);
+    seconds.ok_or_else(|| "write a number of seconds, or -1 for never".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    fn settings(line: &str) -> ClientSettings {
+        let Command::Client(ClientCommand::Update(update)) = parse(line).unwrap().command else {
+            unreachable!("an update")
+        };
+        update.settings
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_lines_are_understood() {
+        for line in [
+            "chancery serve",
+            "chancery --config x.toml serve",
+            "chancery serve --config x.toml",
+            "chancery try --port 9000 --demo-port 9001",
+            "chancery migrate",
+            "chancery check-config",
+            "chancery healthcheck",
+            "chancery client create --name A --redirect-uri https://a/cb --redirect-uri https://a/2 --json",
+            "chancery client create --name A --grant-type client_credentials --auth-method none --skip-consent",
+            "chancery client list --json",
+            "chancery client show a",
+            "chancery client delete a",
+            "chancery client rotate-secret a --keep-old 3600 --json",
+            "chancery user create --username u --email e@x --email-verified --group a --group b --password-stdin",
+            "chancery user create --username u --generate-password --json",
+            "chancery user list",
+            "chancery user show u",
+            "chancery user set-password u --generate-password",
+            "chancery user disable u",
+            "chancery user enable u",
+            "chancery user delete u",
+            "chancery keys list --json",
+            "chancery keys rotate --alg EdDSA --now",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn contradictions_and_unknown_words_are_refused() {
+        for line in [
+            "chancery",
+            "chancery client create",
+            "chancery user create --username u",
+            "chancery user create --username u --password-stdin --generate-password",
+            "chancery user create --username u --email-verified --generate-password",
+            "chancery keys rotate --alg HS256",
+            "chancery client update a --auth-method magic",
+            "chancery client update a --refresh-token-lifetime -2",
+            "chancery client update a --authorization-code-lifetime 601",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_update_tells_absent_from_given() {
+        let none = settings("chancery client update a");
+        assert!(none.skip_consent.is_none() && none.scope.is_none() && none.redirect_uris.is_empty());
+        let some = settings(
+            "chancery client update a --skip-consent=false --refresh-token-lifetime -1 \
+             --id-token-alg ES256 --pkce optional --introspection-policy any",
+        );
+        assert_eq!(some.skip_consent, Some(false));
+        assert_eq!(some.refresh_token_lifetime, Some(-1));
+        assert_eq!(some.id_token_alg, Some(Algorithm::ES256));
+        assert_eq!(some.pkce, Some(PkceArg::Optional));
+        assert_eq!(some.introspection_policy, Some(IntrospectionPolicyArg::Any));
+    }
+}

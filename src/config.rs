@@ -1,0 +1,376 @@
+//! The settings: read once at start into types, every problem reported at once.
+//!
+//! `config/default.toml` documents every key and is the lowest source; `layers` lays the sources over
+//! each other, `reader` turns values into types, and this file says which values each key accepts.
+
+mod database;
+mod issuer;
+mod layers;
+mod problem;
+mod proxies;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use url::Url;
+
+pub use database::{DatabaseUrl, MasterKey};
+pub use issuer::Issuer;
+pub use layers::DEFAULT as DEFAULT_FILE;
+pub use problem::{Problem, Problems};
+pub use proxies::{Network, TrustedProxies};
+
+use crate::model::Algorithm;
+use layers::Layers;
+use reader::{Reader, Refusal};
+
+const DAY: i64 = 86_400;
+const YEAR: i64 = 365 * DAY;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub data: DataSettings,
+    pub secrets: SecretSettings,
+    pub log: LogSettings,
+    pub tokens: TokenSettings,
+    pub sessions: SessionSettings,
+    pub passwords: PasswordSettings,
+    pub branding: BrandingSettings,
+    pub keys: KeySettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    pub issuer: Issuer,
+    pub listen: SocketAddr,
+    pub trusted_proxies: TrustedProxies,
+    pub limits: ServerLimits,
+    pub max_body_bytes: usize,
+    pub request_timeout: Duration,
+}
+
+/// What the accept loop holds every connection to.
+#[derive(Clone, Debug)]
+pub struct ServerLimits {
+    pub max_connections: usize,
+    pub max_header_bytes: usize,
+    pub header_timeout: Duration,
+    pub shutdown_grace: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    pub url: DatabaseUrl,
+    pub max_connections: u32,
+    pub migrate_on_start: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct DataSettings {
+    pub directory: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+pub struct SecretSettings {
+    pub master_key: MasterKey,
+}
+
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Lifetimes in seconds; `None` means never.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    pub authorization_code_seconds: i64,
+    pub access_token_seconds: i64,
+    pub id_token_seconds: i64,
+    pub refresh_token_seconds: Option<i64>,
+    pub refresh_token_idle_seconds: Option<i64>,
+    pub refresh_grace_seconds: i64,
+    pub access_token_alg: Algorithm,
+    pub id_token_alg: Algorithm,
+}
+
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    pub lifetime_seconds: i64,
+    pub idle_seconds: i64,
+    pub request_seconds: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct PasswordSettings {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub parallelism: u32,
+    /// Zero means one less than there are processors.
+    pub threads: usize,
+    pub queue: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct BrandingSettings {
+    pub name: String,
+    pub logo_url: Option<String>,
+    /// `#rrggbb`
+    pub accent: String,
+    pub support_url: Option<String>,
+    pub policy_url: Option<String>,
+    pub tos_url: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct KeySettings {
+    pub algorithms: Vec<Algorithm>,
+    pub publish_seconds: i64,
+}
+
+impl Settings {
+    /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let layers = Layers::collect(file, environment, &mut problems);
+        let mut reader = Reader::new(layers, problems);
+        let settings = Self::read(&mut reader);
+        match settings {
+            Some(settings) if reader.problems.is_empty() => Ok(settings),
+            _ => Err(Problems(reader.problems)),
+        }
+    }
+
+    /// The weaker choices among these settings, each a sentence for the start-up log.
+    pub fn warnings(&self) -> Vec<String> {
+        warnings::of(self)
+    }
+
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let data =
+            reader.text("data.directory").map(|directory| DataSettings { directory: directory.into() });
+        let directory = data.as_ref().map_or_else(|| PathBuf::from("data"), |data| data.directory.clone());
+        let server = server(reader);
+        let url = database_url(reader, &directory);
+        let master_key = MasterKey::read(reader, url.as_ref(), &directory);
+        let database = database(reader, url);
+        let log = log(reader);
+        let keys = keys(reader);
+        let tokens = tokens(reader, keys.as_ref());
+        let sessions = sessions(reader);
+        let passwords = passwords(reader);
+        let branding = branding(reader);
+        Some(Self {
+            server: server?,
+            database: database?,
+            data: data?,
+            secrets: SecretSettings { master_key: master_key? },
+            log: log?,
+            tokens: tokens?,
+            sessions: sessions?,
+            passwords: passwords?,
+            branding: branding?,
+            keys: keys?,
+        })
+    }
+}
+
+// In each section every key is read before the first `?`, so that no problem hides another.
+
+fn server(reader: &mut Reader) -> Option<ServerSettings> {
+    let issuer = reader.parsed("server.issuer", Issuer::parse);
+    let listen = reader.parsed("server.listen", |text| {
+        let remedy =
+            || "write an address and a port like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned();
+        text.parse().map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
+    });
+    let networks = reader.list("server.trusted_proxies", Network::parse);
+    let max_connections = reader.number("server.max_connections", 1..=1_000_000);
+    let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
+    let max_header_bytes = reader.number("server.max_header_bytes", 8192..=1_048_576);
+    let header_timeout = reader.seconds("server.header_timeout_seconds", 1..=600);
+    let request_timeout = reader.seconds("server.request_timeout_seconds", 1..=600);
+    let shutdown_grace = reader.seconds("server.shutdown_grace_seconds", 0..=600);
+    Some(ServerSettings {
+        issuer: issuer?,
+        listen: listen?,
+        trusted_proxies: TrustedProxies::new(networks?),
+        limits: ServerLimits {
+            max_connections: max_connections?,
+            max_header_bytes: max_header_bytes?,
+            header_timeout: header_timeout?,
+            shutdown_grace: shutdown_grace?,
+        },
+        max_body_bytes: max_body_bytes?,
+        request_timeout: request_timeout?,
+    })
+}
+
+fn database_url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
+    let given = reader.secret("database.url")?;
+    let key = if given.file.is_some() { "database.url_file" } else { "database.url" };
+    let parsed = DatabaseUrl::parse(&given.text, data);
+    parsed.map_err(|(problem, remedy)| reader.refuse(key, problem, remedy)).ok()
+}
+
+fn database(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSettings> {
+    let max_connections = reader.number("database.max_connections", 1..=1000);
+    let migrate_on_start = reader.boolean("database.migrate_on_start");
+    Some(DatabaseSettings {
+        url: url?,
+        max_connections: max_connections?,
+        migrate_on_start: migrate_on_start?,
+    })
+}
+
+fn log(reader: &mut Reader) -> Option<LogSettings> {
+    let format = reader.parsed("log.format", |text| choice(text, "text or json"));
+    let level = reader.parsed("log.level", |text| choice(text, "error, warn, info, debug or trace"));
+    Some(LogSettings { format: format?, level: level? })
+}
+
+fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettings> {
+    let code = reader.number("tokens.authorization_code_seconds", 10..=600);
+    let access = reader.number("tokens.access_token_seconds", 30..=7 * DAY);
+    let id = reader.number("tokens.id_token_seconds", 30..=7 * DAY);
+    let refresh = reader.lifetime("tokens.refresh_token_seconds", 60..=10 * YEAR);
+    let idle = reader.lifetime("tokens.refresh_token_idle_seconds", 60..=10 * YEAR);
+    let grace = reader.number("tokens.refresh_grace_seconds", 0..=300);
+    let mut signing = |key: &str| {
+        let chosen = reader.parsed(key, algorithm)?;
+        if keys.is_some_and(|keys| !keys.algorithms.contains(&chosen)) {
+            let remedy = format!("add {chosen:?} to keys.algorithms, or choose one that is there");
+            reader.refuse(key, format!("there is no signing key for {chosen:?}"), remedy);
+        }
+        Some(chosen)
+    };
+    let access_token_alg = signing("tokens.access_token_alg");
+    let id_token_alg = signing("tokens.id_token_alg");
+    Some(TokenSettings {
+        authorization_code_seconds: code?,
+        access_token_seconds: access?,
+        id_token_seconds: id?,
+        refresh_token_seconds: refresh?,
+        refresh_token_idle_seconds: idle?,
+        refresh_grace_seconds: grace?,
+        access_token_alg: access_token_alg?,
+        id_token_alg: id_token_alg?,
+    })
+}
+
+fn sessions(reader: &mut Reader) -> Option<SessionSettings> {
+    let lifetime = reader.number("sessions.lifetime_seconds", 60..=YEAR);
+    let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
+    let request = reader.number("sessions.request_seconds", 60..=DAY);
+    Some(SessionSettings { lifetime_seconds: lifetime?, idle_seconds: idle?, request_seconds: request? })
+}
+
+fn passwords(reader: &mut Reader) -> Option<PasswordSettings> {
+    let memory_kib = reader.number("passwords.memory_kib", 7168..=1_048_576);
+    let iterations = reader.number("passwords.iterations", 1..=20);
+    let parallelism = reader.number("passwords.parallelism", 1..=16);
+    let threads = reader.number("passwords.threads", 0..=256);
+    let queue = reader.number("passwords.queue", 1..=10_000);
+    Some(PasswordSettings {
+        memory_kib: memory_kib?,
+        iterations: iterations?,
+        parallelism: parallelism?,
+        threads: threads?,
+        queue: queue?,
+    })
+}
+
+fn branding(reader: &mut Reader) -> Option<BrandingSettings> {
+    let name = reader.parsed("branding.name", |text| match text.chars().count() {
+        1..=60 => Ok(text.to_owned()),
+        _ => Err(("it is empty or very long".to_owned(), "give a name of 1 to 60 characters".to_owned())),
+    });
+    let logo_url = reader.parsed("branding.logo_url", web_address);
+    let accent = reader.parsed("branding.accent", colour);
+    let support_url = reader.parsed("branding.support_url", web_address);
+    let policy_url = reader.parsed("branding.policy_url", web_address);
+    let tos_url = reader.parsed("branding.tos_url", web_address);
+    Some(BrandingSettings {
+        name: name?,
+        logo_url: logo_url?,
+        accent: accent?,
+        support_url: support_url?,
+        policy_url: policy_url?,
+        tos_url: tos_url?,
+    })
+}
+
+fn keys(reader: &mut Reader) -> Option<KeySettings> {
+    let algorithms = reader.list("keys.algorithms", algorithm);
+    let publish_seconds = reader.number("keys.publish_seconds", 0..=30 * DAY);
+    if let Some(list) = &algorithms {
+        let names: BTreeSet<String> = list.iter().map(|algorithm| format!("{algorithm:?}")).collect();
+        if list.is_empty() || names.len() != list.len() {
+            let remedy = "name each of ES256, RS256, PS256, EdDSA at most once, and at least one".to_owned();
+            reader.refuse("keys.algorithms", "it is empty or names an algorithm twice".to_owned(), remedy);
+        }
+    }
+    Some(KeySettings { algorithms: algorithms?, publish_seconds: publish_seconds? })
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
+    choice(text, "ES256, RS256, PS256 or EdDSA")
+}
+
+/// One of an enum's serde names.
+fn choice<'de, T: Deserialize<'de>>(text: &'de str, choices: &str) -> Result<T, Refusal> {
+    let names: StrDeserializer<'de, ValueError> = text.into_deserializer();
+    T::deserialize(names).map_err(|_| (format!("\"{text}\" is not known"), format!("write {choices}")))
+}
+
+fn web_address(text: &str) -> Result<Option<String>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "https" | "http") => Ok(Some(url.into())),
+        _ => Err((
+            format!("\"{text}\" is not a web address"),
+            "write a URL that starts with https://".to_owned(),
+        )),
+    }
+}
+
+fn colour(text: &str) -> Result<String, Refusal> {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    if digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err((format!("\"{text}\" is not a colour"), "write six hexadecimal digits like #1d4ed8".to_owned()))
+}

@@ -1,0 +1,144 @@
+//! Where the state is kept, and the key that seals what is secret in it.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::reader::{Reader, Refusal};
+use crate::model::Secret;
+
+/// Which database, and where.
+#[derive(Clone, Debug)]
+pub enum DatabaseUrl {
+    Sqlite {
+        path: PathBuf,
+    },
+    /// The URL holds a password, so it is a secret as a whole.
+    Postgres {
+        url: Secret,
+    },
+}
+
+impl DatabaseUrl {
+    /// `text` is never repeated in a refusal: it may hold a password.
+    pub fn parse(text: &str, data: &Path) -> Result<Self, Refusal> {
+        let remedy = || "write postgres://user:password@host/database or sqlite:PATH".to_owned();
+        if text.is_empty() {
+            return Ok(Self::Sqlite { path: data.join("chancery.db") });
+        }
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path {
+                "" | ":memory:" => Err(("it names no file, so nothing would be kept".to_owned(), remedy())),
+                _ if path.contains(['?', '#']) => {
+                    Err(("it has parameters, which are not supported".to_owned(), remedy()))
+                }
+                _ => Ok(Self::Sqlite { path: PathBuf::from(path) }),
+            };
+        }
+        let url = Url::parse(text).map_err(|error| (format!("it is not a URL: {error}"), remedy()))?;
+        match url.scheme() {
+            "postgres" | "postgresql" => Ok(Self::Postgres { url: Secret::new(text.to_owned()) }),
+            _ => Err(("it is neither a Postgres nor a SQLite URL".to_owned(), remedy())),
+        }
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+}
+
+/// Where the master key comes from.
+#[derive(Clone, Debug)]
+pub enum MasterKey {
+    /// Standard base64 of exactly 32 bytes.
+    Given(Secret),
+    /// No key yet: make one, and write it to this file with mode 0600.
+    MakeFile(PathBuf),
+}
+
+impl MasterKey {
+    pub(super) fn read(reader: &mut Reader, database: Option<&DatabaseUrl>, data: &Path) -> Option<Self> {
+        let given = reader.secret("secrets.master_key")?;
+        let key = if given.file.is_some() { "secrets.master_key_file" } else { "secrets.master_key" };
+        let default = data.join("master.key");
+        let result = match database {
+            _ if !given.text.is_empty() => Self::decode(&given.text),
+            Some(DatabaseUrl::Sqlite { .. }) => match std::fs::read_to_string(&default) {
+                Ok(text) => Self::decode(text.trim()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::MakeFile(default)),
+                Err(error) => Err((
+                    format!("{} cannot be read: {error}", default.display()),
+                    "make it readable to this user, or set secrets.master_key_file".to_owned(),
+                )),
+            },
+            // Which database it is has its own problem.
+            None => return None,
+            Some(DatabaseUrl::Postgres { .. }) => Err((
+                "it is not set, and every replica on a Postgres needs the same one".to_owned(),
+                "write `openssl rand -base64 32` to a file and name it in secrets.master_key_file".to_owned(),
+            )),
+        };
+        result.map_err(|(problem, remedy)| reader.refuse(key, problem, remedy)).ok()
+    }
+
+    fn decode(text: &str) -> Result<Self, Refusal> {
+        let bare = text.trim_end_matches('=');
+        let bytes =
+            STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).map(Zeroizing::new);
+        match bytes {
+            Ok(bytes) if bytes.len() == 32 => Ok(Self::Given(Secret::new(STANDARD.encode(&*bytes)))),
+            _ => Err((
+                "it is not base64 of 32 bytes".to_owned(),
+                "make one with `openssl rand -base64 32`".to_owned(),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<DatabaseUrl, Refusal> {
+        DatabaseUrl::parse(text, Path::new("data"))
+    }
+
+    #[test]
+    fn nothing_configured_is_sqlite_in_the_data_directory() {
+        assert!(
+            matches!(parse(""), Ok(DatabaseUrl::Sqlite { path }) if path == Path::new("data/chancery.db"))
+        );
+        assert!(
+            matches!(parse("sqlite:x.db"), Ok(DatabaseUrl::Sqlite { path }) if path == Path::new("x.db"))
+        );
+        assert!(
+            matches!(parse("sqlite:///v/x.db"), Ok(DatabaseUrl::Sqlite { path }) if path == Path::new("/v/x.db"))
+        );
+    }
+
+    #[test]
+    fn a_password_is_shown_neither_by_debug_nor_in_a_refusal() {
+        let url = parse("postgres://u:hunter2@db/chancery").unwrap();
+        assert!(!format!("{url:?}").contains("hunter2"));
+        for text in ["mysql://u:hunter2@db/x", "postgres://u:hunter2@[db/x"] {
+            let refusal = parse(text).unwrap_err();
+            assert!(!format!("{refusal:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_master_key_is_32_bytes_in_any_base64() {
+        let standard = STANDARD.encode([0xfb; 32]);
+        let url_safe = URL_SAFE_NO_PAD.encode([0xfb; 32]);
+        for text in [&standard, &url_safe] {
+            assert!(matches!(MasterKey::decode(text), Ok(MasterKey::Given(key)) if key.expose() == standard));
+        }
+        for text in ["c2hvcnQ=", "not base64!", ""] {
+            assert!(MasterKey::decode(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The choices that are weaker than the defaults, told once at start.
+
+use super::{LogLevel, Settings};
+
+/// OWASP's memory times passes for Argon2id: 19 MiB twice.
+const ARGON2_COST: u64 = 19_456 * 2;
+
+pub(super) fn of(settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |weak: bool, sentence: String| {
+        if weak {
+            warnings.push(sentence);
+        }
+    };
+    let issuer = &settings.server.issuer;
+    warn(
+        issuer.is_loopback_http(),
+        format!("server.issuer is {issuer}: plain http, for trying things out on this machine only"),
+    );
+    warn(
+        settings.server.trusted_proxies.networks().iter().any(|network| network.is_everything()),
+        "server.trusted_proxies holds every address, so any client can claim any address".to_owned(),
+    );
+    let tokens = &settings.tokens;
+    warn(
+        tokens.authorization_code_seconds > 60,
+        format!("tokens.authorization_code_seconds is {}", tokens.authorization_code_seconds),
+    );
+    warn(
+        tokens.access_token_seconds > 86_400,
+        format!("tokens.access_token_seconds is {}: more than a day", tokens.access_token_seconds),
+    );
+    warn(
+        tokens.refresh_token_seconds.is_none() && tokens.refresh_token_idle_seconds.is_none(),
+        "tokens.refresh_token_seconds and tokens.refresh_token_idle_seconds are -1: refresh tokens never end"
+            .to_owned(),
+    );
+    warn(
+        tokens.refresh_grace_seconds > 60,
+        format!("tokens.refresh_grace_seconds is {}: a stolen token goes unnoticed longer", {
+            tokens.refresh_grace_seconds
+        }),
+    );
+    let passwords = &settings.passwords;
+    warn(
+        u64::from(passwords.memory_kib) * u64::from(passwords.iterations) < ARGON2_COST * 9 / 10,
+        "passwords.memory_kib and passwords.iterations are below OWASP's recommendation".to_owned(),
+    );
+    warn(
+        settings.log.level > LogLevel::Info,
+        "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
+    );
+    warnings
+}
