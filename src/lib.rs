@@ -2,8 +2,18 @@
 //!
 //! ARCHITECTURE.md tells which room does what, with the walkthrough of a sign-in and of a token request.
 
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod cli;
+pub mod clients;
+pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod grants;
+pub mod http;
 pub mod keys;
 pub mod model;
 pub mod protocol;
 pub mod storage;
+pub mod telemetry;

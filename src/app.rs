@@ -1,0 +1,73 @@
+//! The server as a whole: settings, storage, keys, caches, clock; start-up and background tasks.
+
+mod background;
+mod start;
+
+use std::sync::Arc;
+
+pub use background::spawn as spawn_background_tasks;
+pub use start::{StartError, load_master_key, migrate, open_storage};
+
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::password::PasswordHasher;
+use crate::grants::access_tokens::VerifiedTokens;
+use crate::keys::{self, KeyRing, Keys};
+use crate::model::Timestamp;
+use crate::storage::Storage;
+
+/// Everything a request needs. One per process, shared.
+pub struct App {
+    pub settings: Settings,
+    pub storage: Storage,
+    pub clients: Clients,
+    pub keys: Keys,
+    pub master_key: Arc<MasterKey>,
+    pub passwords: PasswordHasher,
+    pub verified_tokens: VerifiedTokens,
+    pub clock: Clock,
+}
+
+impl App {
+    /// Puts a server together on a migrated database: makes the keys that are missing, and loads them.
+    pub async fn start(
+        settings: Settings,
+        storage: Storage,
+        master_key: MasterKey,
+        clock: Clock,
+    ) -> Result<Arc<Self>, StartError> {
+        let master_key = Arc::new(master_key);
+        let now = clock.now();
+        keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
+        let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+        let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
+        Ok(Arc::new(Self {
+            clients: Clients::new(storage.clone()),
+            keys: Keys::new(ring),
+            verified_tokens: VerifiedTokens::default(),
+            settings,
+            storage,
+            master_key,
+            passwords,
+            clock,
+        }))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn issuer(&self) -> &str {
+        self.settings.server.issuer.as_str()
+    }
+
+    /// Loads the keys again and forgets which signatures were verified with the old ones.
+    pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
+        let keys = self.storage.signing_keys(self.now()).await?;
+        self.keys.replace(KeyRing::open(&self.master_key, &keys)?);
+        self.verified_tokens.forget();
+        Ok(())
+    }
+}

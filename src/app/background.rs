@@ -1,0 +1,100 @@
+//! What the server does by itself: noticing changes that other processes made, and removing what has expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::App;
+use crate::storage::{StorageError, Versions};
+
+/// How often the counters of changes are read, where the database does not tell by itself.
+const POLL: Duration = Duration::from_secs(2);
+/// How often the keys are loaded again whatever the counters say: their times come by themselves.
+const RELOAD_KEYS: Duration = Duration::from_secs(300);
+const PURGE: Duration = Duration::from_secs(60);
+/// A full batch is followed by the next one after this.
+const PURGE_MORE: Duration = Duration::from_millis(200);
+
+/// Starts the tasks; they end with the runtime.
+pub fn spawn(app: &Arc<App>) {
+    tokio::spawn(watch(Arc::clone(app)));
+    tokio::spawn(purge(Arc::clone(app)));
+    tokio::spawn(refresh_keys(Arc::clone(app)));
+}
+
+/// Follows the counters of changes: at once where the database tells, else every two seconds.
+async fn watch(app: Arc<App>) {
+    let mut seen: Option<Versions> = None;
+    loop {
+        // Subscribing first: what changes while the counters are read is not missed.
+        let mut listener = app.storage.db().listen().await.ok();
+        loop {
+            if let Err(error) = notice(&app, &mut seen).await {
+                tracing::warn!(%error, "could not look for changes");
+            }
+            let alive = match &mut listener {
+                Some(listener) => tokio::select! {
+                    changed = listener.changed() => changed.is_ok(),
+                    () = sleep(POLL) => true,
+                },
+                None => {
+                    sleep(POLL).await;
+                    false
+                }
+            };
+            if !alive {
+                break;
+            }
+        }
+    }
+}
+
+async fn notice(app: &App, seen: &mut Option<Versions>) -> Result<(), StorageError> {
+    let now = app.storage.versions().await?;
+    let before = seen.replace(now);
+    if before.is_none_or(|before| before.clients != now.clients) {
+        app.clients.forget();
+    }
+    if before.is_none_or(|before| before.keys != now.keys)
+        && let Err(error) = app.reload_keys().await
+    {
+        tracing::error!(%error, "could not load the signing keys; the ones in use stay");
+        // Not seen: tried again at the next look.
+        *seen = before;
+    }
+    Ok(())
+}
+
+async fn refresh_keys(app: Arc<App>) {
+    loop {
+        sleep(RELOAD_KEYS).await;
+        if let Err(error) = app.reload_keys().await {
+            tracing::error!(%error, "could not load the signing keys; the ones in use stay");
+        }
+    }
+}
+
+async fn purge(app: Arc<App>) {
+    let mut ticks = interval(PURGE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        loop {
+            match app.storage.purge(app.now()).await {
+                Ok(purged) if purged.is_full() => sleep(PURGE_MORE).await,
+                Ok(purged) => {
+                    tracing::debug!(?purged, "removed what had expired");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not remove what has expired");
+                    break;
+                }
+            }
+        }
+        if let Err(error) = app.storage.db().checkpoint().await {
+            tracing::warn!(%error, "could not checkpoint");
+        }
+    }
+}

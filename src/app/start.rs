@@ -1,0 +1,130 @@
+//! Opening what the server runs on: the database, the master key.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, DatabaseUrl, PasswordSettings, Settings};
+use crate::crypto::master_key::{MasterKey, MasterKeyError};
+use crate::crypto::password::{Cost, PasswordError};
+use crate::keys::KeyError;
+use crate::model::Secret;
+use crate::storage::{Db, Storage, StorageError};
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error("passwords: {0}")]
+    Passwords(#[from] PasswordError),
+    #[error("{path}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StartError + '_ {
+    move |error| StartError::File { path: path.to_owned(), error }
+}
+
+/// Opens the database, without touching its schema.
+pub async fn open_storage(settings: &Settings) -> Result<Storage, StartError> {
+    let db = match &settings.database.url {
+        DatabaseUrl::Sqlite { path } => {
+            if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+                make_private_directory(directory)?;
+            }
+            make_private_file(path)?;
+            Db::open_sqlite(path).await?
+        }
+        DatabaseUrl::Postgres { url } => {
+            Db::open_postgres(url.expose(), settings.database.max_connections).await?
+        }
+    };
+    Ok(Storage::new(db))
+}
+
+/// Brings the schema up to date. Processes that start together do it one after the other.
+pub async fn migrate(settings: &Settings, storage: &Storage) -> Result<(), StartError> {
+    let _lock = match &settings.database.url {
+        DatabaseUrl::Sqlite { path } => Some(lock_beside(path)?),
+        DatabaseUrl::Postgres { .. } => None,
+    };
+    Ok(storage.db().migrate().await?)
+}
+
+/// The master key; made and kept in a file of mode 0600 where the settings say so.
+pub fn load_master_key(settings: &Settings) -> Result<MasterKey, StartError> {
+    match &settings.secrets.master_key {
+        config::MasterKey::Given(key) => Ok(MasterKey::parse(key)?),
+        config::MasterKey::MakeFile(path) => {
+            if let Some(directory) = path.parent() {
+                make_private_directory(directory)?;
+            }
+            let lock = lock_beside(path)?;
+            let key = read_or_make_key(path)?;
+            drop(lock);
+            Ok(MasterKey::parse(&key)?)
+        }
+    }
+}
+
+/// Of two processes that start together the second finds the key that the first one made.
+fn read_or_make_key(path: &Path) -> Result<Secret, StartError> {
+    match fs::read_to_string(path) {
+        Ok(text) => return Ok(Secret::new(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at(path)(error)),
+    }
+    let key = MasterKey::generate();
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))?;
+    file.write_all(key.expose().as_bytes()).and_then(|()| file.sync_all()).map_err(at(path))?;
+    tracing::info!(path = %path.display(), "made a master key; without it the database cannot be read: back it up");
+    Ok(key)
+}
+
+/// An exclusive lock on a file beside `path`, held until it is dropped.
+fn lock_beside(path: &Path) -> Result<File, StartError> {
+    let lock = path.with_extension("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&lock)
+        .map_err(at(&lock))?;
+    file.lock().map_err(at(&lock))?;
+    Ok(file)
+}
+
+fn make_private_directory(directory: &Path) -> Result<(), StartError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(at(directory))
+}
+
+/// SQLite makes its other files with the mode of the first.
+fn make_private_file(path: &Path) -> Result<(), StartError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
+        .map_err(at(path))
+}
+
+pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Cost {
+        memory_kib: settings.memory_kib,
+        iterations: settings.iterations,
+        parallelism: settings.parallelism,
+        threads: if settings.threads == 0 { (processors - 1).max(1) } else { settings.threads },
+        queue: settings.queue,
+    }
+}

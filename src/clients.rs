@@ -1,0 +1,56 @@
+//! Registered clients, cached: looking one up costs no statement while nothing changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::model::{Client, ClientId, ClientSecrets};
+use crate::storage::{Storage, StorageError};
+
+const MOST: u64 = 10_000;
+/// The longest a change can go unnoticed, should every other way fail.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// A client with the digests of its secrets.
+#[derive(Debug)]
+pub struct Registered {
+    pub client: Arc<Client>,
+    pub secrets: ClientSecrets,
+}
+
+/// The cache before the table.
+pub struct Clients {
+    storage: Storage,
+    known: Cache<ClientId, Arc<Registered>>,
+    /// Raised by every [`Clients::forget`], so that what was read before one is not kept after it.
+    epoch: AtomicU64,
+}
+
+impl Clients {
+    pub fn new(storage: Storage) -> Self {
+        let known = Cache::builder().max_capacity(MOST).time_to_live(KEPT).build();
+        Self { storage, known, epoch: AtomicU64::new(0) }
+    }
+
+    /// A client by its id. Unknown ids are not remembered: anybody can make them up.
+    pub async fn find(&self, id: &ClientId) -> Result<Option<Arc<Registered>>, StorageError> {
+        if let Some(known) = self.known.get(id) {
+            return Ok(Some(known));
+        }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let Some((client, secrets)) = self.storage.client(id).await? else { return Ok(None) };
+        let registered = Arc::new(Registered { client: Arc::new(client), secrets });
+        if epoch == self.epoch.load(Ordering::Acquire) {
+            self.known.insert(id.clone(), Arc::clone(&registered));
+        }
+        Ok(Some(registered))
+    }
+
+    /// Forgets what is cached, because something changed.
+    pub fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.known.invalidate_all();
+    }
+}

@@ -1,0 +1,50 @@
+//! Access tokens as presented: whose signature is on them, and whether they are still good.
+//!
+//! Verifying a signature costs more than making it, so the server remembers a bounded number of tokens whose signature
+//! it has seen. It remembers nothing else: expiry is checked each time, and whether a token is revoked is asked of the
+//! database each time.
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use crate::app::App;
+use crate::crypto::digest;
+use crate::keys::TokenType;
+use crate::model::Timestamp;
+use crate::protocol::claims::AccessTokenClaims;
+
+/// About a kilobyte each.
+const MOST: u64 = 10_000;
+
+/// Tokens, by their SHA-256, that bear this server's signature.
+pub struct VerifiedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
+
+impl Default for VerifiedTokens {
+    fn default() -> Self {
+        Self(Cache::new(MOST))
+    }
+}
+
+impl VerifiedTokens {
+    /// Forgets all, because the keys changed.
+    pub fn forget(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+/// The claims of an access token that this server signed and that has not expired. Whether it was revoked is another
+/// question.
+pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
+    let key = digest::sha256(token.as_bytes());
+    let claims = match app.verified_tokens.0.get(&key) {
+        Some(claims) => claims,
+        None => {
+            let claims: AccessTokenClaims = app.keys.ring().verify(TokenType::AccessToken, token)?;
+            let claims = Arc::new(claims);
+            app.verified_tokens.0.insert(key, Arc::clone(&claims));
+            claims
+        }
+    };
+    (claims.exp > now && claims.iss == app.issuer()).then_some(claims)
+}

@@ -1,0 +1,64 @@
+//! `grant_type=authorization_code` (RFC 6749 4.1.3): one read, one conditional write.
+
+use super::TokenResponse;
+use super::issue::{self, ForGrant};
+use crate::app::App;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::model::{Grant, GrantId, User};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::code::{self, Attempt, Verdict};
+use crate::protocol::{OAuthError, Parameters};
+
+pub(super) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let (grant, user) = find(app, parameters.require("code")?).await?;
+    let attempt = Attempt {
+        redirect_uri: parameters.get("redirect_uri"),
+        code_verifier: parameters.get("code_verifier"),
+        now,
+    };
+    let conditions = match code::judge(&grant, client, attempt) {
+        Verdict::Redeem(conditions) => conditions,
+        Verdict::Refuse(error) => return Err(error),
+        Verdict::Spend(error) => {
+            app.storage.revoke_grant(&grant.id).await?;
+            return Err(error);
+        }
+        Verdict::Revoke(error) => return Err(revoke(app, &grant, error).await),
+    };
+    if user.disabled {
+        return Err(OAuthError::invalid_grant("The user is disabled."));
+    }
+    if !app.storage.redeem_code(&grant.id, now).await? {
+        return Err(revoke(app, &grant, code::used()).await);
+    }
+    let issuance = ForGrant {
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        nonce: conditions.nonce.clone(),
+        refresh_generation: conditions.refreshable.then_some(1),
+    };
+    issue::for_grant(app, client, issuance, now)
+}
+
+/// The grant behind a genuine code.
+async fn find(app: &App, code: &str) -> Result<(Grant, User), OAuthError> {
+    let unknown = || OAuthError::invalid_grant("The code is not one of this server.");
+    let handle = Handle::parse(Purpose::AuthorizationCode, code).ok_or_else(unknown)?;
+    let found = app.storage.grant(&GrantId::new(handle.id())).await?;
+    found.filter(|(grant, _)| handle.is_genuine(&app.master_key, &grant.salt)).ok_or_else(unknown)
+}
+
+/// RFC 6749 4.1.2: a code that is used twice takes back what it was redeemed for.
+async fn revoke(app: &App, grant: &Grant, error: OAuthError) -> OAuthError {
+    tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "code used twice; grant revoked");
+    match app.storage.revoke_grant(&grant.id).await {
+        Ok(()) => error,
+        Err(failure) => failure.into(),
+    }
+}

@@ -1,0 +1,76 @@
+//! Introspection (RFC 7662): the signature locally, then one question to the database.
+
+use super::{access_tokens, issue, refresh_token};
+use crate::app::App;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::model::{GrantId, GrantState, Timestamp};
+use crate::protocol::OAuthError;
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::introspection::{Introspection, may_ask};
+use crate::protocol::refresh;
+use crate::storage::TokenState;
+
+/// What a client may know of a token. Everything that is not good and its business is inactive. The form of a token
+/// tells its kind, so `token_type_hint` is not needed (RFC 7662 2.1: it MAY be ignored).
+pub async fn introspect(
+    app: &App,
+    caller: &AuthenticatedClient,
+    token: &str,
+) -> Result<Introspection, OAuthError> {
+    let now = app.now();
+    match Handle::parse(Purpose::RefreshToken, token) {
+        Some(handle) => introspect_refresh_token(app, caller, &handle, now).await,
+        None => introspect_access_token(app, caller, token, now).await,
+    }
+}
+
+async fn introspect_access_token(
+    app: &App,
+    caller: &AuthenticatedClient,
+    token: &str,
+    now: Timestamp,
+) -> Result<Introspection, OAuthError> {
+    let Some(claims) = access_tokens::verify(app, token, now) else { return Ok(Introspection::INACTIVE) };
+    if !may_ask(caller, &claims.client_id, Some(&claims.aud)) {
+        return Ok(Introspection::INACTIVE);
+    }
+    let state = match &claims.grant {
+        Some(grant) => app.storage.token_state(grant, &claims.jti).await?,
+        None if app.clients.find(&claims.client_id).await?.is_none() => TokenState::Revoked,
+        None => app.storage.lone_token_state(&claims.jti).await?,
+    };
+    Ok(match state {
+        TokenState::Good => Introspection::of_access_token(&claims),
+        TokenState::Revoked => Introspection::INACTIVE,
+    })
+}
+
+async fn introspect_refresh_token(
+    app: &App,
+    caller: &AuthenticatedClient,
+    handle: &Handle,
+    now: Timestamp,
+) -> Result<Introspection, OAuthError> {
+    let Some((grant, user)) = app.storage.grant(&GrantId::new(handle.id())).await? else {
+        return Ok(Introspection::INACTIVE);
+    };
+    let genuine = handle.is_genuine(&app.master_key, &grant.salt);
+    let GrantState::Active { refresh: Some(current) } = grant.state else {
+        return Ok(Introspection::INACTIVE);
+    };
+    if !genuine
+        || user.disabled
+        || handle.generation() != current.generation
+        || !may_ask(caller, &grant.client_id, None)
+    {
+        return Ok(Introspection::INACTIVE);
+    }
+    let Some(owner) = app.clients.find(&grant.client_id).await? else { return Ok(Introspection::INACTIVE) };
+    let policy = refresh_token::policy(app, &owner.client);
+    if refresh::is_expired(&grant, current, policy, now) {
+        return Ok(Introspection::INACTIVE);
+    }
+    let ends = [grant.expires_at, issue::refresh_idle(app, &owner.client).end(current.rotated_at)];
+    let exp = ends.into_iter().flatten().min();
+    Ok(Introspection::of_refresh_token(&grant, app.issuer(), current.rotated_at, exp))
+}

@@ -1,0 +1,53 @@
+//! The order of reads and writes around the rules: one file a grant type, and what is done with its tokens.
+//! `issue.rs` is the only place that mints tokens.
+
+pub mod access_tokens;
+pub mod approval;
+mod authorization_code;
+mod client_credentials;
+pub mod introspection;
+mod issue;
+mod refresh_token;
+pub mod revocation;
+pub mod userinfo;
+
+pub use issue::TokenResponse;
+
+use crate::app::App;
+use crate::model::GrantType;
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::storage::StorageError;
+
+impl From<StorageError> for OAuthError {
+    fn from(error: StorageError) -> Self {
+        Self::server_error(error)
+    }
+}
+
+/// A token request of an authenticated client (RFC 6749 3.2).
+pub async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<TokenResponse, OAuthError> {
+    let grant_type = grant_type(parameters)?;
+    client.may_use(grant_type)?;
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
+        GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
+        GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
+    }
+}
+
+fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
+    match parameters.require("grant_type")? {
+        "authorization_code" => Ok(GrantType::AuthorizationCode),
+        "refresh_token" => Ok(GrantType::RefreshToken),
+        "client_credentials" => Ok(GrantType::ClientCredentials),
+        _ => {
+            let description = "The server does not speak this grant type.";
+            Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))
+        }
+    }
+}

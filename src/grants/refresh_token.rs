@@ -1,0 +1,87 @@
+//! `grant_type=refresh_token` (RFC 6749 6): one read, one conditional write that also tells a replay.
+
+use super::TokenResponse;
+use super::issue::{self, ForGrant};
+use crate::app::App;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::model::{Client, Grant, GrantId, Timestamp, User};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
+use crate::protocol::{OAuthError, Parameters};
+use crate::storage::Rotation;
+
+pub(super) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let (handle, grant, user) = find(app, parameters.require("refresh_token")?).await?;
+    let generation = handle.generation();
+    match refresh::judge(&grant, client, generation, policy(app, client), now) {
+        Verdict::Rotate => {}
+        Verdict::Refuse(error) => return Err(error),
+        Verdict::Replay => return Err(revoke(app, &grant).await),
+    }
+    if user.disabled {
+        return Err(OAuthError::invalid_grant("The user is disabled."));
+    }
+    let scope = refresh::narrowed(&grant.scope, parameters.get("scope"))?;
+    let successor = rotate(app, client, &grant, generation, now).await?;
+    let issuance = ForGrant {
+        grant: &grant,
+        user: &user,
+        scope: &scope,
+        nonce: None,
+        refresh_generation: Some(successor),
+    };
+    issue::for_grant(app, client, issuance, now)
+}
+
+pub(super) fn policy(app: &App, client: &Client) -> RefreshPolicy {
+    RefreshPolicy { idle: issue::refresh_idle(app, client), grace: app.settings.tokens.refresh_grace_seconds }
+}
+
+/// Moves to the successor. Others may have moved since the row was read: then the row is judged again, once.
+async fn rotate(
+    app: &App,
+    client: &Client,
+    grant: &Grant,
+    generation: u32,
+    now: Timestamp,
+) -> Result<u32, OAuthError> {
+    let successor = generation
+        .checked_add(1)
+        .ok_or_else(|| OAuthError::invalid_grant("The refresh token has come to its end."))?;
+    let rotation = Rotation { from: generation, now, grace: app.settings.tokens.refresh_grace_seconds };
+    if app.storage.rotate(&grant.id, rotation).await? {
+        return Ok(successor);
+    }
+    let Some((now_there, _)) = app.storage.grant(&grant.id).await? else {
+        return Err(OAuthError::invalid_grant("The refresh token was revoked. The user has to sign in."));
+    };
+    match refresh::judge(&now_there, client, generation, policy(app, client), now) {
+        Verdict::Refuse(error) => Err(error),
+        Verdict::Rotate | Verdict::Replay => Err(revoke(app, grant).await),
+    }
+}
+
+/// The grant behind a genuine refresh token of any generation.
+async fn find(app: &App, token: &str) -> Result<(Handle, Grant, User), OAuthError> {
+    let unknown = || OAuthError::invalid_grant("The refresh token is not one of this server.");
+    let handle = Handle::parse(Purpose::RefreshToken, token).ok_or_else(unknown)?;
+    let (grant, user) = app.storage.grant(&GrantId::new(handle.id())).await?.ok_or_else(unknown)?;
+    if !handle.is_genuine(&app.master_key, &grant.salt) {
+        return Err(unknown());
+    }
+    Ok((handle, grant, user))
+}
+
+/// RFC 9700 4.14.2: a replay cannot tell the thief from the client, so both lose the grant.
+async fn revoke(app: &App, grant: &Grant) -> OAuthError {
+    tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "refresh token replayed; grant revoked");
+    match app.storage.revoke_grant(&grant.id).await {
+        Ok(()) => refresh::replayed(),
+        Err(failure) => failure.into(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Revocation (RFC 7009): a refresh token takes its whole grant with it, an access token only itself.
+
+use super::access_tokens;
+use crate::app::App;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::model::{ClientId, GrantId};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// Revokes a token of the caller. A token that is unknown, expired or revoked already is a success (RFC 7009 2.2).
+pub async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str) -> Result<(), OAuthError> {
+    if let Some(handle) = Handle::parse(Purpose::RefreshToken, token) {
+        let Some((grant, _)) = app.storage.grant(&GrantId::new(handle.id())).await? else { return Ok(()) };
+        if !handle.is_genuine(&app.master_key, &grant.salt) {
+            return Ok(());
+        }
+        must_own(caller, &grant.client_id)?;
+        tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant revoked by its client");
+        return Ok(app.storage.revoke_grant(&grant.id).await?);
+    }
+    let Some(claims) = access_tokens::verify(app, token, app.now()) else { return Ok(()) };
+    must_own(caller, &claims.client_id)?;
+    Ok(app.storage.revoke_token(&claims.jti, claims.exp).await?)
+}
+
+/// RFC 7009 2.1: a token that was issued to another client is refused.
+fn must_own(caller: &AuthenticatedClient, owner: &ClientId) -> Result<(), OAuthError> {
+    if caller.id == *owner {
+        return Ok(());
+    }
+    Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The token was issued to another client."))
+}

@@ -1,0 +1,24 @@
+//! UserInfo (OpenID Connect Core 5.3): the claims of the token's user as of now.
+
+use serde_json::{Map, Value};
+
+use super::access_tokens;
+use crate::app::App;
+use crate::model::Scope;
+use crate::protocol::{ErrorCode, OAuthError, claims};
+
+/// The claims that an access token gives access to.
+pub async fn userinfo(app: &App, token: &str) -> Result<Map<String, Value>, OAuthError> {
+    let invalid = || {
+        let description = "The access token is unknown, expired or revoked.";
+        OAuthError::new(ErrorCode::InvalidToken, description)
+    };
+    let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
+    // OpenID Connect Core 5.3.1: the token has to come from OpenID authentication.
+    let Some(grant) = claims.grant.as_ref().filter(|_| claims.has_scope(Scope::OPENID)) else {
+        let description = "The access token was issued without the scope openid.";
+        return Err(OAuthError::new(ErrorCode::InsufficientScope, description));
+    };
+    let user = app.storage.token_user(grant, &claims.jti).await?.ok_or_else(invalid)?;
+    Ok(claims::of_user(&user, claims.scope.split(' ')))
+}

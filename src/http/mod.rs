@@ -1,0 +1,4 @@
+//! The protocol endpoints: extract, call, render.
+
+pub mod middleware;
+pub mod server;
