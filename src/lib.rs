@@ -14,6 +14,7 @@ pub mod grants;
 pub mod http;
 pub mod keys;
 pub mod model;
+pub mod pages;
 pub mod protocol;
 pub mod storage;
 pub mod telemetry;

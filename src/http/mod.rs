@@ -1,4 +1,69 @@
 //! The protocol endpoints: extract, call, render.
 
+mod bearer;
+mod error;
+mod extract;
+mod introspect;
+mod json;
+mod metadata;
 pub mod middleware;
+mod revoke;
 pub mod server;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, header};
+use axum::routing::{get, post};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::app::App;
+use crate::pages;
+
+pub use error::status;
+
+/// Every endpoint, below the issuer's path prefix.
+pub fn router(app: Arc<App>) -> Router {
+    let prefix = app.settings.server.issuer.path_prefix().to_owned();
+    let endpoints = for_browser_apps(&app)
+        .route("/introspect", post(introspect::introspect))
+        .route("/healthz", get(metadata::healthz))
+        .route("/readyz", get(metadata::readyz))
+        .merge(pages::routes(&app));
+    let root = if prefix.is_empty() {
+        endpoints
+    } else {
+        // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
+        let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
+        Router::new()
+            .nest(&prefix, endpoints)
+            .merge(Router::new().route(&well_known, get(metadata::discovery)).layer(cors()))
+    };
+    root.fallback(pages::not_found).with_state(app)
+}
+
+/// What applications in a browser call from other origins. Never the pages.
+fn for_browser_apps(app: &Arc<App>) -> Router<Arc<App>> {
+    let metadata = metadata::Documents::new(app);
+    Router::new()
+        .route("/token", post(token::token))
+        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .route("/revoke", post(revoke::revoke))
+        .route("/jwks", get(metadata::jwks))
+        .route("/.well-known/openid-configuration", get(metadata::discovery))
+        .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
+        .layer(axum::Extension(metadata))
+        .layer(cors())
+}
+
+/// Any origin, and no credentials of the browser: nothing here reads a cookie.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::WWW_AUTHENTICATE])
+        .max_age(std::time::Duration::from_secs(3600))
+}

@@ -5,7 +5,8 @@ use std::fmt;
 use axum::http::{HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::RngExt;
+
+use crate::crypto::random;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -23,7 +24,7 @@ impl RequestId {
     /// 128 random bits, in base64url.
     pub fn random() -> Self {
         let mut bytes = [0; LONGEST];
-        let length = URL_SAFE_NO_PAD.encode_slice(random_bytes(), &mut bytes).unwrap_or_default();
+        let length = URL_SAFE_NO_PAD.encode_slice(random::bytes::<16>(), &mut bytes).unwrap_or_default();
         Self { bytes, length }
     }
 
@@ -56,12 +57,6 @@ impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestId({self})")
     }
-}
-
-fn random_bytes() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    rand::rng().fill(&mut bytes);
-    bytes
 }
 
 #[cfg(test)]

@@ -1,0 +1,75 @@
+//! Errors as JSON (RFC 6749 5.2) and as a Bearer challenge (RFC 6750 3).
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::json;
+
+use super::json;
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// RFC 6749 5.2: a 401 MUST name a scheme the client can use.
+const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="client", charset="UTF-8""#);
+/// The scheme without the words that RFC 6750 3.1 wants left out where no token was sent.
+const BEARER: HeaderValue = HeaderValue::from_static(r#"Bearer realm="userinfo""#);
+
+/// The status of an error code.
+pub fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::InvalidRequest
+        | ErrorCode::InvalidGrant
+        | ErrorCode::UnauthorizedClient
+        | ErrorCode::UnsupportedGrantType
+        | ErrorCode::InvalidScope
+        | ErrorCode::AccessDenied
+        | ErrorCode::UnsupportedResponseType
+        | ErrorCode::LoginRequired
+        | ErrorCode::ConsentRequired
+        | ErrorCode::RequestNotSupported
+        | ErrorCode::RequestUriNotSupported
+        | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// The error as JSON, logged once.
+pub fn respond(error: &OAuthError) -> Response {
+    log(error);
+    let body = json!({"error": error.code.as_str(), "error_description": error.description});
+    let mut response = json::no_store(status(error.code), body.to_string().into_bytes());
+    if error.code == ErrorCode::InvalidClient {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
+    }
+    response
+}
+
+/// The error as a challenge for a bearer token.
+pub fn challenge(error: &OAuthError) -> Response {
+    let mut response = respond(error);
+    let (code, description) = (error.code.as_str(), &error.description);
+    // Descriptions are our own sentences without quotes, so they can stand in a quoted string.
+    let value = format!(r#"Bearer realm="userinfo", error="{code}", error_description="{description}""#);
+    if let Ok(value) = HeaderValue::try_from(value) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// RFC 6750 3.1: a request without a token is told the scheme and nothing else.
+pub fn bare_challenge() -> Response {
+    let mut response = axum::response::IntoResponse::into_response(StatusCode::UNAUTHORIZED);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
+    response
+}
+
+/// Our own failures with their cause; a caller's mistakes for whoever looks.
+pub fn log(error: &OAuthError) {
+    match &error.cause {
+        Some(cause) => tracing::error!(code = error.code.as_str(), %cause, "request failed"),
+        None => {
+            tracing::debug!(code = error.code.as_str(), description = %error.description, "request refused")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What every endpoint for clients begins with: the parameters, and who sent them.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, header};
+
+use crate::app::App;
+use crate::protocol::client_auth::{self, AuthenticatedClient};
+use crate::protocol::{OAuthError, Parameters};
+
+/// A body as axum hands it over.
+pub type Body = Result<Bytes, BytesRejection>;
+
+/// The bytes of a form (RFC 6749 appendix B).
+pub fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
+    if !is_form(headers) {
+        let description = "Send the parameters as application/x-www-form-urlencoded.";
+        return Err(OAuthError::invalid_request(description));
+    }
+    // One that is too long is answered before it comes here.
+    body.map_err(|_| OAuthError::invalid_request("The body could not be read."))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let essence = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| essence(value) == "application/x-www-form-urlencoded")
+}
+
+/// The client that sent the request, authenticated.
+pub async fn client(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
+    let first = authorization.next().map(axum::http::HeaderValue::as_bytes);
+    if authorization.next().is_some() {
+        return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
+    }
+    let presented = client_auth::presented(first, parameters)?;
+    let registered = app.clients.find(&presented.client_id).await?;
+    let registered = registered.as_ref().map(|found| (std::sync::Arc::clone(&found.client), &found.secrets));
+    client_auth::authenticate(&presented, registered, app.now())
+}

@@ -1,0 +1,39 @@
+//! JSON answers that nobody may keep (RFC 6749 5.1).
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::error;
+use crate::protocol::OAuthError;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// A success as JSON, or the error as the standard wants it.
+pub fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {
+    match result.and_then(|value| serde_json::to_vec(&value).map_err(OAuthError::server_error)) {
+        Ok(body) => no_store(StatusCode::OK, body),
+        Err(error) => error::respond(&error),
+    }
+}
+
+/// A JSON body with the headers that RFC 6749 5.1 demands: Cache-Control and Pragma.
+pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::PRAGMA, NO_CACHE);
+    response
+}
+
+/// A success without content. It has no media type either: some clients try to read what has one.
+pub fn empty() -> Response {
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
