@@ -63,8 +63,9 @@ export class Walker {
     if (!form) throw new Error(`a page without a form, status ${status}, at ${url}:\n${text(page)}`);
     const fields = new URLSearchParams();
     const has = (type) => form.inputs.some((input) => input.type === type);
-    const decides = form.buttons.some((button) => button.name === "decision" && button.value === "allow");
-    this.sent.push(has("password") ? "login" : decides ? "consent" : "other");
+    // Of the buttons of a choice the one that goes on is pressed.
+    const button = form.buttons.find(({ name, value }) => name && ["allow", "sign_out"].includes(value));
+    this.sent.push(has("password") ? "login" : button?.value === "allow" ? "consent" : "other");
     if (has("password") && this.sent.filter((kind) => kind === "login").length > 1) {
       throw new Error(`the login form came back:\n${text(page)}`);
     }
@@ -73,9 +74,6 @@ export class Walker {
       else if (["text", "email"].includes(input.type)) fields.append(input.name, this.username);
       else if (input.type === "hidden" || input.checked) fields.append(input.name, input.value);
     }
-    const button = decides
-      ? { name: "decision", value: "allow" }
-      : form.buttons.find((candidate) => candidate.name);
     if (button) fields.append(button.name, button.value);
     return { url: new URL(form.action || url, url), method: "POST", body: fields };
   }
