@@ -269,7 +269,7 @@ async function main() {
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
         for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut]) {
-          await report.check(`part ${part.name} ran to its end`, () => part(report, inspector, person));
+          await report.together(part.name, () => part(report, inspector, person));
         }
       });
     } finally {

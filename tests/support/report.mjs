@@ -23,6 +23,15 @@ export class Report {
     }
   }
 
+  /** Runs several checks that share a page; counts only if it breaks between them. */
+  async together(name, body) {
+    try {
+      await body();
+    } catch (error) {
+      await this.check(name, () => Promise.reject(error));
+    }
+  }
+
   /** Ends the program's part of the output; answers the exit code. */
   finish() {
     console.log(`${this.#passed} passed, ${this.#failed} failed`);

@@ -38,11 +38,13 @@ impl<'a> Walker<'a> {
             let status = response.status();
             let page = response.text()?;
             let Some(form) = Form::first(&page) else {
-                return Err(format!("a page without a form, status {status}, at {url}:\n{page}").into());
+                return Err(
+                    format!("a page without a form, status {status}, at {url}: {}", text(&page)).into()
+                );
             };
             logins += usize::from(form.asks_password());
             if logins > 1 {
-                return Err(format!("the login form came back:\n{page}").into());
+                return Err(format!("the login form came back: {}", text(&page)).into());
             }
             fields = Some(form.fill(self.username, self.password));
             url = url.join(&form.action)?;
@@ -127,4 +129,14 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
         value = value.replace(entity, character);
     }
     Some(value)
+}
+
+/// What a person would read, shortened.
+fn text(page: &str) -> String {
+    let body = page.split_once("<body").map_or(page, |(_, body)| body);
+    let words = body
+        .split('<')
+        .filter_map(|piece| piece.split_once('>'))
+        .flat_map(|(_, text)| text.split_whitespace());
+    words.take(80).collect::<Vec<_>>().join(" ")
 }
