@@ -104,7 +104,7 @@ class Person {
 /** A context of its own (cookies, cache), whose pages report broken policies and scripts. */
 async function visit(browser, about, options, body) {
   const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   page.on("console", (message) => {
     if (/content security policy/i.test(message.text())) about.complaints.push(`${page.url()}: ${message.text()}`);

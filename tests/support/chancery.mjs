@@ -1,17 +1,18 @@
 // Starts and ends the program under test, target/debug/chancery (or CHANCERY_BIN), each time with a
-// directory, ports, and a database of its own. Everything is ended by process id.
+// directory, ports, and a database of its own. What was started is ended by its process id.
 
 import { spawn, execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 export const projectRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const binary = process.env.CHANCERY_BIN ?? join(projectRoot, "target", "debug", "chancery");
+const targetDirectory = resolve(projectRoot, process.env.CARGO_TARGET_DIR ?? "target");
+const binary = process.env.CHANCERY_BIN ?? join(targetDirectory, "debug", "chancery");
 const run = promisify(execFile);
 
 export function freePort() {
