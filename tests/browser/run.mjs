@@ -34,20 +34,28 @@ class Person {
     return new URL(this.page.url()).origin === new URL(address).origin;
   }
 
+  /** Does what leads to another page, and waits for that page. */
+  async follow(action) {
+    const arrived = this.page.waitForEvent("framenavigated", (frame) => frame === this.page.mainFrame());
+    await Promise.all([arrived, action()]);
+    await this.page.waitForLoadState();
+  }
+
   async signIn({ password = this.about.password, key = false } = {}) {
     await this.page.fill("input[name=username]", this.about.username);
     await this.page.fill("input[name=password]", password);
-    if (key) await this.page.press("input[name=password]", "Enter");
-    else await this.page.click("form:has(input[name=password]) button[type=submit]");
-    await this.page.waitForLoadState();
+    await this.follow(() =>
+      key
+        ? this.page.press("input[name=password]", "Enter")
+        : this.page.click("form:has(input[name=password]) button[type=submit]"),
+    );
   }
 
   /** From the demo application to the first page of the server that asks something. */
   async leaveDemo() {
     await this.page.goto(this.about.demo_url);
     if ((await this.page.locator("#sign-in").count()) === 0) await this.signOut();
-    await this.page.click("#sign-in");
-    await this.page.waitForLoadState();
+    await this.follow(() => this.page.click("#sign-in"));
   }
 
   /** To the consent page, by the login page where there is no session any more. */
@@ -86,17 +94,17 @@ class Person {
     const form = this.page.locator(TAKE_BACK);
     const before = await form.count();
     assert(before > 0, `no application to take back at ${this.page.url()}`);
-    await form.first().locator("button").click();
-    await this.page.waitForLoadState();
+    await this.follow(() => form.first().locator("button").click());
     assertEqual(await this.page.locator(TAKE_BACK).count(), before - 1, "applications left");
   }
 
   async signOut() {
-    await this.page.click("#sign-out");
-    await this.page.waitForLoadState();
+    await this.follow(() => this.page.click("#sign-out"));
     // The server may ask whether it was meant.
     const confirm = this.page.locator("button[name=decision][value=sign_out]");
-    if (!this.at(this.about.demo_url) && (await confirm.count())) await confirm.first().click();
+    if (!this.at(this.about.demo_url) && (await confirm.count())) {
+      await this.follow(() => confirm.first().click());
+    }
     await this.backAtDemo();
   }
 }
@@ -121,7 +129,7 @@ async function withoutJavaScript(report, person) {
   const { page } = person;
   const signedIn = await report.check("without JavaScript: sign in and allow with plain forms", async () => {
     await person.reachConsent();
-    await page.click(ALLOW);
+    await person.follow(() => page.click(ALLOW));
     await person.backAtDemo();
     assert(await person.text("#access-token"), "the demo shows no access token");
     return true;
@@ -161,7 +169,7 @@ async function firstSignIn(report, inspector, person) {
       await page.keyboard.press(key);
       if (await page.locator(`${ALLOW}:focus`).count()) break;
     }
-    await page.keyboard.press("Enter");
+    await person.follow(() => page.keyboard.press("Enter"));
     await person.backAtDemo();
   });
 }
@@ -204,7 +212,7 @@ async function consentTakenBack(report, inspector, person) {
   });
   await report.check("then consent is asked for again; denying it tells the demo access_denied", async () => {
     await person.reachConsent();
-    await page.click(DENY);
+    await person.follow(() => page.click(DENY));
     await person.backAtDemo();
     await page.locator("body").filter({ hasText: "access_denied" }).waitFor();
   });
@@ -215,7 +223,7 @@ async function revokeAndSignOut(report, inspector, person) {
   const { page, about } = person;
   await report.check("a denied consent is asked for again, and can be allowed", async () => {
     await person.reachConsent();
-    await page.click(ALLOW);
+    await person.follow(() => page.click(ALLOW));
     await person.backAtDemo();
     assert(await person.text("#access-token"), "no access token");
   });
