@@ -1,0 +1,300 @@
+// The pages in a real Chromium, from the demo application of `chancery try` and back:
+// `node tests/browser/run.mjs [sqlite|postgres]`. Pictures go to SCREENSHOTS (default target/screenshots).
+// In Node.js with playwright-core, because the client tests need Node.js anyway and this needs no driver program.
+
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
+import { Report, assert, assertEqual } from "../support/report.mjs";
+import { Inspector } from "./inspector.mjs";
+
+const FLAGS = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-dev-shm-usage",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const ALLOW = "button[name=decision][value=allow]";
+const DENY = "button[name=decision][value=deny]";
+const TAKE_BACK = 'form[action$="/account/apps/revoke"]';
+
+/** What a person does, page by page. */
+class Person {
+  constructor(page, about) {
+    this.page = page;
+    this.about = about;
+  }
+
+  at(address) {
+    return new URL(this.page.url()).origin === new URL(address).origin;
+  }
+
+  /** Does what leads to another page, and waits for that page. */
+  async follow(action) {
+    const arrived = this.page.waitForEvent("framenavigated", (frame) => frame === this.page.mainFrame());
+    await Promise.all([arrived, action()]);
+    await this.page.waitForLoadState();
+  }
+
+  async signIn({ password = this.about.password, key = false } = {}) {
+    await this.page.fill("input[name=username]", this.about.username);
+    await this.page.fill("input[name=password]", password);
+    await this.follow(() =>
+      key
+        ? this.page.press("input[name=password]", "Enter")
+        : this.page.click("form:has(input[name=password]) button[type=submit]"),
+    );
+  }
+
+  /** From the demo application to the first page of the server that asks something. */
+  async leaveDemo() {
+    await this.page.goto(this.about.demo_url);
+    if ((await this.page.locator("#sign-in").count()) === 0) await this.signOut();
+    await this.follow(() => this.page.click("#sign-in"));
+  }
+
+  /** To the consent page, by the login page where there is no session any more. */
+  async reachConsent() {
+    await this.leaveDemo();
+    if (await this.page.locator("input[name=password]").count()) await this.signIn();
+    await this.page.waitForSelector(ALLOW);
+  }
+
+  async backAtDemo() {
+    await this.page.waitForURL((url) => url.origin === new URL(this.about.demo_url).origin);
+    await this.page.waitForLoadState();
+  }
+
+  async text(selector) {
+    return (await this.page.locator(selector).innerText()).trim();
+  }
+
+  /** Presses one of the demo's buttons and waits for what the demo answers. */
+  async press(id) {
+    const origin = new URL(this.about.demo_url).origin;
+    const answered = this.page.waitForResponse((response) => response.url().startsWith(origin));
+    await this.page.click(`#${id}`);
+    await answered;
+    await this.page.waitForLoadState("networkidle");
+  }
+
+  async introspect(active) {
+    await this.press("introspect");
+    const wanted = new RegExp(`"?active"?\\s*:\\s*${active}`);
+    await this.page.locator("#result").filter({ hasText: wanted }).waitFor();
+  }
+
+  async takeBack() {
+    await this.page.goto(`${this.about.issuer.replace(/\/$/, "")}/account`);
+    const form = this.page.locator(TAKE_BACK);
+    const before = await form.count();
+    assert(before > 0, `no application to take back at ${this.page.url()}`);
+    await this.follow(() => form.first().locator("button").click());
+    assertEqual(await this.page.locator(TAKE_BACK).count(), before - 1, "applications left");
+  }
+
+  async signOut() {
+    await this.follow(() => this.page.click("#sign-out"));
+    // The server may ask whether it was meant.
+    const confirm = this.page.locator("button[name=decision][value=sign_out]");
+    if (!this.at(this.about.demo_url) && (await confirm.count())) {
+      await this.follow(() => confirm.first().click());
+    }
+    await this.backAtDemo();
+  }
+}
+
+/** A context of its own (cookies, cache), whose pages report broken policies and scripts. */
+async function visit(browser, about, options, body) {
+  const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (/content security policy/i.test(message.text())) about.complaints.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => about.complaints.push(`${page.url()}: ${error.message}`));
+  try {
+    await body(new Person(page, about));
+  } finally {
+    await context.close();
+  }
+}
+
+async function withoutJavaScript(report, person) {
+  const { page } = person;
+  const signedIn = await report.check("without JavaScript: sign in and allow with plain forms", async () => {
+    await person.reachConsent();
+    await person.follow(() => page.click(ALLOW));
+    await person.backAtDemo();
+    assert(await person.text("#access-token"), "the demo shows no access token");
+    return true;
+  });
+  if (signedIn) await report.check("without JavaScript: take the consent back", () => person.takeBack());
+}
+
+async function firstSignIn(report, inspector, person) {
+  const { page, about } = person;
+  await page.goto(about.demo_url);
+  await inspector.look(page, "demo-signed-out");
+  await report.check("the demo sends the browser to the login page", async () => {
+    await person.leaveDemo();
+    await page.waitForSelector("input[name=password]");
+    assert(person.at(about.issuer), page.url());
+  });
+  await inspector.look(page, "login");
+  await report.check("a wrong password: one error, tied to the field with the focus, the user name stays", async () => {
+    await person.signIn({ password: "not the password" });
+    assertEqual(await page.inputValue("input[name=username]"), about.username, "user name");
+    assertEqual(await page.inputValue("input[name=password]"), "", "password");
+    assertEqual(await page.locator(".problem:visible, [role=alert]:visible").count(), 1, "errors");
+    const problem = await page.locator("input:focus").getAttribute("aria-describedby");
+    assert(problem && (await page.locator(`#${problem}`).isVisible()), "the field with the focus names no error");
+  });
+  await inspector.look(page, "login-error");
+  await report.check("the right password, sent with the Enter key, leads to the consent page", async () => {
+    await person.signIn({ key: true });
+    await page.waitForSelector(ALLOW);
+    assert(await page.locator(DENY).isVisible(), "there is no way to say no");
+  });
+  await inspector.look(page, "consent");
+  await report.check("allowing by keyboard leads back to the demo", async () => {
+    await page.focus(DENY);
+    // The two stand side by side, whichever comes first.
+    for (const key of ["Tab", "Shift+Tab", "Shift+Tab"]) {
+      await page.keyboard.press(key);
+      if (await page.locator(`${ALLOW}:focus`).count()) break;
+    }
+    await person.follow(() => page.keyboard.press("Enter"));
+    await person.backAtDemo();
+  });
+}
+
+async function tokens(report, inspector, person) {
+  const { page, about } = person;
+  await report.check("the demo shows tokens, ID token claims and userinfo", async () => {
+    assertEqual((await person.text("#access-token")).split(".").length, 3, "parts of the access token");
+    const claims = JSON.parse(await person.text("#id-token-claims"));
+    const userinfo = JSON.parse(await person.text("#userinfo"));
+    assertEqual(claims.iss, about.issuer, "iss");
+    assert(claims.sub, "the ID token has no subject");
+    assertEqual(userinfo.sub, claims.sub, "subject of userinfo");
+  });
+  await inspector.look(page, "demo");
+  await report.check("refresh gives a new access token", async () => {
+    const before = await person.text("#access-token");
+    await person.press("refresh");
+    assert((await person.text("#access-token")) !== before, `the same token: ${await person.text("#result")}`);
+  });
+  await report.check("introspection says active", () => person.introspect(true));
+  await inspector.look(page, "demo-result");
+  await report.check("a second sign-in asks nothing", async () => {
+    if ((await page.locator("#sign-in").count()) === 0) return;
+    await person.leaveDemo();
+    await person.backAtDemo();
+    assert(await person.text("#access-token"), "no access token");
+  });
+}
+
+async function consentTakenBack(report, inspector, person) {
+  const { page, about } = person;
+  await page.goto(`${about.issuer.replace(/\/$/, "")}/account`);
+  await inspector.look(page, "account");
+  await report.check("the account page takes the consent back", () => person.takeBack());
+  await inspector.look(page, "account-taken-back");
+  await report.check("then the demo's token is inactive", async () => {
+    await page.goto(about.demo_url);
+    await person.introspect(false);
+  });
+  await report.check("then consent is asked for again; denying it tells the demo access_denied", async () => {
+    await person.reachConsent();
+    await person.follow(() => page.click(DENY));
+    await person.backAtDemo();
+    await page.locator("body").filter({ hasText: "access_denied" }).waitFor();
+  });
+  await inspector.look(page, "demo-denied");
+}
+
+async function revokeAndSignOut(report, inspector, person) {
+  const { page, about } = person;
+  await report.check("a denied consent is asked for again, and can be allowed", async () => {
+    await person.reachConsent();
+    await person.follow(() => page.click(ALLOW));
+    await person.backAtDemo();
+    assert(await person.text("#access-token"), "no access token");
+  });
+  await report.check("a revoked token is inactive", async () => {
+    await person.introspect(true);
+    await person.press("revoke");
+    await person.introspect(false);
+  });
+  await report.check("signing out at the demo ends the session of the server", async () => {
+    await person.signOut();
+    await person.leaveDemo();
+    await page.waitForSelector("input[name=password]");
+    assert(person.at(about.issuer), page.url());
+  });
+  await report.check("an unregistered client gets an error page, no redirect", async () => {
+    const query = new URLSearchParams({
+      client_id: "nobody",
+      redirect_uri: "https://attacker.example/",
+      response_type: "code",
+      scope: "openid",
+    });
+    const response = await page.goto(`${about.issuer.replace(/\/$/, "")}/authorize?${query}`);
+    assertEqual(response.status(), 400, "status");
+    assert(person.at(about.issuer), page.url());
+  });
+  await inspector.look(page, "error");
+}
+
+/** Starts `chancery try` and answers what it prints when it is ready. */
+async function startTry(chancery) {
+  let printed;
+  const ports = ["--port", String(await freePort()), "--demo-port", String(await freePort())];
+  chancery.start(["try", "--json", ...ports], (line) => {
+    if (line.startsWith("{") && line.includes('"demo_url"')) printed ??= JSON.parse(line);
+  });
+  return chancery.until(async () => printed, "`chancery try --json` printed no line with demo_url");
+}
+
+async function main() {
+  const database = process.argv[2] ?? "sqlite";
+  const report = new Report(`browser ${database}: `);
+  const screenshots = process.env.SCREENSHOTS ?? join(projectRoot, "target", "screenshots");
+  return withChancery(database, {}, async (chancery) => {
+    const about = { ...(await startTry(chancery)), complaints: [] };
+    const inspector = new Inspector(report, join(screenshots, database));
+    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    // The profile is a fresh directory, made and removed by the library.
+    const browser = await chromium.launch({ executablePath, args: FLAGS });
+    try {
+      await visit(browser, about, { javaScriptEnabled: false }, (person) => withoutJavaScript(report, person));
+      await visit(browser, about, {}, async (person) => {
+        // One after the other: each starts where the one before has left the person.
+        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut]) {
+          await report.together(part.name, () => part(report, inspector, person));
+        }
+      });
+    } finally {
+      await browser.close();
+    }
+    await report.check("no page broke its Content-Security-Policy or its script", () =>
+      assertEqual(about.complaints.join("\n"), "", "complaints"),
+    );
+    return report.finish();
+  });
+}
+
+main().then(
+  (code) => (process.exitCode = code),
+  (error) => {
+    console.error(error.stack);
+    console.log("0 passed, 1 failed");
+    process.exitCode = 1;
+  },
+);
