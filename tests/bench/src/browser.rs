@@ -9,7 +9,6 @@ const MAX_STEPS: usize = 12;
 
 pub struct Browser<'t> {
     target: &'t Target,
-    connection: Connection,
     cookies: Vec<(String, String)>,
 }
 
@@ -20,7 +19,7 @@ enum Next {
 
 impl<'t> Browser<'t> {
     pub fn new(target: &'t Target) -> Self {
-        Self { target, connection: Connection::new(target.server.address), cookies: Vec::new() }
+        Self { target, cookies: Vec::new() }
     }
 
     pub fn cookie_header(&self) -> String {
@@ -29,7 +28,12 @@ impl<'t> Browser<'t> {
     }
 
     /// Opens an authorization request and answers whatever page comes until the client gets its code.
-    pub async fn authorize(&mut self, client: &Client, scope: &str) -> Result<String> {
+    pub async fn authorize(
+        &mut self,
+        connection: &mut Connection,
+        client: &Client,
+        scope: &str,
+    ) -> Result<String> {
         let mut path = self.target.authorize_path(client, scope);
         let mut form: Option<Form> = None;
         for _ in 0..MAX_STEPS {
@@ -37,7 +41,7 @@ impl<'t> Browser<'t> {
                 None => self.target.server.get(&path, &[("Cookie", &self.cookie_header())]),
                 Some(form) => self.submission(&path, &form),
             };
-            let answer = self.connection.send(&request).await?;
+            let answer = connection.send(&request).await?;
             keep_cookies(&mut self.cookies, &answer);
             match next(&answer)? {
                 Next::Follow(location) => {

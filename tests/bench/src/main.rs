@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chancery_bench::Result;
 use chancery_bench::http::Connection;
 use chancery_bench::load::{self, Measurement, Plan, Processes};
-use chancery_bench::operation::{self, Context, Operation};
+use chancery_bench::operation::{self, Context};
 use chancery_bench::process;
 use chancery_bench::report::{Report, Row, per_cpu_second};
 use chancery_bench::target::{Server, Target};
@@ -100,7 +100,8 @@ fn run(options: &Options) -> Result<ExitCode> {
             let tasks = tasks.map_err(|error| format!("{}: preparing: {error}", operation.name))?;
             measurements.push(load::measure(&server, tasks, plan, processes)?);
         }
-        rows.extend(median(operation, measurements));
+        let memory = process::memory(processes.server)?;
+        rows.extend(median(measurements).map(|measurement| Row { operation, measurement, memory }));
     }
     let loaded = process::memory(processes.server)?;
     let database = options.text("database").unwrap_or("database").to_owned();
@@ -113,14 +114,13 @@ fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// The round in the middle by its requests per CPU-second; a round with errors is never hidden by others.
-fn median(operation: &'static Operation, mut rounds: Vec<Measurement>) -> Option<Row> {
+fn median(mut rounds: Vec<Measurement>) -> Option<Measurement> {
     rounds.sort_by(|a, b| {
         let figure = |round| per_cpu_second(round).unwrap_or_default();
         figure(a).total_cmp(&figure(b))
     });
     let index = rounds.iter().position(|round| round.errors > 0).unwrap_or((rounds.len().max(1) - 1) / 2);
-    let measurement = rounds.into_iter().nth(index)?;
-    Some(Row { operation, measurement })
+    rounds.into_iter().nth(index)
 }
 
 /// Waits for the first 200 on /readyz and prints how long that took, from `--since` if given.

@@ -87,6 +87,16 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_has_ended_counts() -> Result<()> {
+        let before = cpu_with_children(std::process::id())?;
+        let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        assert!(std::process::Command::new("sh").args(["-c", work]).status()?.success());
+        let spent = cpu_with_children(std::process::id())? - before;
+        assert!(spent >= Duration::from_millis(30), "{spent:?}");
+        Ok(())
+    }
+
+    #[test]
     fn this_process_has_figures() -> Result<()> {
         let pid = std::process::id();
         cpu(pid)?;

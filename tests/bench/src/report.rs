@@ -13,6 +13,8 @@ const LOAD_GOAL: f64 = 60.0;
 pub struct Row {
     pub operation: &'static Operation,
     pub measurement: Measurement,
+    /// Of the server, after the operation.
+    pub memory: Memory,
 }
 
 pub struct Report {
@@ -88,8 +90,8 @@ impl Report {
         let mut text = format!("### {}, {} connections\n\n", self.database, self.concurrency);
         text.push_str(
             "| operation | requests/s | p50 ms | p99 ms | requests per server CPU-second | goal | floor | verdict \
-             | database CPU us/request | generator CPU us/request | errors |\n\
-             |---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|\n",
+             | database CPU us/request | RSS MB | generator CPU us/request | errors |\n\
+             |---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|\n",
         );
         for row in &self.rows {
             text.push_str(&self.line(row));
@@ -109,7 +111,7 @@ impl Report {
         let millis = |share| measurement.latencies.quantile(share).as_secs_f64() * 1000.0;
         let database = measurement.database_cpu.map(|spent| spent.as_secs_f64() * 1e6 / requests);
         format!(
-            "| {} | {} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {:.0} | {} |\n",
+            "| {} | {} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {:.1} | {:.0} | {} |\n",
             row.operation.name,
             count(measurement.requests as f64 / measurement.elapsed.as_secs_f64()),
             millis(0.5),
@@ -119,6 +121,7 @@ impl Report {
             optional(goal, |goal| count(goal / 2.0)),
             self.verdict(row).name(),
             optional(database, |micros| format!("{micros:.0}")),
+            megabytes(row.memory.resident),
             measurement.generator_cpu.as_secs_f64() * 1e6 / requests,
             measurement.errors,
         )
@@ -187,7 +190,7 @@ mod tests {
             generator_cpu: Duration::ZERO,
         };
         let memory = Memory { resident: 10_000_000, peak: 20_000_000 };
-        let rows = vec![Row { operation, measurement }];
+        let rows = vec![Row { operation, measurement, memory }];
         Report { database: database.to_owned(), concurrency: 64, rows, idle: memory, loaded: memory }
     }
 

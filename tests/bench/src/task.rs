@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::Result;
-use crate::browser;
+use crate::browser::{self, Browser};
 use crate::http::{Answer, Connection};
 use crate::target::{Client, Target, text};
 
@@ -38,10 +38,29 @@ impl Pool {
 }
 
 pub enum Task {
-    Repeat { request: Vec<u8>, expect: Expect },
-    Once { pool: Pool, expect: Expect },
-    Rotate { target: Arc<Target>, client: Client, refresh_token: String },
-    AuthorizeAndExchange { target: Arc<Target>, client: Client, authorize: Vec<u8> },
+    Repeat {
+        request: Vec<u8>,
+        expect: Expect,
+    },
+    Once {
+        pool: Pool,
+        expect: Expect,
+    },
+    Rotate {
+        target: Arc<Target>,
+        client: Client,
+        refresh_token: String,
+    },
+    /// A new browser each time: login page, password, code.
+    SignIn {
+        target: Arc<Target>,
+        client: Client,
+    },
+    AuthorizeAndExchange {
+        target: Arc<Target>,
+        client: Client,
+        authorize: Vec<u8>,
+    },
 }
 
 /// The outcome of one step: what it produced (a code or a token) where there is something to keep.
@@ -64,6 +83,9 @@ impl Task {
                 let tokens = tokens(&connection.send(&request).await?)?;
                 *refresh_token = text(&tokens, "refresh_token")?;
                 Some(text(&tokens, "access_token")?)
+            }
+            Self::SignIn { target, client } => {
+                Some(Browser::new(target).authorize(connection, client, "openid").await?)
             }
             Self::AuthorizeAndExchange { target, client, authorize } => {
                 let code = check(&connection.send(authorize).await?, Expect::Code)?.unwrap_or_default();
