@@ -1,0 +1,164 @@
+//! One keep-alive HTTP/1.1 connection. Deliberately small: a load generator that costs more than the
+//! server measures itself. It knows what the server sends (a length or no body) and refuses the rest.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::Result;
+
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+const ANSWER_LIMIT: usize = 1024 * 1024;
+const MAX_HEADERS: usize = 64;
+
+pub struct Connection {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    buffer: Vec<u8>,
+}
+
+/// Where the parts of an answer lie in the connection's buffer.
+pub struct Answer<'a> {
+    pub status: u16,
+    head: &'a [u8],
+    pub body: &'a [u8],
+}
+
+struct Head {
+    status: u16,
+    end: usize,
+    length: usize,
+    close: bool,
+}
+
+impl Connection {
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, stream: None, buffer: Vec::with_capacity(16 * 1024) }
+    }
+
+    pub async fn connect(&mut self) -> Result<()> {
+        if self.stream.is_none() {
+            let stream = timeout(REQUEST_LIMIT, TcpStream::connect(self.address)).await??;
+            stream.set_nodelay(true)?;
+            self.stream = Some(stream);
+        }
+        Ok(())
+    }
+
+    /// Sends one request and reads the whole answer. After any error the next call connects anew.
+    pub async fn send(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+        self.connect().await?;
+        let result = match timeout(REQUEST_LIMIT, self.exchange(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no answer within {} s", REQUEST_LIMIT.as_secs()).into()),
+        };
+        match result {
+            Ok((head, body)) => {
+                if head.close {
+                    self.stream = None;
+                }
+                let head_bytes = &self.buffer[..head.end];
+                Ok(Answer { status: head.status, head: head_bytes, body: &self.buffer[body] })
+            }
+            Err(error) => {
+                self.stream = None;
+                Err(error)
+            }
+        }
+    }
+
+    async fn exchange(&mut self, request: &[u8]) -> Result<(Head, Range<usize>)> {
+        let Some(stream) = self.stream.as_mut() else { return Err("not connected".into()) };
+        stream.write_all(request).await?;
+        self.buffer.clear();
+        let mut head = None;
+        loop {
+            if stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the server closed the connection before the end of an answer".into());
+            }
+            if head.is_none() {
+                head = parse_head(&self.buffer)?;
+            }
+            if let Some(found) = &head {
+                let end = found.end + found.length;
+                if self.buffer.len() >= end {
+                    let body = found.end..end;
+                    return head.take().map(|head| (head, body)).ok_or_else(|| "no head".into());
+                }
+            }
+            if self.buffer.len() > ANSWER_LIMIT {
+                return Err("an answer is larger than 1 MiB".into());
+            }
+        }
+    }
+}
+
+impl Answer<'_> {
+    /// Every value of a header, in order. Parses again: only set-up and redirects ask.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut headers);
+        if parsed.parse(self.head).is_err() {
+            return Vec::new();
+        }
+        let matching = parsed.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        matching.map(|header| String::from_utf8_lossy(header.value).into_owned()).collect()
+    }
+
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers(name).into_iter().next()
+    }
+
+    /// A short description for an error message.
+    pub fn describe(&self) -> String {
+        let text = String::from_utf8_lossy(self.body);
+        let start: String = text.chars().take(200).collect();
+        format!("status {}: {}", self.status, start.replace('\n', " "))
+    }
+}
+
+fn parse_head(buffer: &[u8]) -> Result<Option<Head>> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(end) = parsed.parse(buffer)? else { return Ok(None) };
+    let status = parsed.code.unwrap_or(0);
+    let mut head = Head { status, end, length: 0, close: false };
+    let mut framed = matches!(status, 204 | 304);
+    for header in parsed.headers.iter() {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            head.length = std::str::from_utf8(header.value)?.trim().parse()?;
+            framed = true;
+        } else if header.name.eq_ignore_ascii_case("connection") {
+            head.close = header.value.eq_ignore_ascii_case(b"close");
+        }
+    }
+    if !framed {
+        return Err("an answer without Content-Length: this load generator reads no other framing".into());
+    }
+    Ok(Some(head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_when_it_is_complete() -> Result<()> {
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\nContent-Le")?.is_none());
+        let head = parse_head(b"HTTP/1.1 303 See Other\r\nlocation: /x\r\nContent-Length: 12\r\n\r\n")?;
+        let head = head.ok_or("incomplete")?;
+        assert_eq!((head.status, head.length, head.close), (303, 12, false));
+        let closing = parse_head(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")?;
+        assert!(closing.ok_or("incomplete")?.close);
+        Ok(())
+    }
+
+    #[test]
+    fn chunked_answers_are_refused() {
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+    }
+}

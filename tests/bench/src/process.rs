@@ -1,0 +1,108 @@
+//! What the kernel says a process has used.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::Result;
+
+/// Linux counts process times in USER_HZ, which is 100 on every architecture it runs on today.
+const TICK: Duration = Duration::from_millis(10);
+
+#[derive(Clone, Copy)]
+struct Times {
+    parent: u32,
+    own: u64,
+    reaped_children: u64,
+}
+
+/// User and system time of one process.
+pub fn cpu(pid: u32) -> Result<Duration> {
+    let times = times(pid).ok_or_else(|| format!("process {pid} is gone"))?;
+    Ok(ticks(times.own))
+}
+
+/// User and system time of a postmaster and all its children, those that have ended included.
+pub fn cpu_with_children(pid: u32) -> Result<Duration> {
+    let parent = times(pid).ok_or_else(|| format!("process {pid} is gone"))?;
+    let mut total = parent.own + parent.reaped_children;
+    for entry in fs::read_dir("/proc")? {
+        let Some(child) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // A process may end while we look: then the next reading has it among the reaped ones.
+        total += times(child).filter(|times| times.parent == pid).map_or(0, |times| times.own);
+    }
+    Ok(ticks(total))
+}
+
+fn ticks(count: u64) -> Duration {
+    Duration::from_micros(count.saturating_mul(TICK.as_micros() as u64))
+}
+
+fn times(pid: u32) -> Option<Times> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The command's name (in parentheses) may hold anything, so fields count from its last parenthesis.
+fn parse_stat(stat: &str) -> Option<Times> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // proc(5) numbers the state 3: ppid 4, utime 14, stime 15, cutime 16, cstime 17.
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    Some(Times {
+        parent: u32::try_from(number(4)?).ok()?,
+        own: number(14)? + number(15)?,
+        reaped_children: number(16)? + number(17)?,
+    })
+}
+
+/// Resident memory now and at its highest, in bytes.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub resident: u64,
+    pub peak: u64,
+}
+
+pub fn memory(pid: u32) -> Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let read = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+        Some(kib * 1024)
+    };
+    match (read("VmRSS:"), read("VmHWM:")) {
+        (Some(resident), Some(peak)) => Ok(Memory { resident, peak }),
+        _ => Err(format!("process {pid} has no memory figures").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_is_read_after_the_name() -> Result<()> {
+        let stat = "7 (a) b) S 3 7 7 0 -1 4194560 1 2 3 4 500 60 7 8 20 0 1 0 100 0 0";
+        let times = parse_stat(stat).ok_or("unreadable")?;
+        assert_eq!((times.parent, times.own, times.reaped_children), (3, 560, 15));
+        Ok(())
+    }
+
+    #[test]
+    fn a_child_that_has_ended_counts() -> Result<()> {
+        let before = cpu_with_children(std::process::id())?;
+        let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        assert!(std::process::Command::new("sh").args(["-c", work]).status()?.success());
+        let spent = cpu_with_children(std::process::id())? - before;
+        assert!(spent >= Duration::from_millis(30), "{spent:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn this_process_has_figures() -> Result<()> {
+        let pid = std::process::id();
+        cpu(pid)?;
+        cpu_with_children(pid)?;
+        let memory = memory(pid)?;
+        assert!(memory.resident > 0 && memory.peak >= memory.resident);
+        Ok(())
+    }
+}
