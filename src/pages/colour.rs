@@ -129,11 +129,29 @@ mod tests {
         }
     }
 
+    const STYLESHEET: &str = include_str!("../../templates/assets/chancery.css");
+
+    fn property(scheme: &str, name: &str) -> Colour {
+        let value = scheme.split(&format!("--{name}: ")).nth(1).and_then(|rest| rest.split(';').next());
+        Colour::parse(value.unwrap()).unwrap()
+    }
+
     #[test]
-    fn the_wells_are_those_of_the_stylesheet() {
-        let css = include_str!("../../templates/assets/chancery.css");
-        for surface in [LIGHT_WELL, DARK_WELL] {
-            assert!(css.contains(&format!("--well: {};", surface.hex())), "{surface:?}");
+    fn the_stylesheet_is_readable_in_both_schemes() {
+        let (light, dark) = STYLESHEET.split_once("prefers-color-scheme: dark").unwrap();
+        assert_eq!((property(light, "well"), property(dark, "well")), (LIGHT_WELL, DARK_WELL));
+        for scheme in [light, dark] {
+            for background in ["page", "surface", "well", "danger-well", "caution-well"] {
+                let background = property(scheme, background);
+                assert!(property(scheme, "ink").contrast(background) >= 7.0);
+            }
+            for background in ["page", "surface", "well"] {
+                let background = property(scheme, background);
+                assert!(property(scheme, "quiet").contrast(background) >= TEXT);
+                assert!(property(scheme, "edge").contrast(background) >= EDGE);
+                assert!(property(scheme, "danger").contrast(background) >= EDGE);
+            }
+            assert!(property(scheme, "caution-line").contrast(property(scheme, "surface")) >= EDGE);
         }
     }
 }
