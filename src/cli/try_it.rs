@@ -1,0 +1,4 @@
+use super::Failure;
+pub async fn run(_: super::args::TryArgs, _: Option<&std::path::Path>) -> Result<(), Failure> {
+    Err(Failure::refused("x"))
+}
