@@ -52,6 +52,7 @@ CREATE TABLE authorization_requests (
     client_id  TEXT   NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     parameters TEXT   NOT NULL,                  -- JSON: the checked request
     browser    TEXT   NOT NULL,                  -- SHA-256 of the browser cookie it is bound to
+    session_id TEXT,                             -- the session in which someone signed in for this request
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );

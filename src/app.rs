@@ -16,6 +16,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
+use crate::pages::Site;
 use crate::storage::Storage;
 
 /// Everything a request needs. One per process, shared.
@@ -27,6 +28,7 @@ pub struct App {
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
     pub verified_tokens: VerifiedTokens,
+    pub site: Site,
     pub clock: Clock,
 }
 
@@ -47,6 +49,7 @@ impl App {
             clients: Clients::new(storage.clone()),
             keys: Keys::new(ring),
             verified_tokens: VerifiedTokens::default(),
+            site: start::site(&settings)?,
             settings,
             storage,
             master_key,

@@ -10,6 +10,7 @@ use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
 use crate::keys::KeyError;
 use crate::model::Secret;
+use crate::pages::{Branding, Site};
 use crate::storage::{Db, Storage, StorageError};
 
 /// Why the server does not start.
@@ -23,6 +24,8 @@ pub enum StartError {
     Keys(#[from] KeyError),
     #[error("passwords: {0}")]
     Passwords(#[from] PasswordError),
+    #[error("branding: {0}")]
+    Branding(String),
     #[error("{path}: {error}")]
     File { path: PathBuf, error: std::io::Error },
 }
@@ -127,4 +130,17 @@ pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
         threads: if settings.threads == 0 { (processors - 1).max(1) } else { settings.threads },
         queue: settings.queue,
     }
+}
+
+pub(super) fn site(settings: &Settings) -> Result<Site, StartError> {
+    let branding = &settings.branding;
+    let branding = Branding {
+        name: &branding.name,
+        logo_url: branding.logo_url.as_deref().unwrap_or_default(),
+        accent: &branding.accent,
+        support_url: branding.support_url.as_deref().unwrap_or_default(),
+    };
+    Site::new(&branding, settings.server.issuer.path_prefix()).map_err(|problems| {
+        StartError::Branding(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })
 }

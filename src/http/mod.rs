@@ -2,7 +2,7 @@
 
 mod bearer;
 mod error;
-mod extract;
+pub mod extract;
 mod introspect;
 mod json;
 mod metadata;
@@ -22,7 +22,7 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::app::App;
 use crate::pages;
 
-pub use error::status;
+pub use error::log;
 
 /// Every endpoint, below the issuer's path prefix.
 pub fn router(app: Arc<App>) -> Router {

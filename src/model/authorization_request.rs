@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, RequestId, ScopeSet, Timestamp};
+use super::{ClientId, RequestId, ScopeSet, SessionId, Timestamp};
 
 /// An authorization request whose every parameter has been checked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub struct PendingRequest {
     pub request: AuthorizationRequest,
     /// SHA-256 of the browser cookie that started it: another browser cannot go on with it.
     pub browser: String,
+    /// The session in which someone signed in for this very request.
+    pub session_id: Option<SessionId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }

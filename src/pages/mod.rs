@@ -1,10 +1,69 @@
-//! stub
-use crate::app::App;
-use axum::Router;
+//! What a person sees: sign-in, consent, account, sign-out. Every page is a plain form that works without JavaScript.
+
+mod account;
+mod answer;
+pub mod assets;
+mod authorize;
+mod browser;
+mod colour;
+mod consent;
+mod cookies;
+mod csrf;
+mod flow;
+mod i18n;
+mod links;
+mod login;
+mod logout;
+mod sessions;
+mod site;
+mod views;
+mod visitor;
+
+#[cfg(test)]
+mod gallery;
+
 use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+pub use site::{Branding, Site};
+
+use crate::app::App;
+use answer::Failure;
+use views::Problem;
+use visitor::Visitor;
+
+/// The pages' routes.
 pub fn routes(_app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/login", get(login::get).post(login::post))
+        .route("/consent", get(consent::get).post(consent::post))
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/account", get(account::get))
+        .route("/account/apps/revoke", post(account::revoke_app))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/password", post(account::change_password))
+        .route("/assets/{name}", get(asset))
 }
-pub async fn not_found() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_FOUND
+
+/// A stylesheet or script; its name changes with its content, so browsers may keep it for ever.
+async fn asset(State(app): State<Arc<App>>, visitor: Visitor, Path(name): Path<String>) -> Response {
+    let Some(asset) = app.site.assets.find(&name) else {
+        return visitor.failure(&app, Failure::new(Problem::NotFound));
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
+    ];
+    (headers, asset.bytes.clone()).into_response()
+}
+
+/// The answer for every path that is none of ours.
+pub async fn not_found(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    visitor.failure(&app, Failure::new(Problem::NotFound))
 }

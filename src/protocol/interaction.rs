@@ -10,8 +10,8 @@ pub struct Situation<'a> {
     pub auth_time: Option<Timestamp>,
     /// What the user allowed this client before.
     pub consented: Option<&'a ScopeSet>,
-    /// When the request came in, where it has waited for the person meanwhile.
-    pub waiting_since: Option<Timestamp>,
+    /// Whether the person signed in for this very request, which satisfies whatever it asks.
+    pub signed_in_for_this: bool,
     /// Whether the person has just said yes to this very request.
     pub decided: bool,
     pub now: Timestamp,
@@ -52,8 +52,7 @@ fn refuse(code: ErrorCode, description: &'static str) -> Step {
 
 fn is_signed_in(request: &AuthorizationRequest, situation: Situation<'_>) -> bool {
     let Some(auth_time) = situation.auth_time else { return false };
-    // Signing in for this very request satisfies whatever it asks.
-    if situation.waiting_since.is_some_and(|since| auth_time >= since) {
+    if situation.signed_in_for_this {
         return true;
     }
     let asks_again = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
@@ -76,4 +75,89 @@ fn missing_consent(
     }
     let covered = situation.consented.is_some() && new.is_empty();
     (!client.skip_consent && !covered).then_some(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Situation, Step, next};
+    use crate::model::{AuthorizationRequest, Client, ScopeSet, Timestamp};
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    fn client(skip_consent: bool) -> Client {
+        let metadata = serde_json::json!({
+            "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "openid a b",
+            "token_endpoint_auth_method": "none", "skip_consent": skip_consent, "client_id_issued_at": 0,
+        });
+        serde_json::from_value(metadata).unwrap()
+    }
+
+    fn request(members: serde_json::Value) -> AuthorizationRequest {
+        let mut request = serde_json::json!({"client_id": "app", "redirect_uri": "https://app.example/cb", "scope": "openid a"});
+        request.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        serde_json::from_value(request).unwrap()
+    }
+
+    fn situation<'a>(signed_in_ago: Option<i64>, consented: Option<&'a ScopeSet>) -> Situation<'a> {
+        Situation {
+            auth_time: signed_in_ago.map(|seconds| NOW.plus(-seconds)),
+            consented,
+            signed_in_for_this: false,
+            decided: false,
+            now: NOW,
+        }
+    }
+
+    fn outcome(step: Step) -> String {
+        match step {
+            Step::SignIn => "sign in".into(),
+            Step::Consent { new } => format!("consent to {new}"),
+            Step::Issue => "issue".into(),
+            Step::Refuse(error) => error.code.as_str().into(),
+        }
+    }
+
+    #[test]
+    fn the_next_step_follows_from_the_request_and_the_situation() {
+        let all: ScopeSet = "openid a".parse().unwrap();
+        let some: ScopeSet = "openid".parse().unwrap();
+        let none = || serde_json::json!({});
+        let prompt = |prompt: &str| serde_json::json!({"prompt": [prompt]});
+        let max_age = |seconds: i64| serde_json::json!({"max_age": seconds});
+        for (members, signed_in, consented, skip, expected) in [
+            (none(), None, None, false, "sign in"),
+            (none(), Some(9), None, false, "consent to openid a"),
+            (none(), Some(9), Some(&some), false, "consent to a"),
+            (none(), Some(9), Some(&all), false, "issue"),
+            (none(), Some(9), None, true, "issue"),
+            (prompt("consent"), Some(9), Some(&all), false, "consent to "),
+            (prompt("consent"), Some(9), Some(&all), true, "consent to "),
+            (prompt("login"), Some(9), Some(&all), false, "sign in"),
+            (prompt("select_account"), Some(9), Some(&all), false, "sign in"),
+            (prompt("none"), None, None, false, "login_required"),
+            (prompt("none"), Some(9), Some(&some), false, "consent_required"),
+            (prompt("none"), Some(9), Some(&all), false, "issue"),
+            (max_age(9), Some(9), Some(&all), false, "issue"),
+            (max_age(8), Some(9), Some(&all), false, "sign in"),
+            (max_age(0), Some(0), Some(&all), false, "issue"),
+        ] {
+            let step = next(&request(members.clone()), &client(skip), situation(signed_in, consented));
+            assert_eq!(outcome(step), expected, "{members} {signed_in:?} {consented:?} {skip}");
+        }
+    }
+
+    #[test]
+    fn signing_in_for_the_request_satisfies_prompt_login_and_max_age() {
+        let all: ScopeSet = "openid a".parse().unwrap();
+        let situation = Situation { signed_in_for_this: true, ..situation(Some(50), Some(&all)) };
+        let request = request(serde_json::json!({"prompt": ["login"], "max_age": 1}));
+        assert_eq!(outcome(next(&request, &client(false), situation)), "issue");
+    }
+
+    #[test]
+    fn a_decision_is_not_asked_for_twice() {
+        let request = request(serde_json::json!({"prompt": ["consent"]}));
+        let situation = Situation { decided: true, ..situation(Some(9), None) };
+        assert_eq!(outcome(next(&request, &client(false), situation)), "issue");
+    }
 }

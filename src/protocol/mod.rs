@@ -8,6 +8,7 @@ pub mod discovery;
 pub mod error;
 pub mod interaction;
 pub mod introspection;
+pub mod logout;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;

@@ -74,6 +74,23 @@ impl Storage {
         self.db.execute(INSERT, bound).await.map(|_| ())
     }
 
+    /// The user of a live session proved again who they are. A new salt makes the cookies given out before worthless.
+    pub async fn renew_session(&self, session: &Session, salt: &str) -> Result<bool, StorageError> {
+        const RENEW: &str = "UPDATE sessions SET salt = $2, auth_time = $3, amr = $4, last_seen_at = $5, \
+             expires_at = $6, user_agent = $7, address = $8 WHERE id = $1";
+        let bound = values![
+            session.id.as_str(),
+            salt,
+            session.auth_time.unix(),
+            &session.amr,
+            session.last_seen_at.unix(),
+            session.expires_at.unix(),
+            &session.user_agent,
+            &session.address,
+        ];
+        Ok(self.db.execute(RENEW, bound).await? == 1)
+    }
+
     /// A session with its user and its cookie's salt, whether or not it has expired.
     pub async fn session(&self, id: &SessionId) -> Result<Option<(Session, User, String)>, StorageError> {
         const FIND: &str = concat!(

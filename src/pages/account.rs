@@ -1,0 +1,247 @@
+//! The account page: which applications have access, where one is signed in, the password.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::browser;
+use super::i18n::Messages;
+use super::sessions::SignedIn;
+use super::views::{
+    AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
+};
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::crypto::password::PasswordError;
+use crate::http::extract;
+use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
+use crate::protocol::Parameters;
+
+/// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
+const SHORTEST_PASSWORD: usize = 8;
+/// Bytes it has at most.
+const LONGEST_PASSWORD: usize = 1024;
+
+/// An application with access, put together from the consent and the grants.
+struct Access {
+    client_id: ClientId,
+    scope: ScopeSet,
+    since: Timestamp,
+    last_used_at: Option<Timestamp>,
+}
+
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let result = async {
+        let Some(person) = visitor.signed_in(&app).await? else {
+            return Ok(visitor.redirect_to_page(&app, "/login"));
+        };
+        page(&app, &visitor, &person, notice(query.as_bytes())?, None).await
+    };
+    let result = result.await;
+    visitor.respond(&app, result)
+}
+
+pub async fn revoke_app(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = async {
+        let form = extract::form(&headers, body)?;
+        let parameters = Parameters::parse(&form)?;
+        let person = sender(&app, &visitor, &parameters).await?;
+        let client = ClientId::new(parameters.require("client_id")?);
+        app.storage.withdraw(&person.user.id, &client).await?;
+        tracing::info!(user = %person.user.id, %client, "access taken back");
+        Ok(visitor.redirect_to_page(&app, "/account?done=access"))
+    };
+    let result = result.await;
+    visitor.respond(&app, result)
+}
+
+pub async fn end_session(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = async {
+        let form = extract::form(&headers, body)?;
+        let parameters = Parameters::parse(&form)?;
+        let person = sender(&app, &visitor, &parameters).await?;
+        let session = SessionId::new(parameters.require("session")?);
+        app.storage.end_session(&session, &person.user.id).await?;
+        tracing::info!(user = %person.user.id, %session, "session ended from the account page");
+        Ok(visitor.redirect_to_page(&app, "/account?done=session"))
+    };
+    let result = result.await;
+    visitor.respond(&app, result)
+}
+
+pub async fn change_password(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = async {
+        let form = extract::form(&headers, body)?;
+        let parameters = Parameters::parse(&form)?;
+        let person = sender(&app, &visitor, &parameters).await?;
+        match set_password(&app, &person, &parameters).await? {
+            Ok(()) => reenter(&app, &visitor, &person).await,
+            Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
+        }
+    };
+    let result = result.await;
+    visitor.respond(&app, result)
+}
+
+/// The person who sent a form of this page.
+async fn sender(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Result<SignedIn, Failure> {
+    let stale = || Failure::new(Problem::StaleForm);
+    let person = visitor.signed_in(app).await?.ok_or_else(stale)?;
+    if visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
+        Ok(person)
+    } else {
+        Err(stale())
+    }
+}
+
+async fn set_password(
+    app: &App,
+    person: &SignedIn,
+    parameters: &Parameters<'_>,
+) -> Result<Result<(), PasswordProblem>, Failure> {
+    let field = |name| parameters.get(name).unwrap_or_default();
+    let (current, new) = (field("current_password"), field("new_password"));
+    if new.chars().count() < SHORTEST_PASSWORD {
+        return Ok(Err(PasswordProblem::TooShort(SHORTEST_PASSWORD)));
+    }
+    if new.len() > LONGEST_PASSWORD || current.len() > LONGEST_PASSWORD {
+        return Ok(Err(PasswordProblem::TooLong(LONGEST_PASSWORD)));
+    }
+    if new != field("repeat_password") {
+        return Ok(Err(PasswordProblem::Mismatch));
+    }
+    let hash = app.storage.credentials(&person.user.username).await?.and_then(|found| found.password_hash);
+    match app.passwords.verify(Secret::new(current), hash).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Err(PasswordProblem::Wrong)),
+        Err(PasswordError::Busy) => return Ok(Err(PasswordProblem::Busy)),
+        Err(error) => return Err(error.into()),
+    }
+    let hash = app.passwords.hash(Secret::new(new)).await?;
+    app.storage.set_password(&person.user.id, &hash, app.now()).await?;
+    tracing::info!(user = %person.user.id, "password changed; every session ended");
+    Ok(Ok(()))
+}
+
+/// A new password ends every session; the one who changed it goes on in a new one.
+async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Result<Response, Failure> {
+    let started = visitor.start_session(app, &person.user.id).await?;
+    let mut response = visitor.redirect_to_page(app, "/account?done=password");
+    started.set_cookie(app, &mut response);
+    Ok(response)
+}
+
+fn notice(query: &[u8]) -> Result<Option<AccountNotice>, Failure> {
+    Ok(match Parameters::parse(query)?.get("done") {
+        Some("access") => Some(AccountNotice::AccessRemoved),
+        Some("session") => Some(AccountNotice::SessionEnded),
+        Some("password") => Some(AccountNotice::PasswordChanged),
+        _ => None,
+    })
+}
+
+async fn page(
+    app: &App,
+    visitor: &Visitor,
+    person: &SignedIn,
+    notice: Option<AccountNotice>,
+    password_problem: Option<PasswordProblem>,
+) -> Result<Response, Failure> {
+    let frame = visitor.frame(app, None);
+    let sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
+    let view = AccountPage {
+        frame,
+        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        display_name: person.user.profile.name.as_deref().unwrap_or(&person.user.username),
+        username: &person.user.username,
+        notice,
+        password_problem,
+        apps: app_rows(app, frame.text, person).await?,
+        sessions: sessions.iter().map(|session| session_row(app, frame.text, person, session)).collect(),
+    };
+    let status = match password_problem {
+        None => StatusCode::OK,
+        Some(PasswordProblem::Busy) => Problem::Busy.status(),
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Ok(visitor.page(app, status, &view))
+}
+
+async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<AppRow>, Failure> {
+    let mut rows = Vec::new();
+    for access in access(app, person).await? {
+        let Some(registered) = app.clients.find(&access.client_id).await? else { continue };
+        let client = &registered.client;
+        let permissions = access.scope.iter().map(|scope| Permission::new(text, scope, false)).collect();
+        rows.push(AppRow {
+            client_id: access.client_id.as_str().to_owned(),
+            application: Application::new(
+                &client.name,
+                client.logo_uri.as_deref(),
+                client.client_uri.as_deref(),
+            ),
+            permissions,
+            since: text.date(access.since.unix()),
+            last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),
+        });
+    }
+    Ok(rows)
+}
+
+/// Consents and live grants, one entry a client.
+async fn access(app: &App, person: &SignedIn) -> Result<Vec<Access>, Failure> {
+    let granted = app.storage.access_of(&person.user.id, app.now()).await?;
+    let consents = app.storage.consents_of(&person.user.id).await?;
+    let mut all: Vec<Access> = consents
+        .into_iter()
+        .map(|consent| Access {
+            client_id: consent.client_id,
+            scope: consent.scope,
+            since: consent.created_at,
+            last_used_at: None,
+        })
+        .collect();
+    for grant in granted {
+        match all.iter_mut().find(|access| access.client_id == grant.client_id) {
+            Some(access) => access.last_used_at = Some(grant.last_used_at),
+            // Access without a consent: the operator's own application.
+            None => all.push(Access {
+                client_id: grant.client_id,
+                scope: ScopeSet::default(),
+                since: grant.since,
+                last_used_at: Some(grant.last_used_at),
+            }),
+        }
+    }
+    Ok(all)
+}
+
+fn session_row(app: &App, text: &Messages, person: &SignedIn, session: &Session) -> SessionRow {
+    let now = app.now().unix();
+    SessionRow {
+        id: session.id.as_str().to_owned(),
+        browser: browser::describe(text, Some(&session.user_agent)),
+        since: text.when(session.created_at.unix(), now),
+        last_seen: text.when(session.last_seen_at.unix(), now),
+        is_current: session.id == person.session.id,
+    }
+}

@@ -1,0 +1,153 @@
+//! Answers to a browser: a page, a redirect, or a page that says what went wrong. Their headers are set here only.
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::cookies::Cookie;
+use super::views::{Application, ErrorPage, Problem};
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::crypto::password::PasswordError;
+use crate::protocol::authorize::Unproven;
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::storage::StorageError;
+
+/// No inline script or style. `form-action` is left out: browsers apply it to the redirect after a form too, and the
+/// forms for sign-in and consent end at the application.
+const CSP: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// Why a page cannot be shown or a form cannot be followed.
+#[derive(Debug)]
+pub struct Failure {
+    pub problem: Problem,
+    /// For a developer; never anything secret.
+    pub detail: Option<String>,
+}
+
+impl Failure {
+    pub fn new(problem: Problem) -> Self {
+        Self { problem, detail: None }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        tracing::error!(%error, "page failed");
+        Self::new(Problem::Internal)
+    }
+}
+
+impl From<PasswordError> for Failure {
+    fn from(error: PasswordError) -> Self {
+        tracing::error!(%error, "password check failed");
+        Self::new(match error {
+            PasswordError::Busy => Problem::Busy,
+            PasswordError::Unusable => Problem::Internal,
+        })
+    }
+}
+
+impl From<OAuthError> for Failure {
+    fn from(error: OAuthError) -> Self {
+        crate::http::log(&error);
+        match error.code {
+            ErrorCode::ServerError => Self::new(Problem::Internal),
+            ErrorCode::TemporarilyUnavailable => Self::new(Problem::Busy),
+            _ => Self { problem: Problem::BadRequest, detail: Some(error.description.into_owned()) },
+        }
+    }
+}
+
+impl From<Unproven> for Failure {
+    fn from(unproven: Unproven) -> Self {
+        let (problem, detail) = match unproven {
+            Unproven::ClientIdMissing => (Problem::UnknownApplication, "The parameter client_id is missing."),
+            Unproven::UnknownClient => (Problem::UnknownApplication, "No client has this client_id."),
+            Unproven::RedirectUriMissing => {
+                (Problem::WrongReturnAddress, "The parameter redirect_uri is missing.")
+            }
+            Unproven::RedirectUriNotRegistered => {
+                (Problem::WrongReturnAddress, "redirect_uri is not one that is registered for the client.")
+            }
+            Unproven::Malformed => {
+                (Problem::BadRequest, "client_id or redirect_uri was sent more than once.")
+            }
+        };
+        Self { problem, detail: Some(detail.to_owned()) }
+    }
+}
+
+impl Visitor {
+    /// Renders a page.
+    pub fn page(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
+        match view.render() {
+            Ok(html) => {
+                let mut response = self.answer(app, status, Body::from(html));
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_TYPE, HTML);
+                headers.insert(header::CONTENT_SECURITY_POLICY, CSP);
+                // With no-referrer browsers send `Origin: null` with a form.
+                headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "a template failed");
+                self.answer(app, StatusCode::INTERNAL_SERVER_ERROR, Body::empty())
+            }
+        }
+    }
+
+    /// The page that says what went wrong.
+    pub fn failure(&self, app: &App, failure: Failure) -> Response {
+        let view = ErrorPage {
+            frame: self.frame(app, None),
+            problem: failure.problem,
+            application: None::<Application>,
+            detail: failure.detail.as_deref(),
+            request_id: &self.request_id,
+        };
+        self.page(app, failure.problem.status(), &view)
+    }
+
+    /// Either answer.
+    pub fn respond(&self, app: &App, result: Result<Response, Failure>) -> Response {
+        result.unwrap_or_else(|failure| self.failure(app, failure))
+    }
+
+    /// Sends the browser on; by GET, whatever the request was (RFC 9700 4.12).
+    pub fn redirect(&self, app: &App, location: &str) -> Response {
+        match HeaderValue::try_from(location) {
+            Ok(location) => {
+                let mut response = self.answer(app, StatusCode::SEE_OTHER, Body::empty());
+                response.headers_mut().insert(header::LOCATION, location);
+                response
+            }
+            Err(_) => self.failure(app, Failure::new(Problem::BadRequest)),
+        }
+    }
+
+    /// Sends the browser to one of our own pages.
+    pub fn redirect_to_page(&self, app: &App, path: &str) -> Response {
+        self.redirect(app, &app.settings.server.issuer.join(path))
+    }
+
+    fn answer(&self, app: &App, status: StatusCode, body: Body) -> Response {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+        if self.browser_is_new
+            && let Some(cookie) = Cookie::Browser.write(&app.settings.server.issuer, &self.browser, None)
+        {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}

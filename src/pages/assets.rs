@@ -1,0 +1,72 @@
+//! The stylesheet and the script, made once at start and named after their contents, so that a
+//! browser may keep them for ever.
+
+use axum::body::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::colour::{self, Colour};
+
+const STYLESHEET: &str = include_str!("../../templates/assets/chancery.css");
+const SCRIPT: &str = include_str!("../../templates/assets/chancery.js");
+
+/// The `Cache-Control` of every asset: the name changes when the contents do.
+pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// A file served below `/assets/`.
+#[derive(Debug, Clone)]
+pub struct Asset {
+    /// The file name with its hash, for example `chancery-1f2e3d4c.css`.
+    pub name: String,
+    pub content_type: &'static str,
+    pub bytes: Bytes,
+}
+
+impl Asset {
+    fn new(extension: &str, content_type: &'static str, contents: String) -> Self {
+        let hash: String =
+            Sha256::digest(&contents).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Self { name: format!("chancery-{hash}.{extension}"), content_type, bytes: contents.into() }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Assets {
+    pub stylesheet: Asset,
+    pub script: Asset,
+}
+
+impl Assets {
+    pub fn new(accent: Colour) -> Self {
+        let stylesheet = colour::properties(accent) + STYLESHEET;
+        Self {
+            stylesheet: Asset::new("css", "text/css; charset=utf-8", stylesheet),
+            script: Asset::new("js", "text/javascript; charset=utf-8", SCRIPT.to_owned()),
+        }
+    }
+
+    /// The asset of this file name (what follows `/assets/`).
+    pub fn find(&self, name: &str) -> Option<&Asset> {
+        [&self.stylesheet, &self.script].into_iter().find(|asset| asset.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_follows_the_contents() {
+        let blue = Assets::new(Colour::parse("#00f").unwrap());
+        let red = Assets::new(Colour::parse("#f00").unwrap());
+        assert_ne!(blue.stylesheet.name, red.stylesheet.name);
+        assert_eq!(blue.script.name, red.script.name);
+        assert_eq!(blue.find(&blue.stylesheet.name).unwrap().bytes, blue.stylesheet.bytes);
+        assert!(blue.find("chancery.css").is_none());
+    }
+
+    #[test]
+    fn a_page_with_its_assets_stays_small() {
+        let assets = Assets::new(Colour::parse("#00f").unwrap());
+        assert!(assets.stylesheet.bytes.len() + assets.script.bytes.len() < 14_000);
+    }
+}

@@ -1,0 +1,130 @@
+//! The consent page (RFC 6749 10.2, OpenID Connect Core 3.1.2.4).
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::flow::{Flow, Resumed};
+use super::links::{ReturnTo, WebLink};
+use super::sessions::{self, SignedIn};
+use super::views::{Application, ConsentPage, Permission, Problem};
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::http::extract;
+use crate::model::{Scope, ScopeSet};
+use crate::protocol::Parameters;
+use crate::protocol::interaction::{self, Situation, Step};
+use crate::storage::Consent;
+
+/// What a person may answer.
+enum Decision {
+    Allow,
+    Deny,
+    /// "Not you?"
+    Switch,
+}
+
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
+    visitor.respond(&app, result)
+}
+
+pub async fn post(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = submit(&app, &visitor, &headers, body).await;
+    visitor.respond(&app, result)
+}
+
+async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query)?;
+    let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
+    let flow = match Flow::resume(app, visitor, id).await? {
+        Resumed::Waiting(flow) => flow,
+        Resumed::Restarted(response) => return Ok(response),
+    };
+    let Some(person) = visitor.signed_in(app).await? else { return flow.advance(app, visitor).await };
+    let before = app.storage.consent(&person.user.id, &flow.client.id).await?;
+    let allowed = before.as_ref().map(|consent| &consent.scope);
+    match interaction::next(&flow.request, &flow.client, flow.situation(app, Some(&person), allowed)) {
+        Step::Consent { new } => Ok(page(app, visitor, &flow, &person, &new)),
+        Step::SignIn | Step::Issue | Step::Refuse(_) => flow.advance(app, visitor).await,
+    }
+}
+
+async fn submit(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: extract::Body,
+) -> Result<Response, Failure> {
+    let form = extract::form(headers, body)?;
+    let parameters = Parameters::parse(&form)?;
+    let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
+    let flow = match Flow::resume(app, visitor, id).await? {
+        Resumed::Waiting(flow) => flow,
+        Resumed::Restarted(response) => return Ok(response),
+    };
+    let Some(person) = visitor.signed_in(app).await? else { return flow.advance(app, visitor).await };
+    if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
+        return Err(Failure::new(Problem::StaleForm));
+    }
+    match decision(&parameters)? {
+        Decision::Allow => allow(app, visitor, flow, &person).await,
+        Decision::Deny => Ok(flow.deny(app, visitor)),
+        Decision::Switch => switch(app, visitor, id, &person).await,
+    }
+}
+
+fn decision(parameters: &Parameters<'_>) -> Result<Decision, Failure> {
+    match parameters.get("decision") {
+        Some("allow") => Ok(Decision::Allow),
+        Some("deny") => Ok(Decision::Deny),
+        Some("switch") => Ok(Decision::Switch),
+        _ => Err(Failure::new(Problem::BadRequest)),
+    }
+}
+
+async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> Result<Response, Failure> {
+    let before = app.storage.consent(&person.user.id, &flow.client.id).await?;
+    let allowed = before.map(|Consent { scope, .. }| scope).unwrap_or_default().union(&flow.request.scope);
+    // The decision answers the question for consent only: the sign-in still has to be good enough.
+    let situation = Situation { decided: true, ..flow.situation(app, Some(person), Some(&allowed)) };
+    match interaction::next(&flow.request, &flow.client, situation) {
+        Step::Issue => flow.issue(app, visitor, person, Some(&allowed)).await,
+        Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => flow.advance(app, visitor).await,
+    }
+}
+
+/// Somebody else wants to sign in for the same request.
+async fn switch(app: &App, visitor: &Visitor, id: &str, person: &SignedIn) -> Result<Response, Failure> {
+    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    let mut response = visitor.redirect_to_page(app, &format!("/login?request={id}"));
+    sessions::clear_cookie(app, &mut response);
+    Ok(response)
+}
+
+fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &ScopeSet) -> Response {
+    let client = &flow.client;
+    let frame = visitor.frame(app, flow.request.ui_locales.as_deref());
+    let scopes = flow.request.scope.iter();
+    let view = ConsentPage {
+        frame,
+        application: Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()),
+        signed_in_as: &person.user.username,
+        request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
+        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        permissions: scopes.map(|scope| Permission::new(frame.text, scope, new.contains(scope))).collect(),
+        offline: flow.request.scope.contains(Scope::OFFLINE_ACCESS),
+        return_to: ReturnTo::parse(flow.target.uri()),
+        policy: client.policy_uri.as_deref().and_then(WebLink::parse),
+        terms: client.tos_uri.as_deref().and_then(WebLink::parse),
+    };
+    visitor.page(app, StatusCode::OK, &view)
+}

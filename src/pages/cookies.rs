@@ -1,0 +1,42 @@
+//! The two cookies: the session's handle, and a random name of the browser that forms and waiting requests are bound
+//! to. Both with the `__Host-` prefix; a plain-http loopback issuer, where browsers refuse it, is the only exception.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+use crate::config::Issuer;
+
+/// Which cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookie {
+    Session,
+    Browser,
+}
+
+impl Cookie {
+    fn name(self, issuer: &Issuer) -> &'static str {
+        match (self, issuer.is_loopback_http()) {
+            (Self::Session, false) => "__Host-session",
+            (Self::Browser, false) => "__Host-browser",
+            (Self::Session, true) => "session",
+            (Self::Browser, true) => "browser",
+        }
+    }
+
+    /// The value in a request (RFC 6265 4.2).
+    pub fn read<'h>(self, headers: &'h HeaderMap, issuer: &Issuer) -> Option<&'h str> {
+        let name = self.name(issuer);
+        let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// A `Set-Cookie` value. `max_age` in seconds: none lasts as long as the browser runs, zero removes it.
+    pub fn write(self, issuer: &Issuer, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
+        let (name, secure) = (self.name(issuer), if issuer.is_loopback_http() { "" } else { "; Secure" });
+        let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        // Lax: the way back from an application is a cross-site navigation, and has to find the session.
+        HeaderValue::try_from(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}")).ok()
+    }
+}

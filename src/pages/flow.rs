@@ -1,0 +1,146 @@
+//! An authorization request on its way through the pages: what happens next, and how it ends.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::sessions::SignedIn;
+use super::views::Problem;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::crypto::random;
+use crate::grants::approval::{self, Approval};
+use crate::model::{AuthorizationRequest, Client, PendingRequest, RequestId, ScopeSet};
+use crate::protocol::authorize::{RedirectTarget, Unproven};
+use crate::protocol::interaction::{self, Situation, Step};
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// A request whose client and redirect URI are proven.
+pub struct Flow {
+    pub client: Arc<Client>,
+    pub target: RedirectTarget,
+    pub request: AuthorizationRequest,
+    /// None: it has just come in, and nobody had to be asked yet.
+    pub pending: Option<PendingRequest>,
+}
+
+/// What the pages for a waiting request need to know.
+pub enum Resumed {
+    Waiting(Flow),
+    /// It had expired and was started again: the browser has to go there.
+    Restarted(Response),
+}
+
+impl Flow {
+    /// The waiting request of this browser with this id.
+    pub async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
+        let expired = || Failure::new(Problem::Expired);
+        let pending = app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
+        // Bound to the browser that started it, so that nobody can be led into somebody else's request.
+        if pending.browser != visitor.browser_digest() {
+            return Err(expired());
+        }
+        let registered = app.clients.find(&pending.request.client_id).await?;
+        let client = Arc::clone(&registered.ok_or(Unproven::UnknownClient)?.client);
+        let target =
+            RedirectTarget::of(&pending.request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
+        let is_over = pending.expires_at <= app.now();
+        let mut flow = Self { client, target, request: pending.request.clone(), pending: Some(pending) };
+        if is_over {
+            flow.pending = None;
+            return flow.advance(app, visitor).await.map(Resumed::Restarted);
+        }
+        Ok(Resumed::Waiting(flow))
+    }
+
+    /// Does the next step: ends at the application, or at a page for a person.
+    pub async fn advance(self, app: &App, visitor: &Visitor) -> Result<Response, Failure> {
+        let signed_in = visitor.signed_in(app).await?;
+        let consented = match &signed_in {
+            Some(person) => app.storage.consent(&person.user.id, &self.client.id).await?,
+            None => None,
+        };
+        let situation =
+            self.situation(app, signed_in.as_ref(), consented.as_ref().map(|consent| &consent.scope));
+        match (interaction::next(&self.request, &self.client, situation), &signed_in) {
+            (Step::Issue, Some(person)) => self.issue(app, visitor, person, None).await,
+            (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
+            (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
+            (Step::Refuse(error), _) => Ok(self.refuse(app, visitor, &error)),
+        }
+    }
+
+    /// What is known about the person at the browser, for the rules.
+    pub fn situation<'a>(
+        &self,
+        app: &App,
+        signed_in: Option<&SignedIn>,
+        consented: Option<&'a ScopeSet>,
+    ) -> Situation<'a> {
+        let session = signed_in.map(|person| &person.session);
+        let proven_in = self.pending.as_ref().and_then(|pending| pending.session_id.as_ref());
+        Situation {
+            auth_time: session.map(|session| session.auth_time),
+            consented,
+            signed_in_for_this: proven_in.is_some() && proven_in == session.map(|session| &session.id),
+            decided: false,
+            now: app.now(),
+        }
+    }
+
+    /// Issues the code and sends the browser back with it.
+    pub async fn issue(
+        self,
+        app: &App,
+        visitor: &Visitor,
+        person: &SignedIn,
+        remember: Option<&ScopeSet>,
+    ) -> Result<Response, Failure> {
+        let fresh = RequestId::new(random::id());
+        let approval = Approval {
+            id: self.pending.as_ref().map_or(&fresh, |pending| &pending.id),
+            request: &self.request,
+            client: &self.client,
+            session: &person.session,
+            remember,
+        };
+        let code = approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
+        Ok(visitor.redirect(app, &self.target.success(app.issuer(), &code)))
+    }
+
+    /// The person said no (RFC 6749 4.1.2.1).
+    pub fn deny(&self, app: &App, visitor: &Visitor) -> Response {
+        let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
+        self.refuse(app, visitor, &error)
+    }
+
+    /// Sends the browser back with an error.
+    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Response {
+        crate::http::log(error);
+        visitor.redirect(app, &self.target.failure(app.issuer(), error))
+    }
+
+    /// Sends the browser to a page that carries only the request's id.
+    async fn wait_at(self, app: &App, visitor: &Visitor, page: &str) -> Result<Response, Failure> {
+        let id = match self.pending {
+            Some(pending) => pending.id,
+            None => store(app, visitor, self.request).await?,
+        };
+        Ok(visitor.redirect_to_page(app, &format!("{page}?request={id}")))
+    }
+}
+
+async fn store(app: &App, visitor: &Visitor, request: AuthorizationRequest) -> Result<RequestId, Failure> {
+    let now = app.now();
+    let pending = PendingRequest {
+        id: RequestId::new(random::id()),
+        request,
+        browser: visitor.browser_digest(),
+        session_id: None,
+        created_at: now,
+        expires_at: now.plus(app.settings.sessions.request_seconds),
+    };
+    app.storage.insert_request(&pending).await?;
+    Ok(pending.id)
+}

@@ -1,0 +1,315 @@
+//! Every page with sample data: looked at by rules here, and by people when `CHANCERY_GALLERY_DIR` names a
+//! directory to write the pages to.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use askama::Template;
+
+use super::browser;
+use super::i18n::{Messages, choose};
+use super::links::{ReturnTo, WebLink};
+use super::site::{Branding, Frame, Site};
+use super::views::*;
+
+const NOW: i64 = 1_772_539_200;
+const LONG: &str = "The Extraordinarily Long-Winded Donaudampfschifffahrtsgesellschaftskapitänsmütze Planner";
+const REQUEST_ID: &str = "01JQ8ZV3M5T7W9Y1A3C5E7G9J1";
+
+fn site() -> Site {
+    let branding = Branding {
+        name: "Northwind",
+        logo_url: "",
+        accent: "#3451d1",
+        support_url: "https://help.northwind.example/",
+    };
+    Site::new(&branding, "/").unwrap()
+}
+
+fn acme() -> Application {
+    Application::new("Acme Calendar", None, Some("https://calendar.acme.example/"))
+}
+
+fn login(frame: Frame<'_>) -> LoginPage<'_> {
+    LoginPage {
+        frame,
+        application: Some(acme()),
+        return_to: ReturnTo::parse("https://calendar.acme.example/callback"),
+        request: "r-1",
+        csrf: "c-1",
+        username: "",
+        problem: None,
+    }
+}
+
+fn consent(frame: Frame<'_>) -> ConsentPage<'_> {
+    let scopes = ["openid", "profile", "email", "offline_access"];
+    ConsentPage {
+        frame,
+        application: acme(),
+        signed_in_as: "Maria Lindqvist",
+        request: "r-1",
+        csrf: "c-1",
+        permissions: scopes.map(|scope| Permission::new(frame.text, scope, true)).into(),
+        offline: true,
+        return_to: ReturnTo::parse("https://calendar.acme.example/callback"),
+        policy: WebLink::parse("https://acme.example/privacy"),
+        terms: WebLink::parse("https://acme.example/terms"),
+    }
+}
+
+fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Option<i64>) -> AppRow {
+    AppRow {
+        client_id: application.name.clone(),
+        application,
+        permissions: scopes.iter().map(|scope| Permission::new(text, scope, false)).collect(),
+        since: text.date(NOW - 90 * 86_400),
+        last_used: used.map(|at| text.when(at, NOW)),
+    }
+}
+
+fn session_row(text: &Messages, user_agent: &str, age: i64, is_current: bool) -> SessionRow {
+    SessionRow {
+        id: format!("s-{age}"),
+        browser: browser::describe(text, Some(user_agent)),
+        since: text.when(NOW - age, NOW),
+        last_seen: text.when(NOW - age / 9, NOW),
+        is_current,
+    }
+}
+
+fn account(frame: Frame<'_>) -> AccountPage<'_> {
+    let text = frame.text;
+    AccountPage {
+        frame,
+        csrf: "c-1",
+        display_name: "Maria Lindqvist",
+        username: "maria",
+        notice: None,
+        password_problem: None,
+        apps: vec![
+            app_row(text, acme(), &["profile", "email", "offline_access"], Some(NOW - 60)),
+            app_row(text, Application::new("Ledger", None, None), &["openid"], None),
+        ],
+        sessions: vec![
+            session_row(text, "Firefox/140.0 (X11; Linux x86_64)", 4000, true),
+            session_row(text, "Version/18.0 iPhone Mobile Safari/604.1", 800_000, false),
+        ],
+    }
+}
+
+fn logout(frame: Frame<'_>) -> LogoutPage<'_> {
+    LogoutPage {
+        frame,
+        application: Some(acme()),
+        signed_in_as: "Maria Lindqvist",
+        csrf: "c-1",
+        hidden: vec![("state", "s-1")],
+    }
+}
+
+fn error(frame: Frame<'_>, problem: Problem) -> ErrorPage<'_> {
+    ErrorPage { frame, problem, application: None, detail: None, request_id: REQUEST_ID }
+}
+
+/// The pages of one language: name and HTML.
+fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
+    let mut pages: Vec<(&str, String)> = Vec::new();
+    let mut add = |name, page: &dyn askama::DynTemplate| pages.push((name, page.dyn_render().unwrap()));
+    add("login", &login(frame));
+    add("login-own", &LoginPage { application: None, return_to: None, ..login(frame) });
+    let wrong = Some(LoginProblem::Wrong);
+    add("login-wrong", &LoginPage { problem: wrong, username: "maria@northwind.example", ..login(frame) });
+    add("login-long", &LoginPage { application: Some(Application::new(LONG, None, None)), ..login(frame) });
+    add("consent", &consent(frame));
+    add("consent-long", &consent_long(frame));
+    add("account", &account(frame));
+    add(
+        "account-problem",
+        &AccountPage {
+            notice: Some(AccountNotice::AccessRemoved),
+            password_problem: Some(PasswordProblem::TooShort(8)),
+            apps: vec![],
+            ..account(frame)
+        },
+    );
+    add("logout", &logout(frame));
+    add("logged-out", &LoggedOutPage { frame, application: Some(acme()) });
+    add("error", &error(frame, Problem::Internal));
+    let detail = Some("redirect_uri is not one of the registered ones (RFC 6749 3.1.2.3).");
+    let application = Some(acme());
+    add("error-detail", &ErrorPage { detail, application, ..error(frame, Problem::WrongReturnAddress) });
+    pages.into_iter().map(|(name, html)| (format!("{name}.{}", frame.text.tag()), html)).collect()
+}
+
+fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
+    let long_scope = "https://api.acme.example/calendars/shared-with-everybody-in-the-company.readonly";
+    let scopes = [("openid", false), ("groups", true), (long_scope, true)];
+    ConsentPage {
+        application: Application::new(
+            LONG,
+            None,
+            Some("https://a-very-long-host-name.of-a-company.example/"),
+        ),
+        signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
+        permissions: scopes.map(|(scope, is_new)| Permission::new(frame.text, scope, is_new)).into(),
+        offline: false,
+        return_to: ReturnTo::parse("http://127.0.0.1:49152/callback"),
+        ..consent(frame)
+    }
+}
+
+fn every_page() -> Vec<(String, String)> {
+    let (site, mirrored) = (site(), Messages::mirrored());
+    let languages = Messages::all().iter().chain([&mirrored]);
+    languages.flat_map(|text| pages(site.frame(text))).collect()
+}
+
+#[test]
+fn every_page_obeys_the_house_rules() {
+    let site = site();
+    let assets = site.assets.stylesheet.bytes.len() + site.assets.script.bytes.len();
+    for (name, html) in every_page() {
+        for banned in [" style=", "<style", " onclick=", "javascript:", "{{", "{%", "{app}", "{place}"] {
+            assert!(!html.contains(banned), "{name} contains {banned}");
+        }
+        assert_eq!(html.matches("<script").count(), 1, "{name}");
+        assert_eq!(html.matches("<h1>").count(), 1, "{name}");
+        assert!(html.matches(" autofocus").count() <= 1, "{name}");
+        for post in html.split("<form ").skip(1) {
+            assert!(post.contains("method=\"post\"") && post.contains("name=\"csrf\""), "{name}");
+        }
+        assert!(html.len() + assets < 20_000, "{name} is {} bytes", html.len() + assets);
+    }
+}
+
+#[test]
+fn the_form_fields_keep_their_names() {
+    let site = site();
+    let frame = site.frame(choose(None, None));
+    let has = |html: String, names: &[&str]| {
+        for name in names {
+            assert!(html.contains(&format!("name=\"{name}\"")), "{name}");
+        }
+    };
+    has(login(frame).render().unwrap(), &["request", "csrf", "username", "password"]);
+    has(consent(frame).render().unwrap(), &["request", "csrf", "decision"]);
+    let names = ["csrf", "client_id", "session", "current_password", "new_password", "repeat_password"];
+    has(account(frame).render().unwrap(), &names);
+    has(logout(frame).render().unwrap(), &["csrf", "state", "decision"]);
+}
+
+#[test]
+fn what_others_wrote_is_escaped() {
+    let site = site();
+    let frame = site.frame(choose(None, None));
+    let evil = "\"><script>alert(1)</script>";
+    let application = Application::new(evil, Some(evil), Some("javascript:alert(1)"));
+    let login =
+        LoginPage { application: Some(application.clone()), username: evil, request: evil, ..login(frame) };
+    let permissions = vec![Permission::new(frame.text, evil, true)];
+    let consent = ConsentPage { application, permissions, signed_in_as: evil, ..consent(frame) };
+    let error = ErrorPage { detail: Some(evil), request_id: evil, ..error(frame, Problem::BadRequest) };
+    for html in [login.render().unwrap(), consent.render().unwrap(), error.render().unwrap()] {
+        assert!(!html.contains("<script>"), "{html}");
+        assert!(!html.contains("javascript:"), "{html}");
+    }
+}
+
+#[test]
+fn an_error_is_tied_to_the_field_that_has_the_focus() {
+    let site = site();
+    let frame = site.frame(choose(None, None));
+    for problem in LoginProblem::ALL {
+        for username in ["", "maria"] {
+            let html = LoginPage { problem: Some(problem), username, ..login(frame) }.render().unwrap();
+            let focused: Vec<&str> =
+                html.split("<input ").filter(|field| field.contains(" autofocus")).collect();
+            assert_eq!(focused.len(), 1, "{problem:?}");
+            assert!(focused[0].contains("aria-describedby=\"problem\""), "{problem:?}");
+            assert_eq!(html.matches("id=\"problem\"").count(), 1);
+        }
+    }
+}
+
+#[test]
+fn only_a_program_on_this_computer_is_warned_about() {
+    let site = site();
+    let frame = site.frame(choose(None, None));
+    assert!(consent_long(frame).render().unwrap().contains("class=\"warning\""));
+    assert!(!consent(frame).render().unwrap().contains("class=\"warning\""));
+}
+
+/// Message keys are the only string literals with a dot that are all lower case.
+fn keys_in(source: &str) -> BTreeSet<&str> {
+    let known = |section: &str| {
+        let all = &Messages::all()[0];
+        all.keys().iter().any(|key| key.split('.').next() == Some(section))
+    };
+    let is_key = |text: &&str| {
+        let lower = text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.');
+        let file = text.ends_with('.') || text.ends_with(".html");
+        lower && !file && text.split_once('.').is_some_and(|(section, _)| known(section))
+    };
+    source.split('"').filter(is_key).collect()
+}
+
+#[test]
+fn every_key_in_use_exists_and_every_key_is_in_use() {
+    let sources = [
+        include_str!("../../templates/layout.html"),
+        include_str!("../../templates/parts.html"),
+        include_str!("../../templates/login.html"),
+        include_str!("../../templates/consent.html"),
+        include_str!("../../templates/account.html"),
+        include_str!("../../templates/logout.html"),
+        include_str!("../../templates/logged_out.html"),
+        include_str!("../../templates/error.html"),
+        include_str!("views.rs"),
+        include_str!("links.rs"),
+        include_str!("browser.rs"),
+        include_str!("i18n.rs"),
+    ];
+    let used: BTreeSet<&str> = sources.iter().flat_map(|source| keys_in(source)).collect();
+    let texts = &Messages::all()[0];
+    let existing = texts.keys();
+    let missing: Vec<_> = used.difference(&existing).filter(|key| **key != "date.month_").collect();
+    assert!(missing.is_empty(), "used, but in no message file: {missing:?}");
+    // Put together from parts, and tried one by one in other tests.
+    let computed = |key: &str| key.starts_with("date.month_") || key.starts_with("problem.");
+    let unused: Vec<_> = existing.difference(&used).filter(|key| !computed(key)).collect();
+    assert!(unused.is_empty(), "in the message files, but not used: {unused:?}");
+}
+
+#[test]
+fn every_error_page_says_something() {
+    let site = site();
+    for problem in Problem::ALL {
+        for text in Messages::all() {
+            let html = error(site.frame(text), *problem).render().unwrap();
+            assert!(!html.contains("problem."), "{problem:?} in {}", text.tag());
+            assert!(html.contains(REQUEST_ID));
+            assert!(problem.status().is_client_error() || problem.status().is_server_error());
+        }
+    }
+    for notice in AccountNotice::ALL {
+        let notice = Some(notice);
+        let html = AccountPage { notice, ..account(site.frame(choose(None, None))) }.render().unwrap();
+        assert!(!html.contains("account.notice"));
+    }
+}
+
+/// For looking at the pages; does nothing unless asked to.
+#[test]
+fn the_gallery_can_be_written_to_files() {
+    let Some(directory) = std::env::var_os("CHANCERY_GALLERY_DIR") else { return };
+    let directory = Path::new(&directory);
+    let site = site();
+    std::fs::create_dir_all(directory.join("assets")).unwrap();
+    for asset in [&site.assets.stylesheet, &site.assets.script] {
+        std::fs::write(directory.join("assets").join(&asset.name), &asset.bytes).unwrap();
+    }
+    for (name, html) in every_page() {
+        std::fs::write(directory.join(format!("{name}.html")), html).unwrap();
+    }
+}

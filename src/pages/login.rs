@@ -1,0 +1,160 @@
+//! The sign-in page: for a waiting authorization request, or for the account page.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::flow::{Flow, Resumed};
+use super::links::ReturnTo;
+use super::views::{Application, LoginPage, LoginProblem, Problem};
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::crypto::password::PasswordError;
+use crate::http::extract;
+use crate::model::{Secret, User};
+use crate::protocol::Parameters;
+use crate::protocol::interaction::{self, Step};
+
+/// Bytes of a user name or password that are looked at; no account has longer ones.
+const LONGEST: usize = 1024;
+
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
+    visitor.respond(&app, result)
+}
+
+pub async fn post(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = submit(&app, &visitor, &headers, body).await;
+    visitor.respond(&app, result)
+}
+
+async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query)?;
+    let Some(id) = parameters.get("request") else {
+        return Ok(match visitor.signed_in(app).await? {
+            Some(_) => visitor.redirect_to_page(app, "/account"),
+            None => page(app, visitor, None, "", None),
+        });
+    };
+    let flow = match Flow::resume(app, visitor, id).await? {
+        Resumed::Waiting(flow) => flow,
+        Resumed::Restarted(response) => return Ok(response),
+    };
+    // Whoever comes back to this page after signing in goes on from there.
+    let signed_in = visitor.signed_in(app).await?;
+    let situation = flow.situation(app, signed_in.as_ref(), None);
+    match interaction::next(&flow.request, &flow.client, situation) {
+        Step::SignIn => {
+            let hint = flow.request.login_hint.clone().unwrap_or_default();
+            Ok(page(app, visitor, Some(&flow), &hint, None))
+        }
+        Step::Consent { .. } | Step::Issue | Step::Refuse(_) => flow.advance(app, visitor).await,
+    }
+}
+
+async fn submit(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: extract::Body,
+) -> Result<Response, Failure> {
+    let form = extract::form(headers, body)?;
+    let parameters = Parameters::parse(&form)?;
+    let flow = match parameters.get("request") {
+        None => None,
+        Some(id) => match Flow::resume(app, visitor, id).await? {
+            Resumed::Waiting(flow) => Some(flow),
+            Resumed::Restarted(response) => return Ok(response),
+        },
+    };
+    let username = parameters.get("username").unwrap_or_default();
+    if !visitor.sent_by_us(app, None, parameters.get("csrf")) {
+        return Ok(page(app, visitor, flow.as_ref(), username, Some(LoginProblem::Stale)));
+    }
+    match authenticate(app, username, parameters.get("password")).await? {
+        Ok(user) => enter(app, visitor, flow, &user).await,
+        Err(problem) => {
+            tracing::info!(address = %visitor.address, "sign-in refused");
+            Ok(page(app, visitor, flow.as_ref(), username, Some(problem)))
+        }
+    }
+}
+
+/// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
+async fn authenticate(
+    app: &App,
+    username: &str,
+    password: Option<&str>,
+) -> Result<Result<User, LoginProblem>, Failure> {
+    let Some(password) = password else { return Ok(Err(LoginProblem::PasswordMissing)) };
+    if username.trim().is_empty() {
+        return Ok(Err(LoginProblem::UsernameMissing));
+    }
+    if username.len() > LONGEST || password.len() > LONGEST {
+        return Ok(Err(LoginProblem::Wrong));
+    }
+    let found = app.storage.credentials(username).await?;
+    let hash = found.as_ref().and_then(|found| found.password_hash.clone());
+    match app.passwords.verify(Secret::new(password), hash).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Err(LoginProblem::Wrong)),
+        Err(PasswordError::Busy) => return Ok(Err(LoginProblem::Busy)),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(found.map(|found| found.user).filter(|user| !user.disabled).ok_or(LoginProblem::Wrong))
+}
+
+async fn enter(app: &App, visitor: &Visitor, flow: Option<Flow>, user: &User) -> Result<Response, Failure> {
+    let started = visitor.start_session(app, &user.id).await?;
+    tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
+    let next = match flow.and_then(|flow| flow.pending) {
+        Some(pending) => {
+            app.storage.set_request_session(&pending.id, &started.session.id).await?;
+            format!("/login?request={}", pending.id)
+        }
+        None => "/account".to_owned(),
+    };
+    let mut response = visitor.redirect_to_page(app, &next);
+    started.set_cookie(app, &mut response);
+    Ok(response)
+}
+
+fn page(
+    app: &App,
+    visitor: &Visitor,
+    flow: Option<&Flow>,
+    username: &str,
+    problem: Option<LoginProblem>,
+) -> Response {
+    let client = flow.map(|flow| &flow.client);
+    let pending = flow.and_then(|flow| flow.pending.as_ref());
+    let view = LoginPage {
+        frame: visitor.frame(app, flow.and_then(|flow| flow.request.ui_locales.as_deref())),
+        application: client.map(|client| {
+            Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref())
+        }),
+        return_to: flow.and_then(|flow| ReturnTo::parse(flow.target.uri())),
+        request: pending.map_or("", |pending| pending.id.as_str()),
+        csrf: &visitor.csrf(app, None),
+        username,
+        problem,
+    };
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(LoginProblem::Busy) => Problem::Busy.status(),
+        Some(LoginProblem::Stale) => StatusCode::FORBIDDEN,
+        Some(LoginProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(LoginProblem::Wrong | LoginProblem::UsernameMissing | LoginProblem::PasswordMissing) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+    };
+    visitor.page(app, status, &view)
+}

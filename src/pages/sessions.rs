@@ -1,0 +1,104 @@
+//! Sessions: from a cookie to a person, from a password to a cookie.
+
+use axum::http::header;
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::cookies::Cookie;
+use super::views::Problem;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::crypto::handle::{self, Handle, Purpose};
+use crate::crypto::random;
+use crate::model::{Secret, Session, SessionId, User, UserId};
+
+/// RFC 8176 2: password-based authentication.
+const AMR_PASSWORD: &str = "pwd";
+/// Seconds after which using a session is noted again.
+const TOUCH_AFTER: i64 = 600;
+
+/// Someone with a live session.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub session: Session,
+    pub user: User,
+}
+
+/// A session that was just made, with the cookie for it.
+pub struct Started {
+    pub session: Session,
+    cookie: Secret,
+}
+
+impl Visitor {
+    /// The person at the browser, if their session is genuine, live, and their account enabled.
+    pub async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
+        let handle = self.session_cookie.as_deref().and_then(|text| Handle::parse(Purpose::Session, text));
+        let Some(handle) = handle else { return Ok(None) };
+        let found = app.storage.session(&SessionId::new(handle.id())).await?;
+        let Some((session, user, salt)) = found else { return Ok(None) };
+        let now = app.now();
+        let idle = now.since(session.last_seen_at);
+        let live = session.expires_at > now && idle < app.settings.sessions.idle_seconds;
+        if !handle.is_genuine(&app.master_key, &salt) || !live || user.disabled {
+            return Ok(None);
+        }
+        if idle >= TOUCH_AFTER {
+            app.storage.touch_session(&session.id, now).await?;
+        }
+        Ok(Some(SignedIn { session, user }))
+    }
+
+    /// Starts a session for a user who has just proven who they are. The same user's session in this browser goes on
+    /// under a new cookie; another's ends.
+    pub async fn start_session(&self, app: &App, user: &UserId) -> Result<Started, Failure> {
+        let (now, salt) = (app.now(), random::id());
+        let before = self.signed_in(app).await?;
+        let mut session = Session {
+            id: SessionId::new(random::id()),
+            user_id: user.clone(),
+            auth_time: now,
+            amr: AMR_PASSWORD.to_owned(),
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.plus(app.settings.sessions.lifetime_seconds),
+            user_agent: self.user_agent.clone(),
+            address: self.address.clone(),
+        };
+        let renewed = match before {
+            Some(before) if before.user.id == *user => {
+                session.id = before.session.id;
+                app.storage.renew_session(&session, &salt).await?
+            }
+            Some(before) => {
+                app.storage.end_session(&before.session.id, &before.user.id).await?;
+                false
+            }
+            None => false,
+        };
+        if !renewed {
+            app.storage.insert_session(&session, &salt).await?;
+        }
+        let cookie = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
+            .ok_or_else(|| Failure::new(Problem::Internal))?;
+        Ok(Started { session, cookie })
+    }
+}
+
+impl Started {
+    /// Gives the browser its cookie.
+    pub fn set_cookie(&self, app: &App, response: &mut Response) {
+        let lifetime = app.settings.sessions.lifetime_seconds;
+        let issuer = &app.settings.server.issuer;
+        if let Some(value) = Cookie::Session.write(issuer, self.cookie.expose(), Some(lifetime)) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+/// Takes the session cookie away.
+pub fn clear_cookie(app: &App, response: &mut Response) {
+    if let Some(value) = Cookie::Session.write(&app.settings.server.issuer, "", Some(0)) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}

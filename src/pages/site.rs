@@ -1,0 +1,156 @@
+//! What all pages have in common: the operator's branding, the assets, the language.
+
+use thiserror::Error;
+
+use super::assets::Assets;
+use super::colour::Colour;
+use super::i18n::{Messages, Piece};
+use super::links::{WebLink, picture};
+
+/// The operator's branding as it is configured; empty means not set.
+#[derive(Debug, Clone, Copy)]
+pub struct Branding<'a> {
+    pub name: &'a str,
+    pub logo_url: &'a str,
+    pub accent: &'a str,
+    pub support_url: &'a str,
+}
+
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum BrandingError {
+    #[error("branding.name must not be empty")]
+    Name,
+    #[error("branding.logo_url must be an https URL")]
+    Logo,
+    #[error("branding.accent must be a colour such as #3451d1")]
+    Accent,
+    #[error("branding.support_url must be an http, https or mailto URL")]
+    Support,
+}
+
+/// Made once at start from the configuration, shared by all pages.
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub name: String,
+    pub logo: Option<String>,
+    pub support: Option<String>,
+    pub assets: Assets,
+    base_path: String,
+}
+
+impl Site {
+    /// `base_path` is the path of the issuer, with or without a slash at its end. Every problem is
+    /// reported, not only the first.
+    pub fn new(branding: &Branding<'_>, base_path: &str) -> Result<Self, Vec<BrandingError>> {
+        let mut problems = Vec::new();
+        let name = branding.name.trim();
+        if name.is_empty() {
+            problems.push(BrandingError::Name);
+        }
+        let logo = optional(branding.logo_url, picture, BrandingError::Logo, &mut problems);
+        let support = optional(branding.support_url, support, BrandingError::Support, &mut problems);
+        match Colour::parse(branding.accent) {
+            Some(accent) if problems.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                logo,
+                support,
+                assets: Assets::new(accent),
+                base_path: base_path.trim_end_matches('/').to_owned(),
+            }),
+            Some(_) => Err(problems),
+            None => {
+                problems.push(BrandingError::Accent);
+                Err(problems)
+            }
+        }
+    }
+
+    /// The frame of a page in this language.
+    pub fn frame<'a>(&'a self, text: &'a Messages) -> Frame<'a> {
+        Frame { site: self, text }
+    }
+}
+
+fn optional(
+    value: &str,
+    parse: fn(&str) -> Option<String>,
+    problem: BrandingError,
+    problems: &mut Vec<BrandingError>,
+) -> Option<String> {
+    if value.is_empty() {
+        return None;
+    }
+    let parsed = parse(value);
+    if parsed.is_none() {
+        problems.push(problem);
+    }
+    parsed
+}
+
+fn support(address: &str) -> Option<String> {
+    let mail = address.starts_with("mailto:").then(|| address.to_owned());
+    mail.or_else(|| WebLink::parse(address).map(|link| link.href))
+}
+
+/// What every page needs to know; the templates reach their texts and links through it.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub site: &'a Site,
+    pub text: &'a Messages,
+}
+
+impl<'a> Frame<'a> {
+    /// The text of a key.
+    pub fn t(&self, key: &'a str) -> &'a str {
+        self.text.get(key)
+    }
+
+    /// A text with one value in it, in pieces.
+    pub fn phrase(&self, key: &str, name: &str, value: impl AsRef<str>) -> Vec<Piece> {
+        self.text.phrase(key, &[(name, value.as_ref())])
+    }
+
+    /// A text with one value in it, as plain text (for `<title>`).
+    pub fn with(&self, key: &str, name: &str, value: impl AsRef<str>) -> String {
+        self.text.with(key, &[(name, value.as_ref())])
+    }
+
+    /// A path of ours, below the issuer's own path.
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.site.base_path)
+    }
+
+    pub fn stylesheet(&self) -> String {
+        self.path(&format!("/assets/{}", self.site.assets.stylesheet.name))
+    }
+
+    pub fn script(&self) -> String {
+        self.path(&format!("/assets/{}", self.site.assets.script.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::i18n::choose;
+
+    const GOOD: Branding<'_> = Branding { name: "Acme", logo_url: "", accent: "#3451d1", support_url: "" };
+
+    #[test]
+    fn links_carry_the_path_of_the_issuer() {
+        for (base, expected) in [("/", "/login"), ("", "/login"), ("/auth/", "/auth/login")] {
+            let site = Site::new(&GOOD, base).unwrap();
+            assert_eq!(site.frame(choose(None, None)).path("/login"), expected);
+        }
+    }
+
+    #[test]
+    fn every_problem_of_the_branding_is_reported() {
+        let bad = Branding { name: " ", logo_url: "http://a/", accent: "blue", support_url: "javascript:x" };
+        let problems = Site::new(&bad, "").unwrap_err();
+        use BrandingError::{Accent, Logo, Name, Support};
+        assert_eq!(problems, [Name, Logo, Support, Accent]);
+        let mail = Branding { support_url: "mailto:help@acme.example", ..GOOD };
+        assert!(Site::new(&mail, "").is_ok());
+    }
+}

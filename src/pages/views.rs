@@ -1,0 +1,312 @@
+//! One struct a page: plain values in, HTML out. The handlers fill them and know nothing of HTML.
+
+use askama::Template;
+use axum::http::StatusCode;
+
+use super::i18n::Messages;
+use super::links::{ReturnTo, WebLink, picture};
+use super::site::Frame;
+
+/// The application a page speaks of.
+#[derive(Debug, Clone)]
+pub struct Application {
+    pub name: String,
+    pub logo: Option<String>,
+    pub home: Option<WebLink>,
+}
+
+impl Application {
+    /// From the client's metadata; an address that is not safe to show is left out.
+    pub fn new(name: &str, logo_uri: Option<&str>, client_uri: Option<&str>) -> Self {
+        Self {
+            name: name.trim().to_owned(),
+            logo: logo_uri.and_then(picture),
+            home: client_uri.and_then(WebLink::parse),
+        }
+    }
+
+    /// Stands for a logo where there is none.
+    pub fn initial(&self) -> String {
+        initial(&self.name)
+    }
+}
+
+fn initial(name: &str) -> String {
+    name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().collect()).unwrap_or_default()
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+pub struct LoginPage<'a> {
+    pub frame: Frame<'a>,
+    /// None when a person comes by themselves, to see their account.
+    pub application: Option<Application>,
+    pub return_to: Option<ReturnTo>,
+    pub request: &'a str,
+    pub csrf: &'a str,
+    pub username: &'a str,
+    pub problem: Option<LoginProblem>,
+}
+
+impl LoginPage<'_> {
+    /// The focus goes where the person must type next; with an error that field is tied to it.
+    fn focus_password(&self) -> bool {
+        self.problem != Some(LoginProblem::UsernameMissing) && !self.username.is_empty()
+    }
+
+    fn username_invalid(&self) -> bool {
+        matches!(self.problem, Some(LoginProblem::Wrong | LoginProblem::UsernameMissing))
+    }
+
+    fn password_invalid(&self) -> bool {
+        matches!(self.problem, Some(LoginProblem::Wrong | LoginProblem::PasswordMissing))
+    }
+}
+
+/// Why a sign-in did not work. None of these says whether the account exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginProblem {
+    Wrong,
+    UsernameMissing,
+    PasswordMissing,
+    TooMany,
+    Busy,
+    Stale,
+}
+
+impl LoginProblem {
+    pub const ALL: [Self; 6] =
+        [Self::Wrong, Self::UsernameMissing, Self::PasswordMissing, Self::TooMany, Self::Busy, Self::Stale];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Wrong => "login.error.wrong",
+            Self::UsernameMissing => "login.error.username_missing",
+            Self::PasswordMissing => "login.error.password_missing",
+            Self::TooMany => "login.error.too_many",
+            Self::Busy => "login.error.busy",
+            Self::Stale => "login.error.stale",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub struct ConsentPage<'a> {
+    pub frame: Frame<'a>,
+    pub application: Application,
+    pub signed_in_as: &'a str,
+    pub request: &'a str,
+    pub csrf: &'a str,
+    pub permissions: Vec<Permission>,
+    /// `offline_access` is among them: it lasts until it is taken back.
+    pub offline: bool,
+    pub return_to: Option<ReturnTo>,
+    pub policy: Option<WebLink>,
+    pub terms: Option<WebLink>,
+}
+
+impl ConsentPage<'_> {
+    /// "New" tells something only beside permissions that are not.
+    fn mark_new(&self) -> bool {
+        self.permissions.iter().any(|permission| !permission.is_new)
+    }
+
+    fn warn(&self) -> bool {
+        self.return_to.as_ref().is_some_and(ReturnTo::is_this_computer)
+    }
+}
+
+/// One permission as a sentence.
+#[derive(Debug, Clone)]
+pub struct Permission {
+    pub sentence: String,
+    pub is_new: bool,
+}
+
+impl Permission {
+    pub fn new(text: &Messages, scope: &str, is_new: bool) -> Self {
+        let key = match scope {
+            "openid" => "scope.openid",
+            "profile" => "scope.profile",
+            "email" => "scope.email",
+            "address" => "scope.address",
+            "phone" => "scope.phone",
+            "groups" => "scope.groups",
+            "offline_access" => "scope.offline_access",
+            _ => "scope.other",
+        };
+        Self { sentence: text.with(key, &[("scope", scope)]), is_new }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+pub struct AccountPage<'a> {
+    pub frame: Frame<'a>,
+    pub csrf: &'a str,
+    /// What the person calls themselves: a name, else the user name.
+    pub display_name: &'a str,
+    pub username: &'a str,
+    pub notice: Option<AccountNotice>,
+    pub password_problem: Option<PasswordProblem>,
+    pub apps: Vec<AppRow>,
+    pub sessions: Vec<SessionRow>,
+}
+
+impl AccountPage<'_> {
+    fn initial(&self) -> String {
+        initial(self.display_name)
+    }
+
+    fn current_invalid(&self) -> bool {
+        self.password_problem == Some(PasswordProblem::Wrong)
+    }
+
+    fn new_invalid(&self) -> bool {
+        use PasswordProblem::{Mismatch, TooLong, TooShort};
+        matches!(self.password_problem, Some(TooShort(_) | TooLong(_) | Mismatch))
+    }
+}
+
+/// An app with access. Times are said in words: see `Messages::date` and `Messages::when`.
+#[derive(Debug, Clone)]
+pub struct AppRow {
+    pub client_id: String,
+    pub application: Application,
+    pub permissions: Vec<Permission>,
+    pub since: String,
+    pub last_used: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    pub id: String,
+    /// See `browser::describe`.
+    pub browser: String,
+    /// From `Messages::when`.
+    pub since: String,
+    pub last_seen: String,
+    pub is_current: bool,
+}
+
+/// What has just been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountNotice {
+    PasswordChanged,
+    AccessRemoved,
+    SessionEnded,
+}
+
+impl AccountNotice {
+    pub const ALL: [Self; 3] = [Self::PasswordChanged, Self::AccessRemoved, Self::SessionEnded];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::PasswordChanged => "account.notice.password_changed",
+            Self::AccessRemoved => "account.notice.access_removed",
+            Self::SessionEnded => "account.notice.session_ended",
+        }
+    }
+}
+
+/// Why the password was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordProblem {
+    Wrong,
+    /// The fewest characters there must be.
+    TooShort(usize),
+    /// The most characters there may be.
+    TooLong(usize),
+    Mismatch,
+    TooMany,
+    Busy,
+}
+
+impl PasswordProblem {
+    fn sentence(self, text: &Messages) -> String {
+        let (key, count) = match self {
+            Self::Wrong => ("account.error.wrong", None),
+            Self::TooShort(least) => ("account.error.too_short", Some(least)),
+            Self::TooLong(most) => ("account.error.too_long", Some(most)),
+            Self::Mismatch => ("account.error.mismatch", None),
+            Self::TooMany => ("account.error.too_many", None),
+            Self::Busy => ("account.error.busy", None),
+        };
+        text.with(key, &[("count", &count.unwrap_or_default().to_string())])
+    }
+}
+
+/// "Sign out?" (OpenID Connect RP-Initiated Logout 1.0, 2).
+#[derive(Template)]
+#[template(path = "logout.html")]
+pub struct LogoutPage<'a> {
+    pub frame: Frame<'a>,
+    /// The application that asks; None when nobody proved to be one.
+    pub application: Option<Application>,
+    pub signed_in_as: &'a str,
+    pub csrf: &'a str,
+    /// The parameters of the request, sent along with the answer.
+    pub hidden: Vec<(&'a str, &'a str)>,
+}
+
+#[derive(Template)]
+#[template(path = "logged_out.html")]
+pub struct LoggedOutPage<'a> {
+    pub frame: Frame<'a>,
+    /// Has a link back when its home is known.
+    pub application: Option<Application>,
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage<'a> {
+    pub frame: Frame<'a>,
+    pub problem: Problem,
+    pub application: Option<Application>,
+    /// The description for a developer; never anything secret.
+    pub detail: Option<&'a str>,
+    pub request_id: &'a str,
+}
+
+macro_rules! problems {
+    ($($variant:ident $key:literal $status:ident,)+) => {
+        /// Everything an error page can say, with its status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Problem { $($variant,)+ }
+
+        impl Problem {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            fn title(self) -> &'static str {
+                match self { $(Self::$variant => concat!("problem.", $key, ".title"),)+ }
+            }
+
+            fn what(self) -> &'static str {
+                match self { $(Self::$variant => concat!("problem.", $key, ".what"),)+ }
+            }
+
+            fn next(self) -> &'static str {
+                match self { $(Self::$variant => concat!("problem.", $key, ".next"),)+ }
+            }
+        }
+    };
+}
+
+problems! {
+    UnknownApplication "unknown_application" BAD_REQUEST,
+    WrongReturnAddress "wrong_return_address" BAD_REQUEST,
+    BadRequest "bad_request" BAD_REQUEST,
+    Expired "expired" BAD_REQUEST,
+    StaleForm "stale_form" FORBIDDEN,
+    AccessDenied "access_denied" FORBIDDEN,
+    AccountDisabled "account_disabled" FORBIDDEN,
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS,
+    NotFound "not_found" NOT_FOUND,
+    Busy "busy" SERVICE_UNAVAILABLE,
+    Internal "internal" INTERNAL_SERVER_ERROR,
+}

@@ -1,0 +1,92 @@
+//! Who is at the browser: what its request says about it, before anything of it is believed.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use super::cookies::Cookie;
+use super::csrf;
+use super::i18n::{self, Messages};
+use super::site::Frame;
+use crate::app::App;
+use crate::crypto::{digest, random};
+use crate::http::middleware::{ClientAddress, RequestId};
+use crate::model::SessionId;
+
+/// Bytes of a `User-Agent` that are kept.
+const USER_AGENT: usize = 256;
+
+/// A browser's request for a page.
+#[derive(Debug)]
+pub struct Visitor {
+    /// The browser's random name, and whether it has yet to be told.
+    pub browser: String,
+    pub browser_is_new: bool,
+    /// The session cookie as sent.
+    pub session_cookie: Option<String>,
+    pub user_agent: String,
+    pub address: String,
+    pub request_id: String,
+    accept_language: Option<String>,
+    /// The browser says that the request came from another site (Fetch Metadata).
+    from_elsewhere: bool,
+}
+
+impl FromRequestParts<Arc<App>> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let (headers, issuer) = (&parts.headers, &app.settings.server.issuer);
+        let known = Cookie::Browser.read(headers, issuer).filter(|name| is_browser_name(name));
+        let address = parts.extensions.get::<ClientAddress>();
+        let request_id = parts.extensions.get::<RequestId>();
+        let user_agent = text(headers, header::USER_AGENT).unwrap_or_default();
+        Ok(Self {
+            browser: known.map_or_else(random::id, str::to_owned),
+            browser_is_new: known.is_none(),
+            session_cookie: Cookie::Session.read(headers, issuer).map(str::to_owned),
+            user_agent: user_agent.chars().take(USER_AGENT).collect(),
+            address: address.map(|address| address.0.to_string()).unwrap_or_default(),
+            request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
+            accept_language: text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned),
+            from_elsewhere: matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site")),
+        })
+    }
+}
+
+fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn is_browser_name(text: &str) -> bool {
+    text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+impl Visitor {
+    /// What a waiting request is bound to.
+    pub fn browser_digest(&self) -> String {
+        digest::sha256_base64url(&self.browser)
+    }
+
+    pub fn messages(&self, ui_locales: Option<&str>) -> &'static Messages {
+        i18n::choose(ui_locales, self.accept_language.as_deref())
+    }
+
+    pub fn frame<'a>(&self, app: &'a App, ui_locales: Option<&str>) -> Frame<'a> {
+        app.site.frame(self.messages(ui_locales))
+    }
+
+    pub fn csrf(&self, app: &App, session: Option<&SessionId>) -> String {
+        csrf::token(&app.master_key, &self.browser, session)
+    }
+
+    /// Whether a form was sent from one of our own pages in this browser.
+    pub fn sent_by_us(&self, app: &App, session: Option<&SessionId>, token: Option<&str>) -> bool {
+        !self.browser_is_new
+            && !self.from_elsewhere
+            && csrf::is_right(&app.master_key, &self.browser, session, token)
+    }
+}

@@ -1,0 +1,12 @@
+// Adds the button that shows a password. Without this script the page works the same, only without it.
+for (const button of document.querySelectorAll(".secret button")) {
+  const field = button.previousElementSibling;
+  const show = (visible) => {
+    field.type = visible ? "text" : "password";
+    button.textContent = visible ? button.dataset.hide : button.dataset.show;
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => show(field.type === "password"));
+  // A password manager saves what it can tell to be a password.
+  field.form.addEventListener("submit", () => show(false));
+}
