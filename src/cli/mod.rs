@@ -10,6 +10,7 @@ mod keys;
 mod open;
 mod output;
 mod password;
+mod seed;
 mod serve;
 mod try_it;
 mod user;
