@@ -1,0 +1,7 @@
+//! The integration tests: one binary, every rule on SQLite and on Postgres.
+//!
+//! Postgres is the server behind `CHANCERY_TEST_POSTGRES_URL`, which `scripts/test` starts; each test has a database
+//! of its own there.
+
+mod happy_path;
+mod support;

@@ -1,0 +1,105 @@
+//! A browser without scripts: cookies, forms, and the patience to follow our own redirects.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+
+use super::server::{Answer, TestServer, encode};
+use super::PASSWORD;
+
+pub struct Browser<'s> {
+    server: &'s TestServer,
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl<'s> Browser<'s> {
+    pub fn new(server: &'s TestServer) -> Self {
+        Self { server, cookies: BTreeMap::new() }
+    }
+
+    /// One GET; a redirect is returned, not followed.
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.send(Method::POST, path, Some(encode(form))).await
+    }
+
+    /// Goes where a page of ours sends the browser, until there is a page or another site.
+    pub async fn follow(&mut self, mut answer: Answer) -> Answer {
+        for _ in 0..10 {
+            let prefix = format!("{}/", self.server.issuer());
+            if answer.status != StatusCode::SEE_OTHER || !answer.location().starts_with(&prefix) {
+                return answer;
+            }
+            let path = path_of(answer.location());
+            answer = self.get(&path).await;
+        }
+        panic!("redirected in circles: {answer:?}");
+    }
+
+    /// Fills in the sign-in page.
+    pub async fn sign_in(&mut self, page: &Answer, username: &str, password: &str) -> Answer {
+        let (request, csrf) = (hidden(page, "request"), hidden(page, "csrf"));
+        let form =
+            [("request", request.as_str()), ("csrf", &csrf), ("username", username), ("password", password)];
+        self.post("/login", &form).await
+    }
+
+    /// Answers the consent page.
+    pub async fn decide(&mut self, page: &Answer, decision: &str) -> Answer {
+        let (request, csrf) = (hidden(page, "request"), hidden(page, "csrf"));
+        self.post("/consent", &[("request", &request), ("csrf", &csrf), ("decision", decision)]).await
+    }
+
+    /// An authorization request through every page that comes up, to the redirect to the application.
+    pub async fn authorize_as(&mut self, path: &str, username: &str) -> Answer {
+        let first = self.get(path).await;
+        let mut page = self.follow(first).await;
+        if page.body.contains("name=\"password\"") {
+            let answer = self.sign_in(&page, username, PASSWORD).await;
+            page = self.follow(answer).await;
+        }
+        if page.body.contains("name=\"decision\"") {
+            page = self.decide(&page, "allow").await;
+        }
+        page
+    }
+
+    async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !self.cookies.is_empty() {
+            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        if form.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let answer = self.server.send(request.body(Body::from(form.unwrap_or_default())).unwrap()).await;
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            match attributes.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        answer
+    }
+}
+
+/// Path and query of a URL of ours.
+pub fn path_of(url: &str) -> String {
+    let url = url::Url::parse(url).unwrap();
+    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}
+
+/// The value of a hidden field of a page.
+#[track_caller]
+pub fn hidden(page: &Answer, name: &str) -> String {
+    let field = format!("name=\"{name}\" value=\"");
+    let found = page.body.split_once(&field).and_then(|(_, rest)| rest.split_once('"'));
+    found.map(|(value, _)| value.to_owned()).unwrap_or_else(|| panic!("no field {name} in {page:?}"))
+}

@@ -1,0 +1,87 @@
+//! Databases of one test each: a file, or a copy of a migrated template.
+
+use std::path::PathBuf;
+
+use chancery::crypto::random;
+use chancery::storage::Db;
+use tokio::sync::OnceCell;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that exists, and what the settings call it.
+pub struct Database {
+    pub url: String,
+    directory: Option<PathBuf>,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.directory {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
+impl Database {
+    pub async fn make(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let directory = std::env::temp_dir().join(format!("chancery-test-{}", random::id()));
+                std::fs::create_dir_all(&directory).unwrap();
+                let url = format!("sqlite:{}", directory.join("chancery.db").display());
+                Self { url, directory: Some(directory) }
+            }
+            Kind::Postgres => Self { url: copy_of_template().await, directory: None },
+        }
+    }
+}
+
+fn server_url() -> String {
+    std::env::var("CHANCERY_TEST_POSTGRES_URL")
+        .expect("CHANCERY_TEST_POSTGRES_URL is not set; run ./scripts/test, which starts a Postgres")
+}
+
+fn with_name(name: &str) -> String {
+    let mut url = url::Url::parse(&server_url()).unwrap();
+    url.set_path(name);
+    url.into()
+}
+
+/// A migrated database to copy: made once a process.
+async fn template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            let name = format!("template_{}", name());
+            run(format!("CREATE DATABASE {name}")).await;
+            let db = Db::open_postgres(&with_name(&name), 2).await.unwrap();
+            db.migrate().await.unwrap();
+            db.close().await;
+            name
+        })
+        .await
+}
+
+async fn copy_of_template() -> String {
+    let (template, name) = (template().await, format!("test_{}", name()));
+    run(format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+    with_name(&name)
+}
+
+fn name() -> String {
+    random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Copying a template needs it to itself, so it is done one at a time.
+async fn run(sql: String) {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+    let _turn = TURN.lock().await;
+    let mut connection = sqlx::PgConnection::connect(&server_url()).await.unwrap();
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+}

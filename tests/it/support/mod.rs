@@ -1,0 +1,39 @@
+//! A server to test: the real router over a real database, with a clock that stands still until it is moved.
+
+mod browser;
+mod database;
+mod server;
+
+pub use browser::{Browser, hidden};
+pub use database::Kind;
+pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
+
+/// RFC 7636 appendix B.
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub const REDIRECT_URI: &str = "https://app.example/callback";
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Makes of `async fn rule(kind: Kind)` a module `rule` with the tests `sqlite` and `postgres`.
+macro_rules! on_both {
+    ($($(#[$attribute:meta])* async fn $name:ident($kind:ident: Kind) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $(#[$attribute])*
+            async fn rule($kind: $crate::support::Kind) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                rule($crate::support::Kind::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                rule($crate::support::Kind::Postgres).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;
