@@ -8,6 +8,7 @@ pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod demo;
 pub mod grants;
 pub mod http;
 pub mod keys;

@@ -1,3 +1,16 @@
 //! The `chancery` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+use chancery::cli::args::Cli;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match chancery::cli::run(Cli::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("chancery: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -45,12 +45,14 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct TryArgs {
-    /// The port of the server.
-    #[arg(long, default_value_t = 8080)]
-    pub port: u16,
-    /// The port of the demo application.
-    #[arg(long, default_value_t = 8081)]
-    pub demo_port: u16,
+    /// The port of the server; by default 8080, or the next one that is free.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The port of the demo application; by default 8081, or the next one that is free.
+    #[arg(long)]
+    pub demo_port: Option<u16>,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// How a result is printed.
@@ -353,7 +355,7 @@ mod tests {
             "chancery serve",
             "chancery --config x.toml serve",
             "chancery serve --config x.toml",
-            "chancery try --port 9000 --demo-port 9001",
+            "chancery try --port 9000 --demo-port 9001 --json",
             "chancery migrate",
             "chancery check-config",
             "chancery healthcheck",

@@ -2,4 +2,67 @@
 
 pub mod args;
 pub mod check_config;
+mod client;
+mod client_settings;
+mod failure;
 pub mod healthcheck;
+mod keys;
+mod open;
+mod output;
+mod password;
+mod seed;
+mod serve;
+mod try_it;
+mod user;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+pub use failure::Failure;
+
+use crate::config::{Problems, Settings};
+
+/// Does what was asked.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let file = config_file(cli.config);
+    let settings = || Settings::load(file.as_deref(), environment());
+    match cli.command {
+        Command::CheckConfig => return verdict(&settings()),
+        Command::Healthcheck => healthcheck::run(&settings()?.server)?,
+        Command::Serve => wait(serve::run(settings()?))?,
+        Command::Try(args) => wait(try_it::run(args, file.as_deref()))?,
+        Command::Migrate => wait(open::migrate(settings()?))?,
+        Command::Client(command) => wait(client::run(settings()?, command))?,
+        Command::User(command) => wait(user::run(settings()?, command))?,
+        Command::Keys(command) => wait(keys::run(settings()?, command))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wait(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+fn verdict(settings: &Result<Settings, Problems>) -> Result<ExitCode, Failure> {
+    let valid = check_config::run(settings, &mut std::io::stdout().lock())?;
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn config_file(named: Option<PathBuf>) -> Option<PathBuf> {
+    let from_environment =
+        || std::env::var_os("CHANCERY_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.or_else(from_environment)
+}
+
+/// Lossy: a name or value that is not Unicode becomes a problem with its key, not a crash.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+}
+
+/// Starts the log, for the commands that keep running; the others print their result and nothing else.
+fn start_log(settings: &Settings) -> Result<(), Failure> {
+    Ok(crate::telemetry::start(&settings.log, std::env::var("RUST_LOG").ok().as_deref())?)
+}

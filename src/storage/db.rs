@@ -4,18 +4,19 @@
 //! writers queue in the process instead of failing with "database is locked"), and a transaction takes the write lock
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, FromRow, Postgres, Sqlite};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
 
@@ -23,6 +24,8 @@ use super::StorageError;
 const SQLITE_READERS: u32 = 4;
 /// An idle Postgres connection older than this is asked whether it lives before it is used.
 const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
+/// Idle at the same time, they are as many server processes, unless a pooler lends one to all of them.
+const HELD_TO_DETECT_A_POOLER: usize = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A row type that both drivers can fill.
@@ -199,6 +202,43 @@ impl Db {
         Ok(())
     }
 
+    /// Whether [`Db::migrate`] would change something.
+    pub async fn has_pending_migrations(&self) -> Result<bool, StorageError> {
+        const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
+        let applied: Vec<(i64,)> = match self.fetch_all(APPLIED, &[]).await {
+            Ok(applied) => applied,
+            // The table is not there: nothing was ever applied.
+            Err(StorageError::Database(sqlx::Error::Database(_))) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let known = sqlx::migrate!("./migrations");
+        Ok(known.iter().any(|migration| applied.iter().all(|(version,)| *version != migration.version)))
+    }
+
+    /// An error when a pooler in transaction mode stands before Postgres: a connection is then another server process
+    /// with every statement, and statements prepared on one run on another under the same name.
+    pub async fn refuse_transaction_pooler(&self) -> Result<(), StorageError> {
+        let Pools::Postgres(pool) = &self.pools else { return Ok(()) };
+        let mut held = Vec::new();
+        for _ in 0..HELD_TO_DETECT_A_POOLER {
+            held.push(PgConnection::connect_with(&pool.connect_options()).await?);
+        }
+        let mut first = Vec::new();
+        for connection in &mut held {
+            first.push(backend(connection).await?);
+        }
+        // Backwards, so that a pooler that takes its server connections in turn is noticed as well.
+        let mut moved = false;
+        for (connection, before) in held.iter_mut().zip(&first).rev() {
+            moved |= backend(connection).await? != *before;
+        }
+        for connection in held {
+            connection.close().await?;
+        }
+        let distinct: HashSet<&i32> = first.iter().collect();
+        if moved || distinct.len() < first.len() { Err(StorageError::TransactionPooler) } else { Ok(()) }
+    }
+
     /// Tells other processes on the same database that `topic` changed. Where the database cannot, they notice by
     /// polling.
     pub async fn notify(&self, topic: &str) -> Result<(), StorageError> {
@@ -287,6 +327,12 @@ impl Transaction {
         }
         Ok(())
     }
+}
+
+/// The server process behind a connection; by the simple protocol, which prepares nothing.
+async fn backend(connection: &mut PgConnection) -> Result<i32, StorageError> {
+    let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?;
+    Ok(row.try_get(0)?)
 }
 
 fn count(statements: &AtomicU64) {

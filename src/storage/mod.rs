@@ -30,6 +30,11 @@ pub enum StorageError {
     Database(#[from] sqlx::Error),
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "database.url leads to a pooler in transaction mode, which would silently run the wrong statements\n    \
+         use the pooler's session mode, or connect to Postgres itself"
+    )]
+    TransactionPooler,
     #[error("the row {id} of {table} is impossible: {what}")]
     ImpossibleRow { table: &'static str, id: String, what: String },
 }

@@ -1,0 +1,208 @@
+//! From the command line's words to a client: defaults when it is created, changes when it is updated.
+
+use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
+use crate::config::Settings;
+use crate::model::{
+    AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Timestamp,
+};
+use crate::protocol::registration;
+
+const PERSONAL_SCOPE: &str = "openid profile email";
+const OFFLINE_SCOPE: &str = "openid profile email offline_access";
+
+/// A client with nothing but the defaults.
+pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
+    Client {
+        id,
+        name,
+        client_uri: None,
+        logo_uri: None,
+        policy_uri: None,
+        tos_uri: None,
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        scope: ScopeSet::default(),
+        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        id_token_signed_response_alg: None,
+        access_token_signed_response_alg: None,
+        audience: Vec::new(),
+        skip_consent: false,
+        pkce: PkcePolicy::default(),
+        introspection_policy: IntrospectionPolicy::default(),
+        authorization_code_lifetime: None,
+        access_token_lifetime: None,
+        refresh_token_lifetime: None,
+        refresh_token_idle_lifetime: None,
+        created_at: now,
+    }
+}
+
+/// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
+pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
+    let has = |grant_type| grant_types.contains(&grant_type);
+    match (has(GrantType::AuthorizationCode), has(GrantType::RefreshToken)) {
+        (true, true) => OFFLINE_SCOPE,
+        (true, false) => PERSONAL_SCOPE,
+        (false, _) => "",
+    }
+}
+
+/// Puts what was given into `client`, and returns what cannot be put.
+pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
+    let mut problems = Vec::new();
+    replace(&mut client.redirect_uris, given.redirect_uris);
+    replace(&mut client.post_logout_redirect_uris, given.post_logout_redirect_uris);
+    replace(&mut client.audience, given.audience);
+    if let Some(text) = given.scope {
+        match text.parse() {
+            Ok(scope) => client.scope = scope,
+            Err(error) => problems.push(format!("scope: {error}")),
+        }
+    }
+    if !given.grant_types.is_empty() {
+        client.grant_types.clear();
+        for grant_type in given.grant_types.into_iter().map(grant_type) {
+            if !client.grant_types.contains(&grant_type) {
+                client.grant_types.push(grant_type);
+            }
+        }
+    }
+    set(&mut client.token_endpoint_auth_method, given.auth_method.map(auth_method));
+    set(&mut client.skip_consent, given.skip_consent);
+    set(&mut client.pkce, given.pkce.map(pkce));
+    set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
+    set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
+    set_some(&mut client.access_token_signed_response_alg, given.access_token_alg);
+    set_some(&mut client.access_token_lifetime, given.access_token_lifetime);
+    set_some(&mut client.authorization_code_lifetime, given.authorization_code_lifetime);
+    set_some(&mut client.refresh_token_lifetime, given.refresh_token_lifetime.map(Lifetime::from));
+    set_some(&mut client.refresh_token_idle_lifetime, given.refresh_token_idle_lifetime.map(Lifetime::from));
+    set_text(&mut client.client_uri, given.client_uri);
+    set_text(&mut client.logo_uri, given.logo_uri);
+    set_text(&mut client.policy_uri, given.policy_uri);
+    set_text(&mut client.tos_uri, given.tos_uri);
+    problems
+}
+
+/// Everything that keeps this client from working on a server with these settings.
+pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
+    let mut problems: Vec<String> =
+        registration::check(client).iter().map(|problem| problem.to_string()).collect();
+    let known = &settings.keys.algorithms;
+    for (member, algorithm) in [
+        ("id_token_signed_response_alg", client.id_token_signed_response_alg),
+        ("access_token_signed_response_alg", client.access_token_signed_response_alg),
+    ] {
+        if let Some(algorithm) = algorithm.filter(|algorithm| !known.contains(algorithm)) {
+            let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
+            let names = names.join(", ");
+            problems.push(format!("{member}: {algorithm} is not in keys.algorithms, which has {names}"));
+        }
+    }
+    problems
+}
+
+fn set<T>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
+    }
+}
+
+fn set_some<T>(place: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
+        *place = given;
+    }
+}
+
+/// An empty text clears.
+fn set_text(place: &mut Option<String>, given: Option<String>) {
+    if let Some(given) = given {
+        *place = Some(given).filter(|text| !text.is_empty());
+    }
+}
+
+/// One empty text clears.
+fn replace(place: &mut Vec<String>, given: Vec<String>) {
+    if !given.is_empty() {
+        *place = given.into_iter().filter(|text| !text.is_empty()).collect();
+    }
+}
+
+fn grant_type(given: GrantTypeArg) -> GrantType {
+    match given {
+        GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
+        GrantTypeArg::RefreshToken => GrantType::RefreshToken,
+        GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+    }
+}
+
+fn auth_method(given: AuthMethodArg) -> AuthMethod {
+    match given {
+        AuthMethodArg::ClientSecretBasic => AuthMethod::ClientSecretBasic,
+        AuthMethodArg::ClientSecretPost => AuthMethod::ClientSecretPost,
+        AuthMethodArg::None => AuthMethod::None,
+    }
+}
+
+fn pkce(given: PkceArg) -> PkcePolicy {
+    match given {
+        PkceArg::Required => PkcePolicy::Required,
+        PkceArg::Optional => PkcePolicy::Optional,
+    }
+}
+
+fn introspection_policy(given: IntrospectionPolicyArg) -> IntrospectionPolicy {
+    match given {
+        IntrospectionPolicyArg::Audience => IntrospectionPolicy::Audience,
+        IntrospectionPolicyArg::Any => IntrospectionPolicy::Any,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> Client {
+        new(ClientId::new("c"), "C".to_owned(), Timestamp::from_unix(0))
+    }
+
+    #[test]
+    fn what_is_not_given_stays_and_an_empty_text_clears() {
+        let mut client = client();
+        let given = ClientSettings {
+            redirect_uris: vec!["https://a.example/cb".into()],
+            audience: vec!["https://api.example".into()],
+            logo_uri: Some("https://a.example/logo".into()),
+            ..Default::default()
+        };
+        assert!(apply(&mut client, given).is_empty());
+        apply(&mut client, ClientSettings::default());
+        assert_eq!(client.redirect_uris, ["https://a.example/cb"]);
+        let cleared = ClientSettings {
+            audience: vec![String::new()],
+            logo_uri: Some(String::new()),
+            ..Default::default()
+        };
+        apply(&mut client, cleared);
+        assert!(client.audience.is_empty() && client.logo_uri.is_none());
+    }
+
+    #[test]
+    fn a_grant_type_named_twice_counts_once() {
+        let mut client = client();
+        let grant_types = vec![GrantTypeArg::ClientCredentials, GrantTypeArg::ClientCredentials];
+        apply(&mut client, ClientSettings { grant_types, ..Default::default() });
+        assert_eq!(client.grant_types, [GrantType::ClientCredentials]);
+    }
+
+    #[test]
+    fn an_algorithm_without_a_key_is_a_problem() {
+        let settings = Settings::load(None, []).unwrap();
+        let mut client = client();
+        client.redirect_uris = vec!["https://a.example/cb".into()];
+        assert_eq!(problems(&client, &settings), Vec::<String>::new());
+        client.id_token_signed_response_alg = Some(crate::model::Algorithm::PS256);
+        assert_eq!(problems(&client, &settings).len(), 1);
+    }
+}

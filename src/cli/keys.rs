@@ -1,0 +1,166 @@
+//! `chancery keys`: which keys sign, and replacing them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::args::{KeysCommand, KeysRotate};
+use super::{Failure, open, output};
+use crate::app;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::keys::{self, KeyRing, RotationTimes};
+use crate::model::{Algorithm, SigningKey, Timestamp};
+use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
+use crate::storage::Storage;
+
+pub async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
+    let storage = open::storage(&settings).await?;
+    let now = Clock::System.now();
+    match command {
+        KeysCommand::List(output) => list(&storage, now, output.json).await?,
+        KeysCommand::Rotate(rotate) => self::rotate(&settings, &storage, now, rotate).await?,
+    }
+    storage.db().close().await;
+    Ok(())
+}
+
+/// What a key is for at a moment. Nothing stores it: the times decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Published, and does not sign yet.
+    Next,
+    /// Signs.
+    Current,
+    /// Published for the tokens it signed.
+    Retiring,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Current => "current",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
+/// The states of `keys`, which are the oldest first. As the key ring chooses: the youngest whose time has come signs,
+/// and before any has, the first.
+fn states(keys: &[SigningKey], now: Timestamp) -> Vec<State> {
+    let state = |(index, key): (usize, &SigningKey)| {
+        let same = |other: &&SigningKey| other.algorithm == key.algorithm;
+        let older = keys[..index].iter().any(|other| same(&other));
+        let replaced = keys[index + 1..].iter().any(|other| same(&other) && other.active_from <= now);
+        match (key.active_from <= now || !older, replaced) {
+            (_, true) => State::Retiring,
+            (true, false) => State::Current,
+            (false, false) => State::Next,
+        }
+    };
+    keys.iter().enumerate().map(state).collect()
+}
+
+async fn list(storage: &Storage, now: Timestamp, as_json: bool) -> Result<(), Failure> {
+    let keys = storage.signing_keys(now).await?;
+    let states = states(&keys, now);
+    if as_json {
+        let keys: Vec<Value> = keys.iter().zip(states).map(|(key, state)| document(key, state)).collect();
+        return output::json(&keys);
+    }
+    if keys.is_empty() {
+        output::line("there is no key yet; the server makes its keys when it starts")?;
+        return Ok(());
+    }
+    let row = |(key, state): (&SigningKey, State)| {
+        vec![
+            key.id.to_string(),
+            key.algorithm.to_string(),
+            state.as_str().to_owned(),
+            output::moment(key.active_from),
+            key.expires_at.map_or_else(|| "-".to_owned(), output::moment),
+        ]
+    };
+    let rows: Vec<_> = keys.iter().zip(states).map(row).collect();
+    output::table(&["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"], &rows)?;
+    Ok(())
+}
+
+fn document(key: &SigningKey, state: State) -> Value {
+    json!({
+        "kid": key.id,
+        "alg": key.algorithm,
+        "state": state.as_str(),
+        "created_at": key.created_at,
+        "active_from": key.active_from,
+        "expires_at": key.expires_at,
+    })
+}
+
+async fn rotate(
+    settings: &Settings,
+    storage: &Storage,
+    now: Timestamp,
+    asked: KeysRotate,
+) -> Result<(), Failure> {
+    let configured = &settings.keys.algorithms;
+    let algorithms: Vec<Algorithm> = match asked.alg {
+        Some(algorithm) if !configured.contains(&algorithm) => {
+            return Err(Failure::refused(format!(
+                "{algorithm} is not in keys.algorithms\n    add it there first: the server then makes its first key"
+            )));
+        }
+        Some(algorithm) => vec![algorithm],
+        None => configured.clone(),
+    };
+    let master_key = Arc::new(app::load_master_key(settings)?);
+    // A key sealed under another master key would keep every server from loading any of them.
+    KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+    keys::ensure(storage, &master_key, configured, now).await?;
+    let times = RotationTimes {
+        publish: if asked.now { 0 } else { settings.keys.publish_seconds },
+        retire: longest_token(settings),
+    };
+    for algorithm in algorithms {
+        let key = keys::rotate(storage, &master_key, algorithm, now, times).await?;
+        if !asked.output.json {
+            let from = output::moment(key.active_from);
+            output::line(&format!("made {algorithm} key {}, which signs from {from}", key.id))?;
+        }
+    }
+    if asked.output.json { list(storage, now, true).await } else { Ok(()) }
+}
+
+/// How long a token can be around after its key stopped signing. A client may have a lifetime of its own.
+fn longest_token(settings: &Settings) -> i64 {
+    let tokens = &settings.tokens;
+    MAX_ACCESS_TOKEN_LIFETIME.max(tokens.access_token_seconds).max(tokens.id_token_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{KeyId, Secret};
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    fn key(algorithm: Algorithm, active_from: i64) -> SigningKey {
+        SigningKey {
+            id: KeyId::new("k"),
+            algorithm,
+            sealed_private_key: Secret::new(""),
+            created_at: NOW,
+            active_from: NOW.plus(active_from),
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn the_youngest_key_whose_time_has_come_is_current() {
+        let es = |from| key(Algorithm::ES256, from);
+        let keys = [es(-20), key(Algorithm::RS256, -15), es(-10), es(10)];
+        assert_eq!(states(&keys, NOW), [State::Retiring, State::Current, State::Current, State::Next]);
+        assert_eq!(states(&[es(10), es(20)], NOW), [State::Current, State::Next]);
+    }
+}

@@ -1,0 +1,135 @@
+//! What the demo needs to be there: a user and three clients. Repeated at every start without harm.
+
+use super::client_settings;
+use crate::app::App;
+use crate::crypto::digest;
+use crate::crypto::password::PasswordError;
+use crate::model::{
+    Address, AuthMethod, Client, ClientId, ClientSecrets, GrantType, Profile, ScopeSet, Secret, User, UserId,
+};
+use crate::storage::{Credentials, StorageError};
+
+pub const USERNAME: &str = "demo";
+pub const APP: &str = "demo-app";
+pub const MACHINE: &str = "demo-machine";
+pub const SPA: &str = "demo-spa";
+pub const SCOPE: &str = "openid profile email address phone groups offline_access";
+
+/// Why the demo could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("the demo user's password: {0}")]
+    Password(#[from] PasswordError),
+    #[error("the email address of the demo user belongs to another user")]
+    Conflict,
+}
+
+/// What people sign in and try things with.
+pub struct Secrets<'a> {
+    pub password: &'a Secret,
+    pub app: &'a Secret,
+    pub machine: &'a Secret,
+}
+
+/// Makes the user and the clients what the demo at `home` needs.
+pub async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), SeedError> {
+    user(app, secrets.password).await?;
+    for (client, secret) in [
+        (application(app, home), Some(secrets.app)),
+        (machine(app), Some(secrets.machine)),
+        (single_page(app, home), None),
+    ] {
+        let current = secret.map(|secret| digest::sha256(secret.expose().as_bytes()));
+        let secrets = ClientSecrets { current, retired: None };
+        if !app.storage.update_client(&client, &secrets, app.now()).await? {
+            app.storage.insert_client(&client, &secrets).await?;
+        }
+    }
+    app.clients.forget();
+    Ok(())
+}
+
+/// A user of that name who has the password already keeps their sessions.
+async fn user(app: &App, password: &Secret) -> Result<(), SeedError> {
+    let found = app.storage.credentials(USERNAME).await?;
+    let Some(Credentials { user, password_hash }) = found else {
+        let hash = app.passwords.hash(password.clone()).await?;
+        let inserted = app.storage.insert_user(&person(app), Some(&hash)).await?;
+        return inserted.map_err(|_| SeedError::Conflict);
+    };
+    if user.disabled {
+        app.storage.set_disabled(&user.id, false, app.now()).await?;
+    }
+    if !app.passwords.verify(password.clone(), password_hash).await? {
+        let hash = app.passwords.hash(password.clone()).await?;
+        app.storage.set_password(&user.id, &hash, app.now()).await?;
+    }
+    Ok(())
+}
+
+fn person(app: &App) -> User {
+    let text = |text: &str| Some(text.to_owned());
+    let address = Address {
+        formatted: text("1 Chancery Lane\nLondon\nWC2A 1LF\nUnited Kingdom"),
+        street_address: text("1 Chancery Lane"),
+        locality: text("London"),
+        region: None,
+        postal_code: text("WC2A 1LF"),
+        country: text("United Kingdom"),
+    };
+    User {
+        id: UserId::new(crate::crypto::random::id()),
+        username: USERNAME.to_owned(),
+        email: text("demo@example.com"),
+        email_verified: true,
+        phone_number: text("+44 20 7946 0018"),
+        phone_number_verified: false,
+        profile: Profile {
+            name: text("Dana Demo"),
+            given_name: text("Dana"),
+            family_name: text("Demo"),
+            nickname: text("dana"),
+            website: text("https://example.com/dana"),
+            zoneinfo: text("Europe/London"),
+            locale: text("en-GB"),
+            address: Some(address),
+            ..Profile::default()
+        },
+        groups: vec!["staff".to_owned(), "editors".to_owned()],
+        disabled: false,
+        created_at: app.now(),
+        updated_at: app.now(),
+    }
+}
+
+/// The demo application itself: a web application that keeps a secret.
+fn application(app: &App, home: &str) -> Client {
+    Client {
+        redirect_uris: vec![format!("{home}callback")],
+        post_logout_redirect_uris: vec![home.to_owned()],
+        client_uri: Some(home.to_owned()),
+        ..client(app, APP, "Demo application", SCOPE)
+    }
+}
+
+/// A service that acts for itself.
+fn machine(app: &App) -> Client {
+    Client { grant_types: vec![GrantType::ClientCredentials], ..client(app, MACHINE, "Demo machine", "") }
+}
+
+/// An application in the browser or on a device: it has no secret.
+fn single_page(app: &App, home: &str) -> Client {
+    Client {
+        redirect_uris: vec![format!("{home}callback"), "http://127.0.0.1/callback".to_owned()],
+        post_logout_redirect_uris: vec![home.to_owned()],
+        token_endpoint_auth_method: AuthMethod::None,
+        ..client(app, SPA, "Demo single-page application", SCOPE)
+    }
+}
+
+fn client(app: &App, id: &str, name: &str, scope: &str) -> Client {
+    let scope = scope.parse().unwrap_or_else(|_| ScopeSet::default());
+    Client { scope, ..client_settings::new(ClientId::new(id), name.to_owned(), app.now()) }
+}

@@ -1,0 +1,296 @@
+//! `chancery user`: the people who sign in.
+
+use serde_json::{Value, json};
+
+use super::args::{SetPassword, UserCommand, UserCreate};
+use super::{Failure, open, output, password};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::crypto::random;
+use crate::model::{Profile, Secret, Timestamp, User, UserId};
+use crate::storage::Storage;
+
+const LONGEST_NAME: usize = 64;
+/// RFC 5321 4.5.3.1.3, without the angle brackets.
+const LONGEST_EMAIL: usize = 254;
+
+pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure> {
+    let storage = open::storage(&settings).await?;
+    let commands = Commands { settings: &settings, storage: &storage, now: Clock::System.now() };
+    match command {
+        UserCommand::Create(create) => commands.create(create).await?,
+        UserCommand::List(output) => commands.list(output.json).await?,
+        UserCommand::Show(asked) => {
+            show(&commands.find(&asked.username).await?, None, asked.output.json)?;
+        }
+        UserCommand::SetPassword(asked) => commands.set_password(asked).await?,
+        UserCommand::Disable(asked) => commands.disable(&asked.username, true, asked.output.json).await?,
+        UserCommand::Enable(asked) => commands.disable(&asked.username, false, asked.output.json).await?,
+        UserCommand::Delete(asked) => commands.delete(&asked.username, asked.output.json).await?,
+    }
+    storage.db().close().await;
+    Ok(())
+}
+
+struct Commands<'a> {
+    settings: &'a Settings,
+    storage: &'a Storage,
+    now: Timestamp,
+}
+
+impl Commands<'_> {
+    async fn create(&self, asked: UserCreate) -> Result<(), Failure> {
+        let chosen = password::choose(&asked.password)?;
+        let as_json = asked.output.json;
+        let user = new(asked, self.now);
+        let mut problems = problems(&user);
+        problems.extend(password::problem(&chosen.password));
+        Failure::of("creating the user", problems)?;
+        let hash = password::hash(&self.settings.passwords, chosen.password.clone()).await?;
+        self.storage.insert_user(&user, Some(&hash)).await?.map_err(|_| {
+            let name = &user.username;
+            Failure::refused(format!(
+                "the user name {name} or the email address belongs to somebody already\n    `chancery user list` shows who"
+            ))
+        })?;
+        show(&user, chosen.generated.then_some(&chosen.password), as_json)
+    }
+
+    async fn list(&self, as_json: bool) -> Result<(), Failure> {
+        let users = self.storage.users().await?;
+        if as_json {
+            let users: Vec<Value> =
+                users.iter().map(|user| document(user, None)).collect::<Result<_, _>>()?;
+            return output::json(&users);
+        }
+        if users.is_empty() {
+            output::line(
+                "there is no user; make one with `chancery user create --username NAME --generate-password`",
+            )?;
+            return Ok(());
+        }
+        let row = |user: &User| {
+            vec![
+                user.username.clone(),
+                user.email.clone().unwrap_or_default(),
+                user.profile.name.clone().unwrap_or_default(),
+                if user.disabled { "disabled" } else { "enabled" }.to_owned(),
+                user.id.to_string(),
+            ]
+        };
+        let rows: Vec<_> = users.iter().map(row).collect();
+        output::table(&["USERNAME", "EMAIL", "NAME", "STATE", "ID"], &rows)?;
+        Ok(())
+    }
+
+    async fn set_password(&self, asked: SetPassword) -> Result<(), Failure> {
+        let user = self.find(&asked.username).await?;
+        let chosen = password::choose(&asked.password)?;
+        Failure::of("setting the password", password::problem(&chosen.password).into_iter().collect())?;
+        let hash = password::hash(&self.settings.passwords, chosen.password.clone()).await?;
+        if !self.storage.set_password(&user.id, &hash, self.now).await? {
+            return Err(unknown(&asked.username));
+        }
+        let shown = chosen.generated.then_some(&chosen.password);
+        if asked.output.json {
+            return output::json(&document(&user, shown)?);
+        }
+        output::line(&format!("set the password of {} and ended every session", user.username))?;
+        if let Some(password) = shown {
+            show_password(password)?;
+        }
+        Ok(())
+    }
+
+    async fn disable(&self, name: &str, disabled: bool, as_json: bool) -> Result<(), Failure> {
+        let user = self.find(name).await?;
+        if !self.storage.set_disabled(&user.id, disabled, self.now).await? {
+            return Err(unknown(name));
+        }
+        let user = User { disabled, updated_at: self.now, ..user };
+        if as_json {
+            return output::json(&document(&user, None)?);
+        }
+        let name = &user.username;
+        output::line(&match disabled {
+            true => format!(
+                "disabled {name} and ended every session; tokens are inactive until `chancery user enable`"
+            ),
+            false => format!("enabled {name}"),
+        })?;
+        Ok(())
+    }
+
+    async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
+        let user = self.find(name).await?;
+        if !self.storage.delete_user(&user.id).await? {
+            return Err(unknown(name));
+        }
+        if as_json {
+            return output::json(&json!({ "id": user.id, "username": user.username, "deleted": true }));
+        }
+        output::line(&format!("deleted {} ({}) and everything that was theirs", user.username, user.id))?;
+        Ok(())
+    }
+
+    /// By user name or email address, as people sign in.
+    async fn find(&self, name: &str) -> Result<User, Failure> {
+        let found = self.storage.credentials(name).await?;
+        found.map(|found| found.user).ok_or_else(|| unknown(name))
+    }
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::refused(format!("there is no user {name}\n    `chancery user list` shows them"))
+}
+
+fn new(asked: UserCreate, now: Timestamp) -> User {
+    User {
+        id: UserId::new(random::id()),
+        username: asked.username,
+        email: asked.email,
+        email_verified: asked.email_verified,
+        phone_number: asked.phone,
+        phone_number_verified: asked.phone_verified,
+        profile: Profile {
+            name: asked.name,
+            given_name: asked.given_name,
+            family_name: asked.family_name,
+            ..Profile::default()
+        },
+        groups: asked.groups,
+        disabled: false,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// Everything that is wrong with a new user.
+fn problems(user: &User) -> Vec<String> {
+    let mut problems = Vec::new();
+    let name = &user.username;
+    let unprintable = |char: char| char.is_whitespace() || char.is_control();
+    if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(unprintable) {
+        problems.push(format!("username: use 1 to {LONGEST_NAME} characters without white space"));
+    }
+    // Otherwise one person's name could be another's address, and both are what people sign in with.
+    let own = user.email.as_ref().is_some_and(|email| email.to_lowercase() == name.to_lowercase());
+    if name.contains('@') && !own {
+        problems.push("username: an @ is for names that are the user's own --email".to_owned());
+    }
+    if user.email.as_deref().is_some_and(|email| !is_address(email)) {
+        problems.push("email: it does not look like an email address".to_owned());
+    }
+    if user.groups.iter().any(|group| group.is_empty()) {
+        problems.push("group: it is empty".to_owned());
+    }
+    problems
+}
+
+/// Whether it has the look of an address; only a message that arrives could tell more.
+fn is_address(text: &str) -> bool {
+    let odd = |char: char| char.is_whitespace() || char.is_control() || matches!(char, '<' | '>' | ',' | ';');
+    let parts = text.split_once('@');
+    text.len() <= LONGEST_EMAIL
+        && !text.contains(odd)
+        && parts
+            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
+}
+
+fn show(user: &User, password: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return output::json(&document(user, password)?);
+    }
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let verified = |value: &Option<String>, verified: bool| match value {
+        Some(value) if verified => format!("{value} (verified)"),
+        Some(value) => value.clone(),
+        None => String::new(),
+    };
+    output::record(&[
+        ("id", user.id.to_string()),
+        ("username", user.username.clone()),
+        ("email", verified(&user.email, user.email_verified)),
+        ("phone", verified(&user.phone_number, user.phone_number_verified)),
+        ("name", text(&user.profile.name)),
+        ("given name", text(&user.profile.given_name)),
+        ("family name", text(&user.profile.family_name)),
+        ("groups", user.groups.join(" ")),
+        ("disabled", output::yes_or_no(user.disabled)),
+        ("created", output::moment(user.created_at)),
+    ])?;
+    if let Some(password) = password {
+        show_password(password)?;
+    }
+    Ok(())
+}
+
+fn show_password(password: &Secret) -> Result<(), Failure> {
+    output::line(&format!("password: {}", password.expose()))?;
+    output::line("The password is shown this once.")?;
+    Ok(())
+}
+
+/// The claims under their OpenID Connect names, and what only the operator sees.
+fn document(user: &User, password: Option<&Secret>) -> Result<Value, Failure> {
+    let mut document = json!({
+        "id": user.id,
+        "username": user.username,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "phone_number": user.phone_number,
+        "phone_number_verified": user.phone_number_verified,
+        "groups": user.groups,
+        "disabled": user.disabled,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    });
+    if let (Some(members), Value::Object(profile)) =
+        (document.as_object_mut(), serde_json::to_value(&user.profile)?)
+    {
+        members.extend(profile);
+        if let Some(password) = password {
+            members.insert("password".to_owned(), json!(password.expose()));
+        }
+    }
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(username: &str, email: Option<&str>) -> User {
+        User {
+            id: UserId::new("u"),
+            username: username.to_owned(),
+            email: email.map(str::to_owned),
+            email_verified: false,
+            phone_number: None,
+            phone_number_verified: false,
+            profile: Profile::default(),
+            groups: Vec::new(),
+            disabled: false,
+            created_at: Timestamp::from_unix(0),
+            updated_at: Timestamp::from_unix(0),
+        }
+    }
+
+    #[test]
+    fn a_name_may_hold_an_at_sign_only_as_the_users_own_address() {
+        assert!(problems(&user("ann", None)).is_empty());
+        assert!(problems(&user("Ann@Example.com", Some("ann@example.com"))).is_empty());
+        assert_eq!(problems(&user("ann@example.com", None)).len(), 1);
+        assert_eq!(problems(&user("ann@example.com", Some("bob@example.com"))).len(), 1);
+    }
+
+    #[test]
+    fn white_space_lengths_and_broken_addresses_are_refused_all_at_once() {
+        for name in ["", "a b", "a\u{7}", &"x".repeat(65)] {
+            assert_eq!(problems(&user(name, None)).len(), 1, "{name:?}");
+        }
+        for email in ["a", "a@", "@b", "a@b@c", "a b@c", "<a@b>"] {
+            assert_eq!(problems(&user("a b", Some(email))).len(), 2, "{email:?}");
+        }
+    }
+}
