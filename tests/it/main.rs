@@ -5,5 +5,12 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
+mod authorize;
+mod consent;
+mod cli;
 mod happy_path;
+mod logout;
+mod pages;
+mod sign_in;
 mod support;
