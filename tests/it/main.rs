@@ -7,8 +7,8 @@
 
 mod account;
 mod authorize;
-mod consent;
 mod cli;
+mod consent;
 mod happy_path;
 mod logout;
 mod pages;
