@@ -27,7 +27,8 @@ pub use error::log;
 /// Every endpoint, below the issuer's path prefix.
 pub fn router(app: Arc<App>) -> Router {
     let prefix = app.settings.server.issuer.path_prefix().to_owned();
-    let endpoints = for_browser_apps(&app)
+    let documents = metadata::Documents::new(&app);
+    let endpoints = for_browser_apps(&documents)
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
@@ -37,16 +38,15 @@ pub fn router(app: Arc<App>) -> Router {
     } else {
         // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
-        Router::new()
-            .nest(&prefix, endpoints)
-            .merge(Router::new().route(&well_known, get(metadata::discovery)).layer(cors()))
+        let inserted = Router::new().route(&well_known, get(metadata::discovery));
+        let inserted = inserted.layer(axum::Extension(documents)).layer(cors());
+        Router::new().nest(&prefix, endpoints).merge(inserted)
     };
     root.fallback(pages::not_found).with_state(app)
 }
 
 /// What applications in a browser call from other origins. Never the pages.
-fn for_browser_apps(app: &Arc<App>) -> Router<Arc<App>> {
-    let metadata = metadata::Documents::new(app);
+fn for_browser_apps(documents: &metadata::Documents) -> Router<Arc<App>> {
     Router::new()
         .route("/token", post(token::token))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
@@ -54,7 +54,7 @@ fn for_browser_apps(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/jwks", get(metadata::jwks))
         .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
-        .layer(axum::Extension(metadata))
+        .layer(axum::Extension(documents.clone()))
         .layer(cors())
 }
 
