@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
+use crate::support::authorization::{is_consent, is_sign_in};
 use crate::support::{Answer, Browser, PASSWORD, Registration, TestServer, hidden, on_both, query_of};
 
 const OVER: &str = "This sign-in is over";
@@ -11,14 +12,6 @@ const OVER: &str = "This sign-in is over";
 async fn start(browser: &mut Browser<'_>, server: &TestServer, client: &Registration, scope: &str) -> Answer {
     let answer = browser.get(&server.authorization(client, &[("scope", scope)])).await;
     browser.follow(answer).await
-}
-
-fn is_consent(page: &Answer) -> bool {
-    page.status == StatusCode::OK && page.body.contains("name=\"decision\"")
-}
-
-fn is_sign_in(page: &Answer) -> bool {
-    page.status == StatusCode::OK && page.body.contains("name=\"password\"")
 }
 
 #[track_caller]

@@ -12,5 +12,6 @@ mod consent;
 mod happy_path;
 mod logout;
 mod pages;
+mod prompt;
 mod sign_in;
 mod support;
