@@ -3,5 +3,7 @@
 //! Postgres is the server behind `CHANCERY_TEST_POSTGRES_URL`, which `scripts/test` starts; each test has a database
 //! of its own there.
 
+mod cli;
 mod happy_path;
+mod pooler;
 mod support;

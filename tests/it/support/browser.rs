@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 
-use super::server::{Answer, TestServer, encode};
 use super::PASSWORD;
+use super::server::{Answer, TestServer, encode};
 
 pub struct Browser<'s> {
     server: &'s TestServer,
@@ -71,7 +71,8 @@ impl<'s> Browser<'s> {
     async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !self.cookies.is_empty() {
-            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<_> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, cookies.join("; "));
         }
         if form.is_some() {
