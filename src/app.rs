@@ -16,7 +16,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
-use crate::pages::Site;
+use crate::pages::{Site, Throttle};
 use crate::storage::Storage;
 
 /// Everything a request needs. One per process, shared.
@@ -28,6 +28,7 @@ pub struct App {
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
     pub verified_tokens: VerifiedTokens,
+    pub throttle: Throttle,
     pub site: Site,
     pub clock: Clock,
 }
@@ -49,6 +50,7 @@ impl App {
             clients: Clients::new(storage.clone()),
             keys: Keys::new(ring),
             verified_tokens: VerifiedTokens::default(),
+            throttle: Throttle::default(),
             site: start::site(&settings)?,
             settings,
             storage,

@@ -2,8 +2,6 @@
 //!
 //! ARCHITECTURE.md tells which room does what, with the walkthrough of a sign-in and of a token request.
 
-#![forbid(unsafe_code)]
-
 pub mod app;
 pub mod cli;
 pub mod clients;

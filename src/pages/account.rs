@@ -10,6 +10,7 @@ use super::answer::Failure;
 use super::browser;
 use super::i18n::Messages;
 use super::sessions::SignedIn;
+use super::throttle::Attempt;
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
 };
@@ -93,7 +94,7 @@ pub async fn change_password(
         let form = extract::form(&headers, body)?;
         let parameters = Parameters::parse(&form)?;
         let person = sender(&app, &visitor, &parameters).await?;
-        match set_password(&app, &person, &parameters).await? {
+        match set_password(&app, &visitor, &person, &parameters).await? {
             Ok(()) => reenter(&app, &visitor, &person).await,
             Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
         }
@@ -115,6 +116,7 @@ async fn sender(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Re
 
 async fn set_password(
     app: &App,
+    visitor: &Visitor,
     person: &SignedIn,
     parameters: &Parameters<'_>,
 ) -> Result<Result<(), PasswordProblem>, Failure> {
@@ -129,10 +131,17 @@ async fn set_password(
     if new != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
+    let attempt = Attempt { account: &person.user.username, address: &visitor.address, now: app.now() };
+    if !app.throttle.allows(&attempt) {
+        return Ok(Err(PasswordProblem::TooMany));
+    }
     let hash = app.storage.credentials(&person.user.username).await?.and_then(|found| found.password_hash);
     match app.passwords.verify(Secret::new(current), hash).await {
         Ok(true) => {}
-        Ok(false) => return Ok(Err(PasswordProblem::Wrong)),
+        Ok(false) => {
+            app.throttle.failed(&attempt);
+            return Ok(Err(PasswordProblem::Wrong));
+        }
         Err(PasswordError::Busy) => return Ok(Err(PasswordProblem::Busy)),
         Err(error) => return Err(error.into()),
     }

@@ -76,7 +76,7 @@ async fn submit(
         return Err(Failure::new(Problem::StaleForm));
     }
     match decision(&parameters)? {
-        Decision::Allow => allow(app, visitor, flow, &person).await,
+        Decision::Allow => allow(app, visitor, *flow, &person).await,
         Decision::Deny => Ok(flow.deny(app, visitor)),
         Decision::Switch => switch(app, visitor, id, &person).await,
     }

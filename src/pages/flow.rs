@@ -27,7 +27,7 @@ pub struct Flow {
 
 /// What the pages for a waiting request need to know.
 pub enum Resumed {
-    Waiting(Flow),
+    Waiting(Box<Flow>),
     /// It had expired and was started again: the browser has to go there.
     Restarted(Response),
 }
@@ -51,7 +51,7 @@ impl Flow {
             flow.pending = None;
             return flow.advance(app, visitor).await.map(Resumed::Restarted);
         }
-        Ok(Resumed::Waiting(flow))
+        Ok(Resumed::Waiting(Box::new(flow)))
     }
 
     /// Does the next step: ends at the application, or at a page for a person.

@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::answer::Failure;
 use super::flow::{Flow, Resumed};
 use super::links::ReturnTo;
+use super::throttle::Attempt;
 use super::views::{Application, LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -77,13 +78,13 @@ async fn submit(
     };
     let username = parameters.get("username").unwrap_or_default();
     if !visitor.sent_by_us(app, None, parameters.get("csrf")) {
-        return Ok(page(app, visitor, flow.as_ref(), username, Some(LoginProblem::Stale)));
+        return Ok(page(app, visitor, flow.as_deref(), username, Some(LoginProblem::Stale)));
     }
-    match authenticate(app, username, parameters.get("password")).await? {
+    match authenticate(app, visitor, username, parameters.get("password")).await? {
         Ok(user) => enter(app, visitor, flow, &user).await,
         Err(problem) => {
             tracing::info!(address = %visitor.address, "sign-in refused");
-            Ok(page(app, visitor, flow.as_ref(), username, Some(problem)))
+            Ok(page(app, visitor, flow.as_deref(), username, Some(problem)))
         }
     }
 }
@@ -91,6 +92,7 @@ async fn submit(
 /// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
 async fn authenticate(
     app: &App,
+    visitor: &Visitor,
     username: &str,
     password: Option<&str>,
 ) -> Result<Result<User, LoginProblem>, Failure> {
@@ -101,18 +103,30 @@ async fn authenticate(
     if username.len() > LONGEST || password.len() > LONGEST {
         return Ok(Err(LoginProblem::Wrong));
     }
+    let attempt = Attempt { account: username, address: &visitor.address, now: app.now() };
+    if !app.throttle.allows(&attempt) {
+        return Ok(Err(LoginProblem::TooMany));
+    }
     let found = app.storage.credentials(username).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
     match app.passwords.verify(Secret::new(password), hash).await {
         Ok(true) => {}
-        Ok(false) => return Ok(Err(LoginProblem::Wrong)),
+        Ok(false) => {
+            app.throttle.failed(&attempt);
+            return Ok(Err(LoginProblem::Wrong));
+        }
         Err(PasswordError::Busy) => return Ok(Err(LoginProblem::Busy)),
         Err(error) => return Err(error.into()),
     }
     Ok(found.map(|found| found.user).filter(|user| !user.disabled).ok_or(LoginProblem::Wrong))
 }
 
-async fn enter(app: &App, visitor: &Visitor, flow: Option<Flow>, user: &User) -> Result<Response, Failure> {
+async fn enter(
+    app: &App,
+    visitor: &Visitor,
+    flow: Option<Box<Flow>>,
+    user: &User,
+) -> Result<Response, Failure> {
     let started = visitor.start_session(app, &user.id).await?;
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
     let next = match flow.and_then(|flow| flow.pending) {

@@ -16,6 +16,7 @@ mod login;
 mod logout;
 mod sessions;
 mod site;
+mod throttle;
 mod views;
 mod visitor;
 
@@ -31,6 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 pub use site::{Branding, Site};
+pub use throttle::Throttle;
 
 use crate::app::App;
 use answer::Failure;

@@ -27,12 +27,9 @@ impl Application {
 
     /// Stands for a logo where there is none.
     pub fn initial(&self) -> String {
-        initial(&self.name)
+        let first = self.name.chars().find(|c| c.is_alphanumeric());
+        first.map(|c| c.to_uppercase().collect()).unwrap_or_default()
     }
-}
-
-fn initial(name: &str) -> String {
-    name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().collect()).unwrap_or_default()
 }
 
 #[derive(Template)]
@@ -75,6 +72,7 @@ pub enum LoginProblem {
 }
 
 impl LoginProblem {
+    #[cfg(test)]
     pub const ALL: [Self; 6] =
         [Self::Wrong, Self::UsernameMissing, Self::PasswordMissing, Self::TooMany, Self::Busy, Self::Stale];
 
@@ -155,10 +153,6 @@ pub struct AccountPage<'a> {
 }
 
 impl AccountPage<'_> {
-    fn initial(&self) -> String {
-        initial(self.display_name)
-    }
-
     fn current_invalid(&self) -> bool {
         self.password_problem == Some(PasswordProblem::Wrong)
     }
@@ -199,6 +193,7 @@ pub enum AccountNotice {
 }
 
 impl AccountNotice {
+    #[cfg(test)]
     pub const ALL: [Self; 3] = [Self::PasswordChanged, Self::AccessRemoved, Self::SessionEnded];
 
     fn key(self) -> &'static str {
@@ -276,6 +271,7 @@ macro_rules! problems {
         pub enum Problem { $($variant,)+ }
 
         impl Problem {
+            #[cfg(test)]
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             pub fn status(self) -> StatusCode {

@@ -3,6 +3,8 @@
 //! Postgres is the server behind `CHANCERY_TEST_POSTGRES_URL`, which `scripts/test` starts; each test has a database
 //! of its own there.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod cli;
 mod happy_path;
 mod pooler;

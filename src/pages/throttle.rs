@@ -1,0 +1,141 @@
+//! Guessing passwords is slow: after a number of wrong ones an account is refused to an address, an address to all
+//! accounts, and at last an account to everybody, each for the rest of a quarter of an hour.
+//!
+//! The counts are in the memory of this process: with several replicas the limits multiply by their number.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use moka::sync::Cache;
+
+use crate::crypto::digest;
+use crate::model::Timestamp;
+
+/// Seconds after which a count begins anew.
+const WINDOW: i64 = 900;
+/// Counts kept at once; the least used go first.
+const MOST: u64 = 100_000;
+/// Wrong passwords in a window, for one account from one address.
+const PER_PAIR: u32 = 10;
+/// From one address, for all accounts: an office may share one.
+const PER_ADDRESS: u32 = 100;
+/// For one account, from all addresses.
+const PER_ACCOUNT: u32 = 100;
+
+/// Counts wrong passwords.
+pub struct Throttle(Cache<[u8; 32], Arc<Window>>);
+
+struct Window {
+    since: Timestamp,
+    failures: AtomicU32,
+}
+
+/// One attempt to prove who one is.
+pub struct Attempt<'a> {
+    /// What was typed as the user name.
+    pub account: &'a str,
+    pub address: &'a str,
+    pub now: Timestamp,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self(Cache::new(MOST))
+    }
+}
+
+impl Throttle {
+    /// Whether an attempt may be made at all.
+    pub fn allows(&self, attempt: &Attempt<'_>) -> bool {
+        attempt.limits().iter().all(|(key, most)| self.failures(key, attempt.now) < *most)
+    }
+
+    /// Notes that an attempt failed.
+    pub fn failed(&self, attempt: &Attempt<'_>) {
+        for (key, _) in attempt.limits() {
+            let current = self.0.get(&key).filter(|window| window.is_open(attempt.now));
+            let window = current.unwrap_or_else(|| {
+                let fresh = Arc::new(Window { since: attempt.now, failures: AtomicU32::new(0) });
+                self.0.insert(key, Arc::clone(&fresh));
+                fresh
+            });
+            window.failures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn failures(&self, key: &[u8; 32], now: Timestamp) -> u32 {
+        let open = self.0.get(key).filter(|window| window.is_open(now));
+        open.map_or(0, |window| window.failures.load(Ordering::Relaxed))
+    }
+}
+
+impl Window {
+    fn is_open(&self, now: Timestamp) -> bool {
+        now.since(self.since) < WINDOW
+    }
+}
+
+impl Attempt<'_> {
+    fn limits(&self) -> [([u8; 32], u32); 3] {
+        let account = self.account.trim().to_lowercase();
+        let network = network(self.address);
+        let key = |parts: [&str; 3]| digest::sha256(parts.join("\n").as_bytes());
+        [
+            (key(["pair", &account, &network]), PER_PAIR),
+            (key(["address", "", &network]), PER_ADDRESS),
+            (key(["account", &account, ""]), PER_ACCOUNT),
+        ]
+    }
+}
+
+/// One household has one IPv4 address or one IPv6 /64.
+fn network(address: &str) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) => format!("{:x?}", &address.segments()[..4]),
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Attempt, PER_ACCOUNT, PER_ADDRESS, PER_PAIR, Throttle, WINDOW};
+    use crate::model::Timestamp;
+
+    fn attempt<'a>(account: &'a str, address: &'a str, second: i64) -> Attempt<'a> {
+        Attempt { account, address, now: Timestamp::from_unix(second) }
+    }
+
+    #[test]
+    fn an_account_is_refused_to_an_address_after_ten_failures_until_the_window_ends() {
+        let throttle = Throttle::default();
+        for _ in 0..PER_PAIR {
+            assert!(throttle.allows(&attempt("ada", "192.0.2.1", 0)));
+            throttle.failed(&attempt("ada", "192.0.2.1", 0));
+        }
+        assert!(!throttle.allows(&attempt("ADA ", "192.0.2.1", WINDOW - 1)));
+        assert!(throttle.allows(&attempt("ada", "192.0.2.2", 0)));
+        assert!(throttle.allows(&attempt("bob", "192.0.2.1", 0)));
+        assert!(throttle.allows(&attempt("ada", "192.0.2.1", WINDOW)));
+    }
+
+    #[test]
+    fn an_address_that_tries_many_accounts_is_refused() {
+        let throttle = Throttle::default();
+        for number in 0..PER_ADDRESS {
+            throttle.failed(&attempt(&format!("user-{number}"), "2001:db8:0:1::1", 0));
+        }
+        assert!(!throttle.allows(&attempt("another", "2001:db8:0:1:ffff::2", 0)));
+        assert!(throttle.allows(&attempt("another", "2001:db8:0:2::1", 0)));
+    }
+
+    #[test]
+    fn an_account_that_many_addresses_try_is_refused() {
+        let throttle = Throttle::default();
+        for number in 0..PER_ACCOUNT {
+            throttle.failed(&attempt("ada", &format!("192.0.2.{number}"), 0));
+        }
+        assert!(!throttle.allows(&attempt("ada", "198.51.100.1", 0)));
+    }
+}
