@@ -5,11 +5,13 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod budget;
 mod client_authentication;
 mod code;
 mod happy_path;
 mod introspection;
 mod issued_tokens;
+mod metadata;
 mod refresh;
 mod revocation;
 mod support;

@@ -67,7 +67,7 @@ on_both! {
         let (client, _) = (server.client(json!({})).await, server.user("ada").await);
         let tokens = server.tokens(&client, "ada").await;
         let unknown = format!("cy_rt_{}", "A".repeat(48));
-        let tampered = format!("{}AAAA", text(&tokens, "refresh_token").split_at(66).0);
+        let tampered = format!("{}AAAA", text(&tokens, "refresh_token").split_at(50).0);
         for token in ["x", "a.b.c", &unknown, &tampered, &text(&tokens, "id_token")] {
             assert_done(&server.revoke(&client, token).await);
         }
