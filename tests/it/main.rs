@@ -14,6 +14,7 @@ mod introspection;
 mod issued_tokens;
 mod metadata;
 mod pooler;
+mod races;
 mod refresh;
 mod revocation;
 mod support;

@@ -1,10 +1,7 @@
 //! What the tests of tokens need beside the main path.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{Request, header};
-use chancery::app::{self, App};
 use chancery::model::ClientId;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
@@ -110,14 +107,6 @@ impl TestServer {
         validation.required_spec_claims.clear();
         let claims = decode(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap().claims;
         (json!(header), claims)
-    }
-
-    /// Another process on the same database with the same settings.
-    pub async fn replica(&self) -> Arc<App> {
-        let settings = self.app.settings.clone();
-        let storage = app::open_storage(&settings).await.unwrap();
-        let master_key = app::load_master_key(&settings).unwrap();
-        App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap()
     }
 
     /// A number that a query of one column gives.
