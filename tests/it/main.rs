@@ -5,7 +5,18 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod budget;
 mod cli;
+mod client_authentication;
+mod code;
 mod happy_path;
+mod introspection;
+mod issued_tokens;
+mod metadata;
 mod pooler;
+mod races;
+mod refresh;
+mod revocation;
 mod support;
+mod token;
+mod userinfo;
