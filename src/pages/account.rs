@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::answer::Failure;
 use super::browser;
 use super::i18n::Messages;
-use super::sessions::SignedIn;
+use super::sessions::{SignedIn, is_live};
 use super::throttle::Attempt;
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
@@ -174,7 +174,8 @@ async fn page(
     password_problem: Option<PasswordProblem>,
 ) -> Result<Response, Failure> {
     let frame = visitor.frame(app, None);
-    let sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
+    let mut sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
+    sessions.retain(|session| is_live(app, session));
     let view = AccountPage {
         frame,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
@@ -188,6 +189,7 @@ async fn page(
     let status = match password_problem {
         None => StatusCode::OK,
         Some(PasswordProblem::Busy) => Problem::Busy.status(),
+        Some(PasswordProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Ok(visitor.page(app, status, &view))

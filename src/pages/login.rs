@@ -109,16 +109,16 @@ async fn authenticate(
     }
     let found = app.storage.credentials(username).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
-    match app.passwords.verify(Secret::new(password), hash).await {
-        Ok(true) => {}
-        Ok(false) => {
-            app.throttle.failed(&attempt);
-            return Ok(Err(LoginProblem::Wrong));
-        }
+    let right = match app.passwords.verify(Secret::new(password), hash).await {
+        Ok(right) => right,
         Err(PasswordError::Busy) => return Ok(Err(LoginProblem::Busy)),
         Err(error) => return Err(error.into()),
+    };
+    let user = found.map(|found| found.user).filter(|user| right && !user.disabled);
+    if user.is_none() {
+        app.throttle.failed(&attempt);
     }
-    Ok(found.map(|found| found.user).filter(|user| !user.disabled).ok_or(LoginProblem::Wrong))
+    Ok(user.ok_or(LoginProblem::Wrong))
 }
 
 async fn enter(
