@@ -7,11 +7,23 @@
 
 mod account;
 mod authorize;
+mod budget;
 mod cli;
+mod client_authentication;
+mod code;
 mod consent;
 mod happy_path;
+mod introspection;
+mod issued_tokens;
 mod logout;
+mod metadata;
 mod pages;
+mod pooler;
 mod prompt;
+mod races;
+mod refresh;
+mod revocation;
 mod sign_in;
 mod support;
+mod token;
+mod userinfo;
