@@ -182,8 +182,12 @@ on_both! {
         browser.enter("ada").await;
         let page = start(&mut browser, &server, &client, "openid").await;
         code(&browser.decide(&page, "allow").await);
-        server.app.clock.advance(60);
-        browser.decide(&page, "allow").await.assert_page_error(400);
+        // Nor does it begin anew when the request is over: it was answered.
+        for seconds in [60, 1800] {
+            server.app.clock.advance(seconds);
+            browser.decide(&page, "allow").await.assert_page_error(400);
+            browser.get(&format!("/login?request={}", hidden(&page, "request"))).await.assert_page_error(400);
+        }
     }
 
     async fn only_a_form_of_ours_with_a_known_answer_decides(kind: Kind) {
