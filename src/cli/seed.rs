@@ -33,6 +33,14 @@ pub struct Secrets<'a> {
     pub machine: &'a Secret,
 }
 
+/// Whether the database serves something else already: a demo user is not put among real people.
+pub async fn is_in_use(app: &App) -> Result<bool, StorageError> {
+    if app.storage.client(&ClientId::new(APP)).await?.is_some() {
+        return Ok(false);
+    }
+    Ok(!app.storage.clients().await?.is_empty() || !app.storage.users().await?.is_empty())
+}
+
 /// Makes the user and the clients what the demo at `home` needs.
 pub async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), SeedError> {
     user(app, secrets.password).await?;

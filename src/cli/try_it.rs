@@ -31,6 +31,12 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let settings = settings(port, file)?;
     start_log(&settings)?;
     let app = serve::start(settings).await?;
+    if seed::is_in_use(&app).await? {
+        return Err(Failure::refused(
+            "the database is in use: it holds clients or users, and none of the demo's\n    \
+             choose another data.directory (CHANCERY_DATA__DIRECTORY), or run `chancery serve`",
+        ));
+    }
     let home = format!("http://localhost:{demo_port}/");
     let known = Known::read_or_make(&app.settings.data.directory)?;
     let password = Secret::new(known.password.as_str());
@@ -63,14 +69,7 @@ fn settings(port: u16, file: Option<&Path>) -> Result<Settings, Failure> {
         ("CHANCERY_SERVER__ISSUER".to_owned(), format!("http://localhost:{port}")),
         ("CHANCERY_SERVER__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
     ];
-    let settings = Settings::load(file, super::environment().chain(here))?;
-    if !settings.database.url.is_sqlite() {
-        return Err(Failure::refused(
-            "`chancery try` makes a demo user, so it does not touch a Postgres database\n    \
-             unset database.url, or run `chancery serve`",
-        ));
-    }
-    Ok(settings)
+    Ok(Settings::load(file, super::environment().chain(here))?)
 }
 
 /// Listens on the port that was asked for; nobody asked: on the default one, or the next that is free.

@@ -19,8 +19,8 @@ use crate::crypto::digest;
 
 const STYLE: &str = include_str!("../../templates/demo/demo.css");
 const COOKIE_NAME: &str = "demo";
-/// Enough of a refresh token to see that it changes, too little to use it.
-const SHOWN_OF_REFRESH_TOKEN: usize = 12;
+/// Enough of a refresh token's end to see that it changes, too little to use it.
+const SHOWN_OF_REFRESH_TOKEN: usize = 8;
 
 struct Demo {
     relying_party: RelyingParty,
@@ -50,7 +50,7 @@ pub fn router(relying_party: RelyingParty) -> Router {
 fn policy(issuer: &str) -> HeaderValue {
     let server = url::Url::parse(issuer).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; style-src 'self'; form-action 'self' {server}; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' {server}; base-uri 'none'; frame-ancestors 'none'"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
@@ -77,8 +77,10 @@ impl<'a> SignedIn<'a> {
     fn new(tokens: &'a Tokens) -> Self {
         let named = |member: &str| tokens.userinfo[member].as_str();
         let name = named("name").or_else(|| named("preferred_username")).or_else(|| named("sub"));
-        let shorten =
-            |token: &String| format!("{}…", token.chars().take(SHOWN_OF_REFRESH_TOKEN).collect::<String>());
+        let shorten = |token: &String| {
+            let hidden = token.chars().count().saturating_sub(SHOWN_OF_REFRESH_TOKEN);
+            format!("…{}", token.chars().skip(hidden).collect::<String>())
+        };
         Self {
             name: name.unwrap_or_default(),
             access_token: &tokens.access_token,

@@ -5,5 +5,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cli;
 mod happy_path;
+mod pooler;
 mod support;
