@@ -10,11 +10,11 @@ ARG BASE=debian:bookworm-slim
 FROM ${BUILDER} AS build
 WORKDIR /build
 COPY . .
-RUN cargo build --release --locked \
+RUN cargo build --profile dist --locked \
  && mkdir -m 0700 /build/data
 
 FROM ${BASE}
-COPY --from=build /build/target/release/chancery /usr/local/bin/chancery
+COPY --from=build /build/target/dist/chancery /usr/local/bin/chancery
 COPY LICENSE /usr/share/doc/chancery/LICENSE
 # SQLite and its master key live here. With Postgres nothing is written, and the whole file system can be read-only.
 COPY --from=build --chown=10001:10001 /build/data /data
