@@ -11,13 +11,14 @@ FROM ${BUILDER} AS build
 WORKDIR /build
 COPY . .
 RUN cargo build --profile dist --locked \
- && mkdir -m 0700 /build/data
+ && mkdir -p -m 0700 /build/volume/data
 
 FROM ${BASE}
 COPY --from=build /build/target/dist/chancery /usr/local/bin/chancery
 COPY LICENSE /usr/share/doc/chancery/LICENSE
 # SQLite and its master key live here. With Postgres nothing is written, and the whole file system can be read-only.
-COPY --from=build --chown=10001:10001 /build/data /data
+# Copied by its parent: a directory that is named itself would lose its mode.
+COPY --from=build --chown=10001:10001 /build/volume/ /
 ENV CHANCERY_DATA__DIRECTORY=/data \
     CHANCERY_SERVER__LISTEN=0.0.0.0:8080
 USER 10001:10001
