@@ -9,6 +9,10 @@ pub fn token<'r>(
     headers: &'r HeaderMap,
     form: Option<&'r Parameters<'_>>,
 ) -> Result<Option<&'r str>, OAuthError> {
+    let twice = || OAuthError::invalid_request("The access token was sent in two ways at once.");
+    if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(twice());
+    }
     let posted = form.and_then(|form| form.get("access_token"));
     let header =
         match headers.get(header::AUTHORIZATION) {
@@ -18,9 +22,7 @@ pub fn token<'r>(
             })?),
         };
     match (header, posted) {
-        (Some(_), Some(_)) => {
-            Err(OAuthError::invalid_request("The access token was sent in two ways at once."))
-        }
+        (Some(_), Some(_)) => Err(twice()),
         (Some(token), None) | (None, Some(token)) => Ok(Some(token)),
         (None, None) => Ok(None),
     }

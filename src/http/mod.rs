@@ -27,7 +27,8 @@ pub use error::log;
 /// Every endpoint, below the issuer's path prefix.
 pub fn router(app: Arc<App>) -> Router {
     let prefix = app.settings.server.issuer.path_prefix().to_owned();
-    let endpoints = for_browser_apps(&app)
+    let documents = metadata::Documents::new(&app);
+    let endpoints = for_browser_apps(documents.clone())
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
@@ -39,23 +40,25 @@ pub fn router(app: Arc<App>) -> Router {
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
         Router::new()
             .nest(&prefix, endpoints)
-            .merge(Router::new().route(&well_known, get(metadata::discovery)).layer(cors()))
+            .merge(public(Router::new().route(&well_known, get(metadata::discovery)), documents))
     };
     root.fallback(pages::not_found).with_state(app)
 }
 
 /// What applications in a browser call from other origins. Never the pages.
-fn for_browser_apps(app: &Arc<App>) -> Router<Arc<App>> {
-    let metadata = metadata::Documents::new(app);
-    Router::new()
+fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
+    let endpoints = Router::new()
         .route("/token", post(token::token))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))
         .route("/jwks", get(metadata::jwks))
         .route("/.well-known/openid-configuration", get(metadata::discovery))
-        .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
-        .layer(axum::Extension(metadata))
-        .layer(cors())
+        .route("/.well-known/oauth-authorization-server", get(metadata::discovery));
+    public(endpoints, documents)
+}
+
+fn public(endpoints: Router<Arc<App>>, documents: metadata::Documents) -> Router<Arc<App>> {
+    endpoints.layer(axum::Extension(documents)).layer(cors())
 }
 
 /// Any origin, and no credentials of the browser: nothing here reads a cookie.

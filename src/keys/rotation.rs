@@ -55,12 +55,14 @@ pub async fn ensure(
     algorithms: &[Algorithm],
     now: Timestamp,
 ) -> Result<(), KeyError> {
-    let present = storage.signing_keys(now).await?;
     for algorithm in algorithms {
+        // The number is asked first: a key that another process adds after that has this very number, so either it is
+        // seen here or the insert below is refused.
+        let number = storage.next_key_number(*algorithm).await?;
+        let present = storage.signing_keys(now).await?;
         if present.iter().any(|key| key.algorithm == *algorithm) {
             continue;
         }
-        let number = storage.next_key_number(*algorithm).await?;
         let key = make_off_thread(master, *algorithm, now, now).await?;
         storage.insert_signing_key(&key, number, now).await?;
     }

@@ -5,7 +5,24 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
+mod authorize;
+mod budget;
 mod cli;
+mod client_authentication;
+mod code;
+mod consent;
 mod happy_path;
+mod introspection;
+mod issued_tokens;
+mod logout;
+mod metadata;
+mod pages;
 mod pooler;
+mod races;
+mod refresh;
+mod revocation;
+mod sign_in;
 mod support;
+mod token;
+mod userinfo;

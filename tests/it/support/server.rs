@@ -27,7 +27,7 @@ const ISSUER: &str = "https://id.example";
 pub struct TestServer {
     pub app: Arc<App>,
     edge: Edge,
-    _database: Database,
+    database: Arc<Database>,
 }
 
 /// A registered client and its secret.
@@ -122,7 +122,17 @@ impl TestServer {
         let clock = Clock::manual(START);
         let app = App::start(settings, storage, MasterKey::parse(&master_key).unwrap(), clock).await.unwrap();
         let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
-        Self { app, edge, _database: database }
+        Self { app, edge, database: Arc::new(database) }
+    }
+
+    /// Another process on the same database with the same settings.
+    pub async fn replica(&self) -> Self {
+        let settings = self.app.settings.clone();
+        let storage = app::open_storage(&settings).await.unwrap();
+        let master_key = app::load_master_key(&settings).unwrap();
+        let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
+        let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
+        Self { app, edge, database: Arc::clone(&self.database) }
     }
 
     pub fn issuer(&self) -> &str {

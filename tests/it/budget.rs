@@ -1,0 +1,94 @@
+//! How many statements an operation takes: ARCHITECTURE.md holds the table. A cached answer to "is it revoked" would
+//! be seen here too, as a number that is too small.
+
+use serde_json::json;
+
+use crate::support::{TestServer, on_both, query_of, text};
+
+on_both! {
+    async fn client_credentials_takes_one_statement_and_none_once_the_client_is_cached(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        for expected in [1, 0, 0] {
+            let form = [("grant_type", "client_credentials"), ("scope", "read")];
+            let (statements, answer) = server.statements(server.post_as(&client, "/token", &form)).await;
+            assert_eq!((statements, answer.status.as_u16()), (expected, 200));
+        }
+    }
+
+    async fn an_authorization_request_that_asks_nobody_takes_at_most_four(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let (mut browser, request) = (server.browser(), server.authorization(&client, &[]));
+        browser.authorize_as(&request, "ada").await;
+        let (statements, answer) = server.statements(browser.get(&request)).await;
+        assert!(query_of(answer.location(), "code").is_some(), "{answer:?}");
+        assert!(statements <= 4, "{statements}");
+    }
+
+    async fn a_code_exchange_takes_two(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let code = server.code(&client, "ada", &[]).await;
+        let (statements, answer) = server.statements(server.redeem(&client, &code)).await;
+        assert_eq!((statements, answer.status.as_u16()), (2, 200));
+    }
+
+    async fn a_refresh_takes_two(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let token = text(&server.tokens(&client, "ada").await, "refresh_token");
+        for _ in 0..2 {
+            // The second time it is the predecessor within the grace.
+            let (statements, answer) = server.statements(server.refresh(&client, &token)).await;
+            assert_eq!((statements, answer.status.as_u16()), (2, 200));
+        }
+    }
+
+    async fn introspection_takes_one_every_time(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let tokens = server.tokens(&client, "ada").await;
+        let own = server.client_token(&client, "read").await;
+        for token in [text(&tokens, "access_token"), text(&tokens, "refresh_token"), own] {
+            for _ in 0..3 {
+                let (statements, active) = server.statements(server.is_active(&client, &token)).await;
+                assert_eq!((statements, active), (1, true));
+            }
+        }
+    }
+
+    async fn userinfo_takes_one_every_time(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let token = text(&server.tokens(&client, "ada").await, "access_token");
+        for _ in 0..3 {
+            let (statements, answer) = server.statements(server.get_with_token("/userinfo", &token)).await;
+            assert_eq!((statements, answer.status.as_u16()), (1, 200));
+        }
+    }
+
+    async fn what_is_no_token_of_ours_costs_nothing(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        server.client_token(&client, "read").await;
+        for token in ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
+            let (statements, active) = server.statements(server.is_active(&client, token)).await;
+            assert_eq!((statements, active), (0, false));
+            let (statements, answer) = server.statements(server.get_with_token("/userinfo", token)).await;
+            assert_eq!((statements, answer.status.as_u16()), (0, 401));
+        }
+        let (statements, _) = server.statements(server.refresh(&client, "x")).await;
+        assert_eq!(statements, 0);
+    }
+
+    async fn documents_take_none(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        for path in
+            ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/healthz"]
+        {
+            let (statements, answer) = server.statements(server.get(path)).await;
+            assert_eq!((statements, answer.status.as_u16()), (0, 200), "{path}");
+        }
+    }
+}

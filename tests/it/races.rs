@@ -1,0 +1,195 @@
+//! Forty at once: what may happen once happens once, on both databases.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Registration, TestServer, hidden, on_both, query_of, text};
+
+const MANY: usize = 40;
+
+/// Runs `work` forty times at once and returns what came of each.
+async fn all_at_once<F>(work: impl Fn(usize) -> F) -> Vec<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..MANY).map(|number| tokio::spawn(work(number))).collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// A server with a client and a user.
+async fn start(kind: crate::support::Kind) -> (Arc<TestServer>, Arc<Registration>) {
+    let server = TestServer::start(kind).await;
+    server.user("ada").await;
+    let client = server.client(json!({})).await;
+    (Arc::new(server), Arc::new(client))
+}
+
+async fn refresh_all(server: &Arc<TestServer>, client: &Arc<Registration>, tokens: &[String]) -> Vec<Answer> {
+    all_at_once(|number| {
+        let (server, client) = (Arc::clone(server), Arc::clone(client));
+        let token = tokens[number % tokens.len()].clone();
+        async move { server.refresh(&client, &token).await }
+    })
+    .await
+}
+
+/// Every answer is a success or `invalid_grant`: the successes.
+#[track_caller]
+fn successes(answers: &[Answer]) -> Vec<Value> {
+    let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    for answer in bad {
+        answer.assert_error(400, "invalid_grant");
+    }
+    good.into_iter().map(Answer::json).collect()
+}
+
+on_both! {
+    async fn one_of_forty_redeems_a_code_and_then_the_grant_is_revoked(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let code = server.code(&client, "ada", &[]).await;
+        let answers = all_at_once(|_| {
+            let (server, client, code) = (Arc::clone(&server), Arc::clone(&client), code.clone());
+            async move { server.redeem(&client, &code).await }
+        })
+        .await;
+        let won = successes(&answers);
+        assert_eq!(won.len(), 1);
+        // RFC 6749 4.1.2: the others were a second use.
+        assert!(!server.is_active(&client, &text(&won[0], "access_token")).await);
+        let refreshed = server.refresh(&client, &text(&won[0], "refresh_token")).await;
+        refreshed.assert_error(400, "invalid_grant");
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 1);
+    }
+
+    async fn one_of_forty_redeems_a_code_across_processes(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let code = server.code(&client, "ada", &[]).await;
+        let other = Arc::new(server.replica().await);
+        let answers = all_at_once(|number| {
+            let one = if number % 2 == 0 { &server } else { &other };
+            let (one, client, code) = (Arc::clone(one), Arc::clone(&client), code.clone());
+            async move { one.redeem(&client, &code).await }
+        })
+        .await;
+        assert_eq!(successes(&answers).len(), 1);
+    }
+
+    async fn forty_refreshes_of_one_token_get_one_and_the_same_successor(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let token = text(&server.tokens(&client, "ada").await, "refresh_token");
+        let answers = refresh_all(&server, &client, std::slice::from_ref(&token)).await;
+        let won = successes(&answers);
+        assert_eq!(won.len(), MANY);
+        let successors: HashSet<_> = won.iter().map(|tokens| text(tokens, "refresh_token")).collect();
+        assert_eq!(successors.len(), 1);
+        assert!(!successors.contains(&token));
+        assert_eq!(server.number("SELECT generation FROM grants").await, 2);
+        let access_tokens: HashSet<_> = won.iter().map(|tokens| text(tokens, "access_token")).collect();
+        assert_eq!(access_tokens.len(), MANY);
+        let successor = successors.into_iter().next().unwrap();
+        assert_eq!(server.refresh(&client, &successor).await.status, 200);
+    }
+
+    async fn forty_refreshes_of_old_and_new_end_in_a_revoked_grant_or_in_one_chain(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let old = text(&server.tokens(&client, "ada").await, "refresh_token");
+        let new = server.refresh(&client, &old).await.text("refresh_token");
+        let answers = refresh_all(&server, &client, &[old.clone(), new.clone()]).await;
+        let won = successes(&answers);
+        assert!(!won.is_empty());
+        let successors: HashSet<_> = won.iter().map(|tokens| text(tokens, "refresh_token")).collect();
+        let next: Vec<_> = successors.iter().filter(|token| **token != new).collect();
+        assert!(next.len() <= 1, "the successor of the new one is one");
+        let replayed = won.len() < MANY;
+        let revoked = server.number("SELECT COUNT(*) FROM grants WHERE state = 'revoked'").await == 1;
+        assert_eq!(replayed, revoked, "whoever was refused was refused for good");
+        let last = next.first().map_or(new.as_str(), |token| token);
+        assert_eq!(server.refresh(&client, last).await.status == 200, !revoked);
+    }
+
+    async fn a_revocation_among_forty_refreshes_wins(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let token = text(&server.tokens(&client, "ada").await, "refresh_token");
+        let answers = all_at_once(|number| {
+            let (server, client, token) = (Arc::clone(&server), Arc::clone(&client), token.clone());
+            async move {
+                match number {
+                    20 => server.revoke(&client, &token).await,
+                    _ => server.refresh(&client, &token).await,
+                }
+            }
+        })
+        .await;
+        let (revocations, refreshes): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.body.is_empty());
+        assert_eq!((revocations.len(), refreshes.len()), (1, MANY - 1));
+        for tokens in successes(&refreshes) {
+            assert!(!server.is_active(&client, &text(&tokens, "access_token")).await);
+            let again = server.refresh(&client, &text(&tokens, "refresh_token")).await;
+            again.assert_error(400, "invalid_grant");
+        }
+    }
+
+    async fn a_consent_form_that_is_sent_forty_times_makes_one_grant_and_one_code(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let mut browser = server.browser();
+        let first = browser.get(&server.authorization(&client, &[])).await;
+        let page = browser.follow(first).await;
+        let signed_in = browser.sign_in(&page, "ada", crate::support::PASSWORD).await;
+        let page = browser.follow(signed_in).await;
+        let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (cookies, request, csrf) = (cookies.join("; "), hidden(&page, "request"), hidden(&page, "csrf"));
+        let answers = all_at_once(|_| {
+            let (server, cookies) = (Arc::clone(&server), cookies.clone());
+            let (request, csrf) = (request.clone(), csrf.clone());
+            async move {
+                let form = [("request", request.as_str()), ("csrf", &csrf), ("decision", "allow")];
+                server.post("/consent", &[("cookie", &cookies)], &form).await
+            }
+        })
+        .await;
+        let codes: HashSet<_> = answers.iter().map(|answer| query_of(answer.location(), "code")).collect();
+        assert_eq!(codes.len(), 1, "{codes:?}");
+        let code = codes.into_iter().next().unwrap().expect("a code");
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 1);
+        assert_eq!(server.number("SELECT COUNT(*) FROM consents").await, 1);
+        assert_eq!(server.redeem(&client, &code).await.status, 200);
+    }
+
+    async fn processes_that_start_together_make_one_key_an_algorithm_and_all_use_it(kind: Kind) {
+        // RSA keys take long to make, and differently long: who is slower finds the next algorithm's key made already.
+        let server = TestServer::start_with(kind, &[("KEYS__ALGORITHMS", "ES256,RS256,EdDSA")]).await;
+        for _ in 0..3 {
+            server.sql("DELETE FROM signing_keys").await;
+            let server = &server;
+            let started = futures(8, || server.replica()).await;
+            assert_eq!(server.number("SELECT COUNT(*) FROM signing_keys").await, 3);
+            let sets: HashSet<_> = started.iter().map(|one| one.app.keys.ring().jwks()).collect();
+            assert_eq!(sets.len(), 1);
+        }
+    }
+}
+
+/// Several futures at once in one task.
+async fn futures<F: Future>(many: usize, make: impl Fn() -> F) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = (0..many).map(|_| Box::pin(make())).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|cx| {
+        waiting.retain_mut(|future| match future.as_mut().poll(cx) {
+            std::task::Poll::Ready(output) => {
+                done.push(output);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
+}
