@@ -5,6 +5,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
 mod budget;
 mod cli;
 mod client_authentication;
@@ -12,11 +13,13 @@ mod code;
 mod happy_path;
 mod introspection;
 mod issued_tokens;
+mod logs;
 mod metadata;
 mod pooler;
 mod races;
 mod refresh;
 mod revocation;
+mod storage;
 mod support;
 mod token;
 mod userinfo;
