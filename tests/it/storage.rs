@@ -341,7 +341,7 @@ on_both! {
         assert!(!world.storage().rotate(&id, rotation).await.unwrap());
     }
 
-    async fn without_grace_one_of_forty_rotations_wins_in_a_later_second(kind: Kind) {
+    async fn without_grace_a_predecessor_is_refused_a_second_later(kind: Kind) {
         let world = World::start(kind).await;
         let id = world.active("one").await;
         let first = Rotation { from: 1, now: START, grace: 0 };
