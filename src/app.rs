@@ -5,7 +5,7 @@ mod start;
 
 use std::sync::Arc;
 
-pub use background::spawn as spawn_background_tasks;
+pub use background::{Background, spawn as spawn_background_tasks};
 pub use start::{StartError, load_master_key, migrate, open_storage};
 
 use crate::clients::Clients;

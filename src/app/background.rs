@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
@@ -16,11 +17,16 @@ const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this.
 const PURGE_MORE: Duration = Duration::from_millis(200);
 
-/// Starts the tasks; they end with the runtime.
-pub fn spawn(app: &Arc<App>) {
-    tokio::spawn(watch(Arc::clone(app)));
-    tokio::spawn(purge(Arc::clone(app)));
-    tokio::spawn(refresh_keys(Arc::clone(app)));
+/// The running tasks; they end when this is dropped.
+pub struct Background(#[allow(dead_code, reason = "held for its drop")] JoinSet<()>);
+
+/// Starts the tasks.
+pub fn spawn(app: &Arc<App>) -> Background {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watch(Arc::clone(app)));
+    tasks.spawn(purge(Arc::clone(app)));
+    tasks.spawn(refresh_keys(Arc::clone(app)));
+    Background(tasks)
 }
 
 /// Follows the counters of changes: at once where the database tells, else every two seconds.

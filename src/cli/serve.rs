@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::{Failure, open, start_log};
-use crate::app::{self, App};
+use crate::app::{self, App, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
@@ -19,7 +19,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
-    let app = start(settings).await?;
+    let (app, background) = start(settings).await?;
     let listener = bind(&app).await?;
     tracing::info!(
         issuer = app.issuer(),
@@ -33,17 +33,17 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         }
     })
     .await?;
-    close(&app).await;
+    close(&app, background).await;
     Ok(())
 }
 
 /// The database, the keys, and the background tasks.
-pub async fn start(settings: Settings) -> Result<Arc<App>, Failure> {
+pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure> {
     let storage = open::storage(&settings).await?;
     let master_key = app::load_master_key(&settings)?;
     let app = App::start(settings, storage, master_key, Clock::System).await?;
-    app::spawn_background_tasks(&app);
-    Ok(app)
+    let background = app::spawn_background_tasks(&app);
+    Ok((app, background))
 }
 
 async fn bind(app: &App) -> Result<TcpListener, Failure> {
@@ -66,7 +66,9 @@ pub async fn until(
     Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
 }
 
-pub async fn close(app: &App) {
+/// Ends the background tasks, then the database's connections.
+pub async fn close(app: &App, background: Background) {
+    drop(background);
     if tokio::time::timeout(CLOSE, app.storage.db().close()).await.is_err() {
         tracing::warn!("a database connection was not given back in time");
     }

@@ -30,7 +30,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (demo_listener, demo_port) = bind(args.demo_port, DEMO_PORT).await?;
     let settings = settings(port, file)?;
     start_log(&settings)?;
-    let app = serve::start(settings).await?;
+    let (app, background) = serve::start(settings).await?;
     if seed::is_in_use(&app).await? {
         return Err(Failure::refused(
             "the database is in use: it holds clients or users, and none of the demo's\n    \
@@ -58,7 +58,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let pages = http::middleware::layers(demo::router(relying_party), server);
     let demo = http::server::serve(demo_listener, pages, &server.limits, until(stopped.clone()));
     let (served, shown) = tokio::join!(serve::until(&app, listener, until(stopped)), demo);
-    serve::close(&app).await;
+    serve::close(&app, background).await;
     served?;
     Ok(shown?)
 }

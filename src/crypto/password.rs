@@ -14,6 +14,29 @@ use tokio::sync::oneshot;
 use super::{digest, random};
 use crate::model::Secret;
 
+/// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
+pub const SHORTEST_CHARACTERS: usize = 8;
+/// Bytes it has at most: longer ones only cost time to hash.
+pub const LONGEST_BYTES: usize = 1024;
+
+/// Why a new password is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnacceptablePassword {
+    #[error("use at least {SHORTEST_CHARACTERS} characters")]
+    TooShort,
+    #[error("use at most {LONGEST_BYTES} bytes")]
+    TooLong,
+}
+
+/// The one rule for passwords that people choose: length. What else is demanded makes them worse.
+pub fn check_new(password: &Secret) -> Result<(), UnacceptablePassword> {
+    let text = password.expose();
+    if text.chars().count() < SHORTEST_CHARACTERS {
+        return Err(UnacceptablePassword::TooShort);
+    }
+    if text.len() > LONGEST_BYTES { Err(UnacceptablePassword::TooLong) } else { Ok(()) }
+}
+
 /// The cost of one hash, and how many may run and wait at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {
@@ -180,6 +203,18 @@ mod tests {
     fn hasher(queue: usize) -> PasswordHasher {
         let cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1, threads: 1, queue };
         PasswordHasher::start(cost).unwrap()
+    }
+
+    #[test]
+    fn a_new_password_has_a_shortest_and_a_longest_length() {
+        use super::{LONGEST_BYTES, UnacceptablePassword, check_new};
+        assert_eq!(check_new(&Secret::new("1234567")), Err(UnacceptablePassword::TooShort));
+        assert_eq!(check_new(&Secret::new("ääääääää")), Ok(()));
+        assert_eq!(check_new(&Secret::new("x".repeat(LONGEST_BYTES))), Ok(()));
+        assert_eq!(
+            check_new(&Secret::new("x".repeat(LONGEST_BYTES + 1))),
+            Err(UnacceptablePassword::TooLong)
+        );
     }
 
     #[tokio::test]

@@ -9,22 +9,17 @@ use axum::response::Response;
 use super::answer::Failure;
 use super::browser;
 use super::i18n::Messages;
-use super::sessions::SignedIn;
+use super::sessions::{SignedIn, is_live};
 use super::throttle::Attempt;
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
 };
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::crypto::password::PasswordError;
+use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::http::extract;
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::Parameters;
-
-/// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
-const SHORTEST_PASSWORD: usize = 8;
-/// Bytes it has at most.
-const LONGEST_PASSWORD: usize = 1024;
 
 /// An application with access, put together from the consent and the grants.
 struct Access {
@@ -121,14 +116,17 @@ async fn set_password(
     parameters: &Parameters<'_>,
 ) -> Result<Result<(), PasswordProblem>, Failure> {
     let field = |name| parameters.get(name).unwrap_or_default();
-    let (current, new) = (field("current_password"), field("new_password"));
-    if new.chars().count() < SHORTEST_PASSWORD {
-        return Ok(Err(PasswordProblem::TooShort(SHORTEST_PASSWORD)));
+    let (current, new) = (field("current_password"), Secret::new(field("new_password")));
+    match password::check_new(&new) {
+        Ok(()) => {}
+        Err(UnacceptablePassword::TooShort) => {
+            return Ok(Err(PasswordProblem::TooShort(password::SHORTEST_CHARACTERS)));
+        }
+        Err(UnacceptablePassword::TooLong) => {
+            return Ok(Err(PasswordProblem::TooLong(password::LONGEST_BYTES)));
+        }
     }
-    if new.len() > LONGEST_PASSWORD || current.len() > LONGEST_PASSWORD {
-        return Ok(Err(PasswordProblem::TooLong(LONGEST_PASSWORD)));
-    }
-    if new != field("repeat_password") {
+    if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
     let attempt = Attempt { account: &person.user.username, address: &visitor.address, now: app.now() };
@@ -145,7 +143,7 @@ async fn set_password(
         Err(PasswordError::Busy) => return Ok(Err(PasswordProblem::Busy)),
         Err(error) => return Err(error.into()),
     }
-    let hash = app.passwords.hash(Secret::new(new)).await?;
+    let hash = app.passwords.hash(new).await?;
     app.storage.set_password(&person.user.id, &hash, app.now()).await?;
     tracing::info!(user = %person.user.id, "password changed; every session ended");
     Ok(Ok(()))
@@ -176,7 +174,8 @@ async fn page(
     password_problem: Option<PasswordProblem>,
 ) -> Result<Response, Failure> {
     let frame = visitor.frame(app, None);
-    let sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
+    let mut sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
+    sessions.retain(|session| is_live(app, session));
     let view = AccountPage {
         frame,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
@@ -190,6 +189,7 @@ async fn page(
     let status = match password_problem {
         None => StatusCode::OK,
         Some(PasswordProblem::Busy) => Problem::Busy.status(),
+        Some(PasswordProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Ok(visitor.page(app, status, &view))

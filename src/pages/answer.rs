@@ -139,6 +139,19 @@ impl Visitor {
         self.redirect(app, &app.settings.server.issuer.join(path))
     }
 
+    /// A POST from another site carries no SameSite cookie, so it is turned into our own GET, which does. The browser
+    /// gets no cookies either: they would take the place of those it has and did not send.
+    pub fn repeat_as_get(&self, app: &App, path: &str, form: &[u8]) -> Result<Response, Failure> {
+        // It becomes a header, so what a form may not hold in the clear is refused here.
+        let clean = form.iter().all(u8::is_ascii_graphic);
+        let query = std::str::from_utf8(form).ok().filter(|_| clean);
+        let not_a_form = || OAuthError::invalid_request("The body is not a form.");
+        let query = query.ok_or_else(not_a_form)?.replace('#', "%23");
+        let mut response = self.redirect_to_page(app, &format!("{path}?{query}"));
+        response.headers_mut().remove(header::SET_COOKIE);
+        Ok(response)
+    }
+
     fn answer(&self, app: &App, status: StatusCode, body: Body) -> Response {
         let mut response = Response::new(body);
         *response.status_mut() = status;

@@ -14,32 +14,26 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::http::extract;
 use crate::model::ClientId;
+use crate::protocol::Parameters;
 use crate::protocol::authorize::{self, Unproven};
-use crate::protocol::{OAuthError, Parameters};
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let result = begin(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
     visitor.respond(&app, result)
 }
 
-/// OpenID Connect Core 3.1.2.1: POST MUST be supported too. A cross-site POST carries no SameSite cookie, so it is
-/// turned into our own GET, which does.
+/// OpenID Connect Core 3.1.2.1: POST MUST be supported too.
 pub async fn post(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let form = extract::form(&headers, body).and_then(|form| {
-        // It becomes a header, so what a form may not hold in the clear is refused here.
-        let clean = form.iter().all(u8::is_ascii_graphic);
-        let not_a_form = || OAuthError::invalid_request("The body is not a form.");
-        String::from_utf8(form.to_vec()).ok().filter(|_| clean).ok_or_else(not_a_form)
-    });
-    match form {
-        Ok(query) => visitor.redirect_to_page(&app, &format!("/authorize?{query}")),
-        Err(error) => visitor.failure(&app, error.into()),
-    }
+    let result = match extract::form(&headers, body) {
+        Ok(form) => visitor.repeat_as_get(&app, "/authorize", &form),
+        Err(error) => Err(error.into()),
+    };
+    visitor.respond(&app, result)
 }
 
 async fn begin(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {

@@ -1,6 +1,8 @@
 //! Addresses that others gave us and a page shows: only such as are safe to show or to follow.
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::protocol::redirect_uri;
 
 /// A link to a web page. Nothing but http and https: a client's metadata must not bring `javascript:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl ReturnTo {
     pub fn parse(redirect_uri: &str) -> Option<Self> {
         let url = Url::parse(redirect_uri).ok()?;
         Some(match url.scheme() {
-            "http" | "https" if is_loopback(&url) => {
+            "http" | "https" if redirect_uri::is_loopback(&url) => {
                 Self { place: host(&url), kind: ReturnKind::ThisComputer }
             }
             "http" | "https" => Self { place: host(&url), kind: ReturnKind::Web },
@@ -72,16 +74,6 @@ impl ReturnTo {
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-        // RFC 6761 6.3: every name below localhost is this computer.
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
 }
 
 #[cfg(test)]

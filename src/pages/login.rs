@@ -13,14 +13,14 @@ use super::throttle::Attempt;
 use super::views::{Application, LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::crypto::password::PasswordError;
+use crate::crypto::password::{LONGEST_BYTES, PasswordError};
 use crate::http::extract;
 use crate::model::{Secret, User};
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
 
-/// Bytes of a user name or password that are looked at; no account has longer ones.
-const LONGEST: usize = 1024;
+/// Bytes of a user name that are looked at; no account has a longer one.
+const LONGEST_USERNAME: usize = 1024;
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
@@ -100,7 +100,7 @@ async fn authenticate(
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
-    if username.len() > LONGEST || password.len() > LONGEST {
+    if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
         return Ok(Err(LoginProblem::Wrong));
     }
     let attempt = Attempt { account: username, address: &visitor.address, now: app.now() };
@@ -109,16 +109,16 @@ async fn authenticate(
     }
     let found = app.storage.credentials(username).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
-    match app.passwords.verify(Secret::new(password), hash).await {
-        Ok(true) => {}
-        Ok(false) => {
-            app.throttle.failed(&attempt);
-            return Ok(Err(LoginProblem::Wrong));
-        }
+    let right = match app.passwords.verify(Secret::new(password), hash).await {
+        Ok(right) => right,
         Err(PasswordError::Busy) => return Ok(Err(LoginProblem::Busy)),
         Err(error) => return Err(error.into()),
+    };
+    let user = found.map(|found| found.user).filter(|user| right && !user.disabled);
+    if user.is_none() {
+        app.throttle.failed(&attempt);
     }
-    Ok(found.map(|found| found.user).filter(|user| !user.disabled).ok_or(LoginProblem::Wrong))
+    Ok(user.ok_or(LoginProblem::Wrong))
 }
 
 async fn enter(

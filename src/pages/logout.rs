@@ -26,18 +26,29 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query):
     visitor.respond(&app, result)
 }
 
-/// Section 2: POST MUST be supported. A form of our own carries a decision.
 pub async fn post(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     headers: HeaderMap,
     body: extract::Body,
 ) -> Response {
-    let result = match extract::form(&headers, body) {
-        Ok(form) => answer(&app, &visitor, &form, Way::Form).await,
-        Err(error) => Err(error.into()),
-    };
+    let result = submit(&app, &visitor, &headers, body).await;
     visitor.respond(&app, result)
+}
+
+/// Section 2: POST MUST be supported. A form of our own carries a decision; one of an application comes from another
+/// site, without the session's cookie.
+async fn submit(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: extract::Body,
+) -> Result<Response, Failure> {
+    let form = extract::form(headers, body)?;
+    match Parameters::parse(&form)?.get("decision") {
+        Some(_) => answer(app, visitor, &form, Way::Form).await,
+        None => visitor.repeat_as_get(app, "/logout", &form),
+    }
 }
 
 /// How the parameters came: only a form can decide.

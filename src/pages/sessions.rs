@@ -37,13 +37,11 @@ impl Visitor {
         let Some(handle) = handle else { return Ok(None) };
         let found = app.storage.session(&SessionId::new(handle.id())).await?;
         let Some((session, user, salt)) = found else { return Ok(None) };
-        let now = app.now();
-        let idle = now.since(session.last_seen_at);
-        let live = session.expires_at > now && idle < app.settings.sessions.idle_seconds;
-        if !handle.is_genuine(&app.master_key, &salt) || !live || user.disabled {
+        if !handle.is_genuine(&app.master_key, &salt) || !is_live(app, &session) || user.disabled {
             return Ok(None);
         }
-        if idle >= TOUCH_AFTER {
+        let now = app.now();
+        if now.since(session.last_seen_at) >= TOUCH_AFTER {
             app.storage.touch_session(&session.id, now).await?;
         }
         Ok(Some(SignedIn { session, user }))
@@ -94,6 +92,12 @@ impl Started {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
+}
+
+/// Whether a session is neither over nor forgotten.
+pub fn is_live(app: &App, session: &Session) -> bool {
+    let now = app.now();
+    session.expires_at > now && now.since(session.last_seen_at) < app.settings.sessions.idle_seconds
 }
 
 /// Takes the session cookie away.

@@ -55,8 +55,9 @@ pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTar
         (None, [only]) => only,
         (None, _) => return Err(Unproven::RedirectUriMissing),
     };
-    // A state that is sent twice cannot be echoed; the second stage refuses the request.
-    let state = parameters.get("state").filter(|state| state.len() <= MAX_STATE);
+    // A state that is too long or was sent twice is not echoed; the second stage refuses the request.
+    let echoed = |state: &&str| state.len() <= MAX_STATE && !parameters.is_repeated("state");
+    let state = parameters.get("state").filter(echoed);
     Ok(RedirectTarget { uri: uri.to_owned(), state: state.map(str::to_owned) })
 }
 

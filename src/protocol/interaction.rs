@@ -56,7 +56,8 @@ fn is_signed_in(request: &AuthorizationRequest, situation: Situation<'_>) -> boo
         return true;
     }
     let asks_again = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
-    let too_old = request.max_age.is_some_and(|most| situation.now.since(auth_time) > most);
+    // OpenID Connect Core 3.1.2.1: max_age=0 is equivalent to prompt=login.
+    let too_old = request.max_age.is_some_and(|most| most == 0 || situation.now.since(auth_time) > most);
     !asks_again && !too_old
 }
 
@@ -139,7 +140,8 @@ mod tests {
             (prompt("none"), Some(9), Some(&all), false, "issue"),
             (max_age(9), Some(9), Some(&all), false, "issue"),
             (max_age(8), Some(9), Some(&all), false, "sign in"),
-            (max_age(0), Some(0), Some(&all), false, "issue"),
+            (max_age(0), Some(0), Some(&all), false, "sign in"),
+            (max_age(1), Some(0), Some(&all), false, "issue"),
         ] {
             let step = next(&request(members.clone()), &client(skip), situation(signed_in, consented));
             assert_eq!(outcome(step), expected, "{members} {signed_in:?} {consented:?} {skip}");

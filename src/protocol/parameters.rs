@@ -2,6 +2,7 @@
 //! 3.2, appendix B).
 
 use std::borrow::Cow;
+use std::str::Utf8Error;
 
 use percent_encoding::percent_decode;
 
@@ -60,15 +61,24 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Decodes one name or value: `+` is a space, `%XX` a byte.
+/// Decodes one name or value: `+` is a space, `%XX` a byte. No syntax of RFC 6749 appendix A knows the character NUL,
+/// and Postgres cannot store it, so it is refused here once for everything that comes in.
 pub fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, OAuthError> {
-    let not_utf8 = |_| OAuthError::invalid_request("A parameter is not UTF-8.");
+    let decoded =
+        decode_bytes(encoded).map_err(|_| OAuthError::invalid_request("A parameter is not UTF-8."))?;
+    if decoded.contains('\0') {
+        return Err(OAuthError::invalid_request("A parameter holds the character NUL."));
+    }
+    Ok(decoded)
+}
+
+fn decode_bytes(encoded: &[u8]) -> Result<Cow<'_, str>, Utf8Error> {
     if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
-        return std::str::from_utf8(encoded).map(Cow::Borrowed).map_err(not_utf8);
+        return std::str::from_utf8(encoded).map(Cow::Borrowed);
     }
     let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|error| not_utf8(error.utf8_error()))
+    String::from_utf8(bytes).map(Cow::Owned).map_err(|error| error.utf8_error())
 }
 
 #[cfg(test)]
@@ -93,6 +103,13 @@ mod tests {
     fn what_is_not_utf8_is_refused() {
         assert!(Parameters::parse(b"a=%FF").is_err());
         assert!(Parameters::parse(b"a=\xFF").is_err());
+    }
+
+    #[test]
+    fn the_character_nul_is_refused() {
+        for text in [&b"a=%00"[..], b"a=\0", b"a%00=b"] {
+            assert!(Parameters::parse(text).is_err());
+        }
     }
 
     #[test]

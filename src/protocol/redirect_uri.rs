@@ -80,10 +80,12 @@ fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host is this very computer.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        // RFC 6761 6.3: every name below localhost is this computer.
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
     }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::db::values;
+use super::db::{Transaction, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{Session, SessionId, Timestamp, User, UserId};
@@ -137,4 +137,13 @@ impl Storage {
         tx.commit().await?;
         Ok(ended)
     }
+}
+
+/// Ends every session of a user, and with them every grant that is not for offline use.
+pub(super) async fn end_sessions(tx: &mut Transaction, user: &UserId) -> Result<(), StorageError> {
+    const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
+         WHERE user_id = $1 AND NOT refreshable AND state <> 'revoked'";
+    const DELETE: &str = "DELETE FROM sessions WHERE user_id = $1";
+    tx.execute(DELETE, values![user.as_str()]).await?;
+    tx.execute(REVOKE, values![user.as_str()]).await.map(|_| ())
 }

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::db::values;
+use super::sessions::end_sessions;
 use super::{Storage, StorageError};
 use crate::model::{Timestamp, User, UserId};
 
@@ -155,7 +156,7 @@ impl Storage {
         const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
         let mut tx = self.db.begin().await?;
         let found = tx.execute(UPDATE, values![id.as_str(), hash, now.unix()]).await? == 1;
-        tx.execute("DELETE FROM sessions WHERE user_id = $1", values![id.as_str()]).await?;
+        end_sessions(&mut tx, id).await?;
         tx.commit().await?;
         Ok(found)
     }
@@ -171,7 +172,7 @@ impl Storage {
         let mut tx = self.db.begin().await?;
         let found = tx.execute(UPDATE, values![id.as_str(), disabled, now.unix()]).await? == 1;
         if disabled {
-            tx.execute("DELETE FROM sessions WHERE user_id = $1", values![id.as_str()]).await?;
+            end_sessions(&mut tx, id).await?;
         }
         tx.commit().await?;
         Ok(found)

@@ -5,20 +5,26 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
 mod architecture;
+mod authorize;
 mod budget;
 mod cli;
 mod client_authentication;
 mod code;
+mod consent;
 mod happy_path;
 mod introspection;
 mod issued_tokens;
+mod logout;
 mod logs;
 mod metadata;
+mod pages;
 mod pooler;
 mod races;
 mod refresh;
 mod revocation;
+mod sign_in;
 mod storage;
 mod support;
 mod token;

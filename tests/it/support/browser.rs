@@ -6,16 +6,20 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 
 use super::PASSWORD;
-use super::server::{Answer, TestServer, encode};
+use serde_json::Value;
+
+use super::server::{Answer, Registration, TestServer, encode, query_of};
 
 pub struct Browser<'s> {
     server: &'s TestServer,
     pub cookies: BTreeMap<String, String>,
+    /// Sent with every request.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl<'s> Browser<'s> {
     pub fn new(server: &'s TestServer) -> Self {
-        Self { server, cookies: BTreeMap::new() }
+        Self { server, cookies: BTreeMap::new(), headers: Vec::new() }
     }
 
     /// One GET; a redirect is returned, not followed.
@@ -68,12 +72,39 @@ impl<'s> Browser<'s> {
         page
     }
 
+    /// Signs in by way of the account page.
+    pub async fn enter(&mut self, username: &str) -> Answer {
+        let page = self.get("/login").await;
+        let form = [("csrf", &*hidden(&page, "csrf")), ("username", username), ("password", PASSWORD)];
+        let answer = self.post("/login", &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        answer
+    }
+
+    /// Who the account page says is signed in.
+    pub async fn signed_in_as(&mut self) -> Option<String> {
+        let page = self.get("/account").await;
+        (page.status == StatusCode::OK).then(|| hidden(&page, "username"))
+    }
+
+    /// The tokens of a whole flow in this browser.
+    pub async fn tokens(&mut self, client: &Registration, username: &str, change: &[(&str, &str)]) -> Value {
+        let answer = self.authorize_as(&self.server.authorization(client, change), username).await;
+        let code = query_of(answer.location(), "code").unwrap_or_else(|| panic!("no code: {answer:?}"));
+        let answer = self.server.redeem(client, &code).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()
+    }
+
     async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !self.cookies.is_empty() {
             let cookies: Vec<_> =
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         if form.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
