@@ -21,6 +21,7 @@ mod logs;
 mod metadata;
 mod pages;
 mod pooler;
+mod processes;
 mod races;
 mod refresh;
 mod revocation;
