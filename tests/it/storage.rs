@@ -179,7 +179,7 @@ on_both! {
         }
         assert!(storage.credentials("bob").await.unwrap().is_none());
         assert!(storage.user(&UserId::new("nobody")).await.unwrap().is_none());
-        assert_eq!(storage.users().await.unwrap(), [world.user.clone()]);
+        assert_eq!(storage.users().await.unwrap(), std::slice::from_ref(&world.user));
     }
 
     async fn a_user_name_and_a_mail_address_belong_to_one_user(kind: Kind) {
@@ -498,6 +498,21 @@ on_both! {
         assert!(storage.user(&world.user.id).await.unwrap().is_some());
         assert_eq!(storage.clients().await.unwrap().len(), 1);
         assert_eq!(storage.signing_keys(START.plus(DAY * 10_000)).await.unwrap().len(), 3);
+    }
+
+    async fn a_revoked_grant_is_removed_even_if_it_had_no_end(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        for id in ["revoked", "active"] {
+            let endless = Grant { expires_at: None, ..world.grant(id) };
+            storage.insert_grant(&endless).await.unwrap();
+            storage.redeem_code(&endless.id, START).await.unwrap();
+        }
+        storage.revoke_grant(&GrantId::new("revoked")).await.unwrap();
+        assert_eq!(storage.purge(START.plus(DAY - 1)).await.unwrap().grants, 0);
+        assert_eq!(storage.purge(START.plus(DAY)).await.unwrap().grants, 1);
+        assert_eq!(storage.grant(&GrantId::new("revoked")).await.unwrap(), None);
+        assert!(matches!(world.state(&GrantId::new("active")).await, GrantState::Active { .. }));
     }
 
     async fn purging_goes_in_batches_and_many_may_do_it_at_once(kind: Kind) {
