@@ -14,6 +14,7 @@ mod client_authentication;
 mod code;
 mod consent;
 mod happy_path;
+mod hostile;
 mod introspection;
 mod issued_tokens;
 mod logout;
