@@ -533,6 +533,37 @@ on_both! {
         assert_eq!(world.count("SELECT COUNT(*) FROM revoked_tokens").await, 1);
     }
 
+    async fn writes_that_touch_the_same_rows_in_different_orders_do_not_fail(kind: Kind) {
+        let world = World::start(kind).await;
+        let mut grants = Vec::new();
+        for number in 0..20 {
+            grants.push(world.active(&format!("grant-{number}")).await);
+        }
+        let (user, client, session) = (world.user.id.clone(), world.client.clone(), world.session("session"));
+        world.storage().insert_session(&session, "salt").await.unwrap();
+        let tasks: Vec<_> = (0..60)
+            .map(|number| {
+                let (storage, user, client) = (world.storage().clone(), user.clone(), client.clone());
+                let (id, session) = (grants[number % grants.len()].clone(), session.id.clone());
+                let fresh = world.grant(&format!("fresh-{number}"));
+                tokio::spawn(async move {
+                    let rotation = Rotation { from: 1, now: START, grace: 30 };
+                    match number % 6 {
+                        0 => storage.withdraw(&user, &client).await,
+                        1 => storage.end_session(&session, &user).await.map(drop),
+                        2 => storage.approve(&fresh, &fresh.scope).await.map(drop),
+                        3 => storage.rotate(&id, rotation).await.map(drop),
+                        4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),
+                        _ => storage.purge(START.plus(DAY)).await.map(drop),
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    }
+
     async fn a_row_that_cannot_be_is_an_error_with_the_name_of_its_table(kind: Kind) {
         let world = World::start(kind).await;
         let (storage, server) = (world.storage(), &world.server);
