@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -238,13 +239,22 @@ on_both! {
                 assert!(!process.is_active(client, token).await, "a revocation was lost");
             }
             // Chains of refreshes, each as fast as it can, until the process is gone.
-            let work = chains.iter().map(|token| chain(&process, client, token.clone()));
+            let counters: Vec<_> = chains.iter().map(|_| AtomicUsize::new(0)).collect();
+            let work = chains.iter().zip(&counters).map(|(token, acknowledged)| {
+                chain(&process, client, token.clone(), acknowledged)
+            });
             let kill = async {
-                tokio::time::sleep(Duration::from_millis(300 + 70 * round)).await;
+                let busy = || counters.iter().all(|counter| counter.load(Ordering::Relaxed) > 2 * round);
+                for _ in 0..2000 {
+                    if busy() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                assert!(busy(), "nothing is refreshed: {counters:?}");
                 process.kill();
             };
             let (done, ()) = tokio::join!(all(work.collect()), kill);
-            assert!(done.iter().all(|chain| chain.acknowledged > 0), "nothing was refreshed before the end");
             chains = done.iter().map(|chain| chain.last.clone()).collect();
             revoked.extend(done.into_iter().flat_map(|chain| chain.revoked));
         }
@@ -262,23 +272,22 @@ on_both! {
 
 /// What a chain of refreshes came to.
 struct Chain {
-    acknowledged: usize,
     last: String,
     revoked: Vec<String>,
 }
 
 /// Refreshes, and revokes each access token it gets, until there is no answer.
-async fn chain(process: &Process, client: &Registration, first: String) -> Chain {
-    let mut chain = Chain { acknowledged: 0, last: first, revoked: Vec::new() };
+async fn chain(process: &Process, client: &Registration, first: String, acknowledged: &AtomicUsize) -> Chain {
+    let mut chain = Chain { last: first, revoked: Vec::new() };
     while let Some(answer) = process.try_refresh(client, &chain.last).await {
         chain.last = answer.text("refresh_token");
-        chain.acknowledged += 1;
         let access_token = answer.text("access_token");
         match process.try_post(client, "/revoke", &[("token", &access_token)]).await {
             Some(answer) => assert_eq!(answer.status, 200),
             None => break,
         }
         chain.revoked.push(access_token);
+        acknowledged.fetch_add(1, Ordering::Relaxed);
     }
     chain
 }
