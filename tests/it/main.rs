@@ -12,6 +12,7 @@ mod cli;
 mod client_authentication;
 mod code;
 mod consent;
+mod device;
 mod happy_path;
 mod introspection;
 mod issued_tokens;
