@@ -10,7 +10,7 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile offline_access";
 
 /// A client with the device grant; `change` replaces members of its metadata.
-async fn device_client(server: &TestServer, change: Value) -> Registration {
+pub async fn device_client(server: &TestServer, change: Value) -> Registration {
     let mut metadata = json!({
         "client_name": "Television",
         "redirect_uris": [],
@@ -33,13 +33,13 @@ async fn ask(server: &TestServer, client: &Registration, form: &[(&str, &str)]) 
 }
 
 /// The answer of the device authorization endpoint.
-async fn start(server: &TestServer, client: &Registration) -> Value {
+pub async fn start(server: &TestServer, client: &Registration) -> Value {
     let answer = ask(server, client, &[("scope", SCOPE)]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
 
-async fn poll(server: &TestServer, client: &Registration, started: &Value) -> Answer {
+pub async fn poll(server: &TestServer, client: &Registration, started: &Value) -> Answer {
     let code = text(started, "device_code");
     server.post_as(client, "/token", &[("grant_type", DEVICE_CODE), ("device_code", &code)]).await
 }
@@ -65,20 +65,20 @@ async fn device_page(browser: &mut Browser<'_>, path: &str, username: &str) -> A
 }
 
 /// Types a code at the device page.
-async fn type_code(browser: &mut Browser<'_>, username: &str, code: &str) -> Answer {
+pub async fn type_code(browser: &mut Browser<'_>, username: &str, code: &str) -> Answer {
     let page = device_page(browser, "/device", username).await;
     let csrf = hidden(&page, "csrf");
     browser.post("/device", &[("csrf", &csrf), ("user_code", code)]).await
 }
 
 /// Decides at the confirmation page.
-async fn decide(browser: &mut Browser<'_>, page: &Answer, decision: &str) -> Answer {
+pub async fn decide(browser: &mut Browser<'_>, page: &Answer, decision: &str) -> Answer {
     let (csrf, code) = (hidden(page, "csrf"), hidden(page, "user_code"));
     browser.post("/device/confirm", &[("csrf", &csrf), ("user_code", &code), ("decision", decision)]).await
 }
 
 /// Types the code and decides.
-async fn answer(browser: &mut Browser<'_>, username: &str, started: &Value, decision: &str) -> Answer {
+pub async fn answer(browser: &mut Browser<'_>, username: &str, started: &Value, decision: &str) -> Answer {
     let page = type_code(browser, username, &text(started, "user_code")).await;
     assert_eq!(page.status, 200, "{page:?}");
     decide(browser, &page, decision).await
