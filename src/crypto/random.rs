@@ -29,3 +29,16 @@ pub fn text_of(alphabet: &[u8], length: usize) -> String {
 pub fn secret() -> crate::model::Secret {
     crate::model::Secret::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::text_of;
+
+    #[test]
+    fn a_text_has_its_length_and_every_character_of_its_alphabet() {
+        let text = text_of(b"XYZ", 500);
+        assert_eq!(text.len(), 500);
+        assert!(text.bytes().all(|letter| b"XYZ".contains(&letter)));
+        assert!(["X", "Y", "Z"].iter().all(|letter| text.matches(letter).count() > 50), "{text}");
+    }
+}
