@@ -5,6 +5,8 @@ pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
 mod client_credentials;
+pub mod device_authorization;
+mod device_code;
 pub mod introspection;
 mod issue;
 mod refresh_token;
@@ -37,6 +39,7 @@ pub async fn exchange(
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
+        GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
     }
 }
 
@@ -45,6 +48,7 @@ fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
         "authorization_code" => Ok(GrantType::AuthorizationCode),
         "refresh_token" => Ok(GrantType::RefreshToken),
         "client_credentials" => Ok(GrantType::ClientCredentials),
+        "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         _ => {
             let description = "The server does not speak this grant type.";
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))

@@ -38,6 +38,9 @@ pub struct Client {
     pub audience: Vec<String>,
     #[serde(default)]
     pub skip_consent: bool,
+    /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verification_uri_complete: bool,
     #[serde(default)]
     pub pkce: PkcePolicy,
     #[serde(default)]
@@ -84,6 +87,9 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// RFC 8628 3.4
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
 }
 
 /// Whether a client must use PKCE (RFC 7636).

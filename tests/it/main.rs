@@ -13,6 +13,7 @@ mod cli;
 mod client_authentication;
 mod code;
 mod consent;
+mod device;
 mod happy_path;
 mod hostile;
 mod introspection;
