@@ -1,8 +1,9 @@
 //! A registered client: RFC 7591 metadata, plus the switches of this server.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Algorithm, ClientId, ScopeSet, Timestamp};
+use super::{Algorithm, AssertionAlgorithm, ClientId, ScopeSet, Timestamp};
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,14 @@ pub struct Client {
     /// Scopes the client may ask for.
     pub scope: ScopeSet,
     pub token_endpoint_auth_method: AuthMethod,
+    /// None: every algorithm that goes with the method (RFC 7591 2, OpenID Connect Dynamic Client Registration 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
+    /// The client's public keys (RFC 7517), or where they are; not both (RFC 7591 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// None: the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<Algorithm>,
@@ -58,7 +67,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether the client can keep a secret (RFC 6749 2.1).
+    /// Whether the client can prove who it is (RFC 6749 2.1).
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
     }
@@ -74,7 +83,34 @@ impl Client {
 pub enum AuthMethod {
     ClientSecretBasic,
     ClientSecretPost,
+    /// RFC 7523 2.2 with an HMAC (OpenID Connect Core 9).
+    ClientSecretJwt,
+    /// RFC 7523 2.2 with a signature (OpenID Connect Core 9).
+    PrivateKeyJwt,
     None,
+}
+
+impl AuthMethod {
+    /// Whether a client of this method has a secret.
+    pub fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
+    }
+
+    /// Whether a digest is not enough: the server computes with the secret itself.
+    pub fn needs_sealed_secret(self) -> bool {
+        self == Self::ClientSecretJwt
+    }
+
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+        }
+    }
 }
 
 /// `grant_type` values the server speaks.
@@ -84,6 +120,21 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// RFC 7523 2.1
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
+}
+
+impl GrantType {
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        }
+    }
 }
 
 /// Whether a client must use PKCE (RFC 7636).
@@ -140,10 +191,12 @@ impl From<Lifetime> for i64 {
     }
 }
 
-/// SHA-256 digests of the secrets a client may prove itself with.
+/// SHA-256 digests of the secrets a client may prove itself with, and the secrets themselves, sealed under the master
+/// key, of a client whose method needs them ([`AuthMethod::needs_sealed_secret`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientSecrets {
     pub current: Option<[u8; 32]>,
+    pub sealed: Option<String>,
     /// The one before the last rotation, while it still counts.
     pub retired: Option<RetiredSecret>,
 }
@@ -152,5 +205,6 @@ pub struct ClientSecrets {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetiredSecret {
     pub digest: [u8; 32],
+    pub sealed: Option<String>,
     pub expires_at: Timestamp,
 }

@@ -1,6 +1,7 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
 use super::redirect_uri;
+use crate::crypto::jwks::KeySet;
 use crate::model::{AuthMethod, Client, GrantType, PkcePolicy, Scope};
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
@@ -23,6 +24,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_identity(client, &mut complain);
     check_uris(client, &mut complain);
     check_grants(client, &mut complain);
+    check_authentication(client, &mut complain);
     check_lifetimes(client, &mut complain);
     problems
 }
@@ -80,6 +82,9 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
         if client.may_use(GrantType::ClientCredentials) {
             complain("grant_types", "client_credentials is for clients with a secret".into());
         }
+        if client.may_use(GrantType::JwtBearer) {
+            complain("grant_types", format!("{} is for clients with a secret", GrantType::JwtBearer.as_str()));
+        }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
         if client.pkce == PkcePolicy::Optional {
             complain("pkce", "it is required for clients without a secret".into());
@@ -94,6 +99,37 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
             "skip_consent",
             "not for offline_access to a loopback redirect URI: anyone could listen there".into(),
         );
+    }
+}
+
+fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let method = client.token_endpoint_auth_method;
+    // RFC 7591 2: the two MUST NOT both be present.
+    if client.jwks.is_some() && client.jwks_uri.is_some() {
+        complain("jwks", "give jwks or jwks_uri, not both".into());
+    }
+    if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read) {
+        complain("jwks", error.to_string());
+    }
+    // Whether it can be fetched at all depends on the settings, which are not known here.
+    if let Some(uri) = &client.jwks_uri
+        && !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri))
+    {
+        complain("jwks_uri", "use an https URI".into());
+    }
+    if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
+        complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());
+    }
+    if let Some(algorithm) = client.token_endpoint_auth_signing_alg {
+        let wanted = match method {
+            AuthMethod::ClientSecretJwt => Some(true),
+            AuthMethod::PrivateKeyJwt => Some(false),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => None,
+        };
+        if wanted != Some(algorithm.is_symmetric()) {
+            let problem = format!("{algorithm} does not go with the method {}", method.as_str());
+            complain("token_endpoint_auth_signing_alg", problem);
+        }
     }
 }
 

@@ -19,12 +19,14 @@ pub struct Purged {
     pub grants: u64,
     pub tokens: u64,
     pub keys: u64,
+    pub assertions: u64,
 }
 
 impl Purged {
     /// Whether another round may find more.
     pub fn is_full(&self) -> bool {
-        [self.sessions, self.requests, self.grants, self.tokens].into_iter().any(|rows| rows >= BATCH as u64)
+        [self.sessions, self.requests, self.grants, self.tokens, self.assertions]
+            .into_iter().any(|rows| rows >= BATCH as u64)
     }
 }
 
@@ -41,6 +43,8 @@ impl Storage {
              (SELECT id FROM grants WHERE state = 'code' AND code_expires_at <= $1 LIMIT $2)";
         const TOKENS: &str = "DELETE FROM revoked_tokens WHERE id IN \
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
+        const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE id IN \
+             (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
@@ -52,6 +56,7 @@ impl Storage {
             requests: self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
             grants: ended + unredeemed,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
+            assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }
