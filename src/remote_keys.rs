@@ -71,7 +71,9 @@ impl RemoteKeys {
             place.tried_at = Some(now);
             match self.fetch(uri, now).await {
                 Ok(copy) => place.copy = Some(copy),
-                Err(error) => tracing::warn!(uri, %error, "could not fetch a jwks_uri; its last good copy stays"),
+                Err(error) => {
+                    tracing::warn!(uri, %error, "could not fetch a jwks_uri; its last good copy stays")
+                }
             }
         }
         let copy = place.copy.as_ref().filter(|copy| copy.fresh_until.plus(LAST_GOOD) > now)?;

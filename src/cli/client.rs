@@ -122,8 +122,7 @@ impl Commands<'_> {
         }
         let keep = asked.keep_old.filter(|seconds| *seconds > 0);
         let sealed = secrets.sealed.clone();
-        let retire =
-            |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.now.plus(seconds) };
+        let retire = |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
         let secret = new_secret(&client);
         self.save(&client, &ClientSecrets { retired, ..self.secrets_of(&client, &secret)? }).await?;

@@ -6,7 +6,8 @@ use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPoli
 use super::key_file;
 use crate::config::Settings;
 use crate::model::{
-    AssertionAlgorithm, AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Timestamp,
+    AssertionAlgorithm, AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
+    ScopeSet, Timestamp,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration;

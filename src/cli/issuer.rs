@@ -22,7 +22,12 @@ pub async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failu
     Ok(())
 }
 
-async fn add(settings: &Settings, storage: &Storage, asked: IssuerAdd, now: Timestamp) -> Result<(), Failure> {
+async fn add(
+    settings: &Settings,
+    storage: &Storage,
+    asked: IssuerAdd,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let jwks = match asked.jwks.as_deref().map(key_file::read).transpose() {
         Ok(jwks) => jwks,

@@ -16,7 +16,8 @@ pub fn read(path: &Path) -> Result<Value, String> {
     }
     let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
     // The error's words could quote a private key; its place is enough.
-    let place = |error: serde_json::Error| format!("no JSON at line {} column {}", error.line(), error.column());
+    let place =
+        |error: serde_json::Error| format!("no JSON at line {} column {}", error.line(), error.column());
     let document: Value = serde_json::from_slice(&bytes).map_err(|error| fail(place(error)))?;
     Ok(if document.get("kty").is_some() { json!({ "keys": [document] }) } else { document })
 }

@@ -28,7 +28,9 @@ impl std::fmt::Debug for KeySet {
 pub enum InvalidKeySet {
     #[error("it is not a JWK Set: write {{\"keys\": [...]}} (RFC 7517 5)")]
     NoSet,
-    #[error("a key holds the private member \"{0}\": keep private keys private, and give their public halves")]
+    #[error(
+        "a key holds the private member \"{0}\": keep private keys private, and give their public halves"
+    )]
     Private(&'static str),
     #[error(
         "no key in it can verify a signature: use RSA of 2048 to 8192 bits, EC with P-256 or P-384, or OKP with Ed25519"

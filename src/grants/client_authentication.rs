@@ -57,7 +57,8 @@ fn shared_secrets(app: &App, secrets: &ClientSecrets) -> Result<Vec<SharedSecret
         retired.and_then(|retired| Some((retired.sealed.as_ref()?, Some(retired.expires_at)))),
     ];
     let open = |(sealed, expires_at): (&String, _)| {
-        let plain = app.master_key.open(SEALING_PURPOSE, &Secret::new(sealed)).map_err(OAuthError::server_error)?;
+        let plain =
+            app.master_key.open(SEALING_PURPOSE, &Secret::new(sealed)).map_err(OAuthError::server_error)?;
         let text = std::str::from_utf8(&plain).map_err(OAuthError::server_error)?;
         Ok(SharedSecret { secret: Secret::new(text), expires_at })
     };

@@ -37,7 +37,9 @@ pub(super) async fn exchange(
 }
 
 fn not_trusted() -> OAuthError {
-    OAuthError::invalid_grant("The assertion's issuer is not trusted here, or its signature is by no key of its issuer.")
+    OAuthError::invalid_grant(
+        "The assertion's issuer is not trusted here, or its signature is by no key of its issuer.",
+    )
 }
 
 async fn keys(app: &App, issuer: &TrustedIssuer, assertion: &Assertion) -> Option<Arc<KeySet>> {
@@ -56,9 +58,9 @@ async fn user(app: &App, issuer: &TrustedIssuer, subject: &str) -> Result<User, 
         // An address that is not verified may be anybody's.
         SubjectClaim::Email => app.storage.user_by_email(subject).await?.filter(|user| user.email_verified),
     };
-    found
-        .filter(|user| !user.disabled)
-        .ok_or_else(|| OAuthError::invalid_grant("The assertion's sub is no user of this server who may sign in."))
+    found.filter(|user| !user.disabled).ok_or_else(|| {
+        OAuthError::invalid_grant("The assertion's sub is no user of this server who may sign in.")
+    })
 }
 
 /// What was asked, all of it registered for the client; nothing where nothing was asked.
@@ -69,7 +71,9 @@ fn scope(client: &AuthenticatedClient, asked: Option<&str>) -> Result<ScopeSet, 
         .parse()
         .map_err(|_| invalid("A scope holds a character that none may have."))?;
     if asked.contains(Scope::OPENID) || asked.contains(Scope::OFFLINE_ACCESS) {
-        return Err(invalid("openid and offline_access need a user who signed in here; in this grant nobody did."));
+        return Err(invalid(
+            "openid and offline_access need a user who signed in here; in this grant nobody did.",
+        ));
     }
     if !asked.is_subset(&client.scope) {
         return Err(invalid("A scope is not registered for this client."));

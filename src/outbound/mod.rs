@@ -101,7 +101,9 @@ impl Outbound {
             None => return Err(OutboundError::Url),
         };
         match literal {
-            Some(literal) if !allow_private && !address::is_public(literal) => Err(OutboundError::Private(literal)),
+            Some(literal) if !allow_private && !address::is_public(literal) => {
+                Err(OutboundError::Private(literal))
+            }
             _ => Ok(url),
         }
     }
@@ -171,7 +173,9 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// The certificates of a PEM file.
-fn certificates(path: &Path) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, OutboundError> {
+fn certificates(
+    path: &Path,
+) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, OutboundError> {
     use tokio_rustls::rustls::pki_types::CertificateDer;
     use tokio_rustls::rustls::pki_types::pem::PemObject as _;
     let fail = |problem: String| OutboundError::Certificates { path: path.to_owned(), problem };

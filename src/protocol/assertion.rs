@@ -96,7 +96,8 @@ impl Assertion {
         let (signed, signature) = jwt.rsplit_once('.').ok_or(NO_JWT)?;
         let (head, payload) = signed.split_once('.').ok_or(NO_JWT)?;
         let header: Header = part(head).ok_or(NO_JWT)?;
-        let claims: Claims = part(payload).ok_or("The claims of the assertion are not what RFC 7519 4.1 says.")?;
+        let claims: Claims =
+            part(payload).ok_or("The claims of the assertion are not what RFC 7519 4.1 says.")?;
         let algorithm = check_header(&header, purpose)?;
         let expires_at = check_times(&claims, expected.now)?;
         check_audience(claims.aud.as_ref(), expected)?;
@@ -152,7 +153,9 @@ fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm,
     let typ = typ.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
     if typ.is_some_and(|typ| typ != "jwt" && typ != purpose.media_type()) {
         return Err(match purpose {
-            Purpose::ClientAuthentication => "The assertion's typ is neither JWT nor client-authentication+jwt.",
+            Purpose::ClientAuthentication => {
+                "The assertion's typ is neither JWT nor client-authentication+jwt."
+            }
             Purpose::AuthorizationGrant => "The assertion's typ is neither JWT nor authorization-grant+jwt.",
         });
     }

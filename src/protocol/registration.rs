@@ -83,7 +83,10 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
             complain("grant_types", "client_credentials is for clients with a secret".into());
         }
         if client.may_use(GrantType::JwtBearer) {
-            complain("grant_types", format!("{} is for clients with a secret", GrantType::JwtBearer.as_str()));
+            complain(
+                "grant_types",
+                format!("{} is for clients with a secret", GrantType::JwtBearer.as_str()),
+            );
         }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
         if client.pkce == PkcePolicy::Optional {
@@ -140,5 +143,72 @@ fn check_lifetimes(client: &Client, complain: &mut impl FnMut(&'static str, Stri
     }
     if !within(client.access_token_lifetime, MAX_ACCESS_TOKEN_LIFETIME) {
         complain("access_token_lifetime", format!("1 to {MAX_ACCESS_TOKEN_LIFETIME} seconds"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::check;
+
+    /// The members that are complained of, of a client with these members.
+    fn complaints(change: Value) -> Vec<&'static str> {
+        let mut metadata = json!({
+            "client_id": "c", "client_name": "C", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code"], "scope": "openid", "client_id_issued_at": 0,
+            "token_endpoint_auth_method": "client_secret_basic",
+        });
+        metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+    }
+
+    fn keys() -> Value {
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})
+    }
+
+    #[test]
+    fn keys_are_given_inline_or_by_uri_and_not_both() {
+        let method = "private_key_jwt";
+        assert_eq!(complaints(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
+        let uri = "https://app.example/jwks";
+        assert_eq!(complaints(json!({"token_endpoint_auth_method": method, "jwks_uri": uri})), [""; 0]);
+        let both = json!({"token_endpoint_auth_method": method, "jwks": keys(), "jwks_uri": uri});
+        assert_eq!(complaints(both), ["jwks"]);
+        assert_eq!(complaints(json!({"token_endpoint_auth_method": method})), ["token_endpoint_auth_method"]);
+        assert_eq!(complaints(json!({"jwks_uri": "http://app.example/jwks"})), ["jwks_uri"]);
+    }
+
+    #[test]
+    fn a_private_key_is_refused() {
+        let mut keys = keys();
+        keys["keys"][0]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
+        assert_eq!(
+            complaints(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})),
+            ["jwks"]
+        );
+    }
+
+    #[test]
+    fn the_signing_algorithm_goes_with_the_method() {
+        let with = |method: &str, algorithm: &str| {
+            complaints(json!({"token_endpoint_auth_method": method, "jwks": keys(),
+                "token_endpoint_auth_signing_alg": algorithm}))
+        };
+        assert_eq!(with("private_key_jwt", "EdDSA"), [""; 0]);
+        assert_eq!(with("client_secret_jwt", "HS256"), [""; 0]);
+        for (method, algorithm) in
+            [("private_key_jwt", "HS256"), ("client_secret_jwt", "ES256"), ("client_secret_basic", "ES256")]
+        {
+            assert_eq!(with(method, algorithm), ["token_endpoint_auth_signing_alg"], "{method} {algorithm}");
+        }
+    }
+
+    #[test]
+    fn the_jwt_bearer_grant_is_for_clients_that_authenticate() {
+        let grant_types = ["urn:ietf:params:oauth:grant-type:jwt-bearer"];
+        assert_eq!(complaints(json!({"grant_types": grant_types})), [""; 0]);
+        let public = json!({"grant_types": grant_types, "token_endpoint_auth_method": "none"});
+        assert_eq!(complaints(public), ["grant_types"]);
     }
 }

@@ -30,13 +30,11 @@ impl ClientRow {
             bytes.ok_or_else(|| impossible(&"a secret's digest is not SHA-256"))
         };
         let retired = match (&self.retired_secret_digest, self.retired_secret_expires_at) {
-            (Some(text), Some(expires_at)) => {
-                Some(RetiredSecret {
-                    digest: digest(text)?,
-                    sealed: self.retired_sealed_secret.clone(),
-                    expires_at: Timestamp::from_unix(expires_at),
-                })
-            }
+            (Some(text), Some(expires_at)) => Some(RetiredSecret {
+                digest: digest(text)?,
+                sealed: self.retired_sealed_secret.clone(),
+                expires_at: Timestamp::from_unix(expires_at),
+            }),
             _ => None,
         };
         let current = self.secret_digest.as_deref().map(digest).transpose()?;

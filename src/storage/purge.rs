@@ -26,7 +26,8 @@ impl Purged {
     /// Whether another round may find more.
     pub fn is_full(&self) -> bool {
         [self.sessions, self.requests, self.grants, self.tokens, self.assertions]
-            .into_iter().any(|rows| rows >= BATCH as u64)
+            .into_iter()
+            .any(|rows| rows >= BATCH as u64)
     }
 }
 

@@ -25,7 +25,8 @@ impl IssuerRow {
             "email" => SubjectClaim::Email,
             _ => return Err(impossible(&"unknown subject_claim")),
         };
-        let jwks = self.jwks.as_deref().map(serde_json::from_str).transpose().map_err(|error| impossible(&error))?;
+        let jwks =
+            self.jwks.as_deref().map(serde_json::from_str).transpose().map_err(|error| impossible(&error))?;
         Ok(TrustedIssuer {
             jwks,
             jwks_uri: self.jwks_uri,

@@ -1,12 +1,16 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
+mod assertions;
 mod browser;
 mod database;
+mod documents;
 mod server;
 mod tokens;
 
+pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};
 pub use browser::{Browser, hidden};
 pub use database::Kind;
+pub use documents::Documents;
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{names, text};
 

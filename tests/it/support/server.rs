@@ -11,6 +11,7 @@ use chancery::clock::Clock;
 use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
+use chancery::grants::client_authentication::SEALING_PURPOSE;
 use chancery::http;
 use chancery::http::middleware::{self, Edge};
 use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
@@ -152,9 +153,15 @@ impl TestServer {
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let client: Client = serde_json::from_value(metadata).unwrap();
-        let secret = random::secret().expose().to_owned();
-        let current = client.is_confidential().then(|| digest::sha256(secret.as_bytes()));
-        let secrets = ClientSecrets { current, retired: None };
+        let method = client.token_endpoint_auth_method;
+        let secret = if method.needs_sealed_secret() { random::long_secret() } else { random::secret() };
+        let secret = secret.expose().to_owned();
+        let current = method.has_secret().then(|| digest::sha256(secret.as_bytes()));
+        let sealed = method.needs_sealed_secret().then(|| {
+            let sealed = self.app.master_key.seal(SEALING_PURPOSE, secret.as_bytes()).unwrap();
+            sealed.expose().to_owned()
+        });
+        let secrets = ClientSecrets { current, sealed, retired: None };
         assert!(self.app.storage.insert_client(&client, &secrets).await.unwrap());
         Registration { id: client.id.as_str().to_owned(), secret }
     }
