@@ -7,7 +7,8 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use crate::crypto::jwks::KeySet;
-use crate::model::{Client, ClientId, ClientSecrets};
+use crate::crypto::master_key::{MasterKey, MasterKeyError};
+use crate::model::{Client, ClientId, ClientSecrets, Secret};
 use crate::storage::{Storage, StorageError};
 
 const MOST: u64 = 10_000;
@@ -21,6 +22,25 @@ pub struct Registered {
     pub secrets: ClientSecrets,
     /// Its inline `jwks`, read. None: it has none; a `jwks_uri` is another matter.
     pub keys: Option<Arc<KeySet>>,
+}
+
+/// What a client's secret is sealed for: the copy of one client opens for no other.
+fn purpose(id: &ClientId) -> String {
+    format!("client secret {id}")
+}
+
+/// The copy of a secret that [`ClientSecrets::sealed`] holds.
+pub fn seal_secret(master: &MasterKey, id: &ClientId, secret: &Secret) -> Result<Secret, MasterKeyError> {
+    master.seal(&purpose(id), secret.expose().as_bytes())
+}
+
+/// The secret behind the copy.
+pub fn open_secret(
+    master: &MasterKey,
+    id: &ClientId,
+    sealed: &Secret,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, MasterKeyError> {
+    master.open(&purpose(id), sealed)
 }
 
 /// The cache before the table.

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
 use super::{Failure, client_settings, open, output};
 use crate::app;
+use crate::clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{digest, random};
-use crate::grants::client_authentication::SEALING_PURPOSE;
 use crate::model::{
     AuthMethod, Client, ClientId, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret, Timestamp,
 };
@@ -98,13 +98,13 @@ impl Commands<'_> {
         let method = client.token_endpoint_auth_method;
         // A secret that was known to a public client is none, and one of which only the digest is left cannot be
         // computed with; a client without such a method has none.
-        let unusable = !had_secret || (method.needs_sealed_secret() && secrets.sealed.is_none());
+        let unusable = !had_secret || (client.needs_sealed_secret() && secrets.sealed.is_none());
         let secret = (method.has_secret() && unusable).then(|| new_secret(&client));
         if let Some(secret) = &secret {
             secrets = self.secrets_of(&client, secret)?;
         } else if !method.has_secret() {
             secrets = ClientSecrets::default();
-        } else if !method.needs_sealed_secret() {
+        } else if !client.needs_sealed_secret() {
             secrets.sealed = None;
             secrets.retired.iter_mut().for_each(|retired| retired.sealed = None);
         }
@@ -144,15 +144,14 @@ impl Commands<'_> {
 
     /// What is kept of a secret: its digest, and where the method needs it the secret itself, sealed.
     fn secrets_of(&self, client: &Client, secret: &Secret) -> Result<ClientSecrets, Failure> {
-        let octets = secret.expose().as_bytes();
-        let sealed = match client.token_endpoint_auth_method.needs_sealed_secret() {
-            true => Some(app::load_master_key(self.settings)?.seal(SEALING_PURPOSE, octets)),
+        let sealed = match client.needs_sealed_secret() {
+            true => Some(clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret)),
             false => None,
         };
-        let sealed = sealed.transpose().map_err(app::StartError::from)?;
+        let current = Some(digest::sha256(secret.expose().as_bytes()));
         Ok(ClientSecrets {
-            current: Some(digest::sha256(octets)),
-            sealed: sealed.map(|sealed| sealed.expose().to_owned()),
+            current,
+            sealed: sealed.transpose().map_err(app::StartError::from)?,
             retired: None,
         })
     }
@@ -175,7 +174,7 @@ fn unknown(id: &str) -> Failure {
 }
 
 fn new_secret(client: &Client) -> Secret {
-    match client.token_endpoint_auth_method.needs_sealed_secret() {
+    match client.needs_sealed_secret() {
         true => random::long_secret(),
         false => random::secret(),
     }

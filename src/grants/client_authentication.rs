@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::clients::Registered;
+use crate::clients::{self, Registered};
 use crate::config::AssertionAudience;
 use crate::crypto::jwks::KeySet;
-use crate::model::{AuthMethod, Client, ClientSecrets, Secret};
+use crate::model::{AuthMethod, Client, Secret};
 use crate::protocol::OAuthError;
 use crate::protocol::assertion::{Assertion, Expected};
 use crate::protocol::client_auth::{
     self, AuthenticatedClient, Authentication, Credentials, Presented, SharedSecret,
 };
-
-/// What is sealed here opens nowhere else.
-pub const SEALING_PURPOSE: &str = "client secret";
 
 /// What this server wants an assertion to say.
 pub fn expected<'a>(app: &'a App, token_endpoint: &'a str) -> Expected<'a> {
@@ -29,7 +26,7 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Authentica
     let mut keys = None;
     if let (Some(found), Some(assertion)) = (registered.as_deref(), presented.assertion()) {
         match found.client.token_endpoint_auth_method {
-            AuthMethod::ClientSecretJwt => shared = shared_secrets(app, &found.secrets)?,
+            AuthMethod::ClientSecretJwt => shared = shared_secrets(app, found)?,
             AuthMethod::PrivateKeyJwt => keys = keys_of(app, found, assertion).await,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {}
         }
@@ -50,15 +47,16 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Authentica
 }
 
 /// The secrets of a client that the server computes with, opened.
-fn shared_secrets(app: &App, secrets: &ClientSecrets) -> Result<Vec<SharedSecret>, OAuthError> {
+fn shared_secrets(app: &App, found: &Registered) -> Result<Vec<SharedSecret>, OAuthError> {
+    let secrets = &found.secrets;
     let retired = secrets.retired.as_ref();
     let sealed = [
         secrets.sealed.as_ref().map(|sealed| (sealed, None)),
         retired.and_then(|retired| Some((retired.sealed.as_ref()?, Some(retired.expires_at)))),
     ];
-    let open = |(sealed, expires_at): (&String, _)| {
-        let plain =
-            app.master_key.open(SEALING_PURPOSE, &Secret::new(sealed)).map_err(OAuthError::server_error)?;
+    let open = |(sealed, expires_at): (&Secret, _)| {
+        let plain = clients::open_secret(&app.master_key, &found.client.id, sealed)
+            .map_err(OAuthError::server_error)?;
         let text = std::str::from_utf8(&plain).map_err(OAuthError::server_error)?;
         Ok(SharedSecret { secret: Secret::new(text), expires_at })
     };

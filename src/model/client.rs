@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Algorithm, AssertionAlgorithm, ClientId, ScopeSet, Timestamp};
+use super::{Algorithm, AssertionAlgorithm, ClientId, ScopeSet, Secret, Timestamp};
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,11 @@ impl Client {
         self.token_endpoint_auth_method != AuthMethod::None
     }
 
+    /// Whether the server has to know the secret itself, not only its digest.
+    pub fn needs_sealed_secret(&self) -> bool {
+        self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
+    }
+
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
     }
@@ -94,11 +99,6 @@ impl AuthMethod {
     /// Whether a client of this method has a secret.
     pub fn has_secret(self) -> bool {
         matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
-    }
-
-    /// Whether a digest is not enough: the server computes with the secret itself.
-    pub fn needs_sealed_secret(self) -> bool {
-        self == Self::ClientSecretJwt
     }
 
     /// The registered name.
@@ -191,20 +191,21 @@ impl From<Lifetime> for i64 {
     }
 }
 
-/// SHA-256 digests of the secrets a client may prove itself with, and the secrets themselves, sealed under the master
-/// key, of a client whose method needs them ([`AuthMethod::needs_sealed_secret`]).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// SHA-256 digests of the secrets a client may prove itself with.
+#[derive(Debug, Clone, Default)]
 pub struct ClientSecrets {
     pub current: Option<[u8; 32]>,
-    pub sealed: Option<String>,
+    /// The current one under the master key, only where the server has to use it itself (`clients::open_secret`).
+    pub sealed: Option<Secret>,
     /// The one before the last rotation, while it still counts.
     pub retired: Option<RetiredSecret>,
 }
 
 /// A rotated-out client secret and the moment it stops counting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RetiredSecret {
     pub digest: [u8; 32],
-    pub sealed: Option<String>,
+    /// It under the master key, where the server has to use it itself.
+    pub sealed: Option<Secret>,
     pub expires_at: Timestamp,
 }

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::changes::Topic;
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Timestamp};
+use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
 
 #[derive(FromRow)]
 struct ClientRow {
@@ -32,34 +32,34 @@ impl ClientRow {
         let retired = match (&self.retired_secret_digest, self.retired_secret_expires_at) {
             (Some(text), Some(expires_at)) => Some(RetiredSecret {
                 digest: digest(text)?,
-                sealed: self.retired_sealed_secret.clone(),
+                sealed: self.retired_sealed_secret.clone().map(Secret::new),
                 expires_at: Timestamp::from_unix(expires_at),
             }),
             _ => None,
         };
         let current = self.secret_digest.as_deref().map(digest).transpose()?;
-        Ok((client, ClientSecrets { current, sealed: self.sealed_secret, retired }))
+        Ok((client, ClientSecrets { current, sealed: self.sealed_secret.map(Secret::new), retired }))
     }
 }
 
 /// What goes into the columns of secrets.
-struct SecretColumns {
+struct SecretColumns<'a> {
     current: Option<String>,
     retired: Option<String>,
     retired_expires_at: Option<i64>,
-    sealed: Option<String>,
-    retired_sealed: Option<String>,
+    sealed: Option<&'a str>,
+    retired_sealed: Option<&'a str>,
 }
 
-impl From<&ClientSecrets> for SecretColumns {
-    fn from(secrets: &ClientSecrets) -> Self {
+impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
+    fn from(secrets: &'a ClientSecrets) -> Self {
         let retired = secrets.retired.as_ref();
         Self {
             current: secrets.current.map(|digest| URL_SAFE_NO_PAD.encode(digest)),
             retired: retired.map(|retired| URL_SAFE_NO_PAD.encode(retired.digest)),
             retired_expires_at: retired.map(|retired| retired.expires_at.unix()),
-            sealed: secrets.sealed.clone(),
-            retired_sealed: retired.and_then(|retired| retired.sealed.clone()),
+            sealed: secrets.sealed.as_ref().map(Secret::expose),
+            retired_sealed: retired.and_then(|retired| retired.sealed.as_ref()).map(Secret::expose),
         }
     }
 }
@@ -103,8 +103,8 @@ impl Storage {
             columns.retired.as_deref(),
             columns.retired_expires_at,
             client.created_at.unix(),
-            columns.sealed.as_deref(),
-            columns.retired_sealed.as_deref(),
+            columns.sealed,
+            columns.retired_sealed,
         ];
         let inserted = self.db.execute(INSERT, bound).await? == 1;
         self.changed(Topic::Clients).await?;
@@ -128,8 +128,8 @@ impl Storage {
             columns.retired.as_deref(),
             columns.retired_expires_at,
             now.unix(),
-            columns.sealed.as_deref(),
-            columns.retired_sealed.as_deref(),
+            columns.sealed,
+            columns.retired_sealed,
         ];
         let updated = self.db.execute(UPDATE, bound).await? == 1;
         self.changed(Topic::Clients).await?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chancery::grants::client_authentication::SEALING_PURPOSE;
-use chancery::model::{ClientId, ClientSecrets, RetiredSecret};
+use chancery::clients::seal_secret;
+use chancery::model::{ClientId, ClientSecrets, RetiredSecret, Secret};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -400,7 +400,7 @@ on_both! {
         let id = ClientId::new(&client.id);
         let (registered, old) = server.app.storage.client(&id).await.unwrap().unwrap();
         let new = "n".repeat(64);
-        let sealed = server.app.master_key.seal(SEALING_PURPOSE, new.as_bytes()).unwrap().expose().to_owned();
+        let sealed = seal_secret(&server.app.master_key, &id, &Secret::new(&*new)).unwrap();
         let retired =
             RetiredSecret { digest: old.current.unwrap(), sealed: old.sealed, expires_at: START.plus(100) };
         let secrets = ClientSecrets { current: Some([0; 32]), sealed: Some(sealed), retired: Some(retired) };
@@ -440,8 +440,7 @@ on_both! {
         let id = ClientId::new(&client.id);
         let (registered, mut secrets) = server.app.storage.client(&id).await.unwrap().unwrap();
         let short = "s".repeat(43);
-        let sealed = server.app.master_key.seal(SEALING_PURPOSE, short.as_bytes()).unwrap();
-        secrets.sealed = Some(sealed.expose().to_owned());
+        secrets.sealed = Some(seal_secret(&server.app.master_key, &id, &Secret::new(&*short)).unwrap());
         server.app.storage.update_client(&registered, &secrets, START).await.unwrap();
         for (algorithm, accepted) in [("HS256", true), ("HS384", false), ("HS512", false)] {
             let claims = server.assertion_claims(&client.id, &client.id, json!({}));

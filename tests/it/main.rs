@@ -22,6 +22,7 @@ mod logout;
 mod metadata;
 mod pages;
 mod pooler;
+mod prompt;
 mod races;
 mod refresh;
 mod remote_keys;

@@ -1,6 +1,7 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
 mod assertions;
+pub mod authorization;
 mod browser;
 mod database;
 mod documents;
