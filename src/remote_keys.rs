@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
 use crate::model::Timestamp;
@@ -66,26 +66,37 @@ impl RemoteKeys {
     /// The keys at `uri`, with the one named `kid` if it can be had. None: nothing could be fetched.
     pub async fn find(&self, uri: &str, kid: Option<&str>, now: Timestamp) -> Option<Arc<KeySet>> {
         let place = self.known.get_with_by_ref(uri, Arc::default);
-        let mut place = place.lock().await;
+        let mut place = place.lock_owned().await;
         if place.wants_fetch(kid, now) && place.may_fetch(now) {
-            place.tried_at = Some(now);
-            match self.fetch(uri, now).await {
-                Ok(copy) => place.copy = Some(copy),
-                Err(error) => {
-                    tracing::warn!(uri, %error, "could not fetch a jwks_uri; its last good copy stays")
-                }
-            }
+            // In a task of its own: a caller that hangs up must not take the one attempt of the minute with it.
+            place =
+                tokio::spawn(refresh(Arc::clone(&self.outbound), uri.to_owned(), place, now)).await.ok()?;
         }
         let copy = place.copy.as_ref().filter(|copy| copy.fresh_until.plus(LAST_GOOD) > now)?;
         Some(Arc::clone(&copy.keys))
     }
+}
 
-    async fn fetch(&self, uri: &str, now: Timestamp) -> Result<Copy, FetchError> {
-        let fetched = self.outbound.get(uri, ACCEPT).await?;
-        let keys = KeySet::parse(&fetched.body)?;
-        let fresh = fetched.freshness.unwrap_or(UNSAID).clamp(SHORTEST, LONGEST);
-        Ok(Copy { keys: Arc::new(keys), fresh_until: now.plus(fresh) })
+/// Puts a new copy in its place, if one can be fetched.
+async fn refresh(
+    outbound: Arc<Outbound>,
+    uri: String,
+    mut place: OwnedMutexGuard<Place>,
+    now: Timestamp,
+) -> OwnedMutexGuard<Place> {
+    place.tried_at = Some(now);
+    match fetch(&outbound, &uri, now).await {
+        Ok(copy) => place.copy = Some(copy),
+        Err(error) => tracing::warn!(uri, %error, "could not fetch a jwks_uri; its last good copy stays"),
     }
+    place
+}
+
+async fn fetch(outbound: &Outbound, uri: &str, now: Timestamp) -> Result<Copy, FetchError> {
+    let fetched = outbound.get(uri, ACCEPT).await?;
+    let keys = KeySet::parse(&fetched.body)?;
+    let fresh = fetched.freshness.unwrap_or(UNSAID).clamp(SHORTEST, LONGEST);
+    Ok(Copy { keys: Arc::new(keys), fresh_until: now.plus(fresh) })
 }
 
 impl Place {

@@ -199,6 +199,15 @@ on_both! {
         place.assert_requests(0);
     }
 
+    async fn a_caller_that_hangs_up_does_not_take_the_fetch_with_it(kind: Kind) {
+        let place = Place::new(kind).await;
+        place.documents.delay(Duration::from_millis(300));
+        let hung_up = tokio::time::timeout(Duration::from_millis(100), place.ask(&place.signer)).await;
+        assert!(hung_up.is_err());
+        assert_eq!(place.ask(&place.signer).await.status, 200);
+        place.assert_requests(1);
+    }
+
     async fn requests_at_once_share_one_fetch(kind: Kind) {
         let place = Place::new(kind).await;
         place.documents.delay(Duration::from_millis(100));
