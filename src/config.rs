@@ -48,6 +48,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     pub branding: BrandingSettings,
     pub keys: KeySettings,
+    pub clients: ClientSettings,
+    pub outbound: OutboundSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -157,6 +159,27 @@ pub struct KeySettings {
     pub publish_seconds: i64,
 }
 
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    pub assertion_audience: AssertionAudience,
+}
+
+/// What the `aud` of an assertion may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    Issuer,
+    IssuerOrTokenEndpoint,
+}
+
+#[derive(Clone, Debug)]
+pub struct OutboundSettings {
+    pub allow_private: bool,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Duration,
+    pub max_bytes: usize,
+}
+
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -192,6 +215,8 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
+        let clients = clients(reader);
+        let outbound = outbound(reader);
         Some(Self {
             server: server?,
             database: database?,
@@ -203,6 +228,8 @@ impl Settings {
             passwords: passwords?,
             branding: branding?,
             keys: keys?,
+            clients: clients?,
+            outbound: outbound?,
         })
     }
 }
@@ -345,6 +372,25 @@ fn keys(reader: &mut Reader) -> Option<KeySettings> {
         }
     }
     Some(KeySettings { algorithms: algorithms?, publish_seconds: publish_seconds? })
+}
+
+fn clients(reader: &mut Reader) -> Option<ClientSettings> {
+    let audience = reader
+        .parsed("clients.assertion_audience", |text| choice(text, "issuer or issuer_or_token_endpoint"));
+    Some(ClientSettings { assertion_audience: audience? })
+}
+
+fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {
+    let allow_private = reader.boolean("outbound.allow_private");
+    let ca_file = reader.text("outbound.ca_file");
+    let timeout = reader.seconds("outbound.timeout_seconds", 1..=60);
+    let max_bytes = reader.number("outbound.max_bytes", 1024..=16_777_216);
+    Some(OutboundSettings {
+        allow_private: allow_private?,
+        ca_file: ca_file.map(|path| Some(path).filter(|path| !path.is_empty()).map(PathBuf::from))?,
+        timeout: timeout?,
+        max_bytes: max_bytes?,
+    })
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Refusal> {

@@ -25,6 +25,11 @@ pub fn text_of(alphabet: &[u8], length: usize) -> String {
     draws.take(length).map(|byte| char::from(alphabet[byte % alphabet.len()])).collect()
 }
 
+/// A secret of 64 characters of base64url, which is long enough as a key for HS512 (RFC 7518 3.2).
+pub fn long_secret() -> crate::model::Secret {
+    crate::model::Secret::new(URL_SAFE_NO_PAD.encode(bytes::<48>()))
+}
+
 /// A 256-bit secret: 43 characters of base64url.
 pub fn secret() -> crate::model::Secret {
     crate::model::Secret::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))

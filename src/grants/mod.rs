@@ -4,11 +4,13 @@
 pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
+pub mod client_authentication;
 mod client_credentials;
 pub mod device_authorization;
 mod device_code;
 pub mod introspection;
 mod issue;
+mod jwt_bearer;
 mod refresh_token;
 pub mod revocation;
 pub mod userinfo;
@@ -40,6 +42,7 @@ pub async fn exchange(
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
+        GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
     }
 }
 
@@ -49,6 +52,7 @@ fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
         "refresh_token" => Ok(GrantType::RefreshToken),
         "client_credentials" => Ok(GrantType::ClientCredentials),
         "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
         _ => {
             let description = "The server does not speak this grant type.";
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))

@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 
 use crate::app::App;
+use crate::grants::client_authentication;
 use crate::protocol::client_auth::{self, AuthenticatedClient};
 use crate::protocol::{OAuthError, Parameters};
 
@@ -47,8 +48,8 @@ pub async fn client(
     if authorization.next().is_some() {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
-    let presented = client_auth::presented(first, parameters)?;
-    let registered = app.clients.find(&presented.client_id).await?;
-    let registered = registered.as_ref().map(|found| (std::sync::Arc::clone(&found.client), &found.secrets));
-    client_auth::authenticate(&presented, registered, app.now())
+    let token_endpoint = app.settings.server.issuer.join("/token");
+    let expected = client_authentication::expected(app, &token_endpoint);
+    let presented = client_auth::presented(first, parameters, &expected)?;
+    client_authentication::authenticate(app, &presented).await
 }

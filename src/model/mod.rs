@@ -3,6 +3,7 @@
 //! Nothing here does IO, reads a clock or knows a framework; every other room may use it.
 
 mod algorithm;
+mod assertion_algorithm;
 mod authorization_request;
 mod client;
 mod device_authorization;
@@ -13,9 +14,11 @@ mod secret;
 mod session;
 mod signing_key;
 mod timestamp;
+mod trusted_issuer;
 mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
@@ -28,4 +31,5 @@ pub use secret::Secret;
 pub use session::Session;
 pub use signing_key::SigningKey;
 pub use timestamp::Timestamp;
+pub use trusted_issuer::{SubjectClaim, TrustedIssuer};
 pub use user::{Address, Profile, User};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, AssertionAlgorithm};
 
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
@@ -27,8 +27,9 @@ pub fn document(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) 
 
 fn bare_document(issuer: &str, algorithms: &[Algorithm]) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
-    let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
-    let confidential = json!(["client_secret_basic", "client_secret_post"]);
+    let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
+    let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
+    let assertions = AssertionAlgorithm::ALL.map(AssertionAlgorithm::as_str);
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
@@ -48,12 +49,16 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm]) -> Value {
             "refresh_token",
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
         ],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": authentication,
+        "token_endpoint_auth_signing_alg_values_supported": assertions,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,

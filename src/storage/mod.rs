@@ -3,6 +3,7 @@
 //! Portable SQL only: `$1` placeholders, TEXT, BIGINT and BOOLEAN, no `now()`. A write that must happen once is one
 //! conditional statement.
 
+mod assertions;
 mod changes;
 mod clients;
 mod consents;
@@ -14,6 +15,7 @@ mod requests;
 mod revoked_tokens;
 mod sessions;
 mod signing_keys;
+mod trusted_issuers;
 mod users;
 
 pub use changes::{Topic, Versions};

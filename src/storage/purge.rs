@@ -22,12 +22,13 @@ pub struct Purged {
     pub grants: u64,
     pub tokens: u64,
     pub keys: u64,
+    pub assertions: u64,
 }
 
 impl Purged {
     /// Whether another round may find more.
     pub fn is_full(&self) -> bool {
-        let rows = [self.sessions, self.requests, self.devices, self.grants, self.tokens];
+        let rows = [self.sessions, self.requests, self.devices, self.grants, self.tokens, self.assertions];
         rows.into_iter().any(|rows| rows >= BATCH as u64)
     }
 }
@@ -53,6 +54,8 @@ impl Storage {
              (SELECT id FROM grants WHERE state = 'revoked' AND created_at <= $1 LIMIT $2)";
         const TOKENS: &str = "DELETE FROM revoked_tokens WHERE id IN \
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
+        const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE id IN \
+             (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
@@ -67,6 +70,7 @@ impl Storage {
             devices: self.db.execute(DEVICES, values![requests_before, BATCH]).await?,
             grants: unclaimed + ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
+            assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }

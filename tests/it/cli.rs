@@ -9,16 +9,16 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 /// A directory that goes when the test ends.
-struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let path = std::env::temp_dir().join(format!("chancery-cli-{}", chancery::crypto::random::id()));
         fs::create_dir(&path).unwrap();
         Self(path)
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 
@@ -36,7 +36,7 @@ impl Place {
         command
     }
 
-    fn run(&self, line: &[&str]) -> Output {
+    pub fn run(&self, line: &[&str]) -> Output {
         self.command(line).output().unwrap()
     }
 
@@ -47,19 +47,19 @@ impl Place {
     }
 
     /// What a command that works says.
-    fn text(&self, line: &[&str]) -> String {
+    pub fn text(&self, line: &[&str]) -> String {
         let output = self.run(line);
         assert!(output.status.success(), "{line:?}: {}", errors(&output));
         assert_eq!(errors(&output), "", "{line:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, line: &[&str]) -> Value {
+    pub fn json(&self, line: &[&str]) -> Value {
         serde_json::from_str(&self.text(&[line, &["--json"]].concat())).unwrap()
     }
 
     /// What a command that does not work complains of.
-    fn refusal(&self, line: &[&str]) -> String {
+    pub fn refusal(&self, line: &[&str]) -> String {
         refusal(&self.run(line))
     }
 }
