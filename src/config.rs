@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod database;
+mod external;
 mod issuer;
 mod layers;
 mod problem;
@@ -29,7 +30,7 @@ pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, Client, Secret, Ui};
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     pub branding: BrandingSettings,
     pub keys: KeySettings,
+    pub admin: AdminSettings,
+    pub ui: UiSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +159,34 @@ pub struct KeySettings {
     pub publish_seconds: i64,
 }
 
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// None: there is no admin listener.
+    pub listen: Option<SocketAddr>,
+    pub token: Option<Secret>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UiSettings {
+    pub external: Option<ExternalUi>,
+    pub default: Ui,
+}
+
+/// Where the login and consent pages of somebody else are.
+#[derive(Clone, Debug)]
+pub struct ExternalUi {
+    pub login_url: Url,
+    pub consent_url: Url,
+}
+
+impl UiSettings {
+    /// The external pages, if this client uses them.
+    pub fn external_for(&self, client: &Client) -> Option<&ExternalUi> {
+        let whose = client.ui.unwrap_or(self.default);
+        self.external.as_ref().filter(|_| whose == Ui::External)
+    }
+}
+
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -191,6 +222,8 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
+        let admin = external::admin(reader);
+        let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
             database: database?,
@@ -202,6 +235,8 @@ impl Settings {
             passwords: passwords?,
             branding: branding?,
             keys: keys?,
+            admin: admin?,
+            ui: ui?,
         })
     }
 }

@@ -150,6 +150,9 @@ pub struct ClientSettings {
     /// Don't ask the user for consent: for the operator's own applications only.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub skip_consent: Option<bool>,
+    /// Whose login and consent pages people see: the server's own, or those at ui.login_url and ui.consent_url.
+    #[arg(long, value_name = "WHOSE")]
+    pub ui: Option<UiArg>,
     /// Whether the client must use PKCE.
     #[arg(long)]
     pub pkce: Option<PkceArg>,
@@ -205,6 +208,12 @@ pub enum AuthMethodArg {
     ClientSecretBasic,
     ClientSecretPost,
     None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UiArg {
+    Own,
+    External,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,9 +1,10 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
-use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
+use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg, UiArg};
 use crate::config::Settings;
 use crate::model::{
     AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Timestamp,
+    Ui,
 };
 use crate::protocol::registration;
 
@@ -28,6 +29,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         access_token_signed_response_alg: None,
         audience: Vec::new(),
         skip_consent: false,
+        ui: None,
         pkce: PkcePolicy::default(),
         introspection_policy: IntrospectionPolicy::default(),
         authorization_code_lifetime: None,
@@ -70,6 +72,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     }
     set(&mut client.token_endpoint_auth_method, given.auth_method.map(auth_method));
     set(&mut client.skip_consent, given.skip_consent);
+    set_some(&mut client.ui, given.ui.map(ui));
     set(&mut client.pkce, given.pkce.map(pkce));
     set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
@@ -89,6 +92,9 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
+    if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
+        problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
+    }
     let known = &settings.keys.algorithms;
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
@@ -142,6 +148,13 @@ fn auth_method(given: AuthMethodArg) -> AuthMethod {
         AuthMethodArg::ClientSecretBasic => AuthMethod::ClientSecretBasic,
         AuthMethodArg::ClientSecretPost => AuthMethod::ClientSecretPost,
         AuthMethodArg::None => AuthMethod::None,
+    }
+}
+
+fn ui(given: UiArg) -> Ui {
+    match given {
+        UiArg::Own => Ui::Own,
+        UiArg::External => Ui::External,
     }
 }
 

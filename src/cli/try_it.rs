@@ -9,7 +9,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::args::TryArgs;
 use super::{Failure, password, seed, serve, start_log};
@@ -53,11 +52,11 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         id_token_alg: app.settings.tokens.id_token_alg,
     });
     tell(&app, &home, &known, args.output.json)?;
-    let stopped = stopped();
+    let stopped = serve::stopped();
     let server = &app.settings.server;
     let pages = http::middleware::layers(demo::router(relying_party), server);
-    let demo = http::server::serve(demo_listener, pages, &server.limits, until(stopped.clone()));
-    let (served, shown) = tokio::join!(serve::until(&app, listener, until(stopped)), demo);
+    let demo = http::server::serve(demo_listener, pages, &server.limits, serve::signalled(stopped.clone()));
+    let (served, shown) = tokio::join!(serve::until(&app, listener, serve::signalled(stopped)), demo);
     serve::close(&app, background).await;
     served?;
     Ok(shown?)
@@ -148,21 +147,4 @@ fn tell(app: &App, home: &str, known: &Known, as_json: bool) -> Result<(), Failu
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
-}
-
-/// Turns true at the first signal.
-fn stopped() -> watch::Receiver<bool> {
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        if let Err(error) = http::server::shutdown_signal().await {
-            tracing::error!(%error, "signals cannot be received; shutting down");
-        }
-        stop.send_replace(true);
-    });
-    stopped
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a reason to stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -5,6 +5,7 @@ pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
 mod client_credentials;
+pub mod handover;
 pub mod introspection;
 mod issue;
 mod refresh_token;

@@ -1,10 +1,10 @@
 //! The protocol endpoints: extract, call, render.
 
-mod bearer;
+pub mod bearer;
 mod error;
 pub mod extract;
 mod introspect;
-mod json;
+pub mod json;
 mod metadata;
 pub mod middleware;
 mod revoke;

@@ -38,6 +38,9 @@ pub struct Client {
     pub audience: Vec<String>,
     #[serde(default)]
     pub skip_consent: bool,
+    /// Whose login and consent pages; none: the server's `ui.default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<Ui>,
     #[serde(default)]
     pub pkce: PkcePolicy,
     #[serde(default)]
@@ -84,6 +87,16 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+}
+
+/// Whose login and consent pages people see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ui {
+    #[default]
+    Own,
+    /// The ones at `ui.login_url` and `ui.consent_url`.
+    External,
 }
 
 /// Whether a client must use PKCE (RFC 7636).

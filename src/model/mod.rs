@@ -6,6 +6,7 @@ mod algorithm;
 mod authorization_request;
 mod client;
 mod grant;
+mod handover;
 mod ids;
 mod scope;
 mod secret;
@@ -18,8 +19,10 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+    Ui,
 };
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
+pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;

@@ -6,6 +6,7 @@ pub mod client_auth;
 pub mod code;
 pub mod discovery;
 pub mod error;
+pub mod handover;
 pub mod interaction;
 pub mod introspection;
 pub mod logout;

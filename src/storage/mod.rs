@@ -8,6 +8,7 @@ mod clients;
 mod consents;
 pub mod db;
 mod grants;
+mod handovers;
 mod purge;
 mod requests;
 mod revoked_tokens;
@@ -16,7 +17,7 @@ mod signing_keys;
 mod users;
 
 pub use changes::{Topic, Versions};
-pub use consents::Consent;
+pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use grants::{AppAccess, Rotation};
 pub use purge::Purged;

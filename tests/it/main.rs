@@ -12,6 +12,8 @@ mod cli;
 mod client_authentication;
 mod code;
 mod consent;
+mod external_tokens;
+mod external_ui;
 mod happy_path;
 mod introspection;
 mod issued_tokens;

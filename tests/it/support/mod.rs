@@ -2,11 +2,13 @@
 
 mod browser;
 mod database;
+mod external;
 mod server;
 mod tokens;
 
 pub use browser::{Browser, hidden};
 pub use database::Kind;
+pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{names, text};
 
