@@ -115,6 +115,11 @@ on_both! {
         assert_eq!(shown["context"], json!({"from": "login"}));
         assert_eq!(shown["client"]["client_name"], "Test Application");
         assert_eq!(shown["client"].get("client_secret"), None);
+        let wrong = json!({"error": "access_denied", "error_description": "No.", "unknown": 1});
+        for reject in ["consent/reject?consent_challenge", "consent/reject?challenge"] {
+            let answer = server.admin(Method::PUT, &path(reject), Some(wrong.clone())).await;
+            answer.assert_error(400, "invalid_request");
+        }
         let consent = json!({"grant_scope": ["openid"], "session": {"access_token": {}, "id_token": {}},
             "grant_access_token_audience": shown["requested_access_token_audience"], "remember": false,
             "remember_for": 3600, "handled_at": "2020-07-01T00:00:00Z"});
