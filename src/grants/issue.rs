@@ -175,7 +175,7 @@ fn id_token(
         amr: claims::amr(&authentication.amr),
         at_hash: claims::at_hash(algorithm, access_token),
         sid: issuance.grant.session_id.clone(),
-        more: issuance.grant.context.id_token.clone(),
+        extra: issuance.grant.context.id_token.clone(),
     };
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, now, &claims)?)
 }

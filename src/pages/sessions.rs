@@ -61,7 +61,8 @@ impl Visitor {
         Ok(self.signed_in_at_all(app).await?.filter(|person| counts(&person.session.only_for)))
     }
 
-    async fn signed_in_at_all(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
+    /// Whoever has a session of any kind, for sign-out.
+    pub async fn signed_in_at_all(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
         let handle = self.session_cookie.as_deref().and_then(|text| Handle::parse(Purpose::Session, text));
         let Some(handle) = handle else { return Ok(None) };
         let found = app.storage.session(&SessionId::new(handle.id())).await?;

@@ -91,7 +91,7 @@ pub struct IdTokenClaims {
     pub sid: Option<SessionId>,
     /// What an external consent page added.
     #[serde(flatten)]
-    pub more: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 /// How well the user of a grant proved who they are.

@@ -117,3 +117,32 @@ impl Storage {
         tx.commit().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Consent, Remember};
+    use crate::model::{ClientId, ScopeSet, Timestamp};
+
+    const SOON: Option<Timestamp> = Some(Timestamp::from_unix(60));
+
+    fn adding(
+        before: &str,
+        expires_at: Option<Timestamp>,
+        scope: &str,
+        until: Option<Timestamp>,
+    ) -> Remember {
+        let scopes = |text: &str| -> ScopeSet { text.parse().unwrap() };
+        let (client_id, created_at) = (ClientId::new("c"), Timestamp::from_unix(0));
+        let before = Consent { client_id, scope: scopes(before), created_at, expires_at };
+        Remember::adding(Some(before), &scopes(scope), until)
+    }
+
+    #[test]
+    fn what_was_allowed_for_a_time_is_not_prolonged_by_the_way() {
+        let told = |remember: Remember| (remember.scope.to_string(), remember.until);
+        assert_eq!(told(adding("a", None, "b", None)), ("a b".into(), None));
+        assert_eq!(told(adding("a", SOON, "b", None)), ("b".into(), None));
+        assert_eq!(told(adding("a", None, "b", SOON)), ("b".into(), SOON));
+        assert_eq!(told(adding("a b", None, "b", SOON)), ("a b".into(), None));
+    }
+}

@@ -258,6 +258,17 @@ on_both! {
         assert_eq!(server.redeem(&client, &code).await.status, 200);
     }
 
+    async fn sign_out_ends_a_login_that_was_not_remembered_too(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let (client, ui) = (server.external_client().await, ExternalUi(&server));
+        let (mut browser, challenge) = at_consent(ui, &client, json!({"subject": "ada"})).await;
+        let code = ui.allow(&mut browser, &challenge, json!({"grant_scope": ["openid"]})).await;
+        let tokens = server.redeem(&client, &code).await.json();
+        assert!(server.is_active(&client, &text(&tokens, "access_token")).await);
+        browser.get(&format!("/logout?id_token_hint={}", text(&tokens, "id_token"))).await;
+        assert!(!server.is_active(&client, &text(&tokens, "access_token")).await);
+    }
+
     async fn remember_for_zero_lasts_until_the_browser_closes(kind: Kind) {
         let server = TestServer::with_external_ui(kind, &[]).await;
         let (client, ui) = (server.external_client().await, ExternalUi(&server));

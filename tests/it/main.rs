@@ -21,6 +21,7 @@ mod logout;
 mod metadata;
 mod pages;
 mod pooler;
+mod prompt;
 mod races;
 mod refresh;
 mod revocation;

@@ -1,5 +1,6 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
+pub mod authorization;
 mod browser;
 mod database;
 mod external;
