@@ -1,5 +1,6 @@
 //! `chancery serve`
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         Some(address) => Some(bind("admin.listen", address).await?),
         None => None,
     };
+    let stopped = stopped()?;
     tracing::info!(
         issuer = app.issuer(),
         address = %listener.local_addr()?,
@@ -37,7 +39,6 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.local_addr()?, "listening for external pages");
     }
-    let stopped = stopped();
     let public = until(&app, listener, signalled(stopped.clone()));
     let (public, admin) = tokio::join!(public, serve_admin(&app, admin, signalled(stopped)));
     public.and(admin)?;
@@ -85,16 +86,15 @@ async fn serve_admin(
     Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
 }
 
-/// Turns true at the first signal.
-pub fn stopped() -> watch::Receiver<bool> {
+/// Turns true at the first signal from now on: call it before anybody is told that the server runs.
+pub fn stopped() -> io::Result<watch::Receiver<bool>> {
     let (stop, stopped) = watch::channel(false);
+    let signal = http::server::shutdown_signal()?;
     tokio::spawn(async move {
-        if let Err(error) = http::server::shutdown_signal().await {
-            tracing::error!(%error, "signals cannot be received; shutting down");
-        }
+        signal.await;
         stop.send_replace(true);
     });
-    stopped
+    Ok(stopped)
 }
 
 pub async fn signalled(mut stopped: watch::Receiver<bool>) {

@@ -51,8 +51,8 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
     });
+    let stopped = serve::stopped()?;
     tell(&app, &home, &known, args.output.json)?;
-    let stopped = serve::stopped();
     let server = &app.settings.server;
     let pages = http::middleware::layers(demo::router(relying_party), server);
     let demo = http::server::serve(demo_listener, pages, &server.limits, serve::signalled(stopped.clone()));

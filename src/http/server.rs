@@ -68,15 +68,16 @@ where
     Ok(())
 }
 
-/// Ready at the first SIGTERM or SIGINT.
-pub async fn shutdown_signal() -> io::Result<()> {
+/// Hears SIGTERM and SIGINT from now on; ready at the first of them.
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn protocol(limits: &ServerLimits) -> http1::Builder {

@@ -39,6 +39,18 @@ impl Database {
             Kind::Postgres => Self { url: copy_of_template().await, directory: None },
         }
     }
+
+    /// One without a schema.
+    pub async fn empty(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::make(kind).await,
+            Kind::Postgres => {
+                let name = format!("test_{}", name());
+                run(format!("CREATE DATABASE {name}")).await;
+                Self { url: with_name(&name), directory: None }
+            }
+        }
+    }
 }
 
 /// Thousands of tests would fill a disk. A thread of its own, as a runtime cannot be waited for inside another.
