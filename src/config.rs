@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod database;
+mod external;
 mod issuer;
 mod layers;
 mod problem;
@@ -29,7 +30,7 @@ pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, Client, Secret, Ui};
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub keys: KeySettings,
     pub clients: ClientSettings,
     pub outbound: OutboundSettings,
+    pub admin: AdminSettings,
+    pub ui: UiSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -180,6 +183,34 @@ pub struct OutboundSettings {
     pub max_bytes: usize,
 }
 
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// None: there is no admin listener.
+    pub listen: Option<SocketAddr>,
+    pub token: Option<Secret>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UiSettings {
+    pub external: Option<ExternalUi>,
+    pub default: Ui,
+}
+
+/// Where the login and consent pages of somebody else are.
+#[derive(Clone, Debug)]
+pub struct ExternalUi {
+    pub login_url: Url,
+    pub consent_url: Url,
+}
+
+impl UiSettings {
+    /// The external pages, if this client uses them.
+    pub fn external_for(&self, client: &Client) -> Option<&ExternalUi> {
+        let whose = client.ui.unwrap_or(self.default);
+        self.external.as_ref().filter(|_| whose == Ui::External)
+    }
+}
+
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -217,6 +248,8 @@ impl Settings {
         let branding = branding(reader);
         let clients = clients(reader);
         let outbound = outbound(reader);
+        let admin = external::admin(reader);
+        let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
             database: database?,
@@ -230,6 +263,8 @@ impl Settings {
             keys: keys?,
             clients: clients?,
             outbound: outbound?,
+            admin: admin?,
+            ui: ui?,
         })
     }
 }

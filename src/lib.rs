@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md tells which room does what, with the walkthrough of a sign-in and of a token request.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod clients;

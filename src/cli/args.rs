@@ -166,6 +166,9 @@ pub struct ClientSettings {
     /// Give devices a link that fills in the user code, for a QR code: people then only compare it.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub verification_uri_complete: Option<bool>,
+    /// Whose login and consent pages people see: the server's own, or those at ui.login_url and ui.consent_url.
+    #[arg(long, value_name = "WHOSE")]
+    pub ui: Option<UiArg>,
     /// Whether the client must use PKCE.
     #[arg(long)]
     pub pkce: Option<PkceArg>,
@@ -228,6 +231,12 @@ pub enum AuthMethodArg {
     ClientSecretJwt,
     PrivateKeyJwt,
     None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UiArg {
+    Own,
+    External,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

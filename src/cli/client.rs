@@ -203,6 +203,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("audience", list(&client.audience)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("verification link", output::yes_or_no(client.verification_uri_complete)),
+        ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
         ("PKCE", word(&client.pkce)?),
         ("introspection", word(&client.introspection_policy)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
+use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg, UiArg};
 use super::key_file;
 use crate::config::Settings;
 use crate::model::{
     AssertionAlgorithm, AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
-    ScopeSet, Timestamp,
+    ScopeSet, Timestamp, Ui,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration;
@@ -37,6 +37,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         audience: Vec::new(),
         skip_consent: false,
         verification_uri_complete: false,
+        ui: None,
         pkce: PkcePolicy::default(),
         introspection_policy: IntrospectionPolicy::default(),
         authorization_code_lifetime: None,
@@ -82,6 +83,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
     set(&mut client.skip_consent, given.skip_consent);
     set(&mut client.verification_uri_complete, given.verification_uri_complete);
+    set_some(&mut client.ui, given.ui.map(ui));
     set(&mut client.pkce, given.pkce.map(pkce));
     set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
@@ -105,6 +107,9 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
         client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
     {
         problems.push(format!("jwks_uri: {error}"));
+    }
+    if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
+        problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
     }
     let known = &settings.keys.algorithms;
     for (member, algorithm) in [
@@ -193,6 +198,13 @@ fn auth_method(given: AuthMethodArg) -> AuthMethod {
         AuthMethodArg::ClientSecretJwt => AuthMethod::ClientSecretJwt,
         AuthMethodArg::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
         AuthMethodArg::None => AuthMethod::None,
+    }
+}
+
+fn ui(given: UiArg) -> Ui {
+    match given {
+        UiArg::Own => Ui::Own,
+        UiArg::External => Ui::External,
     }
 }
 

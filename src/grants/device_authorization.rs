@@ -10,13 +10,13 @@ use crate::crypto::handle::{self, Purpose};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::{digest, random};
 use crate::model::{
-    Authentication, Client, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, GrantId,
-    GrantState, GrantType, Lifetime, Refresh, ScopeSet, Session, Timestamp,
+    Authentication, Client, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, GrantContext,
+    GrantId, GrantState, GrantType, Lifetime, Refresh, Session, Timestamp,
 };
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, UserCode};
 use crate::protocol::{OAuthError, Parameters, authorize};
-use crate::storage::StorageError;
+use crate::storage::{Remember, StorageError};
 
 /// User codes that are drawn before giving up: one that is in use comes up once in billions.
 const DRAWS: usize = 8;
@@ -130,7 +130,7 @@ pub async fn approve(
     authorization: &DeviceAuthorization,
     client: &Client,
     session: &Session,
-    remember: &ScopeSet,
+    remember: &Remember,
 ) -> Result<bool, OAuthError> {
     let grant = grant(app, authorization, client, session, app.now());
     let approved = app.storage.approve_device(&grant, remember).await?;
@@ -175,6 +175,7 @@ fn grant(
         session_id: Some(session.id.clone()),
         scope: authorization.scope.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
+        context: GrantContext { acr: session.acr.clone(), ..GrantContext::default() },
         salt: random::id(),
         created_at: now,
         expires_at,

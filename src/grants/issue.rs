@@ -8,7 +8,7 @@ use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{Client, Grant, GrantType, Lifetime, Scope, ScopeSet, Timestamp, TokenId, User, UserId};
 use crate::protocol::OAuthError;
-use crate::protocol::claims::{self, ACR_SINGLE_FACTOR, AccessTokenClaims, Audience, IdTokenClaims};
+use crate::protocol::claims::{self, AccessTokenClaims, Audience, IdTokenClaims};
 
 /// RFC 6749 5.1.
 #[derive(Debug, Serialize)]
@@ -152,18 +152,23 @@ fn bare_claims(app: &App, client: &Client, scope: &ScopeSet, now: Timestamp) -> 
         auth_time: None,
         acr: None,
         amr: Vec::new(),
+        ext: serde_json::Map::new(),
     }
 }
 
 fn access_claims(app: &App, client: &Client, issuance: &ForGrant<'_>, now: Timestamp) -> AccessTokenClaims {
     let authentication = &issuance.grant.authentication;
+    let context = &issuance.grant.context;
+    let registered = context.audience.as_ref().unwrap_or(&client.audience);
     AccessTokenClaims {
+        aud: Audience::of(registered, app.issuer()),
         sub: issuance.user.id.as_str().to_owned(),
         grant: Some(issuance.grant.id.clone()),
         sid: issuance.grant.session_id.clone(),
         auth_time: Some(authentication.auth_time),
-        acr: Some(ACR_SINGLE_FACTOR.to_owned()),
+        acr: Some(claims::acr(issuance.grant)),
         amr: claims::amr(&authentication.amr),
+        ext: context.access_token.clone(),
         ..bare_claims(app, client, issuance.scope, now)
     }
 }
@@ -190,10 +195,11 @@ fn id_token(
         exp: now.plus(app.settings.tokens.id_token_seconds),
         auth_time: authentication.auth_time,
         nonce: issuance.nonce.clone(),
-        acr: ACR_SINGLE_FACTOR.to_owned(),
+        acr: claims::acr(issuance.grant),
         amr: claims::amr(&authentication.amr),
         at_hash: claims::at_hash(algorithm, access_token),
         sid: issuance.grant.session_id.clone(),
+        extra: issuance.grant.context.id_token.clone(),
     };
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, now, &claims)?)
 }

@@ -1,11 +1,11 @@
 //! The protocol endpoints: extract, call, render.
 
-mod bearer;
+pub mod bearer;
 mod device_authorization;
 mod error;
 pub mod extract;
 mod introspect;
-mod json;
+pub mod json;
 mod metadata;
 pub mod middleware;
 mod revoke;

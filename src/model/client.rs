@@ -50,6 +50,9 @@ pub struct Client {
     /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verification_uri_complete: bool,
+    /// Whose login and consent pages; none: the server's `ui.default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<Ui>,
     #[serde(default)]
     pub pkce: PkcePolicy,
     #[serde(default)]
@@ -142,6 +145,16 @@ impl GrantType {
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
+}
+
+/// Whose login and consent pages people see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ui {
+    #[default]
+    Own,
+    /// The ones at `ui.login_url` and `ui.consent_url`.
+    External,
 }
 
 /// Whether a client must use PKCE (RFC 7636).

@@ -1,6 +1,6 @@
 //! What a user allowed a client to do, through its whole life: `code issued -> active -> revoked`.
 
-use super::{ClientId, GrantId, ScopeSet, SessionId, Timestamp, UserId};
+use super::{ClientId, GrantContext, GrantId, ScopeSet, SessionId, Timestamp, UserId};
 
 /// One grant. Codes and refresh tokens are handles to it; access tokens carry its id.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,7 @@ pub struct Grant {
     pub session_id: Option<SessionId>,
     pub scope: ScopeSet,
     pub authentication: Authentication,
+    pub context: GrantContext,
     /// Random, part of every handle's tag: the master key alone forges nothing.
     pub salt: String,
     pub created_at: Timestamp,

@@ -8,6 +8,7 @@ mod authorization_request;
 mod client;
 mod device_authorization;
 mod grant;
+mod handover;
 mod ids;
 mod scope;
 mod secret;
@@ -22,9 +23,11 @@ pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+    Ui,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
+pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;

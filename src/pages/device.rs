@@ -24,7 +24,7 @@ use crate::http::extract;
 use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, Scope, ScopeSet};
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
-use crate::storage::Consent;
+use crate::storage::Remember;
 
 /// A device's request, by the code that somebody typed.
 struct Asked {
@@ -120,8 +120,8 @@ async fn decide(
 
 async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<bool, Failure> {
     let Asked { authorization, client, .. } = asked;
-    let before = app.storage.consent(&person.user.id, &client.id).await?;
-    let remember = before.map(|Consent { scope, .. }| scope).unwrap_or_default().union(&authorization.scope);
+    let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
+    let remember = Remember::adding(before, &authorization.scope, None);
     Ok(device_authorization::approve(app, authorization, client, &person.session, &remember).await?)
 }
 
@@ -234,7 +234,7 @@ async fn confirmation(
     asked: &Asked,
 ) -> Result<Response, Failure> {
     let Asked { authorization, client, code } = asked;
-    let before = app.storage.consent(&person.user.id, &client.id).await?;
+    let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
     let new = authorization.scope.without(&before.map_or_else(ScopeSet::default, |consent| consent.scope));
     let frame = visitor.frame(app, None);
     let permission = |scope| Permission::new(frame.text, scope, new.contains(scope));

@@ -56,7 +56,7 @@ async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Fa
     };
     let flow = match Flow::resume(app, visitor, id).await? {
         Resumed::Waiting(flow) => flow,
-        Resumed::Restarted(response) => return Ok(response),
+        Resumed::Elsewhere(response) => return Ok(response),
     };
     // Whoever comes back to this page after signing in goes on from there.
     let signed_in = visitor.signed_in(app).await?;
@@ -82,7 +82,7 @@ async fn submit(
         None => Goal::Page(OwnPage::requested(app, &parameters)),
         Some(id) => match Flow::resume(app, visitor, id).await? {
             Resumed::Waiting(flow) => Goal::Request(flow),
-            Resumed::Restarted(response) => return Ok(response),
+            Resumed::Elsewhere(response) => return Ok(response),
         },
     };
     let username = parameters.get("username").unwrap_or_default();

@@ -10,6 +10,7 @@ mod consent;
 mod cookies;
 mod csrf;
 mod device;
+mod external;
 mod flow;
 mod i18n;
 mod links;
@@ -45,6 +46,7 @@ use visitor::Visitor;
 pub fn routes(_app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/authorize/continue", get(external::go_on))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", get(logout::get).post(logout::post))

@@ -7,6 +7,7 @@
 use url::Url;
 
 use super::error::{ErrorCode, OAuthError};
+use super::handover::Rejection;
 use super::parameters::Parameters;
 use super::{pkce, redirect_uri};
 use crate::model::{AuthorizationRequest, Client, GrantType, PkcePolicy, Prompt, Scope, ScopeSet};
@@ -224,6 +225,12 @@ impl RedirectTarget {
     /// The address of an error answer (RFC 6749 4.1.2.1).
     pub fn failure(&self, issuer: &str, error: &OAuthError) -> String {
         self.with(issuer, &[("error", error.code.as_str()), ("error_description", &error.description)])
+    }
+
+    /// The address of an error answer that an external page chose.
+    pub fn rejection(&self, issuer: &str, rejection: &Rejection) -> String {
+        let answer = [("error", rejection.error()), ("error_description", rejection.description())];
+        self.with(issuer, &answer)
     }
 
     /// RFC 6749 3.1.2: the query of the redirect URI MUST be retained; RFC 9207 2: every answer names the issuer.

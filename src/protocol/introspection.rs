@@ -1,6 +1,7 @@
 //! Token introspection (RFC 7662): who may ask, and what is answered.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::claims::{AccessTokenClaims, Audience};
 use crate::model::{Client, ClientId, Grant, IntrospectionPolicy, SessionId, Timestamp, TokenId};
@@ -46,6 +47,8 @@ pub struct ActiveToken {
     pub acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub ext: Map<String, Value>,
 }
 
 impl Introspection {
@@ -68,6 +71,7 @@ impl Introspection {
             auth_time: claims.auth_time,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
+            ext: claims.ext.clone(),
         }))
     }
 
@@ -91,8 +95,9 @@ impl Introspection {
             jti: None,
             sid: grant.session_id.clone(),
             auth_time: Some(grant.authentication.auth_time),
-            acr: Some(super::claims::ACR_SINGLE_FACTOR.to_owned()),
+            acr: Some(super::claims::acr(grant)),
             amr: super::claims::amr(&grant.authentication.amr),
+            ext: Map::new(),
         }))
     }
 }

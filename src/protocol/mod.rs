@@ -8,6 +8,7 @@ pub mod code;
 pub mod device;
 pub mod discovery;
 pub mod error;
+pub mod handover;
 pub mod interaction;
 pub mod introspection;
 pub mod logout;

@@ -3,9 +3,9 @@
 use sqlx::FromRow;
 
 use super::db::values;
-use super::{Storage, StorageError, consents, grants};
+use super::{Remember, Storage, StorageError, consents, grants};
 use crate::model::{
-    ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, ScopeSet, Timestamp, UserId,
+    ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, Timestamp, UserId,
 };
 
 macro_rules! device_columns {
@@ -119,9 +119,9 @@ impl Storage {
         self.db.execute(NOTE, values![id.as_str(), now.unix(), interval]).await.map(|_| ())
     }
 
-    /// The user's yes: the authorization is approved, its grant (of the same id) is there, and `allowed` is remembered;
+    /// The user's yes: the authorization is approved, its grant (of the same id) is there, and the yes is remembered;
     /// all or nothing. False when somebody decided before, or it has expired.
-    pub async fn approve_device(&self, grant: &Grant, allowed: &ScopeSet) -> Result<bool, StorageError> {
+    pub async fn approve_device(&self, grant: &Grant, remembered: &Remember) -> Result<bool, StorageError> {
         const APPROVE: &str = "UPDATE device_authorizations SET state = 'approved', user_id = $2 \
              WHERE id = $1 AND state = 'pending' AND expires_at > $3";
         let bound = values![grant.id.as_str(), grant.user_id.as_str(), grant.created_at.unix()];
@@ -135,7 +135,7 @@ impl Storage {
                     "there before its approval",
                 ));
             }
-            consents::remember(&mut tx, grant, allowed).await?;
+            consents::remember(&mut tx, grant, remembered).await?;
         }
         tx.commit().await?;
         Ok(approved)

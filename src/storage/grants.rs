@@ -6,19 +6,19 @@ use super::db::{Transaction, Value, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
-    Authentication, ClientId, CodeConditions, Grant, GrantId, GrantState, Refresh, SessionId, Timestamp,
-    User, UserId,
+    Authentication, ClientId, CodeConditions, Grant, GrantContext, GrantId, GrantState, Refresh, SessionId,
+    Timestamp, User, UserId,
 };
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+     expires_at, context) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
     "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
      g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, ",
+     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, ",
     user_columns!(),
     " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
 );
@@ -43,6 +43,7 @@ struct GrantRow {
     rotated_at: i64,
     grant_created_at: i64,
     grant_expires_at: Option<i64>,
+    context: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -75,6 +76,7 @@ impl GrantRow {
             "revoked" => GrantState::Revoked,
             _ => return Err(impossible(&"unknown state")),
         };
+        let context = context_of(&self.grant_id, self.context.as_deref())?;
         Ok(Grant {
             id: GrantId::new(self.grant_id),
             client_id: ClientId::new(self.client_id),
@@ -82,6 +84,7 @@ impl GrantRow {
             session_id: self.session_id.map(SessionId::new),
             scope,
             authentication: Authentication { auth_time: Timestamp::from_unix(self.auth_time), amr: self.amr },
+            context,
             salt: self.salt,
             created_at: Timestamp::from_unix(self.grant_created_at),
             expires_at: self.grant_expires_at.map(Timestamp::from_unix),
@@ -165,8 +168,27 @@ impl<'a> StateColumns<'a> {
     }
 }
 
+/// What a column of JSON says about a grant.
+pub(super) fn context_of(id: &str, context: Option<&str>) -> Result<GrantContext, StorageError> {
+    let Some(json) = context else { return Ok(GrantContext::default()) };
+    serde_json::from_str(json).map_err(|error| StorageError::impossible("grants", id, error.to_string()))
+}
+
+/// The column; null where nothing was said.
+fn context_column(grant: &Grant) -> Result<Option<String>, StorageError> {
+    if grant.context == GrantContext::default() {
+        return Ok(None);
+    }
+    let json = serde_json::to_string(&grant.context);
+    json.map(Some).map_err(|error| StorageError::impossible("grants", grant.id.as_str(), error.to_string()))
+}
+
 /// The values of [`INSERT`].
-fn insert_values<'a>(grant: &'a Grant, scope: &'a str) -> Result<[Value<'a>; 18], StorageError> {
+fn insert_values<'a>(
+    grant: &'a Grant,
+    scope: &'a str,
+    context: Option<&'a str>,
+) -> Result<[Value<'a>; 19], StorageError> {
     let columns = StateColumns::of(grant)?;
     Ok([
         grant.id.as_str().into(),
@@ -187,20 +209,21 @@ fn insert_values<'a>(grant: &'a Grant, scope: &'a str) -> Result<[Value<'a>; 18]
         columns.rotated_at.unix().into(),
         grant.created_at.unix().into(),
         grant.expires_at.map(Timestamp::unix).into(),
+        context.into(),
     ])
 }
 
 /// Inserts a grant in a transaction. False when there is one of this id.
 pub(super) async fn insert(tx: &mut Transaction, grant: &Grant) -> Result<bool, StorageError> {
-    let scope = grant.scope.to_string();
-    Ok(tx.execute(INSERT, &insert_values(grant, &scope)?).await? == 1)
+    let (scope, context) = (grant.scope.to_string(), context_column(grant)?);
+    Ok(tx.execute(INSERT, &insert_values(grant, &scope, context.as_deref())?).await? == 1)
 }
 
 impl Storage {
     /// Inserts a grant. False when there is one of this id: the request was answered before.
     pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StorageError> {
-        let scope = grant.scope.to_string();
-        Ok(self.db.execute(INSERT, &insert_values(grant, &scope)?).await? == 1)
+        let (scope, context) = (grant.scope.to_string(), context_column(grant)?);
+        Ok(self.db.execute(INSERT, &insert_values(grant, &scope, context.as_deref())?).await? == 1)
     }
 
     /// A grant with its user as of now.

@@ -10,6 +10,7 @@ mod consents;
 pub mod db;
 mod device_authorizations;
 mod grants;
+mod handovers;
 mod purge;
 mod requests;
 mod revoked_tokens;
@@ -19,7 +20,7 @@ mod trusted_issuers;
 mod users;
 
 pub use changes::{Topic, Versions};
-pub use consents::Consent;
+pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use grants::{AppAccess, Rotation};
 pub use purge::Purged;

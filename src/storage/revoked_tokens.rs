@@ -3,9 +3,10 @@
 use sqlx::FromRow;
 
 use super::db::values;
+use super::grants::context_of;
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{GrantId, Timestamp, TokenId, User, UserId};
+use crate::model::{GrantContext, GrantId, Timestamp, TokenId, User, UserId};
 
 /// What the database says of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ struct UserStateRow {
 
 #[derive(FromRow)]
 struct GoodUserRow {
+    context: Option<String>,
     state: String,
     revoked: bool,
     #[sqlx(flatten)]
@@ -75,17 +77,22 @@ impl Storage {
         })
     }
 
-    /// The user of a token as of now, where [`Storage::token_state`] would call it good.
-    pub async fn token_user(&self, grant: &GrantId, token: &TokenId) -> Result<Option<User>, StorageError> {
+    /// The user of a token as of now and what was said of its grant, where [`Storage::token_state`] would call it good.
+    pub async fn token_user(
+        &self,
+        grant: &GrantId,
+        token: &TokenId,
+    ) -> Result<Option<(User, GrantContext)>, StorageError> {
         const FIND: &str = concat!(
-            "SELECT g.user_id, g.state, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
+            "SELECT g.user_id, g.state, g.context, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
             user_columns!(),
             " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
         );
         let row: Option<GoodUserRow> =
             self.db.fetch_optional(FIND, values![grant.as_str(), token.as_str()]).await?;
         let Some(row) = row.filter(|row| row.state == "active" && !row.revoked) else { return Ok(None) };
-        Ok(Some(row.user.into_user()?).filter(|user| !user.disabled))
+        let context = context_of(grant.as_str(), row.context.as_deref())?;
+        Ok(Some((row.user.into_user()?, context)).filter(|(user, _)| !user.disabled))
     }
 
     /// Revokes a single access token until it expires by itself.

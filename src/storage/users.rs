@@ -167,6 +167,23 @@ impl Storage {
         }
     }
 
+    /// The user whom an external login page calls by this subject: the one of this id, or a new one without a password.
+    pub async fn external_user(&self, subject: &UserId, now: Timestamp) -> Result<User, StorageError> {
+        // The keys that people type are in lower case, so nobody can sign in as this one, and no name is taken from others.
+        const INSERT: &str = "INSERT INTO users (id, username, username_key, email_verified, phone_number_verified, \
+             profile, groups, disabled, created_at, updated_at) \
+             VALUES ($1, $1, $2, $3, $3, '{}', '[]', $3, $4, $4) ON CONFLICT (id) DO NOTHING";
+        if let Some(user) = self.user(subject).await? {
+            return Ok(user);
+        }
+        let username_key = format!("EXTERNAL:{subject}");
+        self.db.execute(INSERT, values![subject.as_str(), &username_key, false, now.unix()]).await?;
+        let made = self.user(subject).await?;
+        made.ok_or_else(|| {
+            StorageError::impossible("users", subject.as_str(), "deleted while they signed in")
+        })
+    }
+
     /// Sets a new password and ends every session of the user.
     pub async fn set_password(&self, id: &UserId, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";

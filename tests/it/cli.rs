@@ -1,7 +1,7 @@
 //! The command line: the real program on a database of its own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -362,6 +362,49 @@ fn serve_answers_until_it_is_told_to_stop() {
     assert_eq!(running.stop(), Some(0));
     let health = place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
     assert_eq!(health.status.code(), Some(1));
+}
+
+#[test]
+fn serve_has_an_admin_listener_beside_the_public_one_and_ends_both() {
+    let place = Place::new();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (public, admin) = (free(), free());
+    let mut serve = place.command(&["serve"]);
+    serve.env("CHANCERY_SERVER__LISTEN", &public).env("CHANCERY_ADMIN__LISTEN", &admin);
+    let mut child = serve.spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let running = Running(child);
+    let told: Vec<String> = log.by_ref().filter(|line| line.contains("listening")).take(2).collect();
+    assert!(told[0].contains(&public) && told[1].contains(&admin), "{told:?}");
+    let ask = |address: &str| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let path = "/oauth2/auth/requests/login?login_challenge=x";
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask(&admin).contains("No request waits under this challenge"));
+    assert!(ask(&public).contains("text/html"), "a page that says 404");
+    assert_eq!(running.stop(), Some(0));
+    assert!(std::net::TcpStream::connect(&admin).is_err());
+}
+
+#[test]
+fn a_client_uses_external_pages_only_where_there_are_some() {
+    let place = Place::new();
+    let line =
+        ["client", "create", "--name", "A", "--redirect-uri", "https://a.example/cb", "--ui", "external"];
+    assert!(place.refusal(&line).contains("ui.login_url"));
+    let mut command = place.command(&[&line[..], &["--json"]].concat());
+    command
+        .env("CHANCERY_UI__LOGIN_URL", "https://l.example")
+        .env("CHANCERY_UI__CONSENT_URL", "https://c.example");
+    let output = command.env("CHANCERY_ADMIN__LISTEN", "127.0.0.1:8090").output().unwrap();
+    let client: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(client["ui"], "external");
+    let id = client["client_id"].as_str().unwrap();
+    assert_eq!(place.json(&["client", "update", id, "--ui", "own"])["ui"], "own");
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod client_authentication;
 mod code;
 mod consent;
 mod device;
+mod external_tokens;
+mod external_ui;
 mod happy_path;
 mod hostile;
 mod introspection;

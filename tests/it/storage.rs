@@ -5,15 +5,20 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets, CodeConditions, Grant,
-    GrantId, GrantState, KeyId, PendingRequest, Refresh, RequestId, RetiredSecret, Secret, Session,
-    SessionId, SigningKey, Timestamp, TokenId, User, UserId,
+    GrantContext, GrantId, GrantState, KeyId, PendingRequest, Refresh, RequestId, RetiredSecret, Secret,
+    Session, SessionId, SigningKey, Timestamp, TokenId, User, UserId,
 };
-use chancery::storage::{Rotation, Storage, StorageError, TokenState, UserConflict};
+use chancery::storage::{Remember, Rotation, Storage, StorageError, TokenState, UserConflict};
 use serde_json::json;
 
 use crate::support::{REDIRECT_URI, START, TestServer, on_both};
 
 const DAY: i64 = 86_400;
+
+/// What a person allows on our own page.
+fn forever(scope: &str) -> Remember {
+    Remember { scope: scope.parse().unwrap(), until: None }
+}
 
 /// A database with one client and one user in it.
 struct World {
@@ -42,6 +47,7 @@ impl World {
             session_id: Some(SessionId::new("session")),
             scope: "openid profile".parse().unwrap(),
             authentication: Authentication { auth_time: START, amr: "pwd".into() },
+            context: GrantContext { acr: Some("2".into()), ..GrantContext::default() },
             salt: "salt".into(),
             created_at: START,
             expires_at: Some(START.plus(1000)),
@@ -73,6 +79,8 @@ impl World {
             user_id: self.user.id.clone(),
             auth_time: START,
             amr: "pwd".into(),
+            acr: Some("2".into()),
+            only_for: None,
             created_at: START,
             last_seen_at: START,
             expires_at: START.plus(1000),
@@ -381,16 +389,16 @@ on_both! {
             let grant = grant.clone();
             move |storage: Storage| {
                 let grant = grant.clone();
-                async move { storage.approve(&grant, &scope.parse().unwrap()).await }
+                async move { storage.approve(&grant, &forever(scope)).await }
             }
         };
-        assert_eq!(storage.consent(user, client).await.unwrap(), None);
+        assert_eq!(storage.consent(user, client, START).await.unwrap(), None);
         assert_eq!(yes(approve("openid"), storage).await, 1);
         assert_eq!(yes(approve("openid email"), storage).await, 0);
-        let consent = storage.consent(user, client).await.unwrap().unwrap();
+        let consent = storage.consent(user, client, START).await.unwrap().unwrap();
         assert_eq!((consent.scope.to_string(), consent.created_at), ("openid".to_owned(), START));
-        assert!(storage.approve(&world.grant("two"), &"openid email".parse().unwrap()).await.unwrap());
-        let consents = storage.consents_of(user).await.unwrap();
+        assert!(storage.approve(&world.grant("two"), &forever("openid email")).await.unwrap());
+        let consents = storage.consents_of(user, START).await.unwrap();
         assert_eq!((consents.len(), consents[0].scope.to_string()), (1, "openid email".to_owned()));
     }
 
@@ -399,12 +407,12 @@ on_both! {
         let storage = world.storage();
         let (user, client) = (&world.user.id, &world.client);
         let (one, two) = (world.active("one").await, world.grant("two"));
-        storage.approve(&two, &two.scope).await.unwrap();
+        storage.approve(&two, &forever("openid")).await.unwrap();
         let access = storage.access_of(user, START).await.unwrap();
         assert_eq!((access.len(), &access[0].client_id, access[0].since), (1, client, START));
         assert!(storage.access_of(user, START.plus(1000)).await.unwrap().is_empty(), "ended");
         storage.withdraw(user, client).await.unwrap();
-        assert_eq!(storage.consent(user, client).await.unwrap(), None);
+        assert_eq!(storage.consent(user, client, START).await.unwrap(), None);
         for id in [&one, &two.id] {
             assert_eq!(world.state(id).await, GrantState::Revoked);
         }
@@ -470,7 +478,7 @@ on_both! {
             storage.insert_session(&world.session("one"), "salt").await.unwrap();
             storage.insert_request(&world.request("one")).await.unwrap();
             let grant = world.grant("one");
-            storage.approve(&grant, &grant.scope).await.unwrap();
+            storage.approve(&grant, &forever("openid")).await.unwrap();
             let (sessions, requests) = if delete_user {
                 assert!(storage.delete_user(&world.user.id).await.unwrap());
                 assert!(!storage.delete_user(&world.user.id).await.unwrap());
@@ -570,7 +578,7 @@ on_both! {
                     match number % 6 {
                         0 => storage.withdraw(&user, &client).await,
                         1 => storage.end_session(&session, &user).await.map(drop),
-                        2 => storage.approve(&fresh, &fresh.scope).await.map(drop),
+                        2 => storage.approve(&fresh, &forever("openid")).await.map(drop),
                         3 => storage.rotate(&id, rotation).await.map(drop),
                         4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),
                         _ => storage.purge(START.plus(DAY)).await.map(drop),
@@ -587,15 +595,15 @@ on_both! {
         let world = World::start(kind).await;
         let (storage, server) = (world.storage(), &world.server);
         let grant = world.active("one").await;
-        storage.approve(&world.grant("two"), &"openid".parse().unwrap()).await.unwrap();
+        storage.approve(&world.grant("two"), &forever("openid")).await.unwrap();
         storage.insert_request(&world.request("one")).await.unwrap();
         server.sql("UPDATE grants SET generation = -1").await;
         assert_impossible(storage.grant(&grant).await, "grants");
         server.sql("UPDATE grants SET generation = 1, scope = '\"'").await;
         assert_impossible(storage.grant(&grant).await, "grants");
         server.sql("UPDATE consents SET scope = '\"'").await;
-        assert_impossible(storage.consent(&world.user.id, &world.client).await, "consents");
-        assert_impossible(storage.consents_of(&world.user.id).await, "consents");
+        assert_impossible(storage.consent(&world.user.id, &world.client, START).await, "consents");
+        assert_impossible(storage.consents_of(&world.user.id, START).await, "consents");
         server.sql("UPDATE authorization_requests SET parameters = '{}'").await;
         assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
         server.sql("UPDATE users SET groups = 'x'").await;

@@ -81,11 +81,12 @@ fn an_update_tells_absent_from_given() {
     assert!(none.skip_consent.is_none() && none.scope.is_none() && none.redirect_uris.is_empty());
     let some = settings(
         "chancery client update a --skip-consent=false --refresh-token-lifetime -1 \
-         --id-token-alg ES256 --pkce optional --introspection-policy any",
+         --id-token-alg ES256 --pkce optional --introspection-policy any --ui external",
     );
     assert_eq!(some.skip_consent, Some(false));
     assert_eq!(some.refresh_token_lifetime, Some(-1));
     assert_eq!(some.id_token_alg, Some(Algorithm::ES256));
+    assert_eq!(some.ui, Some(UiArg::External));
     assert_eq!(some.pkce, Some(PkceArg::Optional));
     assert_eq!(some.introspection_policy, Some(IntrospectionPolicyArg::Any));
 }
