@@ -115,6 +115,7 @@ pub enum LogLevel {
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
     pub authorization_code_seconds: i64,
+    pub device_code_seconds: i64,
     pub access_token_seconds: i64,
     pub id_token_seconds: i64,
     pub refresh_token_seconds: Option<i64>,
@@ -289,6 +290,7 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
 
 fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettings> {
     let code = reader.number("tokens.authorization_code_seconds", 10..=600);
+    let device_code = reader.number("tokens.device_code_seconds", 60..=1800);
     let access = reader.number("tokens.access_token_seconds", 30..=7 * DAY);
     let id = reader.number("tokens.id_token_seconds", 30..=7 * DAY);
     let refresh = reader.lifetime("tokens.refresh_token_seconds", 60..=10 * YEAR);
@@ -306,6 +308,7 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
     let id_token_alg = signing("tokens.id_token_alg");
     Some(TokenSettings {
         authorization_code_seconds: code?,
+        device_code_seconds: device_code?,
         access_token_seconds: access?,
         id_token_seconds: id?,
         refresh_token_seconds: refresh?,

@@ -163,6 +163,9 @@ pub struct ClientSettings {
     /// Don't ask the user for consent: for the operator's own applications only.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub skip_consent: Option<bool>,
+    /// Give devices a link that fills in the user code, for a QR code: people then only compare it.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub verification_uri_complete: Option<bool>,
     /// Whether the client must use PKCE.
     #[arg(long)]
     pub pkce: Option<PkceArg>,
@@ -210,8 +213,9 @@ pub enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
-    /// urn:ietf:params:oauth:grant-type:jwt-bearer
-    #[value(name = "urn:ietf:params:oauth:grant-type:jwt-bearer", alias = "jwt-bearer")]
+    #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    #[value(alias = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     JwtBearer,
 }
 

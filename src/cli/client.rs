@@ -202,6 +202,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
         ("audience", list(&client.audience)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
+        ("verification link", output::yes_or_no(client.verification_uri_complete)),
         ("PKCE", word(&client.pkce)?),
         ("introspection", word(&client.introspection_policy)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),

@@ -36,6 +36,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         access_token_signed_response_alg: None,
         audience: Vec::new(),
         skip_consent: false,
+        verification_uri_complete: false,
         pkce: PkcePolicy::default(),
         introspection_policy: IntrospectionPolicy::default(),
         authorization_code_lifetime: None,
@@ -49,7 +50,8 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
 /// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
 pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
     let has = |grant_type| grant_types.contains(&grant_type);
-    match (has(GrantType::AuthorizationCode), has(GrantType::RefreshToken)) {
+    let for_a_user = has(GrantType::AuthorizationCode) || has(GrantType::DeviceCode);
+    match (for_a_user, has(GrantType::RefreshToken)) {
         (true, true) => OFFLINE_SCOPE,
         (true, false) => PERSONAL_SCOPE,
         (false, _) => "",
@@ -79,6 +81,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set_authentication(client, given.auth_method.map(auth_method), given.token_endpoint_auth_signing_alg);
     problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
     set(&mut client.skip_consent, given.skip_consent);
+    set(&mut client.verification_uri_complete, given.verification_uri_complete);
     set(&mut client.pkce, given.pkce.map(pkce));
     set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
@@ -178,6 +181,7 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+        GrantTypeArg::DeviceCode => GrantType::DeviceCode,
         GrantTypeArg::JwtBearer => GrantType::JwtBearer,
     }
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
-use crate::model::{Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenId, User, UserId};
+use crate::model::{Client, Grant, GrantType, Lifetime, Scope, ScopeSet, Timestamp, TokenId, User, UserId};
 use crate::protocol::OAuthError;
 use crate::protocol::claims::{self, ACR_SINGLE_FACTOR, AccessTokenClaims, Audience, IdTokenClaims};
 
@@ -111,6 +111,11 @@ fn lone(
         id_token: None,
         scope: scope.to_string(),
     })
+}
+
+/// Whether a user's grant to this client comes with refresh tokens.
+pub(super) fn is_refreshable(client: &Client, scope: &ScopeSet) -> bool {
+    scope.contains(Scope::OFFLINE_ACCESS) && client.may_use(GrantType::RefreshToken)
 }
 
 /// Seconds an access token of this client lives.

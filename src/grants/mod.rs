@@ -6,6 +6,8 @@ pub mod approval;
 mod authorization_code;
 pub mod client_authentication;
 mod client_credentials;
+pub mod device_authorization;
+mod device_code;
 pub mod introspection;
 mod issue;
 mod jwt_bearer;
@@ -39,6 +41,7 @@ pub async fn exchange(
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
+        GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
     }
 }
@@ -48,6 +51,7 @@ fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
         "authorization_code" => Ok(GrantType::AuthorizationCode),
         "refresh_token" => Ok(GrantType::RefreshToken),
         "client_credentials" => Ok(GrantType::ClientCredentials),
+        "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
         _ => {
             let description = "The server does not speak this grant type.";

@@ -28,6 +28,15 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|value| essence(value) == "application/x-www-form-urlencoded")
 }
 
+/// Bytes of a `User-Agent` that are kept.
+const USER_AGENT: usize = 256;
+
+/// What the browser or program calls itself.
+pub fn user_agent(headers: &HeaderMap) -> String {
+    let value = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().chars().take(USER_AGENT).collect()
+}
+
 /// The client that sent the request, authenticated.
 pub async fn client(
     app: &App,

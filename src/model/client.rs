@@ -47,6 +47,9 @@ pub struct Client {
     pub audience: Vec<String>,
     #[serde(default)]
     pub skip_consent: bool,
+    /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verification_uri_complete: bool,
     #[serde(default)]
     pub pkce: PkcePolicy,
     #[serde(default)]
@@ -120,6 +123,9 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// RFC 8628 3.4
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
     /// RFC 7523 2.1
     #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     JwtBearer,
@@ -132,6 +138,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }

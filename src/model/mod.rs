@@ -6,6 +6,7 @@ mod algorithm;
 mod assertion_algorithm;
 mod authorization_request;
 mod client;
+mod device_authorization;
 mod grant;
 mod ids;
 mod scope;
@@ -22,8 +23,9 @@ pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
 };
+pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
-pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;
 pub use session::Session;

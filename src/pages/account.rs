@@ -10,7 +10,7 @@ use super::answer::Failure;
 use super::browser;
 use super::i18n::Messages;
 use super::sessions::{SignedIn, is_live};
-use super::throttle::Attempt;
+use super::throttle::{Attempt, Subject};
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
 };
@@ -129,7 +129,8 @@ async fn set_password(
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
-    let attempt = Attempt { account: &person.user.username, address: &visitor.address, now: app.now() };
+    let subject = Subject::Account(&person.user.username);
+    let attempt = Attempt { subject, address: &visitor.address, now: app.now() };
     if !app.throttle.allows(&attempt) {
         return Ok(Err(PasswordProblem::TooMany));
     }

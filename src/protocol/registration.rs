@@ -71,8 +71,12 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
     if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
         complain("redirect_uris", "the authorization code grant needs at least one".into());
     }
-    if client.may_use(GrantType::RefreshToken) && !client.may_use(GrantType::AuthorizationCode) {
-        complain("grant_types", "refresh_token needs authorization_code beside it".into());
+    let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode];
+    if client.may_use(GrantType::RefreshToken) && !with_user.iter().any(|grant| client.may_use(*grant)) {
+        complain("grant_types", "refresh_token needs authorization_code or device_code beside it".into());
+    }
+    if client.verification_uri_complete && !client.may_use(GrantType::DeviceCode) {
+        complain("verification_uri_complete", "it is for clients with the grant type device_code".into());
     }
     if client.grant_types.is_empty() {
         complain("grant_types", "name at least one".into());

@@ -8,6 +8,7 @@ mod changes;
 mod clients;
 mod consents;
 pub mod db;
+mod device_authorizations;
 mod grants;
 mod purge;
 mod requests;

@@ -201,6 +201,21 @@ fn secrets_follow_rotation_and_the_change_between_public_and_confidential() {
 }
 
 #[test]
+fn a_device_client_is_created_by_either_name_of_its_grant_type() {
+    for name in ["device_code", "urn:ietf:params:oauth:grant-type:device_code"] {
+        let line =
+            ["client", "create", "--name", "TV", "--auth-method", "none", "--verification-uri-complete"];
+        let created = Place::new().json(&[&line[..], &["--grant-type", name]].concat());
+        assert_eq!(created["grant_types"], json!(["urn:ietf:params:oauth:grant-type:device_code"]));
+        assert_eq!(
+            (&created["verification_uri_complete"], &created["scope"]),
+            (&json!(true), &json!("openid profile email"))
+        );
+        assert_eq!(created.get("response_types"), None);
+    }
+}
+
+#[test]
 fn a_user_is_created_found_by_mail_changed_and_deleted() {
     let place = Place::new();
     let created = place.json(&[

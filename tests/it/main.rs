@@ -15,6 +15,7 @@ mod client_assertions;
 mod client_authentication;
 mod code;
 mod consent;
+mod device;
 mod happy_path;
 mod hostile;
 mod introspection;

@@ -30,6 +30,8 @@ fn the_documented_lines_are_understood() {
         "chancery healthcheck",
         "chancery client create --name A --redirect-uri https://a/cb --redirect-uri https://a/2 --json",
         "chancery client create --name A --grant-type client_credentials --auth-method none --skip-consent",
+        "chancery client create --name A --grant-type device_code --verification-uri-complete",
+        "chancery client create --name A --grant-type urn:ietf:params:oauth:grant-type:device_code",
         "chancery client list --json",
         "chancery client create --name A --auth-method client_secret_jwt --token-endpoint-auth-signing-alg HS256",
         "chancery client create --name A --auth-method private_key_jwt --jwks keys.json",

@@ -8,6 +8,7 @@
 //   KEY_CLIENT_ID, KEY_CLIENT_JWK         registered for private_key_jwt, may use client_credentials; the private
 //                                         key as a JWK whose alg is ES256
 //   PUBLIC_CLIENT_ID                      registered for none
+//   DEVICE_CLIENT_ID                      (optional) registered for none, may use device_code and refresh_token
 //   POST_LOGOUT_REDIRECT_URI              (optional) registered with each of them
 
 import { createHash } from "node:crypto";
@@ -318,9 +319,46 @@ async function runClient(report, client) {
   if (client.secret) await clientCredentials(report, config, client);
 }
 
+/** RFC 8628: the device polls while the person types its code elsewhere. */
+async function device(report, client) {
+  const config = await discover(client);
+  const poll = (started) =>
+    oidc.genericGrantRequest(config, "urn:ietf:params:oauth:grant-type:device_code", {
+      device_code: started.device_code,
+    });
+  const start = () => oidc.initiateDeviceAuthorization(config, { scope: SCOPE });
+  const started = await report.check("codes and an address to type them at", start);
+  if (!started) return;
+  await report.check("pending, then told to slow down", async () => {
+    await refused(() => poll(started), "authorization_pending");
+    await refused(() => poll(started), "slow_down");
+  });
+  await report.check("polling ends in tokens while the person decides elsewhere", async () => {
+    const [tokens, page] = await Promise.all([
+      oidc.pollDeviceAuthorizationGrant(config, started),
+      new Walker(user).typeCode(started.verification_uri, started.user_code.toLowerCase()),
+    ]);
+    assert(page.includes("Your device is connected"), page);
+    assert(tokens.access_token && tokens.refresh_token, "a token is missing");
+    const { sub } = tokens.claims();
+    const info = await oidc.fetchUserInfo(config, tokens.access_token, sub);
+    assertEqual(info.sub, sub, "subject of userinfo");
+    await oidc.refreshTokenGrant(config, tokens.refresh_token);
+    await refused(() => poll(started), "invalid_grant");
+  });
+  await report.check("a client that is not registered for it is refused", async () => {
+    const other = await discover(clients()[0]);
+    await refused(() => oidc.initiateDeviceAuthorization(other, { scope: SCOPE }), "unauthorized_client");
+  });
+}
+
 const report = new Report();
 for (const client of await clients()) {
   report.prefix = `node ${client.method}: `;
   await runClient(report, client);
+}
+if (process.env.DEVICE_CLIENT_ID) {
+  report.prefix = "node device: ";
+  await device(report, { id: process.env.DEVICE_CLIENT_ID, authentication: oidc.None });
 }
 process.exitCode = report.finish();
