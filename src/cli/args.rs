@@ -215,7 +215,8 @@ pub enum GrantTypeArg {
     ClientCredentials,
     #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
-    #[value(alias = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    /// urn:ietf:params:oauth:grant-type:jwt-bearer
+    #[value(name = "urn:ietf:params:oauth:grant-type:jwt-bearer", alias = "jwt-bearer")]
     JwtBearer,
 }
 

@@ -17,17 +17,17 @@ pub fn id() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
 
-/// A secret of 64 characters of base64url, which is long enough as a key for HS512 (RFC 7518 3.2).
-pub fn long_secret() -> crate::model::Secret {
-    crate::model::Secret::new(URL_SAFE_NO_PAD.encode(bytes::<48>()))
-}
-
 /// A text of `length` characters, each drawn evenly from `alphabet`.
 pub fn text_of(alphabet: &[u8], length: usize) -> String {
     // Bytes beyond the last whole multiple would favour the first characters.
     let fair = 256 / alphabet.len() * alphabet.len();
     let draws = std::iter::repeat_with(|| usize::from(bytes::<1>()[0])).filter(|byte| *byte < fair);
     draws.take(length).map(|byte| char::from(alphabet[byte % alphabet.len()])).collect()
+}
+
+/// A secret of 64 characters of base64url, which is long enough as a key for HS512 (RFC 7518 3.2).
+pub fn long_secret() -> crate::model::Secret {
+    crate::model::Secret::new(URL_SAFE_NO_PAD.encode(bytes::<48>()))
 }
 
 /// A 256-bit secret: 43 characters of base64url.
