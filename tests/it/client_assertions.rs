@@ -379,6 +379,31 @@ on_both! {
         assert_eq!(good, 1);
     }
 
+    async fn an_assertion_that_one_process_took_is_used_for_every_other(kind: Kind) {
+        let (server, client, signer) = start(kind).await;
+        let replica = server.replica().await;
+        let assertion = signer.sign(&server.assertion_claims(&client.id, &client.id, json!({})));
+        assert_eq!(server.ask_with(&assertion, &[]).await.status, 200);
+        assert_told(&replica.ask_with(&assertion, &[]).await, "at another process");
+    }
+
+    async fn an_assertion_without_kid_is_tried_with_every_key_of_its_kind(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let signers = ["ES256", "RS256", "ES256", "EdDSA"].map(Signer::new);
+        let keys: Vec<Value> = signers.iter().map(Signer::jwk).collect();
+        let client = server.client_with_keys(&signers[0], json!({"jwks": {"keys": keys}})).await;
+        for signer in &signers {
+            for change in [json!({}), json!({"kid": null})] {
+                let claims = server.assertion_claims(&client.id, &client.id, json!({}));
+                assert_eq!(server.ask_with(&signer.sign_with(&change, &claims), &[]).await.status, 200);
+            }
+        }
+        // A kid names one key, and no other is tried.
+        let claims = server.assertion_claims(&client.id, &client.id, json!({}));
+        let misnamed = signers[0].sign_with(&json!({"kid": signers[2].jwk()["kid"]}), &claims);
+        assert_refused(&server.ask_with(&misnamed, &[]).await, "another key's kid");
+    }
+
     async fn an_assertion_costs_one_write(kind: Kind) {
         let (server, client, signer) = start(kind).await;
         let secret = secret_client(&server, json!({})).await;

@@ -176,6 +176,26 @@ on_both! {
         assert_eq!(place.exchange(&typed, &[]).await.status, 200);
     }
 
+    async fn no_claim_or_header_makes_the_server_fail(kind: Kind) {
+        let place = Place::trusting(kind, SubjectClaim::Username).await;
+        for value in ["\0", "a\0b", "\r\n", "💥", "' OR 1=1 --", "%00", "$1", &"x".repeat(10_000)] {
+            for member in ["iss", "sub", "aud", "jti"] {
+                let claims = place.server.assertion_claims(PARTNER, "ada", json!({ member: value }));
+                let answer = place.exchange(&place.signer.sign(&claims), &[]).await;
+                assert!(matches!(answer.status.as_u16(), 200 | 400), "{member} {value:?}: {answer:?}");
+                let answer = place.server.ask_with(&place.signer.sign(&claims), &[]).await;
+                assert_eq!(answer.status, 401, "{member} {value:?}: {answer:?}");
+            }
+            for member in ["alg", "kid", "typ", "jwk", "jku", "x5u"] {
+                let claims = place.server.assertion_claims(PARTNER, "ada", json!({}));
+                let assertion = place.signer.sign_with(&json!({ member: value }), &claims);
+                let answer = place.exchange(&assertion, &[]).await;
+                assert!(matches!(answer.status.as_u16(), 200 | 400), "{member} {value:?}: {answer:?}");
+            }
+            place.exchange(value, &[]).await.assert_error(400, if value.contains('\0') { "invalid_request" } else { "invalid_grant" });
+        }
+    }
+
     async fn tokens_of_this_server_are_no_assertions(kind: Kind) {
         let place = Place::new(kind).await;
         place.exchange(&place.token().await, &[]).await.assert_error(400, "invalid_grant");

@@ -347,7 +347,7 @@ async function device(report, client) {
     await refused(() => poll(started), "invalid_grant");
   });
   await report.check("a client that is not registered for it is refused", async () => {
-    const other = await discover(clients()[0]);
+    const other = await discover((await clients())[0]);
     await refused(() => oidc.initiateDeviceAuthorization(other, { scope: SCOPE }), "unauthorized_client");
   });
 }
