@@ -16,8 +16,9 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
-use crate::pages::{Site, Throttle};
+use crate::pages::Site;
 use crate::storage::Storage;
+use crate::throttle::Throttle;
 
 /// Everything a request needs. One per process, shared.
 pub struct App {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::model::{Client, ClientId, ClientSecrets};
+use crate::crypto::master_key::{MasterKey, MasterKeyError};
+use crate::model::{Client, ClientId, ClientSecrets, Secret};
 use crate::storage::{Storage, StorageError};
 
 const MOST: u64 = 10_000;
@@ -18,6 +19,25 @@ const KEPT: Duration = Duration::from_secs(60);
 pub struct Registered {
     pub client: Arc<Client>,
     pub secrets: ClientSecrets,
+}
+
+/// What a client's secret is sealed for: the copy of one client opens for no other.
+fn purpose(id: &ClientId) -> String {
+    format!("client secret {id}")
+}
+
+/// The copy of a secret that [`ClientSecrets::sealed`] holds.
+pub fn seal_secret(master: &MasterKey, id: &ClientId, secret: &Secret) -> Result<Secret, MasterKeyError> {
+    master.seal(&purpose(id), secret.expose().as_bytes())
+}
+
+/// The secret behind the copy.
+pub fn open_secret(
+    master: &MasterKey,
+    id: &ClientId,
+    sealed: &Secret,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, MasterKeyError> {
+    master.open(&purpose(id), sealed)
 }
 
 /// The cache before the table.

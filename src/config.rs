@@ -3,6 +3,7 @@
 //! `config/default.toml` documents every key and is the lowest source; `layers` lays the sources over
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
+mod aliases;
 mod database;
 mod issuer;
 mod layers;
@@ -23,6 +24,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
+pub use aliases::Alias;
 pub use database::{DatabaseUrl, MasterKey};
 pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     pub branding: BrandingSettings,
     pub keys: KeySettings,
+    pub grants: GrantSettings,
+    pub aliases: AliasSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +160,17 @@ pub struct KeySettings {
     pub publish_seconds: i64,
 }
 
+/// Which grants are offered beside those that are always there.
+#[derive(Clone, Debug)]
+pub struct GrantSettings {
+    pub password: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct AliasSettings {
+    pub paths: Vec<Alias>,
+}
+
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -191,6 +206,8 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
+        let grants = grants(reader);
+        let aliases = aliases(reader);
         Some(Self {
             server: server?,
             database: database?,
@@ -202,6 +219,8 @@ impl Settings {
             passwords: passwords?,
             branding: branding?,
             keys: keys?,
+            grants: grants?,
+            aliases: aliases?,
         })
     }
 }
@@ -287,6 +306,24 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
         access_token_alg: access_token_alg?,
         id_token_alg: id_token_alg?,
     })
+}
+
+fn grants(reader: &mut Reader) -> Option<GrantSettings> {
+    Some(GrantSettings { password: reader.boolean("grants.password")? })
+}
+
+fn aliases(reader: &mut Reader) -> Option<AliasSettings> {
+    let paths = reader.list("aliases.paths", Alias::parse)?;
+    let twice = paths
+        .iter()
+        .enumerate()
+        .find(|(index, alias)| paths[..*index].iter().any(|earlier| earlier.path == alias.path));
+    if let Some((_, alias)) = twice {
+        let problem = format!("{} is there twice", alias.path);
+        reader.refuse("aliases.paths", problem, "keep one of them".to_owned());
+        return None;
+    }
+    Some(AliasSettings { paths })
 }
 
 fn sessions(reader: &mut Reader) -> Option<SessionSettings> {

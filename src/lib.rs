@@ -17,3 +17,4 @@ pub mod pages;
 pub mod protocol;
 pub mod storage;
 pub mod telemetry;
+pub mod throttle;

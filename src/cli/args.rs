@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
+use super::switches::SwitchArgs;
 use crate::model::Algorithm;
 
 /// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
@@ -189,6 +190,8 @@ pub struct ClientSettings {
     /// The client's terms of service.
     #[arg(long, value_name = "URI")]
     pub tos_uri: Option<String>,
+    #[command(flatten)]
+    pub switches: SwitchArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -197,6 +200,7 @@ pub enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    Password,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
 use super::{Failure, client_settings, open, output};
+use crate::app;
+use crate::clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{digest, random};
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret, Timestamp,
+    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret,
+    Timestamp,
 };
 use crate::storage::Storage;
 
@@ -30,6 +33,9 @@ pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failu
     Ok(())
 }
 
+/// Seconds a secret counts beside the one that replaced it because the server has to know it.
+const OLD_SECRET_KEPT: i64 = 86_400;
+
 struct Commands<'a> {
     settings: &'a Settings,
     storage: &'a Storage,
@@ -48,7 +54,7 @@ impl Commands<'_> {
         problems.extend(client_settings::problems(&client, self.settings));
         Failure::of("registering the client", problems)?;
         let secret = client.is_confidential().then(random::secret);
-        let secrets = secret.as_ref().map(secrets_of).unwrap_or_default();
+        let secrets = self.secrets_of(&client, secret.as_ref())?;
         if !self.storage.insert_client(&client, &secrets).await? {
             let id = &client.id;
             return Err(Failure::refused(format!(
@@ -75,11 +81,12 @@ impl Commands<'_> {
                 client.name.clone(),
                 auth_method(client).to_owned(),
                 grant_types(client),
+                weakens(client),
                 output::moment(client.created_at),
             ]
         };
         let rows: Vec<_> = clients.iter().map(row).collect();
-        output::table(&["CLIENT ID", "NAME", "AUTHENTICATION", "GRANT TYPES", "CREATED"], &rows)?;
+        output::table(&["CLIENT ID", "NAME", "AUTHENTICATION", "GRANT TYPES", "WEAKENS", "CREATED"], &rows)?;
         Ok(())
     }
 
@@ -93,9 +100,17 @@ impl Commands<'_> {
         problems.extend(client_settings::problems(&client, self.settings));
         Failure::of("changing the client", problems)?;
         // A secret that was known to a public client is none; a public client has none.
-        let secret = (client.is_confidential() && !was_confidential).then(random::secret);
+        // Nor can the server use one of which it has the digest only; then the old one counts for a while.
+        let unknown = client.needs_sealed_secret() && secrets.sealed.is_none();
+        let secret = (client.is_confidential() && (!was_confidential || unknown)).then(random::secret);
+        if !client.needs_sealed_secret() {
+            secrets.sealed = None;
+        }
         if let Some(secret) = &secret {
-            secrets = secrets_of(secret);
+            let old = secrets.current.filter(|_| was_confidential);
+            let retired =
+                old.map(|digest| RetiredSecret { digest, expires_at: self.now.plus(OLD_SECRET_KEPT) });
+            secrets = ClientSecrets { retired, ..self.secrets_of(&client, Some(secret))? };
         } else if !client.is_confidential() {
             secrets = ClientSecrets::default();
         }
@@ -115,7 +130,8 @@ impl Commands<'_> {
         let retire = |digest, seconds| RetiredSecret { digest, expires_at: self.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
         let secret = random::secret();
-        self.save(&client, &ClientSecrets { retired, ..secrets_of(&secret) }).await?;
+        let secrets = ClientSecrets { retired, ..self.secrets_of(&client, Some(&secret))? };
+        self.save(&client, &secrets).await?;
         show(&client, Some(&secret), asked.output.json)
     }
 
@@ -136,6 +152,17 @@ impl Commands<'_> {
         self.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
     }
 
+    /// What is kept of a new secret: its digest, and where the server has to use it a sealed copy.
+    fn secrets_of(&self, client: &Client, secret: Option<&Secret>) -> Result<ClientSecrets, Failure> {
+        let Some(secret) = secret else { return Ok(ClientSecrets::default()) };
+        let sealed = match client.needs_sealed_secret() {
+            true => Some(clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret)?),
+            false => None,
+        };
+        let current = Some(digest::sha256(secret.expose().as_bytes()));
+        Ok(ClientSecrets { current, sealed, retired: None })
+    }
+
     async fn save(&self, client: &Client, secrets: &ClientSecrets) -> Result<(), Failure> {
         if self.storage.update_client(client, secrets, self.now).await? {
             Ok(())
@@ -149,8 +176,13 @@ fn unknown(id: &str) -> Failure {
     Failure::refused(format!("there is no client {id}\n    `chancery client list` shows them"))
 }
 
-fn secrets_of(secret: &Secret) -> ClientSecrets {
-    ClientSecrets { current: Some(digest::sha256(secret.expose().as_bytes())), retired: None }
+/// What is weaker here than by default, for the listing; with the profile it comes from.
+fn weakens(client: &Client) -> String {
+    let weakens = client.weakens().join(", ");
+    match client.profile() {
+        ClientProfile::Default => weakens,
+        profile => format!("{}: {weakens}", profile.as_str()),
+    }
 }
 
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
@@ -173,8 +205,10 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
         ("audience", list(&client.audience)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
-        ("PKCE", word(&client.pkce)?),
-        ("introspection", word(&client.introspection_policy)?),
+        ("profile", client.profile().as_str().to_owned()),
+        ("weakens", client.weakens().join(", ")),
+        ("PKCE", word(&client.policy().pkce)?),
+        ("introspection", word(&client.policy().introspection)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
@@ -220,6 +254,7 @@ fn grant_types(client: &Client) -> String {
         GrantType::AuthorizationCode => "authorization_code",
         GrantType::RefreshToken => "refresh_token",
         GrantType::ClientCredentials => "client_credentials",
+        GrantType::Password => "password",
     };
     client.grant_types.iter().map(name).collect::<Vec<_>>().join(" ")
 }

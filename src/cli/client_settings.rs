@@ -3,7 +3,8 @@
 use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
 use crate::config::Settings;
 use crate::model::{
-    AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Timestamp,
+    AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Switches,
+    Timestamp,
 };
 use crate::protocol::registration;
 
@@ -28,12 +29,13 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         access_token_signed_response_alg: None,
         audience: Vec::new(),
         skip_consent: false,
-        pkce: PkcePolicy::default(),
-        introspection_policy: IntrospectionPolicy::default(),
+        pkce: None,
+        introspection_policy: None,
         authorization_code_lifetime: None,
         access_token_lifetime: None,
         refresh_token_lifetime: None,
         refresh_token_idle_lifetime: None,
+        switches: Switches::default(),
         created_at: now,
     }
 }
@@ -70,8 +72,8 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     }
     set(&mut client.token_endpoint_auth_method, given.auth_method.map(auth_method));
     set(&mut client.skip_consent, given.skip_consent);
-    set(&mut client.pkce, given.pkce.map(pkce));
-    set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
+    set_some(&mut client.pkce, given.pkce.map(pkce));
+    set_some(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
     set_some(&mut client.access_token_signed_response_alg, given.access_token_alg);
     set_some(&mut client.access_token_lifetime, given.access_token_lifetime);
@@ -82,6 +84,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set_text(&mut client.logo_uri, given.logo_uri);
     set_text(&mut client.policy_uri, given.policy_uri);
     set_text(&mut client.tos_uri, given.tos_uri);
+    given.switches.apply(&mut client.switches);
     problems
 }
 
@@ -99,6 +102,9 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
             let names = names.join(", ");
             problems.push(format!("{member}: {algorithm} is not in keys.algorithms, which has {names}"));
         }
+    }
+    if client.may_use(GrantType::Password) && !settings.grants.password {
+        problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
     }
     problems
 }
@@ -134,6 +140,7 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+        GrantTypeArg::Password => GrantType::Password,
     }
 }
 

@@ -4,8 +4,8 @@ use super::issue;
 use crate::app::App;
 use crate::crypto::random;
 use crate::model::{
-    Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantId, GrantState, GrantType,
-    Lifetime, RequestId, Scope, ScopeSet, Session, Timestamp,
+    Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantId, GrantState, Lifetime,
+    RequestId, ScopeSet, Session, Timestamp,
 };
 use crate::protocol::OAuthError;
 
@@ -47,10 +47,8 @@ async fn answered_before(app: &App, again: &Grant, now: Timestamp) -> Result<Opt
 
 fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
     let Approval { id, request, client, session, .. } = approval;
-    let offline = request.scope.contains(Scope::OFFLINE_ACCESS);
-    let refreshable = offline && client.may_use(GrantType::RefreshToken);
-    let code_lifetime =
-        client.authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds);
+    let refreshable = client.gets_refresh_token(&request.scope);
+    let code_lifetime = issue::code_lifetime(app, client);
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {

@@ -1,11 +1,14 @@
 //! What every endpoint for clients begins with: the parameters, and who sent them.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 
 use crate::app::App;
-use crate::protocol::client_auth::{self, AuthenticatedClient};
+use crate::model::{Client, ClientSecrets, Timestamp};
+use crate::protocol::client_auth::{self, AuthenticatedClient, Presented};
 use crate::protocol::{OAuthError, Parameters};
 
 /// A body as axum hands it over.
@@ -27,8 +30,37 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|value| essence(value) == "application/x-www-form-urlencoded")
 }
 
+/// What decides whether a client is who it says.
+type Rule = fn(
+    &Presented,
+    Option<(Arc<Client>, &ClientSecrets)>,
+    Timestamp,
+) -> Result<AuthenticatedClient, OAuthError>;
+
 /// The client that sent the request, authenticated.
 pub async fn client(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
+    client_by(client_auth::authenticate, app, headers, parameters).await
+}
+
+/// The client that sent a token request.
+pub async fn token_client(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let rule: Rule = match parameters.get("grant_type") {
+        Some("refresh_token") => client_auth::authenticate_refresh,
+        _ => client_auth::authenticate,
+    };
+    client_by(rule, app, headers, parameters).await
+}
+
+async fn client_by(
+    rule: Rule,
     app: &App,
     headers: &HeaderMap,
     parameters: &Parameters<'_>,
@@ -40,6 +72,6 @@ pub async fn client(
     }
     let presented = client_auth::presented(first, parameters)?;
     let registered = app.clients.find(&presented.client_id).await?;
-    let registered = registered.as_ref().map(|found| (std::sync::Arc::clone(&found.client), &found.secrets));
-    client_auth::authenticate(&presented, registered, app.now())
+    let registered = registered.as_ref().map(|found| (Arc::clone(&found.client), &found.secrets));
+    rule(&presented, registered, app.now())
 }

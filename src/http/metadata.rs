@@ -24,7 +24,8 @@ pub struct Documents {
 
 impl Documents {
     pub fn new(app: &App) -> Self {
-        let document = discovery::document(app.issuer(), &app.settings.keys.algorithms);
+        let document =
+            discovery::document(app.issuer(), &app.settings.keys.algorithms, app.settings.grants.password);
         let max_age = MAX_AGE.min(app.settings.keys.publish_seconds);
         let cache_control = format!("public, max-age={max_age}");
         Self {

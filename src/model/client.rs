@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, ClientId, ScopeSet, Timestamp};
+use super::{Algorithm, ClientId, ScopeSet, Secret, Switches, Timestamp};
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,20 +38,24 @@ pub struct Client {
     pub audience: Vec<String>,
     #[serde(default)]
     pub skip_consent: bool,
-    #[serde(default)]
-    pub pkce: PkcePolicy,
-    #[serde(default)]
-    pub introspection_policy: IntrospectionPolicy,
-    /// Seconds; none: the server's default.
+    /// None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pkce: Option<PkcePolicy>,
+    /// None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_policy: Option<IntrospectionPolicy>,
+    /// Seconds; none: the profile's, or the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_code_lifetime: Option<i64>,
-    /// Seconds; none: the server's default.
+    /// Seconds; none: the profile's, or the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token_lifetime: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token_lifetime: Option<Lifetime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token_idle_lifetime: Option<Lifetime>,
+    #[serde(flatten)]
+    pub switches: Switches,
     /// When it was registered (RFC 7591 3.2.1).
     #[serde(rename = "client_id_issued_at")]
     pub created_at: Timestamp,
@@ -84,6 +88,8 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// Off unless the server and the client both have it on.
+    Password,
 }
 
 /// Whether a client must use PKCE (RFC 7636).
@@ -141,9 +147,11 @@ impl From<Lifetime> for i64 {
 }
 
 /// SHA-256 digests of the secrets a client may prove itself with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ClientSecrets {
     pub current: Option<[u8; 32]>,
+    /// The current one under the master key, only where the server has to use it itself (`clients::open_secret`).
+    pub sealed: Option<Secret>,
     /// The one before the last rotation, while it still counts.
     pub retired: Option<RetiredSecret>,
 }

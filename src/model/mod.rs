@@ -5,6 +5,7 @@
 mod algorithm;
 mod authorization_request;
 mod client;
+mod client_policy;
 mod grant;
 mod ids;
 mod scope;
@@ -18,6 +19,10 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+};
+pub use client_policy::{
+    ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
+    Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};

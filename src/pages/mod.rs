@@ -16,7 +16,6 @@ mod login;
 mod logout;
 mod sessions;
 mod site;
-mod throttle;
 mod views;
 mod visitor;
 
@@ -32,7 +31,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 pub use site::{Branding, Site};
-pub use throttle::Throttle;
 
 use crate::app::App;
 use answer::Failure;

@@ -8,10 +8,14 @@ use crate::model::Algorithm;
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
 
 /// The document of both well-known locations.
-pub fn document(issuer: &str, algorithms: &[Algorithm]) -> Value {
+pub fn document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
     let confidential = json!(["client_secret_basic", "client_secret_post"]);
+    let mut grant_types = vec!["authorization_code", "refresh_token", "client_credentials"];
+    if password_grant {
+        grant_types.push("password");
+    }
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
@@ -25,7 +29,7 @@ pub fn document(issuer: &str, algorithms: &[Algorithm]) -> Value {
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,

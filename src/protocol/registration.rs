@@ -1,12 +1,15 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
 use super::redirect_uri;
-use crate::model::{AuthMethod, Client, GrantType, PkcePolicy, Scope};
+use crate::model::{AuthMethod, Client, GrantType, PkcePolicy, RotationPolicy, Scope, UserinfoProfile};
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
 pub const MAX_CODE_LIFETIME: i64 = 600;
 /// Seconds: a day.
 pub const MAX_ACCESS_TOKEN_LIFETIME: i64 = 86_400;
+
+/// Grants with refresh tokens of one user and one client.
+pub const MAX_REFRESH_GRANTS: i64 = 1000;
 
 /// One thing that is wrong with a client's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_identity(client, &mut complain);
     check_uris(client, &mut complain);
     check_grants(client, &mut complain);
+    check_switches(client, &mut complain);
     check_lifetimes(client, &mut complain);
     problems
 }
@@ -69,8 +73,12 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
     if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
         complain("redirect_uris", "the authorization code grant needs at least one".into());
     }
-    if client.may_use(GrantType::RefreshToken) && !client.may_use(GrantType::AuthorizationCode) {
+    let of_a_user = [GrantType::AuthorizationCode, GrantType::Password];
+    if client.may_use(GrantType::RefreshToken) && !of_a_user.into_iter().any(|of| client.may_use(of)) {
         complain("grant_types", "refresh_token needs authorization_code beside it".into());
+    }
+    if client.may_use(GrantType::Password) && !client.is_first_party() {
+        complain("grant_types", "password is for the operator's own applications: set first_party".into());
     }
     if client.grant_types.is_empty() {
         complain("grant_types", "name at least one".into());
@@ -81,18 +89,42 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
             complain("grant_types", "client_credentials is for clients with a secret".into());
         }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
-        if client.pkce == PkcePolicy::Optional {
+        if client.pkce == Some(PkcePolicy::Optional) {
             complain("pkce", "it is required for clients without a secret".into());
         }
     }
-    let offline = client.scope.contains(Scope::OFFLINE_ACCESS);
-    if offline
-        && client.skip_consent
-        && client.redirect_uris.iter().any(|uri| redirect_uri::is_loopback_uri(uri))
-    {
+}
+
+fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let own = &client.switches;
+    if !client.is_confidential() {
+        let secret_only = "it is for clients with a secret";
+        // RFC 9700 4.14.2: refresh tokens of public clients MUST be rotated or sender-constrained.
+        if own.rotation == Some(RotationPolicy::Reuse) {
+            complain("rotation", secret_only.into());
+        }
+        if own.userinfo_profile == Some(UserinfoProfile::LegacyHs256) {
+            complain("userinfo_profile", secret_only.into());
+        }
+    }
+    if own.refresh_interval.is_some_and(|seconds| !(0..=MAX_ACCESS_TOKEN_LIFETIME).contains(&seconds)) {
+        complain("refresh_interval", format!("0 to {MAX_ACCESS_TOKEN_LIFETIME} seconds"));
+    }
+    if own.max_refresh_grants.is_some_and(|most| !(1..=MAX_REFRESH_GRANTS).contains(&most)) {
+        complain("max_refresh_grants", format!("1 to {MAX_REFRESH_GRANTS}"));
+    }
+    if !client.skip_consent {
+        return;
+    }
+    // RFC 8252 8.6: anyone could listen there and be the application, so a person has to look.
+    if client.redirect_uris.iter().any(|uri| redirect_uri::is_loopback_uri(uri)) {
+        complain("skip_consent", "not with a loopback redirect URI: anyone could listen there".into());
+    }
+    // OpenID Connect Core 11: offline access MUST have consent, unless other conditions are in place.
+    if client.scope.contains(Scope::OFFLINE_ACCESS) && !client.is_first_party() {
         complain(
             "skip_consent",
-            "not for offline_access to a loopback redirect URI: anyone could listen there".into(),
+            "with offline_access only for the operator's own applications: set first_party".into(),
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at) VALUES ($1, $2, $3, $4, 'code', $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $14, $15) \
+     expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
@@ -115,47 +115,80 @@ struct AppAccessRow {
     last_used_at: i64,
 }
 
-/// The values of [`INSERT`]; a grant is only ever inserted with its code issued.
-fn insert_values<'a>(grant: &'a Grant, code: &'a CodeConditions, scope: &'a str) -> [Value<'a>; 15] {
+/// The columns that depend on the state a grant begins in: its code issued, or active where there is no code.
+#[derive(Clone, Copy)]
+struct Beginning<'a> {
+    state: &'static str,
+    redirect_uri: &'a str,
+    code_challenge: Option<&'a str>,
+    nonce: Option<&'a str>,
+    code_expires_at: Timestamp,
+    refreshable: bool,
+    generation: u32,
+}
+
+impl<'a> Beginning<'a> {
+    fn of(grant: &'a Grant) -> Result<Self, StorageError> {
+        match &grant.state {
+            GrantState::CodeIssued(code) => Ok(Self {
+                state: "code",
+                redirect_uri: &code.redirect_uri,
+                code_challenge: code.code_challenge.as_deref(),
+                nonce: code.nonce.as_deref(),
+                code_expires_at: code.expires_at,
+                refreshable: code.refreshable,
+                generation: 0,
+            }),
+            GrantState::Active { refresh } => Ok(Self {
+                state: "active",
+                redirect_uri: "",
+                code_challenge: None,
+                nonce: None,
+                code_expires_at: grant.created_at,
+                refreshable: refresh.is_some(),
+                generation: refresh.map_or(1, |refresh| refresh.generation),
+            }),
+            GrantState::Revoked => {
+                Err(StorageError::impossible("grants", grant.id.as_str(), "inserted revoked"))
+            }
+        }
+    }
+}
+
+/// The values of [`INSERT`].
+fn insert_values<'a>(grant: &'a Grant, beginning: Beginning<'a>, scope: &'a str) -> [Value<'a>; 17] {
     [
         grant.id.as_str().into(),
         grant.client_id.as_str().into(),
         grant.user_id.as_str().into(),
         grant.session_id.as_ref().map(SessionId::as_str).into(),
+        beginning.state.into(),
         grant.salt.as_str().into(),
         scope.into(),
         grant.authentication.auth_time.unix().into(),
         grant.authentication.amr.as_str().into(),
-        code.redirect_uri.as_str().into(),
-        code.code_challenge.as_deref().into(),
-        code.nonce.as_deref().into(),
-        code.expires_at.unix().into(),
-        code.refreshable.into(),
+        beginning.redirect_uri.into(),
+        beginning.code_challenge.into(),
+        beginning.nonce.into(),
+        beginning.code_expires_at.unix().into(),
+        beginning.refreshable.into(),
+        i64::from(beginning.generation).into(),
         grant.created_at.unix().into(),
         grant.expires_at.map(Timestamp::unix).into(),
     ]
 }
 
-fn code_of(grant: &Grant) -> Result<&CodeConditions, StorageError> {
-    match &grant.state {
-        GrantState::CodeIssued(code) => Ok(code),
-        GrantState::Active { .. } | GrantState::Revoked => {
-            Err(StorageError::impossible("grants", grant.id.as_str(), "inserted without a code"))
-        }
-    }
-}
-
 /// Inserts a grant in a transaction. False when there is one of this id.
 pub(super) async fn insert(tx: &mut Transaction, grant: &Grant) -> Result<bool, StorageError> {
     let scope = grant.scope.to_string();
-    Ok(tx.execute(INSERT, &insert_values(grant, code_of(grant)?, &scope)).await? == 1)
+    Ok(tx.execute(INSERT, &insert_values(grant, Beginning::of(grant)?, &scope)).await? == 1)
 }
 
 impl Storage {
-    /// Inserts a grant whose code was issued. False when there is one of this id: the request was answered before.
+    /// Inserts a grant whose code was issued, or an active one. False when there is one of this id: the request was answered before.
     pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StorageError> {
         let scope = grant.scope.to_string();
-        Ok(self.db.execute(INSERT, &insert_values(grant, code_of(grant)?, &scope)).await? == 1)
+        Ok(self.db.execute(INSERT, &insert_values(grant, Beginning::of(grant)?, &scope)).await? == 1)
     }
 
     /// A grant with its user as of now.
@@ -186,6 +219,27 @@ impl Storage {
             rotation.now.plus(-rotation.grace).unix(),
         ];
         Ok(self.db.execute(ROTATE, bound).await? == 1)
+    }
+
+    /// Notes that a refresh token was used that stays valid. False when it is not the valid one any more.
+    pub async fn use_refresh_token(
+        &self,
+        id: &GrantId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        const USE: &str = "UPDATE grants SET rotated_at = $3 \
+             WHERE id = $1 AND state = 'active' AND refreshable AND generation = $2";
+        Ok(self.db.execute(USE, values![id.as_str(), i64::from(generation), now.unix()]).await? == 1)
+    }
+
+    /// Revokes a user's oldest grants with refresh tokens to a client, so that with `newest` at most `most` are left.
+    pub async fn revoke_oldest_grants(&self, newest: &Grant, most: i64) -> Result<u64, StorageError> {
+        const REVOKE: &str = "UPDATE grants SET state = 'revoked' WHERE state = 'active' AND id IN \
+             (SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 AND state = 'active' AND refreshable \
+             AND id <> $3 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $4)";
+        let bound = values![newest.user_id.as_str(), newest.client_id.as_str(), newest.id.as_str(), most - 1];
+        self.db.execute(REVOKE, bound).await
     }
 
     /// Revokes a grant, with everything that came from it. Revoking it again changes nothing.
