@@ -26,8 +26,9 @@ pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Intro
 /// about every token.
 pub async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthError> {
     let invalid = || {
-        let description = "The access token is not good, or its client may not ask with one.";
-        OAuthError::new(ErrorCode::InvalidToken, description)
+        let description =
+            "Client authentication failed: the access token is not good, or its client may not ask with one.";
+        OAuthError::new(ErrorCode::InvalidClient, description)
     };
     let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
     let registered = app.clients.find(&claims.client_id).await?.ok_or_else(invalid)?;

@@ -6,21 +6,18 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{bearer, error, extract, json};
+use super::{bearer, extract, json};
 use crate::app::App;
 use crate::grants::introspection;
 use crate::protocol::introspection::Introspection;
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::protocol::{OAuthError, Parameters};
 
 pub async fn introspect(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
     let result = match bearer::is_meant(&headers) {
         true => answer_bearer(&app, &headers, body).await,
         false => answer(&app, &headers, body).await,
     };
-    match result {
-        Err(failure) if failure.code == ErrorCode::InvalidToken => error::challenge(&failure),
-        result => json::respond(result),
-    }
+    json::respond(result)
 }
 
 async fn answer(app: &App, headers: &HeaderMap, body: extract::Body) -> Result<Introspection, OAuthError> {
@@ -42,7 +39,6 @@ async fn answer_bearer(
     let form = extract::form(headers, body)?;
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
-    let missing = || OAuthError::new(ErrorCode::InvalidToken, "Send an access token as a bearer token.");
-    let caller = introspection::bearer(app, bearer::token(headers, None)?.ok_or_else(missing)?).await?;
+    let caller = introspection::bearer(app, bearer::token(headers, None)?.unwrap_or_default()).await?;
     introspection::introspect(app, &caller.client, parameters.require("token")?).await
 }

@@ -11,6 +11,7 @@ mod budget;
 mod cli;
 mod client_authentication;
 mod code;
+mod compat;
 mod consent;
 mod happy_path;
 mod introspection;
