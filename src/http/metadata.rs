@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::protocol::discovery;
+use crate::protocol::discovery::{self, Operator};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Seconds others may keep the documents; a new key is published for longer before it signs.
@@ -24,8 +24,13 @@ pub struct Documents {
 
 impl Documents {
     pub fn new(app: &App) -> Self {
-        let document =
-            discovery::document(app.issuer(), &app.settings.keys.algorithms, app.settings.grants.password);
+        let branding = &app.settings.branding;
+        let operator = Operator {
+            policy_uri: branding.policy_url.as_deref(),
+            tos_uri: branding.tos_url.as_deref(),
+            password_grant: app.settings.grants.password,
+        };
+        let document = discovery::document(app.issuer(), &app.settings.keys.algorithms, operator);
         let max_age = MAX_AGE.min(app.settings.keys.publish_seconds);
         let cache_control = format!("public, max-age={max_age}");
         Self {

@@ -147,7 +147,7 @@ impl From<Lifetime> for i64 {
 }
 
 /// SHA-256 digests of the secrets a client may prove itself with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientSecrets {
     pub current: Option<[u8; 32]>,
     /// The current one under the master key, only where the server has to use it itself (`clients::open_secret`).

@@ -7,8 +7,27 @@ use crate::model::Algorithm;
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
 
+/// What the operator says about the installation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Operator<'a> {
+    pub policy_uri: Option<&'a str>,
+    pub tos_uri: Option<&'a str>,
+    /// Whether the password grant is offered.
+    pub password_grant: bool,
+}
+
 /// The document of both well-known locations.
-pub fn document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -> Value {
+pub fn document(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) -> Value {
+    let mut document = bare_document(issuer, algorithms, operator.password_grant);
+    for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
+        if let Some(uri) = uri {
+            document[member] = uri.into();
+        }
+    }
+    document
+}
+
+fn bare_document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
     let confidential = json!(["client_secret_basic", "client_secret_post"]);

@@ -9,21 +9,21 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 /// A directory that goes when the test ends.
-struct Place(PathBuf);
+pub struct Place(PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let path = std::env::temp_dir().join(format!("chancery-cli-{}", chancery::crypto::random::id()));
         fs::create_dir(&path).unwrap();
         Self(path)
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 
     /// The program, with nothing of this process's own configuration.
-    fn command(&self, line: &[&str]) -> Command {
+    pub fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CHANCERY_") {
@@ -47,19 +47,19 @@ impl Place {
     }
 
     /// What a command that works says.
-    fn text(&self, line: &[&str]) -> String {
+    pub fn text(&self, line: &[&str]) -> String {
         let output = self.run(line);
         assert!(output.status.success(), "{line:?}: {}", errors(&output));
         assert_eq!(errors(&output), "", "{line:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, line: &[&str]) -> Value {
+    pub fn json(&self, line: &[&str]) -> Value {
         serde_json::from_str(&self.text(&[line, &["--json"]].concat())).unwrap()
     }
 
     /// What a command that does not work complains of.
-    fn refusal(&self, line: &[&str]) -> String {
+    pub fn refusal(&self, line: &[&str]) -> String {
         refusal(&self.run(line))
     }
 }
@@ -337,9 +337,21 @@ fn serve_answers_until_it_is_told_to_stop() {
     assert!(errors(&taken).contains(&format!("server.listen: {address}: ")), "{}", errors(&taken));
     drop(listener);
 
+    place.json(&[
+        "client",
+        "create",
+        "--name",
+        "Old",
+        "--profile",
+        "ilert",
+        "--redirect-uri",
+        "https://old.example/cb",
+    ]);
     let mut child = place.command(&["serve"]).env("CHANCERY_SERVER__LISTEN", &address).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let running = Running(child);
+    let warned = log.find(|line| line.contains("a client weakens a default")).expect("a warning");
+    assert!(warned.contains("ilert") && warned.contains("PKCE optional"), "{warned}");
     let told = log.find(|line| line.contains("listening")).expect("a line that says so");
     assert!(told.contains(&address) && told.contains("SQLite") && told.contains("http://localhost:8080"));
     let health = place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();

@@ -6,24 +6,32 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod architecture;
 mod authorize;
 mod budget;
 mod cli;
+mod cli_profiles;
 mod client_authentication;
 mod code;
 mod compat;
 mod consent;
 mod happy_path;
+mod hostile;
 mod introspection;
 mod issued_tokens;
 mod logout;
+mod logs;
 mod metadata;
 mod pages;
+mod password_grant;
 mod pooler;
+mod processes;
+mod prompt;
 mod races;
 mod refresh;
 mod revocation;
 mod sign_in;
+mod storage;
 mod support;
 mod token;
 mod userinfo;
