@@ -138,3 +138,62 @@ fn check_lifetimes(client: &Client, complain: &mut impl FnMut(&'static str, Stri
         complain("access_token_lifetime", format!("1 to {MAX_ACCESS_TOKEN_LIFETIME} seconds"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::check;
+
+    /// The members that are complained about when a client has these.
+    fn problems(change: Value) -> Vec<&'static str> {
+        let mut metadata = json!({
+            "client_id": "app", "client_name": "App", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code", "refresh_token"], "scope": "openid",
+            "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
+        });
+        metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+    }
+
+    #[test]
+    fn what_needs_a_secret_is_refused_to_a_client_without_one() {
+        for (member, value) in
+            [("pkce", "optional"), ("rotation", "reuse"), ("userinfo_profile", "legacy_hs256")]
+        {
+            assert!(problems(json!({member: value})).is_empty(), "{member}");
+            assert_eq!(problems(json!({member: value, "token_endpoint_auth_method": "none"})), [member]);
+        }
+    }
+
+    #[test]
+    fn consent_is_skipped_by_applications_of_the_operator_and_never_for_loopback() {
+        assert!(problems(json!({"skip_consent": true})).is_empty());
+        let offline = json!({"skip_consent": true, "scope": "openid offline_access"});
+        assert_eq!(problems(offline.clone()), ["skip_consent"]);
+        let mut first_party = offline;
+        first_party["first_party"] = json!(true);
+        assert!(problems(first_party.clone()).is_empty());
+        first_party["redirect_uris"] = json!(["http://127.0.0.1/cb"]);
+        assert_eq!(problems(first_party), ["skip_consent"]);
+    }
+
+    #[test]
+    fn the_password_grant_is_for_the_operators_applications() {
+        let members = json!({"grant_types": ["password", "refresh_token"], "redirect_uris": []});
+        assert_eq!(problems(members.clone()), ["grant_types"]);
+        let mut first_party = members;
+        first_party["first_party"] = json!(true);
+        assert!(problems(first_party).is_empty());
+    }
+
+    #[test]
+    fn numbers_have_their_limits() {
+        for (member, wrong) in
+            [("refresh_interval", -1), ("refresh_interval", 86_401), ("max_refresh_grants", 0)]
+        {
+            assert_eq!(problems(json!({member: wrong})), [member]);
+        }
+        assert!(problems(json!({"refresh_interval": 0, "max_refresh_grants": 1000})).is_empty());
+    }
+}
