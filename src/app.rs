@@ -16,7 +16,9 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
+use crate::outbound::Outbound;
 use crate::pages::Site;
+use crate::remote_keys::RemoteKeys;
 use crate::storage::Storage;
 use crate::throttle::Throttle;
 
@@ -26,6 +28,8 @@ pub struct App {
     pub storage: Storage,
     pub clients: Clients,
     pub keys: Keys,
+    pub outbound: Arc<Outbound>,
+    pub remote_keys: RemoteKeys,
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
     pub verified_tokens: VerifiedTokens,
@@ -47,9 +51,12 @@ impl App {
         keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
         let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
+        let outbound = Arc::new(start::outbound(&settings)?);
         Ok(Arc::new(Self {
             clients: Clients::new(storage.clone()),
             keys: Keys::new(ring),
+            remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
+            outbound,
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,

@@ -52,6 +52,8 @@ pub struct Settings {
     pub keys: KeySettings,
     pub grants: GrantSettings,
     pub aliases: AliasSettings,
+    pub clients: ClientSettings,
+    pub outbound: OutboundSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,7 @@ pub enum LogLevel {
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
     pub authorization_code_seconds: i64,
+    pub device_code_seconds: i64,
     pub access_token_seconds: i64,
     pub id_token_seconds: i64,
     pub refresh_token_seconds: Option<i64>,
@@ -171,6 +174,27 @@ pub struct AliasSettings {
     pub paths: Vec<Alias>,
 }
 
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    pub assertion_audience: AssertionAudience,
+}
+
+/// What the `aud` of an assertion may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    Issuer,
+    IssuerOrTokenEndpoint,
+}
+
+#[derive(Clone, Debug)]
+pub struct OutboundSettings {
+    pub allow_private: bool,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Duration,
+    pub max_bytes: usize,
+}
+
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -208,6 +232,8 @@ impl Settings {
         let branding = branding(reader);
         let grants = grants(reader);
         let aliases = aliases(reader);
+        let clients = clients(reader);
+        let outbound = outbound(reader);
         Some(Self {
             server: server?,
             database: database?,
@@ -221,6 +247,8 @@ impl Settings {
             keys: keys?,
             grants: grants?,
             aliases: aliases?,
+            clients: clients?,
+            outbound: outbound?,
         })
     }
 }
@@ -281,6 +309,7 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
 
 fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettings> {
     let code = reader.number("tokens.authorization_code_seconds", 10..=600);
+    let device_code = reader.number("tokens.device_code_seconds", 60..=1800);
     let access = reader.number("tokens.access_token_seconds", 30..=7 * DAY);
     let id = reader.number("tokens.id_token_seconds", 30..=7 * DAY);
     let refresh = reader.lifetime("tokens.refresh_token_seconds", 60..=10 * YEAR);
@@ -298,6 +327,7 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
     let id_token_alg = signing("tokens.id_token_alg");
     Some(TokenSettings {
         authorization_code_seconds: code?,
+        device_code_seconds: device_code?,
         access_token_seconds: access?,
         id_token_seconds: id?,
         refresh_token_seconds: refresh?,
@@ -379,6 +409,25 @@ fn keys(reader: &mut Reader) -> Option<KeySettings> {
         }
     }
     Some(KeySettings { algorithms: algorithms?, publish_seconds: publish_seconds? })
+}
+
+fn clients(reader: &mut Reader) -> Option<ClientSettings> {
+    let audience = reader
+        .parsed("clients.assertion_audience", |text| choice(text, "issuer or issuer_or_token_endpoint"));
+    Some(ClientSettings { assertion_audience: audience? })
+}
+
+fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {
+    let allow_private = reader.boolean("outbound.allow_private");
+    let ca_file = reader.text("outbound.ca_file");
+    let timeout = reader.seconds("outbound.timeout_seconds", 1..=60);
+    let max_bytes = reader.number("outbound.max_bytes", 1024..=16_777_216);
+    Some(OutboundSettings {
+        allow_private: allow_private?,
+        ca_file: ca_file.map(|path| Some(path).filter(|path| !path.is_empty()).map(PathBuf::from))?,
+        timeout: timeout?,
+        max_bytes: max_bytes?,
+    })
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Refusal> {

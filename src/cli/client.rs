@@ -53,8 +53,9 @@ impl Commands<'_> {
         }
         problems.extend(client_settings::problems(&client, self.settings));
         Failure::of("registering the client", problems)?;
-        let secret = client.is_confidential().then(random::secret);
-        let secrets = self.secrets_of(&client, secret.as_ref())?;
+        let secret = client.token_endpoint_auth_method.has_secret().then(|| new_secret(&client));
+        let secrets =
+            secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
         if !self.storage.insert_client(&client, &secrets).await? {
             let id = &client.id;
             return Err(Failure::refused(format!(
@@ -92,27 +93,28 @@ impl Commands<'_> {
 
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, mut secrets) = self.find(&asked.id).await?;
-        let was_confidential = client.is_confidential();
+        let had_secret = client.token_endpoint_auth_method.has_secret();
         if let Some(name) = asked.name {
             client.name = name;
         }
         let mut problems = client_settings::apply(&mut client, asked.settings);
         problems.extend(client_settings::problems(&client, self.settings));
         Failure::of("changing the client", problems)?;
-        // A secret that was known to a public client is none; a public client has none.
-        // Nor can the server use one of which it has the digest only; then the old one counts for a while.
-        let unknown = client.needs_sealed_secret() && secrets.sealed.is_none();
-        let secret = (client.is_confidential() && (!was_confidential || unknown)).then(random::secret);
-        if !client.needs_sealed_secret() {
-            secrets.sealed = None;
-        }
+        let method = client.token_endpoint_auth_method;
+        // A secret that was known to a public client is none, and one of which only the digest is left cannot be
+        // computed with, so it counts only for a while beside the new one; a client without such a method has none.
+        let unusable = !had_secret || (client.needs_sealed_secret() && secrets.sealed.is_none());
+        let secret = (method.has_secret() && unusable).then(|| new_secret(&client));
         if let Some(secret) = &secret {
-            let old = secrets.current.filter(|_| was_confidential);
-            let retired =
-                old.map(|digest| RetiredSecret { digest, expires_at: self.now.plus(OLD_SECRET_KEPT) });
-            secrets = ClientSecrets { retired, ..self.secrets_of(&client, Some(secret))? };
-        } else if !client.is_confidential() {
+            let old = secrets.current.filter(|_| had_secret);
+            let expires_at = self.now.plus(OLD_SECRET_KEPT);
+            let retired = old.map(|digest| RetiredSecret { digest, sealed: None, expires_at });
+            secrets = ClientSecrets { retired, ..self.secrets_of(&client, secret)? };
+        } else if !method.has_secret() {
             secrets = ClientSecrets::default();
+        } else if !client.needs_sealed_secret() {
+            secrets.sealed = None;
+            secrets.retired.iter_mut().for_each(|retired| retired.sealed = None);
         }
         self.save(&client, &secrets).await?;
         show(&client, secret.as_ref(), asked.output.json)
@@ -120,18 +122,18 @@ impl Commands<'_> {
 
     async fn rotate_secret(&self, asked: RotateSecret) -> Result<(), Failure> {
         let (client, secrets) = self.find(&asked.id).await?;
-        if !client.is_confidential() {
-            let id = &client.id;
+        if !client.token_endpoint_auth_method.has_secret() {
+            let (id, method) = (&client.id, client.token_endpoint_auth_method.as_str());
             return Err(Failure::refused(format!(
-                "the client {id} is public, so it has no secret\n    `chancery client update {id} --auth-method client_secret_basic` gives it one"
+                "the method of the client {id} is {method}, so it has no secret\n    `chancery client update {id} --auth-method client_secret_basic` gives it one"
             )));
         }
         let keep = asked.keep_old.filter(|seconds| *seconds > 0);
-        let retire = |digest, seconds| RetiredSecret { digest, expires_at: self.now.plus(seconds) };
+        let sealed = secrets.sealed.clone();
+        let retire = |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
-        let secret = random::secret();
-        let secrets = ClientSecrets { retired, ..self.secrets_of(&client, Some(&secret))? };
-        self.save(&client, &secrets).await?;
+        let secret = new_secret(&client);
+        self.save(&client, &ClientSecrets { retired, ..self.secrets_of(&client, &secret)? }).await?;
         show(&client, Some(&secret), asked.output.json)
     }
 
@@ -148,19 +150,22 @@ impl Commands<'_> {
         Ok(())
     }
 
-    async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
-        self.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
-    }
-
-    /// What is kept of a new secret: its digest, and where the server has to use it a sealed copy.
-    fn secrets_of(&self, client: &Client, secret: Option<&Secret>) -> Result<ClientSecrets, Failure> {
-        let Some(secret) = secret else { return Ok(ClientSecrets::default()) };
+    /// What is kept of a secret: its digest, and where the method needs it the secret itself, sealed.
+    fn secrets_of(&self, client: &Client, secret: &Secret) -> Result<ClientSecrets, Failure> {
         let sealed = match client.needs_sealed_secret() {
-            true => Some(clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret)?),
+            true => Some(clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret)),
             false => None,
         };
         let current = Some(digest::sha256(secret.expose().as_bytes()));
-        Ok(ClientSecrets { current, sealed, retired: None })
+        Ok(ClientSecrets {
+            current,
+            sealed: sealed.transpose().map_err(app::StartError::from)?,
+            retired: None,
+        })
+    }
+
+    async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
+        self.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
     }
 
     async fn save(&self, client: &Client, secrets: &ClientSecrets) -> Result<(), Failure> {
@@ -185,6 +190,13 @@ fn weakens(client: &Client) -> String {
     }
 }
 
+fn new_secret(client: &Client) -> Secret {
+    match client.needs_sealed_secret() {
+        true => random::long_secret(),
+        false => random::secret(),
+    }
+}
+
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&document(client, secret)?);
@@ -199,12 +211,15 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
         ("authentication", auth_method(client).to_owned()),
+        ("assertion alg", client.token_endpoint_auth_signing_alg.map(|a| a.to_string()).unwrap_or_default()),
+        ("keys", keys(client)),
         ("grant types", grant_types(client)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
         ("audience", list(&client.audience)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
+        ("verification link", output::yes_or_no(client.verification_uri_complete)),
         ("profile", client.profile().as_str().to_owned()),
         ("weakens", client.weakens().join(", ")),
         ("PKCE", word(&client.policy().pkce)?),
@@ -243,20 +258,23 @@ fn document(client: &Client, secret: Option<&Secret>) -> Result<Value, Failure> 
 
 fn auth_method(client: &Client) -> &'static str {
     match client.token_endpoint_auth_method {
-        AuthMethod::ClientSecretBasic => "client_secret_basic",
-        AuthMethod::ClientSecretPost => "client_secret_post",
         AuthMethod::None => "none (public)",
+        method => method.as_str(),
     }
 }
 
+/// Where the client's keys are, or their ids.
+fn keys(client: &Client) -> String {
+    if let Some(uri) = &client.jwks_uri {
+        return uri.clone();
+    }
+    let set = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")?.as_array());
+    let id = |key: &Value| key.get("kid").and_then(Value::as_str).unwrap_or("(without kid)").to_owned();
+    set.map(|set| set.iter().map(id).collect::<Vec<_>>().join(" ")).unwrap_or_default()
+}
+
 fn grant_types(client: &Client) -> String {
-    let name = |grant_type: &GrantType| match grant_type {
-        GrantType::AuthorizationCode => "authorization_code",
-        GrantType::RefreshToken => "refresh_token",
-        GrantType::ClientCredentials => "client_credentials",
-        GrantType::Password => "password",
-    };
-    client.grant_types.iter().map(name).collect::<Vec<_>>().join(" ")
+    client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

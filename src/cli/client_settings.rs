@@ -1,11 +1,15 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
+use std::path::Path;
+
 use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
+use super::key_file;
 use crate::config::Settings;
 use crate::model::{
-    AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Switches,
-    Timestamp,
+    AssertionAlgorithm, AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
+    ScopeSet, Switches, Timestamp,
 };
+use crate::outbound::Outbound;
 use crate::protocol::registration;
 
 const PERSONAL_SCOPE: &str = "openid profile email";
@@ -25,10 +29,14 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: ScopeSet::default(),
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        token_endpoint_auth_signing_alg: None,
+        jwks: None,
+        jwks_uri: None,
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         audience: Vec::new(),
         skip_consent: false,
+        verification_uri_complete: false,
         pkce: None,
         introspection_policy: None,
         authorization_code_lifetime: None,
@@ -43,7 +51,8 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
 /// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
 pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
     let has = |grant_type| grant_types.contains(&grant_type);
-    match (has(GrantType::AuthorizationCode), has(GrantType::RefreshToken)) {
+    let for_a_user = has(GrantType::AuthorizationCode) || has(GrantType::DeviceCode);
+    match (for_a_user, has(GrantType::RefreshToken)) {
         (true, true) => OFFLINE_SCOPE,
         (true, false) => PERSONAL_SCOPE,
         (false, _) => "",
@@ -70,8 +79,10 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
             }
         }
     }
-    set(&mut client.token_endpoint_auth_method, given.auth_method.map(auth_method));
+    set_authentication(client, given.auth_method.map(auth_method), given.token_endpoint_auth_signing_alg);
+    problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
     set(&mut client.skip_consent, given.skip_consent);
+    set(&mut client.verification_uri_complete, given.verification_uri_complete);
     set_some(&mut client.pkce, given.pkce.map(pkce));
     set_some(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
@@ -92,6 +103,11 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
+    if let Some(Err(error)) =
+        client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+    {
+        problems.push(format!("jwks_uri: {error}"));
+    }
     let known = &settings.keys.algorithms;
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
@@ -107,6 +123,36 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
         problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
     }
     problems
+}
+
+/// A new method forgets the algorithm of the old one.
+fn set_authentication(
+    client: &mut Client,
+    method: Option<AuthMethod>,
+    algorithm: Option<AssertionAlgorithm>,
+) {
+    if method.is_some_and(|method| method != client.token_endpoint_auth_method) {
+        client.token_endpoint_auth_signing_alg = None;
+    }
+    set(&mut client.token_endpoint_auth_method, method);
+    set_some(&mut client.token_endpoint_auth_signing_alg, algorithm);
+}
+
+/// Either form of keys takes the place of the other; an empty text clears.
+fn set_keys(client: &mut Client, file: Option<&Path>, uri: Option<String>) -> Option<String> {
+    match file {
+        Some(path) if path.as_os_str().is_empty() => client.jwks = None,
+        Some(path) => match key_file::read(path) {
+            Ok(jwks) => (client.jwks, client.jwks_uri) = (Some(jwks), None),
+            Err(problem) => return Some(format!("jwks: {problem}")),
+        },
+        None => {}
+    }
+    if uri.as_ref().is_some_and(|uri| !uri.is_empty()) {
+        client.jwks = None;
+    }
+    set_text(&mut client.jwks_uri, uri);
+    None
 }
 
 fn set<T>(place: &mut T, given: Option<T>) {
@@ -141,6 +187,8 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
         GrantTypeArg::Password => GrantType::Password,
+        GrantTypeArg::DeviceCode => GrantType::DeviceCode,
+        GrantTypeArg::JwtBearer => GrantType::JwtBearer,
     }
 }
 
@@ -148,6 +196,8 @@ fn auth_method(given: AuthMethodArg) -> AuthMethod {
     match given {
         AuthMethodArg::ClientSecretBasic => AuthMethod::ClientSecretBasic,
         AuthMethodArg::ClientSecretPost => AuthMethod::ClientSecretPost,
+        AuthMethodArg::ClientSecretJwt => AuthMethod::ClientSecretJwt,
+        AuthMethodArg::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
         AuthMethodArg::None => AuthMethod::None,
     }
 }

@@ -6,6 +6,8 @@ mod client;
 mod client_settings;
 mod failure;
 pub mod healthcheck;
+mod issuer;
+mod key_file;
 mod keys;
 mod open;
 mod output;
@@ -37,6 +39,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate => wait(open::migrate(settings()?))?,
         Command::Client(command) => wait(client::run(settings()?, command))?,
         Command::User(command) => wait(user::run(settings()?, command))?,
+        Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)

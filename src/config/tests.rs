@@ -238,7 +238,9 @@ fn weaker_choices_are_told() {
         iterations = 1
         [log]
         level = "debug"
+        [outbound]
+        allow_private = true
     "#;
     let warnings = load(file, &[]).unwrap().warnings();
-    assert_eq!(warnings.len(), 6, "{warnings:?}");
+    assert_eq!(warnings.len(), 7, "{warnings:?}");
 }

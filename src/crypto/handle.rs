@@ -24,6 +24,7 @@ pub enum Purpose {
     AuthorizationCode,
     RefreshToken,
     Session,
+    DeviceCode,
 }
 
 impl Purpose {
@@ -33,6 +34,7 @@ impl Purpose {
             Self::AuthorizationCode => "cy_ac_",
             Self::RefreshToken => "cy_rt_",
             Self::Session => "cy_st_",
+            Self::DeviceCode => "cy_dc_",
         }
     }
 }

@@ -47,7 +47,7 @@ async fn answered_before(app: &App, again: &Grant, now: Timestamp) -> Result<Opt
 
 fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
     let Approval { id, request, client, session, .. } = approval;
-    let refreshable = client.gets_refresh_token(&request.scope);
+    let refreshable = issue::is_refreshable(client, &request.scope);
     let code_lifetime = issue::code_lifetime(app, client);
     let life = if refreshable {
         issue::refresh_absolute(app, client)

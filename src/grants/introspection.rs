@@ -6,7 +6,7 @@ use super::{access_tokens, issue, refresh_token};
 use crate::app::App;
 use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp};
+use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp, UserId};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::introspection::{Introspection, may_ask};
 use crate::protocol::{ErrorCode, OAuthError, refresh};
@@ -44,6 +44,10 @@ async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, OAut
     Ok(match &claims.grant {
         Some(grant) => app.storage.token_state(grant, &claims.jti).await?,
         None if app.clients.find(&claims.client_id).await?.is_none() => TokenState::Revoked,
+        // A user's token of the JWT bearer grant: it dies with the user.
+        None if claims.sub != claims.client_id.as_str() => {
+            app.storage.user_token_state(&UserId::new(&*claims.sub), &claims.jti).await?
+        }
         None => app.storage.lone_token_state(&claims.jti).await?,
     })
 }

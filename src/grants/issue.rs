@@ -6,7 +6,9 @@ use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
-use crate::model::{Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenId, TokenResponseAlias, User};
+use crate::model::{
+    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenId, TokenResponseAlias, User, UserId,
+};
 use crate::protocol::OAuthError;
 use crate::protocol::claims::{self, ACR_SINGLE_FACTOR, AccessTokenClaims, Audience, IdTokenClaims};
 
@@ -100,17 +102,41 @@ pub(super) fn for_client(
     scope: &ScopeSet,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    let claims = AccessTokenClaims {
-        // RFC 9068 2.2: without a resource owner, sub is the client.
-        sub: client.id.as_str().to_owned(),
-        ..bare_claims(app, client, scope, now)
-    };
+    // RFC 9068 2.2: without a resource owner, sub is the client.
+    lone(app, client, client.id.as_str(), scope, now)
+}
+
+/// An access token for a user whom a trusted issuer vouches for (RFC 7523 2.1): no row, no refresh token. Introspection
+/// knows by its `sub` that it is not the client's own.
+pub(super) fn for_user_without_grant(
+    app: &App,
+    client: &Client,
+    user: &UserId,
+    scope: &ScopeSet,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    lone(app, client, user.as_str(), scope, now)
+}
+
+fn lone(
+    app: &App,
+    client: &Client,
+    subject: &str,
+    scope: &ScopeSet,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let claims = AccessTokenClaims { sub: subject.to_owned(), ..bare_claims(app, client, scope, now) };
     Ok(TokenResponse::new(app, client, access_token(app, client, claims)?, scope))
 }
 
 /// Seconds a code of this client lives.
 pub(super) fn code_lifetime(app: &App, client: &Client) -> i64 {
     client.policy().authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds)
+}
+
+/// Whether a user's grant to this client comes with refresh tokens.
+pub(super) fn is_refreshable(client: &Client, scope: &ScopeSet) -> bool {
+    client.gets_refresh_token(scope)
 }
 
 /// Seconds an access token of this client lives.

@@ -4,9 +4,13 @@
 pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
+pub mod client_authentication;
 mod client_credentials;
+pub mod device_authorization;
+mod device_code;
 pub mod introspection;
 mod issue;
+mod jwt_bearer;
 mod password;
 pub mod password_check;
 mod refresh_token;
@@ -41,6 +45,8 @@ pub async fn exchange(
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
         GrantType::Password => password::exchange(app, client, parameters, address).await,
+        GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
+        GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
     }
 }
 
@@ -51,6 +57,8 @@ fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuth
         "client_credentials" => Ok(GrantType::ClientCredentials),
         // RFC 9700 2.4: MUST NOT be used. It is here for clients that know nothing else, and off twice.
         "password" if app.settings.grants.password => Ok(GrantType::Password),
+        "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
         _ => {
             let description = "The server does not speak this grant type.";
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))

@@ -72,7 +72,7 @@ fn refused(why: Unrecognised) -> OAuthError {
 
 /// A grant that begins active: there is no code and no session.
 fn grant(app: &App, client: &Client, user: &User, scope: ScopeSet, now: Timestamp) -> Grant {
-    let refreshable = client.gets_refresh_token(&scope);
+    let refreshable = issue::is_refreshable(client, &scope);
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::crypto::password::{LONGEST_BYTES, PasswordError};
 use crate::model::{Secret, User};
 use crate::storage::StorageError;
-use crate::throttle::Attempt;
+use crate::throttle::{Attempt, Subject};
 
 /// Bytes of a user name that are looked at; no account has a longer one.
 const LONGEST_USERNAME: usize = 1024;
@@ -39,7 +39,7 @@ pub async fn recognise(
     if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
         return Err(Unrecognised::Wrong);
     }
-    let attempt = Attempt { account: username, address, now: app.now() };
+    let attempt = Attempt { subject: Subject::Account(username), address, now: app.now() };
     if !app.throttle.allows(&attempt) {
         return Err(Unrecognised::TooMany);
     }

@@ -69,7 +69,7 @@ fn signed(
     registered: &Registered,
     user: &User,
 ) -> Result<String, OAuthError> {
-    let Registered { client, secrets } = registered;
+    let Registered { client, secrets, .. } = registered;
     let sealed = secrets.sealed.as_ref().ok_or_else(|| not_sealed(client))?;
     let secret =
         clients::open_secret(&app.master_key, &client.id, sealed).map_err(OAuthError::server_error)?;

@@ -1,14 +1,12 @@
 //! What every endpoint for clients begins with: the parameters, and who sent them.
 
-use std::sync::Arc;
-
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 
 use crate::app::App;
-use crate::model::{Client, ClientSecrets, Timestamp};
-use crate::protocol::client_auth::{self, AuthenticatedClient, Presented};
+use crate::grants::client_authentication;
+use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{OAuthError, Parameters};
 
 /// A body as axum hands it over.
@@ -30,12 +28,14 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|value| essence(value) == "application/x-www-form-urlencoded")
 }
 
-/// What decides whether a client is who it says.
-type Rule = fn(
-    &Presented,
-    Option<(Arc<Client>, &ClientSecrets)>,
-    Timestamp,
-) -> Result<AuthenticatedClient, OAuthError>;
+/// Bytes of a `User-Agent` that are kept.
+const USER_AGENT: usize = 256;
+
+/// What the browser or program calls itself.
+pub fn user_agent(headers: &HeaderMap) -> String {
+    let value = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().chars().take(USER_AGENT).collect()
+}
 
 /// The client that sent the request, authenticated.
 pub async fn client(
@@ -70,8 +70,8 @@ async fn client_by(
     if authorization.next().is_some() {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
-    let presented = client_auth::presented(first, parameters)?;
-    let registered = app.clients.find(&presented.client_id).await?;
-    let registered = registered.as_ref().map(|found| (Arc::clone(&found.client), &found.secrets));
-    rule(&presented, registered, app.now())
+    let token_endpoint = app.settings.server.issuer.join("/token");
+    let expected = client_authentication::expected(app, &token_endpoint);
+    let presented = client_auth::presented(first, parameters, &expected)?;
+    client_authentication::authenticate(app, &presented, rule).await
 }

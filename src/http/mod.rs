@@ -2,6 +2,7 @@
 
 mod aliases;
 mod bearer;
+mod device_authorization;
 mod error;
 pub mod extract;
 mod introspect;
@@ -51,6 +52,7 @@ pub fn router(app: Arc<App>) -> Router {
 fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
     let endpoints = Router::new()
         .route("/token", post(token::token))
+        .route("/device_authorization", post(device_authorization::device_authorization))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))
         .route("/jwks", get(metadata::jwks))

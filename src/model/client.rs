@@ -1,8 +1,9 @@
 //! A registered client: RFC 7591 metadata, plus the switches of this server.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Algorithm, ClientId, ScopeSet, Secret, Switches, Timestamp};
+use super::{Algorithm, AssertionAlgorithm, ClientId, ScopeSet, Secret, Switches, Timestamp};
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,14 @@ pub struct Client {
     /// Scopes the client may ask for.
     pub scope: ScopeSet,
     pub token_endpoint_auth_method: AuthMethod,
+    /// None: every algorithm that goes with the method (RFC 7591 2, OpenID Connect Dynamic Client Registration 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
+    /// The client's public keys (RFC 7517), or where they are; not both (RFC 7591 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// None: the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<Algorithm>,
@@ -38,6 +47,9 @@ pub struct Client {
     pub audience: Vec<String>,
     #[serde(default)]
     pub skip_consent: bool,
+    /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verification_uri_complete: bool,
     /// None: the profile's. Ask [`Client::policy`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pkce: Option<PkcePolicy>,
@@ -62,7 +74,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether the client can keep a secret (RFC 6749 2.1).
+    /// Whether the client can prove who it is (RFC 6749 2.1).
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
     }
@@ -78,7 +90,29 @@ impl Client {
 pub enum AuthMethod {
     ClientSecretBasic,
     ClientSecretPost,
+    /// RFC 7523 2.2 with an HMAC (OpenID Connect Core 9).
+    ClientSecretJwt,
+    /// RFC 7523 2.2 with a signature (OpenID Connect Core 9).
+    PrivateKeyJwt,
     None,
+}
+
+impl AuthMethod {
+    /// Whether a client of this method has a secret.
+    pub fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
+    }
+
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+        }
+    }
 }
 
 /// `grant_type` values the server speaks.
@@ -90,6 +124,26 @@ pub enum GrantType {
     ClientCredentials,
     /// Off unless the server and the client both have it on.
     Password,
+    /// RFC 8628 3.4
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    /// RFC 7523 2.1
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
+}
+
+impl GrantType {
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        }
+    }
 }
 
 /// Whether a client must use PKCE (RFC 7636).
@@ -147,7 +201,7 @@ impl From<Lifetime> for i64 {
 }
 
 /// SHA-256 digests of the secrets a client may prove itself with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ClientSecrets {
     pub current: Option<[u8; 32]>,
     /// The current one under the master key, only where the server has to use it itself (`clients::open_secret`).
@@ -157,8 +211,10 @@ pub struct ClientSecrets {
 }
 
 /// A rotated-out client secret and the moment it stops counting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RetiredSecret {
     pub digest: [u8; 32],
+    /// It under the master key, where the server has to use it itself.
+    pub sealed: Option<Secret>,
     pub expires_at: Timestamp,
 }

@@ -8,7 +8,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Scope};
+use super::{AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Scope};
 
 const DAY: i64 = 86_400;
 const YEAR: i64 = 365 * DAY;
@@ -44,7 +44,7 @@ impl ClientProfile {
 
     /// What the profile says of a client with a secret that says nothing itself.
     pub fn preset(self) -> ClientPolicy {
-        ClientPolicy::preset(self, true)
+        ClientPolicy::preset(self, AuthMethod::ClientSecretBasic)
     }
 }
 
@@ -223,8 +223,8 @@ impl ClientPolicy {
         }
     }
 
-    /// What a profile presets for a client that can keep a secret, or cannot.
-    fn preset(profile: ClientProfile, confidential: bool) -> Self {
+    /// What a profile presets for a client that authenticates by this method.
+    fn preset(profile: ClientProfile, method: AuthMethod) -> Self {
         let strict = Self::strict();
         let year = Some(Lifetime::Seconds(YEAR));
         let policy = match profile {
@@ -273,18 +273,20 @@ impl ClientPolicy {
                 ..strict
             },
         };
-        Self { pkce: PkcePolicy::Optional, ..policy }.for_kind(confidential)
+        Self { pkce: PkcePolicy::Optional, ..policy }.for_method(method)
     }
 
-    /// What is for clients with a secret falls back to the strict choice for one without.
-    fn for_kind(self, confidential: bool) -> Self {
-        if confidential {
-            return self;
+    /// What is for clients with a secret or a key falls back to the strict choice for one without.
+    fn for_method(self, method: AuthMethod) -> Self {
+        // Only a secret signs HS256: a client with a key has none.
+        let userinfo = if method.has_secret() { self.userinfo } else { UserinfoProfile::Standard };
+        if method != AuthMethod::None {
+            return Self { userinfo, ..self };
         }
         Self {
             pkce: PkcePolicy::Required,
             rotation: RotationPolicy::Rotate,
-            userinfo: UserinfoProfile::Standard,
+            userinfo,
             refresh_authentication: Presence::Required,
             ..self
         }
@@ -303,7 +305,7 @@ impl Client {
 
     /// What holds for this client.
     pub fn policy(&self) -> ClientPolicy {
-        let preset = ClientPolicy::preset(self.profile(), self.is_confidential());
+        let preset = ClientPolicy::preset(self.profile(), self.token_endpoint_auth_method);
         let own = &self.switches;
         ClientPolicy {
             pkce: self.pkce.unwrap_or(preset.pkce),
@@ -330,12 +332,13 @@ impl Client {
             authorization_scheme: own.authorization_scheme.unwrap_or(preset.authorization_scheme),
         }
         // A registration that says otherwise is refused; a row that does is read strictly.
-        .for_kind(self.is_confidential())
+        .for_method(self.token_endpoint_auth_method)
     }
 
     /// Whether the server has to know the secret itself, not only its digest.
     pub fn needs_sealed_secret(&self) -> bool {
-        self.policy().userinfo == UserinfoProfile::LegacyHs256
+        self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
+            || self.policy().userinfo == UserinfoProfile::LegacyHs256
     }
 
     /// What is weaker here than by default, each in a few words.

@@ -3,9 +3,11 @@
 //! Nothing here does IO, reads a clock or knows a framework; every other room may use it.
 
 mod algorithm;
+mod assertion_algorithm;
 mod authorization_request;
 mod client;
 mod client_policy;
+mod device_authorization;
 mod grant;
 mod ids;
 mod scope;
@@ -13,9 +15,11 @@ mod secret;
 mod session;
 mod signing_key;
 mod timestamp;
+mod trusted_issuer;
 mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
@@ -24,11 +28,13 @@ pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
+pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
-pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;
 pub use session::Session;
 pub use signing_key::SigningKey;
 pub use timestamp::Timestamp;
+pub use trusted_issuer::{SubjectClaim, TrustedIssuer};
 pub use user::{Address, Profile, User};

@@ -19,7 +19,7 @@ use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::http::extract;
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::Parameters;
-use crate::throttle::Attempt;
+use crate::throttle::{Attempt, Subject};
 
 /// An application with access, put together from the consent and the grants.
 struct Access {
@@ -129,7 +129,8 @@ async fn set_password(
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
-    let attempt = Attempt { account: &person.user.username, address: &visitor.address, now: app.now() };
+    let subject = Subject::Account(&person.user.username);
+    let attempt = Attempt { subject, address: &visitor.address, now: app.now() };
     if !app.throttle.allows(&attempt) {
         return Ok(Err(PasswordProblem::TooMany));
     }

@@ -122,7 +122,8 @@ fn check_response(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
     }
 }
 
-fn scope(parameters: &Parameters<'_>, client: &Client) -> Result<ScopeSet, OAuthError> {
+/// What was asked for, all of it registered for the client.
+pub fn scope(parameters: &Parameters<'_>, client: &Client) -> Result<ScopeSet, OAuthError> {
     let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
     let text = parameters.get("scope").ok_or_else(|| invalid("Name the scopes the client needs."))?;
     let scope: ScopeSet =

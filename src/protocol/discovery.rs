@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, AssertionAlgorithm};
 
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
@@ -29,9 +29,16 @@ pub fn document(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) 
 
 fn bare_document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
-    let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
-    let confidential = json!(["client_secret_basic", "client_secret_post"]);
-    let mut grant_types = vec!["authorization_code", "refresh_token", "client_credentials"];
+    let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
+    let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
+    let assertions = AssertionAlgorithm::ALL.map(AssertionAlgorithm::as_str);
+    let mut grant_types = vec![
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    ];
     if password_grant {
         grant_types.push("password");
     }
@@ -40,6 +47,7 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "userinfo_endpoint": at("/userinfo"),
         "jwks_uri": at("/jwks"),
         "introspection_endpoint": at("/introspect"),
@@ -54,6 +62,9 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -
         "token_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": authentication,
+        "token_endpoint_auth_signing_alg_values_supported": assertions,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,

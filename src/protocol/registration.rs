@@ -1,6 +1,7 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
 use super::redirect_uri;
+use crate::crypto::jwks::KeySet;
 use crate::model::{AuthMethod, Client, GrantType, PkcePolicy, RotationPolicy, Scope, UserinfoProfile};
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
@@ -27,6 +28,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_uris(client, &mut complain);
     check_grants(client, &mut complain);
     check_switches(client, &mut complain);
+    check_authentication(client, &mut complain);
     check_lifetimes(client, &mut complain);
     problems
 }
@@ -73,9 +75,12 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
     if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
         complain("redirect_uris", "the authorization code grant needs at least one".into());
     }
-    let of_a_user = [GrantType::AuthorizationCode, GrantType::Password];
-    if client.may_use(GrantType::RefreshToken) && !of_a_user.into_iter().any(|of| client.may_use(of)) {
-        complain("grant_types", "refresh_token needs authorization_code beside it".into());
+    let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Password];
+    if client.may_use(GrantType::RefreshToken) && !with_user.iter().any(|grant| client.may_use(*grant)) {
+        complain("grant_types", "refresh_token needs authorization_code or device_code beside it".into());
+    }
+    if client.verification_uri_complete && !client.may_use(GrantType::DeviceCode) {
+        complain("verification_uri_complete", "it is for clients with the grant type device_code".into());
     }
     if client.may_use(GrantType::Password) && !client.is_first_party() {
         complain("grant_types", "password is for the operator's own applications: set first_party".into());
@@ -88,6 +93,12 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
         if client.may_use(GrantType::ClientCredentials) {
             complain("grant_types", "client_credentials is for clients with a secret".into());
         }
+        if client.may_use(GrantType::JwtBearer) {
+            complain(
+                "grant_types",
+                format!("{} is for clients with a secret", GrantType::JwtBearer.as_str()),
+            );
+        }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
         if client.pkce == Some(PkcePolicy::Optional) {
             complain("pkce", "it is required for clients without a secret".into());
@@ -97,15 +108,18 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
 
 fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let own = &client.switches;
+    let secret_only = "it is for clients with a secret";
     if !client.is_confidential() {
-        let secret_only = "it is for clients with a secret";
         // RFC 9700 4.14.2: refresh tokens of public clients MUST be rotated or sender-constrained.
         if own.rotation == Some(RotationPolicy::Reuse) {
             complain("rotation", secret_only.into());
         }
-        if own.userinfo_profile == Some(UserinfoProfile::LegacyHs256) {
-            complain("userinfo_profile", secret_only.into());
-        }
+    }
+    // Its answers are signed with the secret.
+    if own.userinfo_profile == Some(UserinfoProfile::LegacyHs256)
+        && !client.token_endpoint_auth_method.has_secret()
+    {
+        complain("userinfo_profile", secret_only.into());
     }
     if own.refresh_interval.is_some_and(|seconds| !(0..=MAX_ACCESS_TOKEN_LIFETIME).contains(&seconds)) {
         complain("refresh_interval", format!("0 to {MAX_ACCESS_TOKEN_LIFETIME} seconds"));
@@ -126,6 +140,37 @@ fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, Strin
             "skip_consent",
             "with offline_access only for the operator's own applications: set first_party".into(),
         );
+    }
+}
+
+fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let method = client.token_endpoint_auth_method;
+    // RFC 7591 2: the two MUST NOT both be present.
+    if client.jwks.is_some() && client.jwks_uri.is_some() {
+        complain("jwks", "give jwks or jwks_uri, not both".into());
+    }
+    if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read) {
+        complain("jwks", error.to_string());
+    }
+    // Whether it can be fetched at all depends on the settings, which are not known here.
+    if let Some(uri) = &client.jwks_uri
+        && !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri))
+    {
+        complain("jwks_uri", "use an https URI".into());
+    }
+    if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
+        complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());
+    }
+    if let Some(algorithm) = client.token_endpoint_auth_signing_alg {
+        let wanted = match method {
+            AuthMethod::ClientSecretJwt => Some(true),
+            AuthMethod::PrivateKeyJwt => Some(false),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => None,
+        };
+        if wanted != Some(algorithm.is_symmetric()) {
+            let problem = format!("{algorithm} does not go with the method {}", method.as_str());
+            complain("token_endpoint_auth_signing_alg", problem);
+        }
     }
 }
 
@@ -179,6 +224,13 @@ mod tests {
     }
 
     #[test]
+    fn legacy_userinfo_is_refused_to_a_client_with_a_key() {
+        let members = json!({"userinfo_profile": "legacy_hs256", "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": keys()});
+        assert_eq!(problems(members), ["userinfo_profile"]);
+    }
+
+    #[test]
     fn the_password_grant_is_for_the_operators_applications() {
         let members = json!({"grant_types": ["password", "refresh_token"], "redirect_uris": []});
         assert_eq!(problems(members.clone()), ["grant_types"]);
@@ -195,5 +247,54 @@ mod tests {
             assert_eq!(problems(json!({member: wrong})), [member]);
         }
         assert!(problems(json!({"refresh_interval": 0, "max_refresh_grants": 1000})).is_empty());
+    }
+
+    fn keys() -> Value {
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})
+    }
+
+    #[test]
+    fn keys_are_given_inline_or_by_uri_and_not_both() {
+        let method = "private_key_jwt";
+        assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
+        let uri = "https://app.example/jwks";
+        assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks_uri": uri})), [""; 0]);
+        let both = json!({"token_endpoint_auth_method": method, "jwks": keys(), "jwks_uri": uri});
+        assert_eq!(problems(both), ["jwks"]);
+        assert_eq!(problems(json!({"token_endpoint_auth_method": method})), ["token_endpoint_auth_method"]);
+        assert_eq!(problems(json!({"jwks_uri": "http://app.example/jwks"})), ["jwks_uri"]);
+    }
+
+    #[test]
+    fn a_private_key_is_refused() {
+        let mut keys = keys();
+        keys["keys"][0]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
+        assert_eq!(
+            problems(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})),
+            ["jwks"]
+        );
+    }
+
+    #[test]
+    fn the_signing_algorithm_goes_with_the_method() {
+        let with = |method: &str, algorithm: &str| {
+            problems(json!({"token_endpoint_auth_method": method, "jwks": keys(),
+                "token_endpoint_auth_signing_alg": algorithm}))
+        };
+        assert_eq!(with("private_key_jwt", "EdDSA"), [""; 0]);
+        assert_eq!(with("client_secret_jwt", "HS256"), [""; 0]);
+        for (method, algorithm) in
+            [("private_key_jwt", "HS256"), ("client_secret_jwt", "ES256"), ("client_secret_basic", "ES256")]
+        {
+            assert_eq!(with(method, algorithm), ["token_endpoint_auth_signing_alg"], "{method} {algorithm}");
+        }
+    }
+
+    #[test]
+    fn the_jwt_bearer_grant_is_for_clients_that_authenticate() {
+        let grant_types = ["urn:ietf:params:oauth:grant-type:jwt-bearer"];
+        assert_eq!(problems(json!({"grant_types": grant_types})), [""; 0]);
+        let public = json!({"grant_types": grant_types, "token_endpoint_auth_method": "none"});
+        assert_eq!(problems(public), ["grant_types"]);
     }
 }

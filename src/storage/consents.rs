@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::db::values;
+use super::db::{Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{ClientId, Grant, ScopeSet, Timestamp, UserId};
 
@@ -54,16 +54,10 @@ impl Storage {
     /// Remembers the user's yes to `allowed` and issues the grant, both or neither. False when the grant was issued
     /// before: a form sent twice.
     pub async fn approve(&self, grant: &Grant, allowed: &ScopeSet) -> Result<bool, StorageError> {
-        const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $4) ON CONFLICT (user_id, client_id) \
-             DO UPDATE SET scope = $3, updated_at = $4";
-        let allowed = allowed.to_string();
-        let bound =
-            values![grant.user_id.as_str(), grant.client_id.as_str(), &allowed, grant.created_at.unix(),];
         let mut tx = self.db.begin().await?;
         let issued = super::grants::insert(&mut tx, grant).await?;
         if issued {
-            tx.execute(REMEMBER, bound).await?;
+            remember(&mut tx, grant, allowed).await?;
         }
         tx.commit().await?;
         Ok(issued)
@@ -79,4 +73,18 @@ impl Storage {
         tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
         tx.commit().await
     }
+}
+
+/// Remembers the user's yes in a transaction.
+pub(super) async fn remember(
+    tx: &mut Transaction,
+    grant: &Grant,
+    allowed: &ScopeSet,
+) -> Result<(), StorageError> {
+    const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $4) ON CONFLICT (user_id, client_id) \
+         DO UPDATE SET scope = $3, updated_at = $4";
+    let allowed = allowed.to_string();
+    let bound = values![grant.user_id.as_str(), grant.client_id.as_str(), &allowed, grant.created_at.unix()];
+    tx.execute(REMEMBER, bound).await.map(|_| ())
 }

@@ -12,7 +12,7 @@ use crate::model::{
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17) \
+     expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
@@ -115,9 +115,8 @@ struct AppAccessRow {
     last_used_at: i64,
 }
 
-/// The columns that depend on the state a grant begins in: its code issued, or active where there is no code.
-#[derive(Clone, Copy)]
-struct Beginning<'a> {
+/// The columns that depend on the state.
+struct StateColumns<'a> {
     state: &'static str,
     redirect_uri: &'a str,
     code_challenge: Option<&'a str>,
@@ -125,10 +124,22 @@ struct Beginning<'a> {
     code_expires_at: Timestamp,
     refreshable: bool,
     generation: u32,
+    rotated_at: Timestamp,
 }
 
-impl<'a> Beginning<'a> {
+impl<'a> StateColumns<'a> {
+    /// A grant is inserted with its code issued, or active where it never had a code.
     fn of(grant: &'a Grant) -> Result<Self, StorageError> {
+        let without_code = Self {
+            state: "active",
+            redirect_uri: "",
+            code_challenge: None,
+            nonce: None,
+            code_expires_at: grant.created_at,
+            refreshable: false,
+            generation: 1,
+            rotated_at: grant.created_at,
+        };
         match &grant.state {
             GrantState::CodeIssued(code) => Ok(Self {
                 state: "code",
@@ -138,57 +149,58 @@ impl<'a> Beginning<'a> {
                 code_expires_at: code.expires_at,
                 refreshable: code.refreshable,
                 generation: 0,
+                rotated_at: grant.created_at,
             }),
-            GrantState::Active { refresh } => Ok(Self {
-                state: "active",
-                redirect_uri: "",
-                code_challenge: None,
-                nonce: None,
-                code_expires_at: grant.created_at,
-                refreshable: refresh.is_some(),
-                generation: refresh.map_or(1, |refresh| refresh.generation),
+            GrantState::Active { refresh: None } => Ok(without_code),
+            GrantState::Active { refresh: Some(Refresh { generation, rotated_at }) } => Ok(Self {
+                refreshable: true,
+                generation: *generation,
+                rotated_at: *rotated_at,
+                ..without_code
             }),
             GrantState::Revoked => {
-                Err(StorageError::impossible("grants", grant.id.as_str(), "inserted revoked"))
+                Err(StorageError::impossible("grants", grant.id.as_str(), "inserted when it was revoked"))
             }
         }
     }
 }
 
 /// The values of [`INSERT`].
-fn insert_values<'a>(grant: &'a Grant, beginning: Beginning<'a>, scope: &'a str) -> [Value<'a>; 17] {
-    [
+fn insert_values<'a>(grant: &'a Grant, scope: &'a str) -> Result<[Value<'a>; 18], StorageError> {
+    let columns = StateColumns::of(grant)?;
+    Ok([
         grant.id.as_str().into(),
         grant.client_id.as_str().into(),
         grant.user_id.as_str().into(),
         grant.session_id.as_ref().map(SessionId::as_str).into(),
-        beginning.state.into(),
+        columns.state.into(),
         grant.salt.as_str().into(),
         scope.into(),
         grant.authentication.auth_time.unix().into(),
         grant.authentication.amr.as_str().into(),
-        beginning.redirect_uri.into(),
-        beginning.code_challenge.into(),
-        beginning.nonce.into(),
-        beginning.code_expires_at.unix().into(),
-        beginning.refreshable.into(),
-        i64::from(beginning.generation).into(),
+        columns.redirect_uri.into(),
+        columns.code_challenge.into(),
+        columns.nonce.into(),
+        columns.code_expires_at.unix().into(),
+        columns.refreshable.into(),
+        i64::from(columns.generation).into(),
+        columns.rotated_at.unix().into(),
         grant.created_at.unix().into(),
         grant.expires_at.map(Timestamp::unix).into(),
-    ]
+    ])
 }
 
 /// Inserts a grant in a transaction. False when there is one of this id.
 pub(super) async fn insert(tx: &mut Transaction, grant: &Grant) -> Result<bool, StorageError> {
     let scope = grant.scope.to_string();
-    Ok(tx.execute(INSERT, &insert_values(grant, Beginning::of(grant)?, &scope)).await? == 1)
+    Ok(tx.execute(INSERT, &insert_values(grant, &scope)?).await? == 1)
 }
 
 impl Storage {
-    /// Inserts a grant whose code was issued, or an active one. False when there is one of this id: the request was answered before.
+    /// Inserts a grant. False when there is one of this id: the request was answered before.
     pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StorageError> {
         let scope = grant.scope.to_string();
-        Ok(self.db.execute(INSERT, &insert_values(grant, Beginning::of(grant)?, &scope)).await? == 1)
+        Ok(self.db.execute(INSERT, &insert_values(grant, &scope)?).await? == 1)
     }
 
     /// A grant with its user as of now.

@@ -3,16 +3,19 @@
 //! Portable SQL only: `$1` placeholders, TEXT, BIGINT and BOOLEAN, no `now()`. A write that must happen once is one
 //! conditional statement.
 
+mod assertions;
 mod changes;
 mod clients;
 mod consents;
 pub mod db;
+mod device_authorizations;
 mod grants;
 mod purge;
 mod requests;
 mod revoked_tokens;
 mod sessions;
 mod signing_keys;
+mod trusted_issuers;
 mod users;
 
 pub use changes::{Topic, Versions};

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::db::values;
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{GrantId, Timestamp, TokenId, User};
+use crate::model::{GrantId, Timestamp, TokenId, User, UserId};
 
 /// What the database says of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,12 @@ pub enum TokenState {
 #[derive(FromRow)]
 struct StateRow {
     state: String,
+    disabled: bool,
+    revoked: bool,
+}
+
+#[derive(FromRow)]
+struct UserStateRow {
     disabled: bool,
     revoked: bool,
 }
@@ -55,6 +61,18 @@ impl Storage {
         const STATE: &str = "SELECT id FROM revoked_tokens WHERE id = $1";
         let row: Option<RevokedRow> = self.db.fetch_optional(STATE, values![token.as_str()]).await?;
         Ok(if row.is_some() { TokenState::Revoked } else { TokenState::Good })
+    }
+
+    /// Whether a user's token without a grant is good: the user there and enabled, the token not revoked.
+    pub async fn user_token_state(&self, user: &UserId, token: &TokenId) -> Result<TokenState, StorageError> {
+        const STATE: &str = "SELECT u.disabled, \
+             EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked FROM users u WHERE u.id = $1";
+        let row: Option<UserStateRow> =
+            self.db.fetch_optional(STATE, values![user.as_str(), token.as_str()]).await?;
+        Ok(match row {
+            Some(row) if !row.disabled && !row.revoked => TokenState::Good,
+            _ => TokenState::Revoked,
+        })
     }
 
     /// The user of a token as of now, where [`Storage::token_state`] would call it good.

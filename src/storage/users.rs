@@ -110,6 +110,22 @@ impl Storage {
             .transpose()
     }
 
+    /// The user of this name, as people type it.
+    pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, StorageError> {
+        const FIND: &str =
+            concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u WHERE u.username_key = $1");
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key(username)]).await?;
+        row.map(UserRow::into_user).transpose()
+    }
+
+    /// The user of this mail address, verified or not.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StorageError> {
+        const FIND: &str =
+            concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u WHERE u.email_key = $1");
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key(email)]).await?;
+        row.map(UserRow::into_user).transpose()
+    }
+
     /// All users by name.
     pub async fn users(&self) -> Result<Vec<User>, StorageError> {
         const LIST: &str =

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 /// A directory that goes when the test ends.
-pub struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
     pub fn new() -> Self {
@@ -36,7 +36,7 @@ impl Place {
         command
     }
 
-    fn run(&self, line: &[&str]) -> Output {
+    pub fn run(&self, line: &[&str]) -> Output {
         self.command(line).output().unwrap()
     }
 
@@ -198,6 +198,21 @@ fn secrets_follow_rotation_and_the_change_between_public_and_confidential() {
     assert!(place.refusal(&["client", "rotate-secret", "a"]).contains("has no secret"));
     let confidential = place.json(&["client", "update", "a", "--auth-method", "client_secret_post"]);
     assert!(confidential["client_secret"].is_string() && confidential["client_secret"] != second);
+}
+
+#[test]
+fn a_device_client_is_created_by_either_name_of_its_grant_type() {
+    for name in ["device_code", "urn:ietf:params:oauth:grant-type:device_code"] {
+        let line =
+            ["client", "create", "--name", "TV", "--auth-method", "none", "--verification-uri-complete"];
+        let created = Place::new().json(&[&line[..], &["--grant-type", name]].concat());
+        assert_eq!(created["grant_types"], json!(["urn:ietf:params:oauth:grant-type:device_code"]));
+        assert_eq!(
+            (&created["verification_uri_complete"], &created["scope"]),
+            (&json!(true), &json!("openid profile email"))
+        );
+        assert_eq!(created.get("response_types"), None);
+    }
 }
 
 #[test]

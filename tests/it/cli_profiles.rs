@@ -27,7 +27,7 @@ fn pr_02_an_administrator_registers_a_client_with_its_grant_types_and_gets_id_an
     ];
     let created = place.json(&line);
     assert_eq!((&created["client_id"], &created["profile"]), (&json!("primer"), &json!("primer")));
-    assert_eq!(created["client_secret"].as_str().unwrap().len(), 43);
+    assert_eq!(created["client_secret"].as_str().unwrap().len(), 64);
     assert!(created.get("pkce").is_none(), "what the profile presets is not written: {created}");
     // The copy that it needs is sealed: the secret itself is nowhere.
     let secret = created["client_secret"].as_str().unwrap();

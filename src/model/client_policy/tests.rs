@@ -59,6 +59,29 @@ fn no_profile_lets_a_client_without_a_secret_do_what_needs_one() {
 }
 
 #[test]
+fn what_is_signed_with_the_secret_is_for_methods_with_a_secret() {
+    for (method, userinfo, sealed) in [
+        ("client_secret_basic", UserinfoProfile::LegacyHs256, true),
+        ("client_secret_jwt", UserinfoProfile::LegacyHs256, true),
+        ("private_key_jwt", UserinfoProfile::Standard, false),
+        ("none", UserinfoProfile::Standard, false),
+    ] {
+        for own in [json!({"profile": "primer"}), json!({"userinfo_profile": "legacy_hs256"})] {
+            let mut metadata = own;
+            metadata["token_endpoint_auth_method"] = json!(method);
+            let client = client(metadata);
+            assert_eq!(
+                (client.policy().userinfo, client.needs_sealed_secret()),
+                (userinfo, sealed),
+                "{method}"
+            );
+        }
+    }
+    let strict = |method: &str| client(json!({"token_endpoint_auth_method": method})).needs_sealed_secret();
+    assert!(strict("client_secret_jwt") && !strict("client_secret_basic") && !strict("private_key_jwt"));
+}
+
+#[test]
 fn every_profile_but_the_default_weakens_something() {
     for profile in ClientProfile::ALL {
         let weakens = client(json!({"profile": profile.as_str()})).weakens();

@@ -1,14 +1,18 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
+mod assertions;
 pub mod authorization;
 mod browser;
 mod database;
+mod documents;
 mod process;
 mod server;
 mod tokens;
 
+pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};
 pub use browser::{Browser, hidden};
 pub use database::{Database, Kind};
+pub use documents::Documents;
 pub use process::{Process, program};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};
