@@ -17,9 +17,10 @@ use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
 use crate::outbound::Outbound;
-use crate::pages::{Site, Throttle};
+use crate::pages::Site;
 use crate::remote_keys::RemoteKeys;
 use crate::storage::Storage;
+use crate::throttle::Throttle;
 
 /// Everything a request needs. One per process, shared.
 pub struct App {

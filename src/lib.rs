@@ -20,3 +20,4 @@ pub mod protocol;
 pub mod remote_keys;
 pub mod storage;
 pub mod telemetry;
+pub mod throttle;

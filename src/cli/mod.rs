@@ -14,6 +14,7 @@ mod output;
 mod password;
 mod seed;
 mod serve;
+mod switches;
 mod try_it;
 mod user;
 

@@ -36,15 +36,22 @@ impl VerifiedTokens {
 /// The claims of an access token that this server signed and that has not expired. Whether it was revoked is another
 /// question.
 pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
+    signed(app, token).filter(|claims| is_current(app, claims, now))
+}
+
+/// Whether a token of ours has not expired.
+pub fn is_current(app: &App, claims: &AccessTokenClaims, now: Timestamp) -> bool {
+    claims.exp > now && claims.iss == app.issuer()
+}
+
+/// The claims of an access token that this server signed, expired or not.
+pub fn signed(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
     let key = digest::sha256(token.as_bytes());
-    let claims = match app.verified_tokens.0.get(&key) {
-        Some(claims) => claims,
-        None => {
-            let claims: AccessTokenClaims = app.keys.ring().verify(TokenType::AccessToken, token)?;
-            let claims = Arc::new(claims);
-            app.verified_tokens.0.insert(key, Arc::clone(&claims));
-            claims
-        }
-    };
-    (claims.exp > now && claims.iss == app.issuer()).then_some(claims)
+    if let Some(claims) = app.verified_tokens.0.get(&key) {
+        return Some(claims);
+    }
+    let claims: AccessTokenClaims = app.keys.ring().verify(TokenType::AccessToken, token)?;
+    let claims = Arc::new(claims);
+    app.verified_tokens.0.insert(key, Arc::clone(&claims));
+    Some(claims)
 }

@@ -34,6 +34,9 @@ pub(super) async fn exchange(
         GrantState::Active { refresh } => refresh.map(|refresh| refresh.generation),
         GrantState::CodeIssued(_) | GrantState::Revoked => None,
     };
+    if refresh_generation.is_some() {
+        super::cap_grants(app, client, &grant).await?;
+    }
     let issuance =
         ForGrant { grant: &grant, user: &user, scope: &grant.scope, nonce: None, refresh_generation };
     issue::for_grant(app, client, issuance, now)

@@ -6,7 +6,9 @@ use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
-use crate::model::{Client, Grant, GrantType, Lifetime, Scope, ScopeSet, Timestamp, TokenId, User, UserId};
+use crate::model::{
+    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenId, TokenResponseAlias, User, UserId,
+};
 use crate::protocol::OAuthError;
 use crate::protocol::claims::{self, AccessTokenClaims, Audience, IdTokenClaims};
 
@@ -16,6 +18,9 @@ pub struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+    /// The same again, for a client that reads it by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expire_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     /// Seconds; none: it has no end.
@@ -25,6 +30,28 @@ pub struct TokenResponse {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
+    /// The same again, for a client that reads it by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<String>,
+}
+
+impl TokenResponse {
+    /// What every response has, in the words that this client reads.
+    fn new(app: &App, client: &Client, access_token: String, scope: &ScopeSet) -> Self {
+        let (policy, scope) = (client.policy(), scope.to_string());
+        let expires_in = access_lifetime(app, client);
+        Self {
+            access_token,
+            token_type: if policy.has_alias(TokenResponseAlias::Bearer) { "bearer" } else { "Bearer" },
+            expires_in,
+            expire_in: policy.has_alias(TokenResponseAlias::ExpireIn).then_some(expires_in),
+            refresh_token: None,
+            refresh_token_expires_in: None,
+            id_token: None,
+            scopes: policy.has_alias(TokenResponseAlias::Scopes).then(|| scope.clone()),
+            scope,
+        }
+    }
 }
 
 /// Tokens for a user's grant.
@@ -61,13 +88,10 @@ pub(super) fn for_grant(
     let refresh_ends = [issuance.grant.expires_at, refresh_idle(app, client).end(now)];
     let refresh_expires_in = refresh_ends.into_iter().flatten().min().map(|end| end.since(now));
     Ok(TokenResponse {
-        access_token,
-        token_type: "Bearer",
-        expires_in: access_lifetime(app, client),
         refresh_token_expires_in: refresh.is_some().then_some(refresh_expires_in).flatten(),
         refresh_token: refresh.transpose()?,
         id_token,
-        scope: issuance.scope.to_string(),
+        ..TokenResponse::new(app, client, access_token, issuance.scope)
     })
 }
 
@@ -102,35 +126,35 @@ fn lone(
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let claims = AccessTokenClaims { sub: subject.to_owned(), ..bare_claims(app, client, scope, now) };
-    Ok(TokenResponse {
-        access_token: access_token(app, client, claims)?,
-        token_type: "Bearer",
-        expires_in: access_lifetime(app, client),
-        refresh_token: None,
-        refresh_token_expires_in: None,
-        id_token: None,
-        scope: scope.to_string(),
-    })
+    Ok(TokenResponse::new(app, client, access_token(app, client, claims)?, scope))
+}
+
+/// Seconds a code of this client lives.
+pub(super) fn code_lifetime(app: &App, client: &Client) -> i64 {
+    client.policy().authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds)
 }
 
 /// Whether a user's grant to this client comes with refresh tokens.
 pub(super) fn is_refreshable(client: &Client, scope: &ScopeSet) -> bool {
-    scope.contains(Scope::OFFLINE_ACCESS) && client.may_use(GrantType::RefreshToken)
+    client.gets_refresh_token(scope)
 }
 
 /// Seconds an access token of this client lives.
 pub(super) fn access_lifetime(app: &App, client: &Client) -> i64 {
-    client.access_token_lifetime.unwrap_or(app.settings.tokens.access_token_seconds)
+    client.policy().access_token_lifetime.unwrap_or(app.settings.tokens.access_token_seconds)
 }
 
 /// How long an unused refresh token of this client lives.
 pub(super) fn refresh_idle(app: &App, client: &Client) -> Lifetime {
-    client.refresh_token_idle_lifetime.unwrap_or(lifetime(app.settings.tokens.refresh_token_idle_seconds))
+    client
+        .policy()
+        .refresh_token_idle_lifetime
+        .unwrap_or(lifetime(app.settings.tokens.refresh_token_idle_seconds))
 }
 
 /// How long the refresh tokens of one grant live together.
 pub(super) fn refresh_absolute(app: &App, client: &Client) -> Lifetime {
-    client.refresh_token_lifetime.unwrap_or(lifetime(app.settings.tokens.refresh_token_seconds))
+    client.policy().refresh_token_lifetime.unwrap_or(lifetime(app.settings.tokens.refresh_token_seconds))
 }
 
 fn lifetime(seconds: Option<i64>) -> Lifetime {

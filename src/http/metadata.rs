@@ -25,8 +25,11 @@ pub struct Documents {
 impl Documents {
     pub fn new(app: &App) -> Self {
         let branding = &app.settings.branding;
-        let operator =
-            Operator { policy_uri: branding.policy_url.as_deref(), tos_uri: branding.tos_url.as_deref() };
+        let operator = Operator {
+            policy_uri: branding.policy_url.as_deref(),
+            tos_uri: branding.tos_url.as_deref(),
+            password_grant: app.settings.grants.password,
+        };
         let document = discovery::document(app.issuer(), &app.settings.keys.algorithms, operator);
         let max_age = MAX_AGE.min(app.settings.keys.publish_seconds);
         let cache_control = format!("public, max-age={max_age}");

@@ -6,6 +6,7 @@ mod algorithm;
 mod assertion_algorithm;
 mod authorization_request;
 mod client;
+mod client_policy;
 mod device_authorization;
 mod grant;
 mod handover;
@@ -24,6 +25,10 @@ pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
     Ui,
+};
+pub use client_policy::{
+    ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
+    Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};

@@ -107,7 +107,7 @@ pub struct ConsentPage<'a> {
     pub request: &'a str,
     pub csrf: &'a str,
     pub permissions: Vec<Permission>,
-    /// `offline_access` is among them: it lasts until it is taken back.
+    /// There will be a refresh token: it lasts until it is taken back.
     pub offline: bool,
     pub return_to: Option<ReturnTo>,
     pub policy: Option<WebLink>,

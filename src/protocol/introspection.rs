@@ -104,7 +104,7 @@ impl Introspection {
 
 /// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'.
 pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {
-    match caller.introspection_policy {
+    match caller.policy().introspection {
         IntrospectionPolicy::Any => true,
         IntrospectionPolicy::Audience => {
             caller.id == *owner || audience.is_some_and(|audience| audience.contains(caller.id.as_str()))
