@@ -27,6 +27,9 @@ const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
 /// Idle at the same time, they are as many server processes, unless a pooler lends one to all of them.
 const HELD_TO_DETECT_A_POOLER: usize = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a SQLite file that is busy is opened, and after what pause again.
+const OPEN_ATTEMPTS: u32 = 50;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// A row type that both drivers can fill.
 pub trait Row: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
@@ -108,12 +111,9 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .disable_statement_logging();
-        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        let readers = pool()
-            .max_connections(SQLITE_READERS)
-            .connect_with(options.read_only(true).create_if_missing(false));
-        Ok(Self::new(Pools::Sqlite { readers: readers.await?, writer }))
+        let writer = open_pool(1, &options).await?;
+        let readers = open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false)).await?;
+        Ok(Self::new(Pools::Sqlite { readers, writer }))
     }
 
     /// Connects to Postgres.
@@ -333,6 +333,25 @@ impl Transaction {
 async fn backend(connection: &mut PgConnection) -> Result<i32, StorageError> {
     let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?;
     Ok(row.try_get(0)?)
+}
+
+/// Opens a pool on a file that other processes may be opening at the same moment: turning the write-ahead log on takes
+/// a lock that SQLite does not wait for.
+async fn open_pool(connections: u32, options: &SqliteConnectOptions) -> Result<SqlitePool, StorageError> {
+    let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(connections);
+    for _ in 1..OPEN_ATTEMPTS {
+        match pool().connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(pool().connect_with(options.clone()).await?)
+}
+
+/// SQLITE_BUSY and its extended codes, whose last byte is 5.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 fn count(statements: &AtomicU64) {
