@@ -17,13 +17,15 @@ use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
 use crate::pages::{Site, Throttle};
-use crate::storage::Storage;
+use crate::registry::Registry;
+use crate::storage::{Storage, StorageError};
 
 /// Everything a request needs. One per process, shared.
 pub struct App {
     pub settings: Settings,
     pub storage: Storage,
     pub clients: Clients,
+    pub registry: Registry,
     pub keys: Keys,
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
@@ -45,9 +47,11 @@ impl App {
         let now = clock.now();
         keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
         let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+        let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
         Ok(Arc::new(Self {
             clients: Clients::new(storage.clone()),
+            registry,
             keys: Keys::new(ring),
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
@@ -66,6 +70,12 @@ impl App {
 
     pub fn issuer(&self) -> &str {
         self.settings.server.issuer.as_str()
+    }
+
+    /// Loads the registered resources and scopes again.
+    pub async fn reload_registry(&self) -> Result<(), StorageError> {
+        self.registry.replace(self.storage.catalogue().await?);
+        Ok(())
     }
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.

@@ -15,5 +15,6 @@ pub mod keys;
 pub mod model;
 pub mod pages;
 pub mod protocol;
+pub mod registry;
 pub mod storage;
 pub mod telemetry;

@@ -1,7 +1,9 @@
 //! What can be asked on the command line.
 
+pub mod catalogue;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::path::PathBuf;
 
@@ -41,6 +43,12 @@ pub enum Command {
     /// Manage users.
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage resources: APIs that clients may ask tokens for.
+    #[command(subcommand)]
+    Resource(catalogue::ResourceCommand),
+    /// Manage what is registered of scopes.
+    #[command(subcommand)]
+    Scope(catalogue::ScopeCommand),
     /// Manage signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -189,6 +197,8 @@ pub struct ClientSettings {
     /// The client's terms of service.
     #[arg(long, value_name = "URI")]
     pub tos_uri: Option<String>,
+    #[command(flatten)]
+    pub tokens: tokens::ClientTokens,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

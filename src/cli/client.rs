@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
-use super::{Failure, client_settings, open, output};
+use super::{Failure, client_settings, client_tokens, open, output};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{digest, random};
@@ -41,11 +41,15 @@ impl Commands<'_> {
         let id = ClientId::new(asked.id.unwrap_or_else(random::id));
         let mut client = client_settings::new(id, asked.name, self.now);
         let scope_given = asked.settings.scope.is_some();
+        let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
         if !scope_given && let Ok(scope) = client_settings::default_scope(&client.grant_types).parse() {
             client.scope = scope;
         }
         problems.extend(client_settings::problems(&client, self.settings));
+        if names_resources {
+            problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
+        }
         Failure::of("registering the client", problems)?;
         let secret = client.is_confidential().then(random::secret);
         let secrets = secret.as_ref().map(secrets_of).unwrap_or_default();
@@ -89,8 +93,12 @@ impl Commands<'_> {
         if let Some(name) = asked.name {
             client.name = name;
         }
+        let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
         problems.extend(client_settings::problems(&client, self.settings));
+        if names_resources {
+            problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
+        }
         Failure::of("changing the client", problems)?;
         // A secret that was known to a public client is none; a public client has none.
         let secret = (client.is_confidential() && !was_confidential).then(random::secret);
@@ -171,7 +179,13 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
+        ("scope strategy", word(&client.scope_strategy)?),
         ("audience", list(&client.audience)),
+        ("resources", list(&client.resources)),
+        ("server of resource", text(&client.resource_server)),
+        ("token format", word(&client.token_format.unwrap_or_default())?),
+        ("claims", client_tokens::written(&client.claims_mapping)),
+        ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("PKCE", word(&client.pkce)?),
         ("introspection", word(&client.introspection_policy)?),

@@ -1,9 +1,11 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
 use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
+use super::client_tokens;
 use crate::config::Settings;
 use crate::model::{
-    AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Timestamp,
+    Algorithm, AuthMethod, ClaimsMapping, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime,
+    PkcePolicy, ScopeSet, ScopeStrategy, Timestamp,
 };
 use crate::protocol::registration;
 
@@ -23,10 +25,16 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         post_logout_redirect_uris: Vec::new(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: ScopeSet::default(),
+        scope_strategy: ScopeStrategy::default(),
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         audience: Vec::new(),
+        resources: Vec::new(),
+        resource_server: None,
+        token_format: None,
+        claims_mapping: ClaimsMapping::new(),
+        id_token_claims_mapping: ClaimsMapping::new(),
         skip_consent: false,
         pkce: PkcePolicy::default(),
         introspection_policy: IntrospectionPolicy::default(),
@@ -82,6 +90,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set_text(&mut client.logo_uri, given.logo_uri);
     set_text(&mut client.policy_uri, given.policy_uri);
     set_text(&mut client.tos_uri, given.tos_uri);
+    client_tokens::apply(client, given.tokens, &mut problems);
     problems
 }
 
@@ -89,41 +98,44 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
-    let known = &settings.keys.algorithms;
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
     ] {
-        if let Some(algorithm) = algorithm.filter(|algorithm| !known.contains(algorithm)) {
-            let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
-            let names = names.join(", ");
-            problems.push(format!("{member}: {algorithm} is not in keys.algorithms, which has {names}"));
-        }
+        problems.extend(unknown_algorithm(member, algorithm, settings));
     }
     problems
 }
 
-fn set<T>(place: &mut T, given: Option<T>) {
+/// An algorithm for which the server has no keys.
+pub fn unknown_algorithm(member: &str, algorithm: Option<Algorithm>, settings: &Settings) -> Option<String> {
+    let known = &settings.keys.algorithms;
+    let unknown = algorithm.filter(|algorithm| !known.contains(algorithm))?;
+    let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
+    Some(format!("{member}: {unknown} is not in keys.algorithms, which has {}", names.join(", ")))
+}
+
+pub fn set<T>(place: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *place = given;
     }
 }
 
-fn set_some<T>(place: &mut Option<T>, given: Option<T>) {
+pub fn set_some<T>(place: &mut Option<T>, given: Option<T>) {
     if given.is_some() {
         *place = given;
     }
 }
 
 /// An empty text clears.
-fn set_text(place: &mut Option<String>, given: Option<String>) {
+pub fn set_text(place: &mut Option<String>, given: Option<String>) {
     if let Some(given) = given {
         *place = Some(given).filter(|text| !text.is_empty());
     }
 }
 
 /// One empty text clears.
-fn replace(place: &mut Vec<String>, given: Vec<String>) {
+pub fn replace(place: &mut Vec<String>, given: Vec<String>) {
     if !given.is_empty() {
         *place = given.into_iter().filter(|text| !text.is_empty()).collect();
     }

@@ -4,12 +4,15 @@ pub mod args;
 pub mod check_config;
 mod client;
 mod client_settings;
+mod client_tokens;
 mod failure;
 pub mod healthcheck;
 mod keys;
 mod open;
 mod output;
 mod password;
+mod resource;
+mod scope;
 mod seed;
 mod serve;
 mod try_it;
@@ -36,6 +39,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate => wait(open::migrate(settings()?))?,
         Command::Client(command) => wait(client::run(settings()?, command))?,
         Command::User(command) => wait(user::run(settings()?, command))?,
+        Command::Resource(command) => wait(resource::run(settings()?, command))?,
+        Command::Scope(command) => wait(scope::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,8 @@
 //!
 //! Verifying a signature costs more than making it, so the server remembers a bounded number of tokens whose signature
 //! it has seen. It remembers nothing else: expiry is checked each time, and whether a token is revoked is asked of the
-//! database each time.
+//! database each time. Opening an opaque token takes a few microseconds, about as long as finding a remembered one, so
+//! these are not remembered.
 
 use std::sync::Arc;
 
@@ -10,12 +11,16 @@ use moka::sync::Cache;
 
 use crate::app::App;
 use crate::crypto::digest;
-use crate::keys::TokenType;
+use crate::keys::{KeyError, TokenType};
 use crate::model::Timestamp;
 use crate::protocol::claims::AccessTokenClaims;
 
 /// About a kilobyte each.
 const MOST: u64 = 10_000;
+
+/// What an opaque token begins with.
+const PREFIX: &str = "cy_at_";
+const PURPOSE: &str = "access token";
 
 /// Tokens, by their SHA-256, that bear this server's signature.
 pub struct VerifiedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
@@ -33,18 +38,33 @@ impl VerifiedTokens {
     }
 }
 
-/// The claims of an access token that this server signed and that has not expired. Whether it was revoked is another
+/// Claims as an opaque token, which nobody but this server can read.
+pub(super) fn seal(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
+    let sealed = app.master_key.seal_token(PURPOSE, &serde_json::to_vec(claims)?)?;
+    Ok(format!("{PREFIX}{sealed}"))
+}
+
+/// The claims of an access token that this server signed or sealed and that has not expired. Whether it was revoked is another
 /// question.
 pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
-    let key = digest::sha256(token.as_bytes());
-    let claims = match app.verified_tokens.0.get(&key) {
-        Some(claims) => claims,
-        None => {
-            let claims: AccessTokenClaims = app.keys.ring().verify(TokenType::AccessToken, token)?;
-            let claims = Arc::new(claims);
-            app.verified_tokens.0.insert(key, Arc::clone(&claims));
-            claims
-        }
+    let claims = match token.strip_prefix(PREFIX) {
+        Some(sealed) => open(app, sealed)?,
+        None => verify_signature(app, token)?,
     };
     (claims.exp > now && claims.iss == app.issuer()).then_some(claims)
+}
+
+fn open(app: &App, sealed: &str) -> Option<Arc<AccessTokenClaims>> {
+    let claims = app.master_key.open_token(PURPOSE, sealed)?;
+    serde_json::from_slice(&claims).ok().map(Arc::new)
+}
+
+fn verify_signature(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
+    let key = digest::sha256(token.as_bytes());
+    if let Some(claims) = app.verified_tokens.0.get(&key) {
+        return Some(claims);
+    }
+    let claims: Arc<AccessTokenClaims> = Arc::new(app.keys.ring().verify(TokenType::AccessToken, token)?);
+    app.verified_tokens.0.insert(key, Arc::clone(&claims));
+    Some(claims)
 }

@@ -8,6 +8,7 @@ use crate::model::{
     Lifetime, RequestId, Scope, ScopeSet, Session, Timestamp,
 };
 use crate::protocol::OAuthError;
+use crate::protocol::resource::Target;
 
 /// What is approved, and by whom.
 pub struct Approval<'a> {
@@ -54,7 +55,10 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {
-        Lifetime::Seconds(code_lifetime + issue::access_lifetime(app, client))
+        // A resource that was taken away meanwhile is the token request's to refuse.
+        let target = Target::narrowed(&request.resources, &[], client, &app.registry.catalogue());
+        let usual = app.settings.tokens.access_token_seconds;
+        Lifetime::Seconds(code_lifetime + target.unwrap_or_default().longest_lifetime(client, usual))
     };
     Grant {
         id: GrantId::new(id.as_str()),
@@ -62,6 +66,7 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
         user_id: session.user_id.clone(),
         session_id: Some(session.id.clone()),
         scope: request.scope.clone(),
+        resources: request.resources.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
         salt: random::id(),
         created_at: now,

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
+use super::access_tokens;
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
-use crate::model::{Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenId, User};
+use crate::model::{Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, User};
 use crate::protocol::OAuthError;
-use crate::protocol::claims::{self, ACR_SINGLE_FACTOR, AccessTokenClaims, Audience, IdTokenClaims};
+use crate::protocol::claims::{self, ACR_SINGLE_FACTOR, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::claims_mapping;
+use crate::protocol::resource::Target;
 
 /// RFC 6749 5.1.
 #[derive(Debug, Serialize)]
@@ -23,8 +26,9 @@ pub struct TokenResponse {
     refresh_token_expires_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
+    /// Of the access token. Left out only where nothing was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
 /// Tokens for a user's grant.
@@ -33,6 +37,8 @@ pub(super) struct ForGrant<'a> {
     pub user: &'a User,
     /// At most what was granted.
     pub scope: &'a ScopeSet,
+    /// What the access token is for.
+    pub target: &'a Target,
     pub nonce: Option<String>,
     /// The refresh token to give out, if the grant has any.
     pub refresh_generation: Option<u32>,
@@ -51,7 +57,8 @@ pub(super) fn for_grant(
     issuance: ForGrant<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    let access_token = access_token(app, client, access_claims(app, client, &issuance, now))?;
+    let claims = access_claims(app, client, &issuance, now);
+    let access_token = access_token(app, client, issuance.target, &claims)?;
     let id_token = match issuance.scope.contains(Scope::OPENID) {
         true => Some(id_token(app, client, &issuance, &access_token, now)?),
         false => None,
@@ -63,11 +70,11 @@ pub(super) fn for_grant(
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",
-        expires_in: access_lifetime(app, client),
+        expires_in: claims.exp.since(now),
         refresh_token_expires_in: refresh.is_some().then_some(refresh_expires_in).flatten(),
         refresh_token: refresh.transpose()?,
         id_token,
-        scope: issuance.scope.to_string(),
+        scope: Some(claims.scope),
     })
 }
 
@@ -76,27 +83,24 @@ pub(super) fn for_client(
     app: &App,
     client: &Client,
     scope: &ScopeSet,
+    target: &Target,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let claims = AccessTokenClaims {
         // RFC 9068 2.2: without a resource owner, sub is the client.
         sub: client.id.as_str().to_owned(),
-        ..bare_claims(app, client, scope, now)
+        extra: claims_mapping::apply(&client.claims_mapping, None),
+        ..bare_claims(app, client, scope, target, now)
     };
     Ok(TokenResponse {
-        access_token: access_token(app, client, claims)?,
+        access_token: access_token(app, client, target, &claims)?,
         token_type: "Bearer",
-        expires_in: access_lifetime(app, client),
+        expires_in: claims.exp.since(now),
         refresh_token: None,
         refresh_token_expires_in: None,
         id_token: None,
-        scope: scope.to_string(),
+        scope: (!scope.is_empty()).then_some(claims.scope),
     })
-}
-
-/// Seconds an access token of this client lives.
-pub(super) fn access_lifetime(app: &App, client: &Client) -> i64 {
-    client.access_token_lifetime.unwrap_or(app.settings.tokens.access_token_seconds)
 }
 
 /// How long an unused refresh token of this client lives.
@@ -113,21 +117,28 @@ fn lifetime(seconds: Option<i64>) -> Lifetime {
     seconds.map_or(Lifetime::Unlimited, Lifetime::Seconds)
 }
 
-fn bare_claims(app: &App, client: &Client, scope: &ScopeSet, now: Timestamp) -> AccessTokenClaims {
+fn bare_claims(
+    app: &App,
+    client: &Client,
+    scope: &ScopeSet,
+    target: &Target,
+    now: Timestamp,
+) -> AccessTokenClaims {
     AccessTokenClaims {
         iss: app.issuer().to_owned(),
         sub: String::new(),
-        aud: Audience::of(&client.audience, app.issuer()),
+        aud: target.audience(client, app.issuer()),
         client_id: client.id.clone(),
         iat: now,
-        exp: now.plus(access_lifetime(app, client)),
+        exp: now.plus(target.lifetime(client, app.settings.tokens.access_token_seconds)),
         jti: TokenId::new(random::id()),
-        scope: scope.to_string(),
+        scope: target.scope(scope).to_string(),
         grant: None,
         sid: None,
         auth_time: None,
         acr: None,
         amr: Vec::new(),
+        extra: serde_json::Map::new(),
     }
 }
 
@@ -140,13 +151,24 @@ fn access_claims(app: &App, client: &Client, issuance: &ForGrant<'_>, now: Times
         auth_time: Some(authentication.auth_time),
         acr: Some(ACR_SINGLE_FACTOR.to_owned()),
         amr: claims::amr(&authentication.amr),
-        ..bare_claims(app, client, issuance.scope, now)
+        extra: claims_mapping::apply(&client.claims_mapping, Some(issuance.user)),
+        ..bare_claims(app, client, issuance.scope, issuance.target, now)
     }
 }
 
-fn access_token(app: &App, client: &Client, claims: AccessTokenClaims) -> Result<String, OAuthError> {
-    let algorithm = client.access_token_signed_response_alg.unwrap_or(app.settings.tokens.access_token_alg);
-    Ok(app.keys.ring().sign(TokenType::AccessToken, algorithm, claims.iat, &claims)?)
+fn access_token(
+    app: &App,
+    client: &Client,
+    target: &Target,
+    claims: &AccessTokenClaims,
+) -> Result<String, OAuthError> {
+    match target.format(client) {
+        TokenFormat::Jwt => {
+            let algorithm = target.algorithm(client).unwrap_or(app.settings.tokens.access_token_alg);
+            Ok(app.keys.ring().sign(TokenType::AccessToken, algorithm, claims.iat, claims)?)
+        }
+        TokenFormat::Opaque => Ok(access_tokens::seal(app, claims)?),
+    }
 }
 
 fn id_token(
@@ -170,6 +192,7 @@ fn id_token(
         amr: claims::amr(&authentication.amr),
         at_hash: claims::at_hash(algorithm, access_token),
         sid: issuance.grant.session_id.clone(),
+        extra: claims_mapping::apply(&client.id_token_claims_mapping, Some(issuance.user)),
     };
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, now, &claims)?)
 }

@@ -14,8 +14,9 @@ pub mod userinfo;
 pub use issue::TokenResponse;
 
 use crate::app::App;
-use crate::model::GrantType;
+use crate::model::{Client, Grant, GrantType};
 use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::storage::StorageError;
 
@@ -38,6 +39,17 @@ pub async fn exchange(
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
     }
+}
+
+/// What the tokens of this request will be for: the resources that were granted, or those of them that it names.
+fn target(
+    app: &App,
+    client: &Client,
+    grant: &Grant,
+    parameters: &Parameters<'_>,
+) -> Result<Target, OAuthError> {
+    let asked = resource::asked(parameters)?;
+    Target::narrowed(&grant.resources, &asked, client, &app.registry.catalogue())?.must_agree(client)
 }
 
 fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {

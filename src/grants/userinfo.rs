@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::access_tokens;
 use crate::app::App;
 use crate::model::Scope;
-use crate::protocol::{ErrorCode, OAuthError, claims};
+use crate::protocol::{ErrorCode, OAuthError, claims, resource};
 
 /// The claims that an access token gives access to.
 pub async fn userinfo(app: &App, token: &str) -> Result<Map<String, Value>, OAuthError> {
@@ -14,6 +14,11 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Map<String, Value>, OAut
         OAuthError::new(ErrorCode::InvalidToken, description)
     };
     let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
+    // RFC 9068 4: a token whose aud does not name this resource MUST be rejected.
+    if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
+        let description = "The access token is for another resource; ask for one without resource.";
+        return Err(OAuthError::new(ErrorCode::InvalidToken, description));
+    }
     // OpenID Connect Core 5.3.1: the token has to come from OpenID authentication.
     let Some(grant) = claims.grant.as_ref().filter(|_| claims.has_scope(Scope::OPENID)) else {
         let description = "The access token was issued without the scope openid.";

@@ -4,9 +4,12 @@
 
 mod algorithm;
 mod authorization_request;
+mod claim_source;
 mod client;
 mod grant;
 mod ids;
+mod registered_scope;
+mod resource;
 mod scope;
 mod secret;
 mod session;
@@ -16,11 +19,14 @@ mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
+pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
 };
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use registered_scope::{RegisteredScope, ScopeStrategy};
+pub use resource::{Catalogue, Resource, TokenFormat};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;
 pub use session::Session;

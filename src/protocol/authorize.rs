@@ -8,8 +8,9 @@ use url::Url;
 
 use super::error::{ErrorCode, OAuthError};
 use super::parameters::Parameters;
-use super::{pkce, redirect_uri};
-use crate::model::{AuthorizationRequest, Client, GrantType, PkcePolicy, Prompt, Scope, ScopeSet};
+use super::resource::{self, Target};
+use super::{pkce, redirect_uri, scope};
+use crate::model::{AuthorizationRequest, Catalogue, Client, GrantType, PkcePolicy, Prompt, Scope, ScopeSet};
 
 /// Bytes of `state` that are kept for the client.
 const MAX_STATE: usize = 4096;
@@ -65,6 +66,7 @@ pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTar
 pub fn validate(
     parameters: &Parameters<'_>,
     client: &Client,
+    catalogue: &Catalogue,
     target: &RedirectTarget,
 ) -> Result<AuthorizationRequest, OAuthError> {
     parameters.refuse_repeated()?;
@@ -74,7 +76,9 @@ pub fn validate(
         let description = "The client is not registered for the authorization code grant.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
-    let scope = scope(parameters, client)?;
+    let scope = scope_of(parameters, client, catalogue)?;
+    let resources = resource::asked(parameters)?;
+    Target::new(&resources, client, catalogue)?.must_admit(&scope)?;
     let nonce = limited(parameters, "nonce", MAX_NONCE)?;
     let code_challenge = code_challenge(parameters, client, &scope, nonce.is_some())?;
     limited(parameters, "state", MAX_STATE)?;
@@ -83,6 +87,7 @@ pub fn validate(
         redirect_uri: target.uri.clone(),
         state: target.state.clone(),
         scope,
+        resources,
         nonce,
         code_challenge,
         prompt: prompt(parameters)?,
@@ -117,18 +122,16 @@ fn check_response(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
     }
 }
 
-fn scope(parameters: &Parameters<'_>, client: &Client) -> Result<ScopeSet, OAuthError> {
-    let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
-    let text = parameters.get("scope").ok_or_else(|| invalid("Name the scopes the client needs."))?;
-    let scope: ScopeSet =
-        text.parse().map_err(|_| invalid("A scope holds a character that none may have."))?;
-    if scope.is_empty() {
-        return Err(invalid("Name the scopes the client needs."));
+fn scope_of(
+    parameters: &Parameters<'_>,
+    client: &Client,
+    catalogue: &Catalogue,
+) -> Result<ScopeSet, OAuthError> {
+    let asked = scope::asked(parameters.get("scope").unwrap_or_default(), client, catalogue)?;
+    if asked.is_empty() {
+        return Err(OAuthError::new(ErrorCode::InvalidScope, "Name the scopes the client needs."));
     }
-    if !scope.is_subset(&client.scope) {
-        return Err(invalid("A scope is not registered for this client."));
-    }
-    Ok(scope)
+    Ok(asked)
 }
 
 /// RFC 7636 4.4.1, RFC 9700 2.1.1: S256 is required, unless the operator made PKCE optional for a confidential client,

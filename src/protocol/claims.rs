@@ -31,10 +31,15 @@ impl Audience {
     }
 
     pub fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::One(one) => one == name,
-            Self::Many(many) => many.iter().any(|one| one == name),
-        }
+        self.iter().any(|one| one == name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        };
+        names.iter().map(String::as_str)
     }
 }
 
@@ -61,6 +66,9 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// What the client's `claims_mapping` adds; none of the names above.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl AccessTokenClaims {
@@ -85,6 +93,9 @@ pub struct IdTokenClaims {
     pub at_hash: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
+    /// What the client's `id_token_claims_mapping` adds; none of the names above.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// RFC 8176 values as the list that tokens carry.

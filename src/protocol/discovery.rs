@@ -7,12 +7,14 @@ use crate::model::Algorithm;
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
 
-/// The document of both well-known locations.
-pub fn document(issuer: &str, algorithms: &[Algorithm]) -> Value {
+/// The document of both well-known locations; `scopes` are those that the operator made public.
+pub fn document<'a>(issuer: &str, algorithms: &[Algorithm], scopes: impl Iterator<Item = &'a str>) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
     let confidential = json!(["client_secret_basic", "client_secret_post"]);
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let scopes: Vec<&str> =
+        SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -22,7 +24,7 @@ pub fn document(issuer: &str, algorithms: &[Algorithm]) -> Value {
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
         "end_session_endpoint": at("/logout"),
-        "scopes_supported": SCOPES,
+        "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],

@@ -1,6 +1,7 @@
 //! Token introspection (RFC 7662): who may ask, and what is answered.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::claims::{AccessTokenClaims, Audience};
 use crate::model::{Client, ClientId, Grant, IntrospectionPolicy, SessionId, Timestamp, TokenId};
@@ -46,6 +47,9 @@ pub struct ActiveToken {
     pub acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// RFC 7662 2.2: the token's extra claims, which is how the server of a resource with opaque tokens sees them.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Introspection {
@@ -68,6 +72,7 @@ impl Introspection {
             auth_time: claims.auth_time,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
+            extra: claims.extra.clone(),
         }))
     }
 
@@ -93,12 +98,18 @@ impl Introspection {
             auth_time: Some(grant.authentication.auth_time),
             acr: Some(super::claims::ACR_SINGLE_FACTOR.to_owned()),
             amr: super::claims::amr(&grant.authentication.amr),
+            extra: Map::new(),
         }))
     }
 }
 
-/// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'.
+/// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'. `audience`
+/// is none for a refresh token, which is for its client only.
 pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {
+    // Not even its own: a token for another resource must never look good where this one's are accepted.
+    if let (Some(resource), Some(audience)) = (&caller.resource_server, audience) {
+        return audience.contains(resource) || audience.contains(caller.id.as_str());
+    }
     match caller.introspection_policy {
         IntrospectionPolicy::Any => true,
         IntrospectionPolicy::Audience => {

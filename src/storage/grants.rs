@@ -12,13 +12,14 @@ use crate::model::{
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at) VALUES ($1, $2, $3, $4, 'code', $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $14, $15) \
+     expires_at, resources) \
+     VALUES ($1, $2, $3, $4, 'code', $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $14, $15, $16) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
     "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
      g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, ",
+     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.resources, ",
     user_columns!(),
     " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
 );
@@ -43,6 +44,7 @@ struct GrantRow {
     rotated_at: i64,
     grant_created_at: i64,
     grant_expires_at: Option<i64>,
+    resources: String,
 }
 
 #[derive(FromRow)]
@@ -81,6 +83,7 @@ impl GrantRow {
             user_id: UserId::new(self.user_id),
             session_id: self.session_id.map(SessionId::new),
             scope,
+            resources: self.resources.split(' ').filter(|uri| !uri.is_empty()).map(str::to_owned).collect(),
             authentication: Authentication { auth_time: Timestamp::from_unix(self.auth_time), amr: self.amr },
             salt: self.salt,
             created_at: Timestamp::from_unix(self.grant_created_at),
@@ -115,8 +118,17 @@ struct AppAccessRow {
     last_used_at: i64,
 }
 
+/// Two lists as the columns hold them: the scope and the resources.
+fn lists(grant: &Grant) -> (String, String) {
+    (grant.scope.to_string(), grant.resources.join(" "))
+}
+
 /// The values of [`INSERT`]; a grant is only ever inserted with its code issued.
-fn insert_values<'a>(grant: &'a Grant, code: &'a CodeConditions, scope: &'a str) -> [Value<'a>; 15] {
+fn insert_values<'a>(
+    grant: &'a Grant,
+    code: &'a CodeConditions,
+    (scope, resources): &'a (String, String),
+) -> [Value<'a>; 16] {
     [
         grant.id.as_str().into(),
         grant.client_id.as_str().into(),
@@ -133,6 +145,7 @@ fn insert_values<'a>(grant: &'a Grant, code: &'a CodeConditions, scope: &'a str)
         code.refreshable.into(),
         grant.created_at.unix().into(),
         grant.expires_at.map(Timestamp::unix).into(),
+        resources.into(),
     ]
 }
 
@@ -147,15 +160,15 @@ fn code_of(grant: &Grant) -> Result<&CodeConditions, StorageError> {
 
 /// Inserts a grant in a transaction. False when there is one of this id.
 pub(super) async fn insert(tx: &mut Transaction, grant: &Grant) -> Result<bool, StorageError> {
-    let scope = grant.scope.to_string();
-    Ok(tx.execute(INSERT, &insert_values(grant, code_of(grant)?, &scope)).await? == 1)
+    let lists = lists(grant);
+    Ok(tx.execute(INSERT, &insert_values(grant, code_of(grant)?, &lists)).await? == 1)
 }
 
 impl Storage {
     /// Inserts a grant whose code was issued. False when there is one of this id: the request was answered before.
     pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StorageError> {
-        let scope = grant.scope.to_string();
-        Ok(self.db.execute(INSERT, &insert_values(grant, code_of(grant)?, &scope)).await? == 1)
+        let lists = lists(grant);
+        Ok(self.db.execute(INSERT, &insert_values(grant, code_of(grant)?, &lists)).await? == 1)
     }
 
     /// A grant with its user as of now.
