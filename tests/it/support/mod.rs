@@ -1,6 +1,7 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
 mod browser;
+mod catalogue;
 mod database;
 mod server;
 mod tokens;
