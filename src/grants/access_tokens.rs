@@ -11,16 +11,16 @@ use moka::sync::Cache;
 
 use crate::app::App;
 use crate::crypto::digest;
-use crate::keys::{KeyError, TokenType};
+use crate::keys::TokenType;
 use crate::model::Timestamp;
 use crate::protocol::claims::AccessTokenClaims;
 
 /// About a kilobyte each.
 const MOST: u64 = 10_000;
 
-/// What an opaque token begins with.
-const PREFIX: &str = "cy_at_";
-const PURPOSE: &str = "access token";
+/// What an opaque token begins with; the rest is sealed for this purpose.
+pub(super) const OPAQUE_PREFIX: &str = "cy_at_";
+pub(super) const OPAQUE_PURPOSE: &str = "access token";
 
 /// Tokens, by their SHA-256, that bear this server's signature.
 pub struct VerifiedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
@@ -38,16 +38,10 @@ impl VerifiedTokens {
     }
 }
 
-/// Claims as an opaque token, which nobody but this server can read.
-pub(super) fn seal(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
-    let sealed = app.master_key.seal_token(PURPOSE, &serde_json::to_vec(claims)?)?;
-    Ok(format!("{PREFIX}{sealed}"))
-}
-
 /// The claims of an access token that this server signed or sealed and that has not expired. Whether it was revoked is another
 /// question.
 pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
-    let claims = match token.strip_prefix(PREFIX) {
+    let claims = match token.strip_prefix(OPAQUE_PREFIX) {
         Some(sealed) => open(app, sealed)?,
         None => verify_signature(app, token)?,
     };
@@ -55,7 +49,7 @@ pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenC
 }
 
 fn open(app: &App, sealed: &str) -> Option<Arc<AccessTokenClaims>> {
-    let claims = app.master_key.open_token(PURPOSE, sealed)?;
+    let claims = app.master_key.open_token(OPAQUE_PURPOSE, sealed)?;
     serde_json::from_slice(&claims).ok().map(Arc::new)
 }
 

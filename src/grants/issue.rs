@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::access_tokens;
+use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
@@ -167,8 +167,14 @@ fn access_token(
             let algorithm = target.algorithm(client).unwrap_or(app.settings.tokens.access_token_alg);
             Ok(app.keys.ring().sign(TokenType::AccessToken, algorithm, claims.iat, claims)?)
         }
-        TokenFormat::Opaque => Ok(access_tokens::seal(app, claims)?),
+        TokenFormat::Opaque => Ok(sealed(app, claims)?),
     }
+}
+
+/// Claims as an opaque token, which nobody but this server can read.
+fn sealed(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
+    let sealed = app.master_key.seal_token(OPAQUE_PURPOSE, &serde_json::to_vec(claims)?)?;
+    Ok(format!("{OPAQUE_PREFIX}{sealed}"))
 }
 
 fn id_token(

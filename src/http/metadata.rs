@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::model::Catalogue;
-use crate::protocol::discovery;
+use crate::protocol::discovery::{self, Operator};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Seconds others may keep the documents; a new key is published for longer before it signs.
@@ -34,8 +34,11 @@ struct Discovery {
 impl Discovery {
     fn new(app: &App) -> Self {
         let catalogue = app.registry.catalogue();
-        let algorithms = &app.settings.keys.algorithms;
-        let document = discovery::document(app.issuer(), algorithms, catalogue.public_scopes());
+        let branding = &app.settings.branding;
+        let operator =
+            Operator { policy_uri: branding.policy_url.as_deref(), tos_uri: branding.tos_url.as_deref() };
+        let (algorithms, scopes) = (&app.settings.keys.algorithms, catalogue.public_scopes());
+        let document = discovery::document(app.issuer(), algorithms, operator, scopes);
         Self { document: document.to_string().into(), catalogue }
     }
 }

@@ -11,7 +11,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
-use crate::model::{AuthorizationRequest, Client, PendingRequest, RequestId, ScopeSet};
+use crate::model::{AuthorizationRequest, Client, GrantId, PendingRequest, RequestId, ScopeSet};
 use crate::protocol::authorize::{RedirectTarget, Unproven};
 use crate::protocol::interaction::{self, Situation, Step};
 use crate::protocol::{ErrorCode, OAuthError};
@@ -48,6 +48,10 @@ impl Flow {
         let is_over = pending.expires_at <= app.now();
         let mut flow = Self { client, target, request: pending.request.clone(), pending: Some(pending) };
         if is_over {
+            // One that was answered is not started again: its grant has its id.
+            if app.storage.grant(&GrantId::new(id)).await?.is_some() {
+                return Err(expired());
+            }
             flow.pending = None;
             return flow.advance(app, visitor).await.map(Resumed::Restarted);
         }

@@ -7,14 +7,36 @@ use crate::model::Algorithm;
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
 
+/// What the operator says about the installation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Operator<'a> {
+    pub policy_uri: Option<&'a str>,
+    pub tos_uri: Option<&'a str>,
+}
+
 /// The document of both well-known locations; `scopes` are those that the operator made public.
-pub fn document<'a>(issuer: &str, algorithms: &[Algorithm], scopes: impl Iterator<Item = &'a str>) -> Value {
+pub fn document<'a>(
+    issuer: &str,
+    algorithms: &[Algorithm],
+    operator: Operator<'_>,
+    scopes: impl Iterator<Item = &'a str>,
+) -> Value {
+    let scopes: Vec<&str> =
+        SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
+    let mut document = bare_document(issuer, algorithms, &scopes);
+    for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
+        if let Some(uri) = uri {
+            document[member] = uri.into();
+        }
+    }
+    document
+}
+
+fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str]) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
     let confidential = json!(["client_secret_basic", "client_secret_post"]);
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    let scopes: Vec<&str> =
-        SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),

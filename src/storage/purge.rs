@@ -8,7 +8,8 @@ use crate::model::Timestamp;
 const BATCH: i64 = 500;
 /// A stored request is kept this long after it expired, so that a late form can start it again.
 const REQUEST_KEPT: i64 = 24 * 3600;
-/// A grant is kept this long after its end: no access token outlives it by more.
+/// A grant is kept this long after its end, where no access token outlives it by more; a revoked one this long after
+/// it was made, where nobody sends its consent form again.
 const GRANT_KEPT: i64 = 24 * 3600;
 
 /// How many rows of each kind one round removed.
@@ -39,6 +40,9 @@ impl Storage {
              (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)";
         const UNREDEEMED_GRANTS: &str = "DELETE FROM grants WHERE state = 'code' AND id IN \
              (SELECT id FROM grants WHERE state = 'code' AND code_expires_at <= $1 LIMIT $2)";
+        // Tokens of a grant whose row is gone are as good as revoked.
+        const REVOKED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
+             (SELECT id FROM grants WHERE state = 'revoked' AND created_at <= $1 LIMIT $2)";
         const TOKENS: &str = "DELETE FROM revoked_tokens WHERE id IN \
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
@@ -47,10 +51,11 @@ impl Storage {
         let grants_before = now.plus(-GRANT_KEPT).unix();
         let ended = self.db.execute(ENDED_GRANTS, values![grants_before, BATCH]).await?;
         let unredeemed = self.db.execute(UNREDEEMED_GRANTS, values![grants_before, BATCH]).await?;
+        let revoked = self.db.execute(REVOKED_GRANTS, values![grants_before, BATCH]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
             requests: self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
-            grants: ended + unredeemed,
+            grants: ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })

@@ -242,6 +242,7 @@ on_both! {
         let client = server.client(json!({})).await;
         server.user("ada").await;
         let (mut browser, mut other) = (server.browser(), server.browser());
+        let before = hidden(&browser.get("/login").await, "csrf");
         let tokens = browser.tokens(&client, "ada", &[]).await;
         other.enter("ada").await;
         let (stolen, own) =
@@ -251,9 +252,14 @@ on_both! {
             vec![("client_id", client.id.as_str()), ("session", &session), ("current_password", PASSWORD)];
         fields.extend([("new_password", NEW), ("repeat_password", NEW)]);
         for path in ["/account/apps/revoke", "/account/sessions/end", "/account/password"] {
-            for (csrf, site) in
-                [("", ""), ("x", ""), (&*stolen, ""), (&*own, "cross-site"), (&*own, "same-site")]
-            {
+            for (csrf, site) in [
+                ("", ""),
+                ("x", ""),
+                (&*stolen, ""),
+                (&*before, ""),
+                (&*own, "cross-site"),
+                (&*own, "same-site"),
+            ] {
                 browser.headers = vec![("sec-fetch-site", site.to_owned())];
                 let form = [&fields[..], &[("csrf", csrf)]].concat();
                 browser.post(path, &form).await.assert_page_error(403);

@@ -78,6 +78,18 @@ on_both! {
         }
     }
 
+    async fn a_client_id_that_cannot_be_is_an_unknown_client_and_never_a_failure_of_ours(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        for id in ["\0", "client\0", "\u{fffd}", "💥", &"x".repeat(5000)] {
+            ask(&server, &basic(id, "secret"), &[]).await.assert_invalid_client();
+            let posted = ask(&server, "", &[("client_id", id), ("client_secret", "secret")]).await;
+            match id.contains('\0') {
+                true => posted.assert_error(400, "invalid_request"),
+                false => posted.assert_invalid_client(),
+            }
+        }
+    }
+
     async fn every_endpoint_for_clients_asks_who_they_are(kind: Kind) {
         let server = TestServer::start(kind).await;
         let client = server.client(json!({})).await;

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
+use crate::support::authorization::{is_consent, is_sign_in};
 use crate::support::{Answer, Browser, PASSWORD, Registration, TestServer, hidden, on_both, query_of};
 
 const OVER: &str = "This sign-in is over";
@@ -11,14 +12,6 @@ const OVER: &str = "This sign-in is over";
 async fn start(browser: &mut Browser<'_>, server: &TestServer, client: &Registration, scope: &str) -> Answer {
     let answer = browser.get(&server.authorization(client, &[("scope", scope)])).await;
     browser.follow(answer).await
-}
-
-fn is_consent(page: &Answer) -> bool {
-    page.status == StatusCode::OK && page.body.contains("name=\"decision\"")
-}
-
-fn is_sign_in(page: &Answer) -> bool {
-    page.status == StatusCode::OK && page.body.contains("name=\"password\"")
 }
 
 #[track_caller]
@@ -189,8 +182,12 @@ on_both! {
         browser.enter("ada").await;
         let page = start(&mut browser, &server, &client, "openid").await;
         code(&browser.decide(&page, "allow").await);
-        server.app.clock.advance(60);
-        browser.decide(&page, "allow").await.assert_page_error(400);
+        // Nor does it begin anew when the request is over: it was answered.
+        for seconds in [60, 1800] {
+            server.app.clock.advance(seconds);
+            browser.decide(&page, "allow").await.assert_page_error(400);
+            browser.get(&format!("/login?request={}", hidden(&page, "request"))).await.assert_page_error(400);
+        }
     }
 
     async fn only_a_form_of_ours_with_a_known_answer_decides(kind: Kind) {

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod architecture;
 mod authorize;
 mod budget;
 mod cli;
@@ -13,19 +14,24 @@ mod client_authentication;
 mod code;
 mod consent;
 mod happy_path;
+mod hostile;
 mod introspection;
 mod issued_tokens;
 mod logout;
+mod logs;
 mod metadata;
 mod opaque;
 mod pages;
 mod pooler;
+mod processes;
+mod prompt;
 mod races;
 mod refresh;
 mod resources;
 mod revocation;
 mod scopes;
 mod sign_in;
+mod storage;
 mod support;
 mod token;
 mod userinfo;

@@ -77,6 +77,13 @@ on_both! {
         assert_eq!(server.get("/jwks").await.status, 404);
     }
 
+    async fn policy_and_terms_are_named_where_the_operator_set_them(kind: Kind) {
+        let (policy, terms) = ("https://id.example/privacy", "https://id.example/terms");
+        let settings = [("BRANDING__POLICY_URL", policy), ("BRANDING__TOS_URL", terms)];
+        let document = TestServer::start_with(kind, &settings).await.get(OPENID).await.json();
+        assert_eq!((&document["op_policy_uri"], &document["op_tos_uri"]), (&json!(policy), &json!(terms)));
+    }
+
     async fn every_endpoint_of_the_document_answers(kind: Kind) {
         let server = TestServer::start(kind).await;
         let document = server.get(OPENID).await.json();

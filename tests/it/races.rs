@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Registration, TestServer, hidden, on_both, query_of, text};
+use crate::support::{Answer, Registration, TestServer, all, hidden, on_both, query_of, text};
 
 const MANY: usize = 40;
 
@@ -167,29 +167,10 @@ on_both! {
         let server = TestServer::start_with(kind, &[("KEYS__ALGORITHMS", "ES256,RS256,EdDSA")]).await;
         for _ in 0..3 {
             server.sql("DELETE FROM signing_keys").await;
-            let server = &server;
-            let started = futures(8, || server.replica()).await;
+            let started = all((0..8).map(|_| server.replica()).collect()).await;
             assert_eq!(server.number("SELECT COUNT(*) FROM signing_keys").await, 3);
             let sets: HashSet<_> = started.iter().map(|one| one.app.keys.ring().jwks()).collect();
             assert_eq!(sets.len(), 1);
         }
     }
-}
-
-/// Several futures at once in one task.
-async fn futures<F: Future>(many: usize, make: impl Fn() -> F) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = (0..many).map(|_| Box::pin(make())).collect();
-    let mut done = Vec::new();
-    std::future::poll_fn(|cx| {
-        waiting.retain_mut(|future| match future.as_mut().poll(cx) {
-            std::task::Poll::Ready(output) => {
-                done.push(output);
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done
 }

@@ -279,7 +279,7 @@ on_both! {
                 let answer =
                     other.get(&format!("{name}?{}", crate::support::encode(&[("request", request)]))).await;
                 answer.assert_page_error(400);
-                assert!(answer.body.contains(OVER) != request.contains('\0'), "{answer:?}");
+                assert_ne!(answer.body.contains(OVER), request.contains('\0'), "{answer:?}");
             }
         }
         let csrf = hidden(&other.get("/login").await, "csrf");

@@ -49,13 +49,14 @@ impl<'s> Browser<'s> {
         let (request, csrf) = (hidden(page, "request"), hidden(page, "csrf"));
         let form =
             [("request", request.as_str()), ("csrf", &csrf), ("username", username), ("password", password)];
-        self.post("/login", &form).await
+        self.post(&self.at("/login"), &form).await
     }
 
     /// Answers the consent page.
     pub async fn decide(&mut self, page: &Answer, decision: &str) -> Answer {
         let (request, csrf) = (hidden(page, "request"), hidden(page, "csrf"));
-        self.post("/consent", &[("request", &request), ("csrf", &csrf), ("decision", decision)]).await
+        self.post(&self.at("/consent"), &[("request", &request), ("csrf", &csrf), ("decision", decision)])
+            .await
     }
 
     /// An authorization request through every page that comes up, to the redirect to the application.
@@ -74,16 +75,16 @@ impl<'s> Browser<'s> {
 
     /// Signs in by way of the account page.
     pub async fn enter(&mut self, username: &str) -> Answer {
-        let page = self.get("/login").await;
+        let page = self.get(&self.at("/login")).await;
         let form = [("csrf", &*hidden(&page, "csrf")), ("username", username), ("password", PASSWORD)];
-        let answer = self.post("/login", &form).await;
+        let answer = self.post(&self.at("/login"), &form).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
         answer
     }
 
     /// Who the account page says is signed in.
     pub async fn signed_in_as(&mut self) -> Option<String> {
-        let page = self.get("/account").await;
+        let page = self.get(&self.at("/account")).await;
         (page.status == StatusCode::OK).then(|| hidden(&page, "username"))
     }
 
@@ -94,6 +95,11 @@ impl<'s> Browser<'s> {
         let answer = self.server.redeem(client, &code).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         answer.json()
+    }
+
+    /// A page of ours, below the issuer's path.
+    fn at(&self, path: &str) -> String {
+        path_of(&format!("{}{path}", self.server.issuer()))
     }
 
     async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Answer {

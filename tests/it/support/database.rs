@@ -20,8 +20,9 @@ pub struct Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Some(directory) = &self.directory {
-            let _ = std::fs::remove_dir_all(directory);
+        match &self.directory {
+            Some(directory) => drop(std::fs::remove_dir_all(directory)),
+            None => drop_database(&self.url),
         }
     }
 }
@@ -38,6 +39,29 @@ impl Database {
             Kind::Postgres => Self { url: copy_of_template().await, directory: None },
         }
     }
+
+    /// One without a schema.
+    pub async fn empty(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::make(kind).await,
+            Kind::Postgres => {
+                let name = format!("test_{}", name());
+                run(format!("CREATE DATABASE {name}")).await;
+                Self { url: with_name(&name), directory: None }
+            }
+        }
+    }
+}
+
+/// Thousands of tests would fill a disk. A thread of its own, as a runtime cannot be waited for inside another.
+fn drop_database(url: &str) {
+    let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
+    let dropping = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(execute(format!("DROP DATABASE {name} WITH (FORCE)")))
+    });
+    // A test that failed because the server is gone has said so already.
+    drop(dropping.join());
 }
 
 fn server_url() -> String {
@@ -79,8 +103,12 @@ fn name() -> String {
 /// Copying a template needs it to itself, so it is done one at a time.
 async fn run(sql: String) {
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
     let _turn = TURN.lock().await;
+    execute(sql).await;
+}
+
+async fn execute(sql: String) {
+    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
     let mut connection = sqlx::PgConnection::connect(&server_url()).await.unwrap();
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
     connection.close().await.unwrap();

@@ -1,15 +1,18 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
+pub mod authorization;
 mod browser;
 mod catalogue;
 mod database;
+mod process;
 mod server;
 mod tokens;
 
 pub use browser::{Browser, hidden};
-pub use database::Kind;
+pub use database::{Database, Kind};
+pub use process::{Process, program};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
-pub use tokens::{names, text};
+pub use tokens::{all, names, text};
 
 /// RFC 7636 appendix B.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

@@ -28,6 +28,8 @@ pub struct TestServer {
     pub app: Arc<App>,
     edge: Edge,
     database: Arc<Database>,
+    /// What a process of its own needs to serve the same database.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A registered client and its secret.
@@ -116,13 +118,13 @@ impl TestServer {
             environment.retain(|(known, _)| *known != name);
             environment.push((name, (*value).to_owned()));
         }
-        let settings = Settings::load(None, environment).unwrap();
+        let settings = Settings::load(None, environment.clone()).unwrap();
         let storage = app::open_storage(&settings).await.unwrap();
         app::migrate(&settings, &storage).await.unwrap();
         let clock = Clock::manual(START);
         let app = App::start(settings, storage, MasterKey::parse(&master_key).unwrap(), clock).await.unwrap();
         let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
-        Self { app, edge, database: Arc::new(database) }
+        Self { app, edge, database: Arc::new(database), environment }
     }
 
     /// Another process on the same database with the same settings.
@@ -132,7 +134,7 @@ impl TestServer {
         let master_key = app::load_master_key(&settings).unwrap();
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
         let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
-        Self { app, edge, database: Arc::clone(&self.database) }
+        Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
     }
 
     pub fn issuer(&self) -> &str {

@@ -1,5 +1,7 @@
 //! What the tests of tokens need beside the main path.
 
+use std::task::Poll;
+
 use axum::body::Body;
 use axum::http::{Request, header};
 use chancery::model::ClientId;
@@ -149,4 +151,19 @@ pub fn names(value: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     names
+}
+
+/// Runs futures at once in one task; what came of them is in the order they were given.
+pub async fn all<F: Future>(work: Vec<F>) -> Vec<F::Output> {
+    let mut work: Vec<_> = work.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|cx| {
+        for (future, done) in work.iter_mut().filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                *done = Some(output);
+            }
+        }
+        if work.iter().all(|(_, done)| done.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    work.into_iter().filter_map(|(_, done)| done).collect()
 }

@@ -1,0 +1,618 @@
+//! What the storage promises, method by method, on both databases.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use chancery::model::{
+    Algorithm, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets, CodeConditions, Grant,
+    GrantId, GrantState, KeyId, PendingRequest, Refresh, RequestId, RetiredSecret, Secret, Session,
+    SessionId, SigningKey, Timestamp, TokenId, User, UserId,
+};
+use chancery::storage::{Rotation, Storage, StorageError, TokenState, UserConflict};
+use serde_json::json;
+
+use crate::support::{REDIRECT_URI, START, TestServer, on_both};
+
+const DAY: i64 = 86_400;
+
+/// A database with one client and one user in it.
+struct World {
+    server: TestServer,
+    client: ClientId,
+    user: User,
+}
+
+impl World {
+    async fn start(kind: crate::support::Kind) -> Self {
+        let server = TestServer::start(kind).await;
+        let client = ClientId::new(server.client(json!({})).await.id);
+        let user = server.user("ada").await;
+        Self { server, client, user }
+    }
+
+    fn storage(&self) -> &Storage {
+        &self.server.app.storage
+    }
+
+    fn grant(&self, id: &str) -> Grant {
+        Grant {
+            id: GrantId::new(id),
+            client_id: self.client.clone(),
+            user_id: self.user.id.clone(),
+            session_id: Some(SessionId::new("session")),
+            scope: "openid profile".parse().unwrap(),
+            resources: vec!["https://a.example".to_owned(), "https://b.example".to_owned()],
+            authentication: Authentication { auth_time: START, amr: "pwd".into() },
+            salt: "salt".into(),
+            created_at: START,
+            expires_at: Some(START.plus(1000)),
+            state: GrantState::CodeIssued(CodeConditions {
+                expires_at: START.plus(60),
+                redirect_uri: REDIRECT_URI.into(),
+                code_challenge: Some("challenge".into()),
+                nonce: Some("nonce".into()),
+                refreshable: true,
+            }),
+        }
+    }
+
+    /// A grant whose code is redeemed.
+    async fn active(&self, id: &str) -> GrantId {
+        let grant = self.grant(id);
+        assert!(self.storage().insert_grant(&grant).await.unwrap());
+        assert!(self.storage().redeem_code(&grant.id, START).await.unwrap());
+        grant.id
+    }
+
+    async fn state(&self, id: &GrantId) -> GrantState {
+        self.storage().grant(id).await.unwrap().unwrap().0.state
+    }
+
+    fn session(&self, id: &str) -> Session {
+        Session {
+            id: SessionId::new(id),
+            user_id: self.user.id.clone(),
+            auth_time: START,
+            amr: "pwd".into(),
+            created_at: START,
+            last_seen_at: START,
+            expires_at: START.plus(1000),
+            user_agent: "Firefox".into(),
+            address: "192.0.2.1".into(),
+        }
+    }
+
+    fn request(&self, id: &str) -> PendingRequest {
+        let request: AuthorizationRequest = serde_json::from_value(json!({
+            "client_id": self.client, "redirect_uri": REDIRECT_URI, "scope": "openid", "state": "s",
+            "nonce": "n", "code_challenge": "c", "prompt": ["login", "select_account"], "max_age": 5,
+        }))
+        .unwrap();
+        PendingRequest {
+            id: RequestId::new(id),
+            request,
+            browser: "browser".into(),
+            session_id: None,
+            created_at: START,
+            expires_at: START.plus(1000),
+        }
+    }
+
+    async fn count(&self, table: &'static str) -> i64 {
+        self.server.number(table).await
+    }
+}
+
+fn key(id: &str, algorithm: Algorithm) -> SigningKey {
+    SigningKey {
+        id: KeyId::new(id),
+        algorithm,
+        sealed_private_key: Secret::new("sealed"),
+        created_at: START,
+        active_from: START.plus(10),
+        expires_at: None,
+    }
+}
+
+/// How many of forty calls at once say yes.
+async fn yes<F>(work: impl Fn(Storage) -> F, storage: &Storage) -> usize
+where
+    F: Future<Output = Result<bool, StorageError>> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..40).map(|_| tokio::spawn(work(storage.clone()))).collect();
+    let mut yes = 0;
+    for task in tasks {
+        yes += usize::from(task.await.unwrap().unwrap());
+    }
+    yes
+}
+
+#[track_caller]
+fn assert_impossible<T: std::fmt::Debug>(result: Result<T, StorageError>, expected: &str) {
+    match result {
+        Err(StorageError::ImpossibleRow { table, .. }) => assert_eq!(table, expected),
+        other => panic!("not an impossible row of {expected}: {other:?}"),
+    }
+}
+
+on_both! {
+    async fn a_client_comes_back_as_it_was_registered(kind: Kind) {
+        let world = World::start(kind).await;
+        let (mut client, mut secrets): (Client, ClientSecrets) =
+            world.storage().client(&world.client).await.unwrap().unwrap();
+        assert!(!world.storage().insert_client(&client, &secrets).await.unwrap(), "the id is taken");
+        client.name = "Renamed — Überall".into();
+        client.audience = vec!["api".into()];
+        secrets.retired = Some(RetiredSecret { digest: [7; 32], expires_at: START.plus(5) });
+        assert!(world.storage().update_client(&client, &secrets, START).await.unwrap());
+        assert_eq!(world.storage().client(&world.client).await.unwrap(), Some((client.clone(), secrets.clone())));
+        assert_eq!(world.storage().clients().await.unwrap(), [client.clone()]);
+        assert!(world.storage().delete_client(&world.client).await.unwrap());
+        assert!(!world.storage().delete_client(&world.client).await.unwrap());
+        assert!(!world.storage().update_client(&client, &secrets, START).await.unwrap());
+        assert_eq!(world.storage().client(&world.client).await.unwrap(), None);
+        let without = ClientSecrets::default();
+        assert!(world.storage().insert_client(&client, &without).await.unwrap());
+        assert_eq!(world.storage().client(&world.client).await.unwrap(), Some((client, without)));
+    }
+
+    async fn a_change_raises_the_counter_of_its_topic_only(kind: Kind) {
+        let world = World::start(kind).await;
+        let before = world.storage().versions().await.unwrap();
+        let (client, secrets) = world.storage().client(&world.client).await.unwrap().unwrap();
+        world.storage().update_client(&client, &secrets, START).await.unwrap();
+        let after = world.storage().versions().await.unwrap();
+        assert_eq!((after.clients, after.keys), (before.clients + 1, before.keys));
+        world.storage().insert_signing_key(&key("new", Algorithm::PS256), 1, START).await.unwrap();
+        let last = world.storage().versions().await.unwrap();
+        assert_eq!((last.clients, last.keys), (after.clients, after.keys + 1));
+        world.storage().ping().await.unwrap();
+    }
+
+    async fn a_user_comes_back_and_signs_in_by_name_or_mail_in_any_case(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        assert_eq!(storage.user(&world.user.id).await.unwrap().as_ref(), Some(&world.user));
+        for login in ["ada", " ADA ", "Ada@Mail.Example"] {
+            let found = storage.credentials(login).await.unwrap().unwrap();
+            assert_eq!(found.user, world.user, "{login}");
+            assert!(found.password_hash.unwrap().starts_with("$argon2id$"));
+        }
+        assert!(storage.credentials("bob").await.unwrap().is_none());
+        assert!(storage.user(&UserId::new("nobody")).await.unwrap().is_none());
+        assert_eq!(storage.users().await.unwrap(), std::slice::from_ref(&world.user));
+    }
+
+    async fn a_user_name_and_a_mail_address_belong_to_one_user(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        let other = |id: &str, username: &str, email: Option<&str>| User {
+            id: UserId::new(id),
+            username: username.into(),
+            email: email.map(Into::into),
+            ..world.user.clone()
+        };
+        for taken in [other("b", "ADA", None), other("b", "bob", Some("ADA@mail.example"))] {
+            assert_eq!(storage.insert_user(&taken, None).await.unwrap(), Err(UserConflict));
+        }
+        for (id, name) in [("b", "bob"), ("c", "carl")] {
+            assert_eq!(storage.insert_user(&other(id, name, None), None).await.unwrap(), Ok(()), "no mail address");
+        }
+        assert_eq!(storage.users().await.unwrap().len(), 3);
+        assert!(storage.credentials("bob").await.unwrap().unwrap().password_hash.is_none());
+    }
+
+    async fn of_forty_users_with_one_name_one_is_made(kind: Kind) {
+        let world = World::start(kind).await;
+        let user = User { username: "bob".into(), email: None, ..world.user.clone() };
+        let won = yes(
+            |storage| {
+                let user = User { id: UserId::new(chancery::crypto::random::id()), ..user.clone() };
+                async move { Ok(storage.insert_user(&user, None).await?.is_ok()) }
+            },
+            world.storage(),
+        );
+        assert_eq!(won.await, 1);
+    }
+
+    async fn a_new_password_ends_every_session_and_so_does_disabling(kind: Kind) {
+        let world = World::start(kind).await;
+        let (storage, id) = (world.storage(), &world.user.id);
+        storage.insert_session(&world.session("one"), "salt").await.unwrap();
+        assert!(storage.set_password(id, "hash", START.plus(1)).await.unwrap());
+        assert!(storage.session(&SessionId::new("one")).await.unwrap().is_none());
+        let changed = storage.credentials("ada").await.unwrap().unwrap();
+        assert_eq!((changed.password_hash.as_deref(), changed.user.updated_at), (Some("hash"), START.plus(1)));
+        storage.insert_session(&world.session("two"), "salt").await.unwrap();
+        assert!(storage.set_disabled(id, true, START.plus(2)).await.unwrap());
+        assert!(storage.session(&SessionId::new("two")).await.unwrap().is_none());
+        assert!(storage.user(id).await.unwrap().unwrap().disabled);
+        assert!(storage.set_disabled(id, false, START).await.unwrap());
+        let nobody = UserId::new("nobody");
+        assert!(!storage.set_disabled(&nobody, true, START).await.unwrap());
+        assert!(!storage.set_password(&nobody, "hash", START).await.unwrap());
+    }
+
+    async fn a_session_comes_back_is_touched_renewed_and_ended_by_its_user_only(kind: Kind) {
+        let world = World::start(kind).await;
+        let (storage, mut session) = (world.storage(), world.session("one"));
+        storage.insert_session(&session, "salt").await.unwrap();
+        let found = storage.session(&session.id).await.unwrap();
+        assert_eq!(found, Some((session.clone(), world.user.clone(), "salt".to_owned())));
+        storage.touch_session(&session.id, START.plus(5)).await.unwrap();
+        storage.touch_session(&session.id, START.plus(3)).await.unwrap();
+        assert_eq!(storage.session(&session.id).await.unwrap().unwrap().0.last_seen_at, START.plus(5));
+        (session.auth_time, session.expires_at) = (START.plus(9), START.plus(2000));
+        session.last_seen_at = START.plus(9);
+        assert!(storage.renew_session(&session, "another salt").await.unwrap());
+        let renewed = storage.session(&session.id).await.unwrap();
+        assert_eq!(renewed, Some((session.clone(), world.user.clone(), "another salt".to_owned())));
+        assert!(!storage.end_session(&session.id, &UserId::new("somebody else")).await.unwrap());
+        assert_eq!(storage.sessions_of(&world.user.id, START.plus(1999)).await.unwrap(), [session.clone()]);
+        assert!(storage.sessions_of(&world.user.id, START.plus(2000)).await.unwrap().is_empty());
+        assert!(storage.end_session(&session.id, &world.user.id).await.unwrap());
+        assert!(!storage.end_session(&session.id, &world.user.id).await.unwrap());
+        assert!(!storage.renew_session(&session, "salt").await.unwrap());
+    }
+
+    async fn ending_a_session_ends_its_grants_but_for_those_for_offline_use(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        storage.insert_session(&world.session("session"), "salt").await.unwrap();
+        let offline = world.active("offline").await;
+        let mut online = world.grant("online");
+        let mut elsewhere = world.grant("elsewhere");
+        elsewhere.session_id = Some(SessionId::new("another"));
+        for grant in [&mut online, &mut elsewhere] {
+            let GrantState::CodeIssued(code) = &mut grant.state else { unreachable!() };
+            code.refreshable = false;
+            storage.insert_grant(grant).await.unwrap();
+            assert!(storage.redeem_code(&grant.id, START).await.unwrap());
+        }
+        storage.end_session(&SessionId::new("session"), &world.user.id).await.unwrap();
+        assert_eq!(world.state(&online.id).await, GrantState::Revoked);
+        assert_eq!(world.state(&elsewhere.id).await, GrantState::Active { refresh: None });
+        assert!(matches!(world.state(&offline).await, GrantState::Active { refresh: Some(_) }));
+    }
+
+    async fn a_waiting_request_comes_back_with_the_session_that_signed_in_for_it(kind: Kind) {
+        let world = World::start(kind).await;
+        let (storage, mut request) = (world.storage(), world.request("one"));
+        storage.insert_request(&request).await.unwrap();
+        assert_eq!(storage.request(&request.id).await.unwrap().as_ref(), Some(&request));
+        storage.set_request_session(&request.id, &SessionId::new("session")).await.unwrap();
+        request.session_id = Some(SessionId::new("session"));
+        assert_eq!(storage.request(&request.id).await.unwrap(), Some(request));
+        assert_eq!(storage.request(&RequestId::new("two")).await.unwrap(), None);
+    }
+
+    async fn a_grant_comes_back_with_its_user_and_is_inserted_once(kind: Kind) {
+        let world = World::start(kind).await;
+        let grant = world.grant("one");
+        let storage = world.storage();
+        let won = yes(
+            |storage| {
+                let grant = grant.clone();
+                async move { storage.insert_grant(&grant).await }
+            },
+            storage,
+        );
+        assert_eq!(won.await, 1);
+        let found = storage.grant(&grant.id).await.unwrap();
+        assert_eq!(found, Some((grant.clone(), world.user.clone())));
+        assert_eq!(storage.grant(&GrantId::new("two")).await.unwrap(), None);
+        let redeemed = Grant { state: GrantState::Revoked, id: GrantId::new("two"), ..grant };
+        assert_impossible(storage.insert_grant(&redeemed).await, "grants");
+    }
+
+    async fn of_forty_redemptions_one_wins(kind: Kind) {
+        let world = World::start(kind).await;
+        let grant = world.grant("one");
+        world.storage().insert_grant(&grant).await.unwrap();
+        let redeem = |storage: Storage| {
+            let id = grant.id.clone();
+            async move { storage.redeem_code(&id, START.plus(59)).await }
+        };
+        assert_eq!(yes(redeem, world.storage()).await, 1);
+        let refresh = Some(Refresh { generation: 1, rotated_at: START.plus(59) });
+        assert_eq!(world.state(&grant.id).await, GrantState::Active { refresh });
+        let late = world.grant("late");
+        world.storage().insert_grant(&late).await.unwrap();
+        assert!(!world.storage().redeem_code(&late.id, START.plus(60)).await.unwrap(), "expired");
+        assert!(!world.storage().redeem_code(&GrantId::new("none"), START).await.unwrap());
+    }
+
+    async fn forty_rotations_move_the_generation_by_one(kind: Kind) {
+        let world = World::start(kind).await;
+        let id = world.active("one").await;
+        let rotation = Rotation { from: 1, now: START.plus(5), grace: 30 };
+        let rotate = |storage: Storage| {
+            let id = id.clone();
+            async move { storage.rotate(&id, rotation).await }
+        };
+        assert_eq!(yes(rotate, world.storage()).await, 40, "within the grace all get the same successor");
+        let refresh = Some(Refresh { generation: 2, rotated_at: START.plus(5) });
+        assert_eq!(world.state(&id).await, GrantState::Active { refresh });
+        for (from, now, expected) in [(1, 35, true), (1, 36, false), (3, 5, false), (0, 5, false), (2, 99, true)] {
+            let rotation = Rotation { from, now: START.plus(now), grace: 30 };
+            assert_eq!(world.storage().rotate(&id, rotation).await.unwrap(), expected, "{rotation:?}");
+        }
+        world.storage().revoke_grant(&id).await.unwrap();
+        let rotation = Rotation { from: 3, now: START.plus(99), grace: 30 };
+        assert!(!world.storage().rotate(&id, rotation).await.unwrap());
+    }
+
+    async fn without_grace_a_predecessor_is_refused_a_second_later(kind: Kind) {
+        let world = World::start(kind).await;
+        let id = world.active("one").await;
+        let first = Rotation { from: 1, now: START, grace: 0 };
+        assert!(world.storage().rotate(&id, first).await.unwrap());
+        let later = Rotation { from: 1, now: START.plus(1), grace: 0 };
+        let rotate = |storage: Storage| {
+            let id = id.clone();
+            async move { storage.rotate(&id, later).await }
+        };
+        assert_eq!(yes(rotate, world.storage()).await, 0);
+    }
+
+    async fn a_consent_is_remembered_with_its_grant_or_not_at_all(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        let (user, client, grant) = (&world.user.id, &world.client, world.grant("one"));
+        let approve = |scope: &'static str| {
+            let grant = grant.clone();
+            move |storage: Storage| {
+                let grant = grant.clone();
+                async move { storage.approve(&grant, &scope.parse().unwrap()).await }
+            }
+        };
+        assert_eq!(storage.consent(user, client).await.unwrap(), None);
+        assert_eq!(yes(approve("openid"), storage).await, 1);
+        assert_eq!(yes(approve("openid email"), storage).await, 0);
+        let consent = storage.consent(user, client).await.unwrap().unwrap();
+        assert_eq!((consent.scope.to_string(), consent.created_at), ("openid".to_owned(), START));
+        assert!(storage.approve(&world.grant("two"), &"openid email".parse().unwrap()).await.unwrap());
+        let consents = storage.consents_of(user).await.unwrap();
+        assert_eq!((consents.len(), consents[0].scope.to_string()), (1, "openid email".to_owned()));
+    }
+
+    async fn withdrawing_forgets_the_consent_and_revokes_every_grant(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        let (user, client) = (&world.user.id, &world.client);
+        let (one, two) = (world.active("one").await, world.grant("two"));
+        storage.approve(&two, &two.scope).await.unwrap();
+        let access = storage.access_of(user, START).await.unwrap();
+        assert_eq!((access.len(), &access[0].client_id, access[0].since), (1, client, START));
+        assert!(storage.access_of(user, START.plus(1000)).await.unwrap().is_empty(), "ended");
+        storage.withdraw(user, client).await.unwrap();
+        assert_eq!(storage.consent(user, client).await.unwrap(), None);
+        for id in [&one, &two.id] {
+            assert_eq!(world.state(id).await, GrantState::Revoked);
+        }
+        assert!(storage.access_of(user, START).await.unwrap().is_empty());
+    }
+
+    async fn a_token_is_good_while_its_grant_its_user_and_itself_are(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        let (grant, token, other) = (world.active("one").await, TokenId::new("a"), TokenId::new("b"));
+        let is_good = async |grant: &GrantId, token: &TokenId| {
+            let good = storage.token_state(grant, token).await.unwrap() == TokenState::Good;
+            assert_eq!(storage.token_user(grant, token).await.unwrap().is_some(), good);
+            good
+        };
+        assert!(is_good(&grant, &token).await);
+        assert!(!is_good(&GrantId::new("none"), &token).await);
+        for _ in 0..2 {
+            storage.revoke_token(&token, START.plus(10)).await.unwrap();
+        }
+        assert!(!is_good(&grant, &token).await && is_good(&grant, &other).await);
+        assert_eq!(storage.lone_token_state(&token).await.unwrap(), TokenState::Revoked);
+        assert_eq!(storage.lone_token_state(&other).await.unwrap(), TokenState::Good);
+        storage.set_disabled(&world.user.id, true, START).await.unwrap();
+        assert!(!is_good(&grant, &other).await);
+        storage.set_disabled(&world.user.id, false, START).await.unwrap();
+        storage.revoke_grant(&grant).await.unwrap();
+        assert!(!is_good(&grant, &other).await);
+        let unredeemed = world.grant("two");
+        storage.insert_grant(&unredeemed).await.unwrap();
+        assert!(!is_good(&unredeemed.id, &other).await);
+    }
+
+    async fn a_key_number_is_taken_once_and_the_older_keys_get_their_end(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        assert_eq!(storage.next_key_number(Algorithm::PS256).await.unwrap(), 1);
+        let insert = |storage: Storage| async move {
+            let key = key(&chancery::crypto::random::id(), Algorithm::PS256);
+            storage.insert_signing_key(&key, 1, START.plus(50)).await
+        };
+        assert_eq!(yes(insert, storage).await, 1);
+        assert_eq!(storage.next_key_number(Algorithm::PS256).await.unwrap(), 2);
+        assert!(storage.insert_signing_key(&key("two", Algorithm::PS256), 2, START.plus(50)).await.unwrap());
+        let of = async |now| {
+            let mut keys = storage.signing_keys(now).await.unwrap();
+            keys.retain(|key| key.algorithm == Algorithm::PS256);
+            keys
+        };
+        let keys = of(START.plus(49)).await;
+        let ends: Vec<_> = keys.iter().map(|key| key.expires_at).collect();
+        assert_eq!(ends, [Some(START.plus(50)), None], "the oldest first");
+        assert_eq!((keys[1].active_from, keys[1].sealed_private_key.expose()), (START.plus(10), "sealed"));
+        assert_eq!(of(START.plus(50)).await.len(), 1);
+        let others = storage.signing_keys(START.plus(DAY)).await.unwrap();
+        assert!(others.iter().any(|key| key.algorithm == Algorithm::ES256), "other algorithms are left alone");
+    }
+
+    async fn what_belongs_to_a_user_or_a_client_goes_with_it(kind: Kind) {
+        for delete_user in [true, false] {
+            let world = World::start(kind).await;
+            let storage = world.storage();
+            storage.insert_session(&world.session("one"), "salt").await.unwrap();
+            storage.insert_request(&world.request("one")).await.unwrap();
+            let grant = world.grant("one");
+            storage.approve(&grant, &grant.scope).await.unwrap();
+            let (sessions, requests) = if delete_user {
+                assert!(storage.delete_user(&world.user.id).await.unwrap());
+                assert!(!storage.delete_user(&world.user.id).await.unwrap());
+                (0, 1)
+            } else {
+                storage.delete_client(&world.client).await.unwrap();
+                (1, 0)
+            };
+            assert_eq!(world.count("SELECT COUNT(*) FROM grants").await, 0);
+            assert_eq!(world.count("SELECT COUNT(*) FROM consents").await, 0);
+            assert_eq!(world.count("SELECT COUNT(*) FROM sessions").await, sessions);
+            assert_eq!(world.count("SELECT COUNT(*) FROM authorization_requests").await, requests);
+        }
+    }
+
+    async fn purging_removes_what_has_expired_and_nothing_else(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        storage.insert_session(&world.session("session"), "salt").await.unwrap();
+        storage.insert_request(&world.request("request")).await.unwrap();
+        storage.insert_grant(&world.grant("unredeemed")).await.unwrap();
+        world.active("ended").await;
+        let endless = Grant { expires_at: None, ..world.grant("endless") };
+        storage.insert_grant(&endless).await.unwrap();
+        storage.redeem_code(&endless.id, START).await.unwrap();
+        storage.revoke_token(&TokenId::new("token"), START.plus(1000)).await.unwrap();
+        storage.insert_signing_key(&key("old", Algorithm::PS256), 1, START).await.unwrap();
+        storage.insert_signing_key(&key("new", Algorithm::PS256), 2, START.plus(1000)).await.unwrap();
+        // Seconds after START, and what goes then: sessions, requests, grants, tokens, keys.
+        for (at, expected) in [
+            (999, [0, 0, 0, 0, 0]),
+            (1000, [1, 0, 0, 1, 1]),
+            (DAY + 59, [0, 0, 0, 0, 0]),
+            (DAY + 60, [0, 0, 1, 0, 0]),
+            (DAY + 999, [0, 0, 0, 0, 0]),
+            (DAY + 1000, [0, 1, 1, 0, 0]),
+            (DAY * 10_000, [0, 0, 0, 0, 0]),
+        ] {
+            let gone = storage.purge(START.plus(at)).await.unwrap();
+            let gone_now = [gone.sessions, gone.requests, gone.grants, gone.tokens, gone.keys];
+            assert_eq!((gone_now, gone.is_full()), (expected, false), "{at}");
+        }
+        assert!(matches!(world.state(&endless.id).await, GrantState::Active { .. }));
+        assert!(storage.user(&world.user.id).await.unwrap().is_some());
+        assert_eq!(storage.clients().await.unwrap().len(), 1);
+        assert_eq!(storage.signing_keys(START.plus(DAY * 10_000)).await.unwrap().len(), 3);
+    }
+
+    async fn a_revoked_grant_is_removed_even_if_it_had_no_end(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        for id in ["revoked", "active"] {
+            let endless = Grant { expires_at: None, ..world.grant(id) };
+            storage.insert_grant(&endless).await.unwrap();
+            storage.redeem_code(&endless.id, START).await.unwrap();
+        }
+        storage.revoke_grant(&GrantId::new("revoked")).await.unwrap();
+        assert_eq!(storage.purge(START.plus(DAY - 1)).await.unwrap().grants, 0);
+        assert_eq!(storage.purge(START.plus(DAY)).await.unwrap().grants, 1);
+        assert_eq!(storage.grant(&GrantId::new("revoked")).await.unwrap(), None);
+        assert!(matches!(world.state(&GrantId::new("active")).await, GrantState::Active { .. }));
+    }
+
+    async fn purging_goes_in_batches_and_many_may_do_it_at_once(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        for number in 0..501 {
+            storage.revoke_token(&TokenId::new(format!("{number}")), START).await.unwrap();
+        }
+        storage.revoke_token(&TokenId::new("live"), START.plus(1)).await.unwrap();
+        let first = storage.purge(START).await.unwrap();
+        assert_eq!((first.tokens, first.is_full()), (500, true));
+        let rest: Vec<_> = (0..8).map(|_| tokio::spawn(purge(storage.clone()))).collect();
+        let mut purged = 0;
+        for task in rest {
+            purged += task.await.unwrap();
+        }
+        assert_eq!(purged, 1);
+        assert_eq!(world.count("SELECT COUNT(*) FROM revoked_tokens").await, 1);
+    }
+
+    async fn writes_that_touch_the_same_rows_in_different_orders_do_not_fail(kind: Kind) {
+        let world = World::start(kind).await;
+        let mut grants = Vec::new();
+        for number in 0..20 {
+            grants.push(world.active(&format!("grant-{number}")).await);
+        }
+        let (user, client, session) = (world.user.id.clone(), world.client.clone(), world.session("session"));
+        world.storage().insert_session(&session, "salt").await.unwrap();
+        let tasks: Vec<_> = (0..60)
+            .map(|number| {
+                let (storage, user, client) = (world.storage().clone(), user.clone(), client.clone());
+                let (id, session) = (grants[number % grants.len()].clone(), session.id.clone());
+                let fresh = world.grant(&format!("fresh-{number}"));
+                tokio::spawn(async move {
+                    let rotation = Rotation { from: 1, now: START, grace: 30 };
+                    match number % 6 {
+                        0 => storage.withdraw(&user, &client).await,
+                        1 => storage.end_session(&session, &user).await.map(drop),
+                        2 => storage.approve(&fresh, &fresh.scope).await.map(drop),
+                        3 => storage.rotate(&id, rotation).await.map(drop),
+                        4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),
+                        _ => storage.purge(START.plus(DAY)).await.map(drop),
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    }
+
+    async fn a_row_that_cannot_be_is_an_error_with_the_name_of_its_table(kind: Kind) {
+        let world = World::start(kind).await;
+        let (storage, server) = (world.storage(), &world.server);
+        let grant = world.active("one").await;
+        storage.approve(&world.grant("two"), &"openid".parse().unwrap()).await.unwrap();
+        storage.insert_request(&world.request("one")).await.unwrap();
+        server.sql("UPDATE grants SET generation = -1").await;
+        assert_impossible(storage.grant(&grant).await, "grants");
+        server.sql("UPDATE grants SET generation = 1, scope = '\"'").await;
+        assert_impossible(storage.grant(&grant).await, "grants");
+        server.sql("UPDATE consents SET scope = '\"'").await;
+        assert_impossible(storage.consent(&world.user.id, &world.client).await, "consents");
+        assert_impossible(storage.consents_of(&world.user.id).await, "consents");
+        server.sql("UPDATE authorization_requests SET parameters = '{}'").await;
+        assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
+        server.sql("UPDATE users SET groups = 'x'").await;
+        assert_impossible(storage.user(&world.user.id).await, "users");
+        assert_impossible(storage.users().await, "users");
+        server.sql("UPDATE clients SET secret_digest = 'AAAA'").await;
+        assert_impossible(storage.client(&world.client).await, "clients");
+        server.sql("UPDATE clients SET secret_digest = NULL, metadata = '{}'").await;
+        assert_impossible(storage.clients().await, "clients");
+        server.sql("UPDATE signing_keys SET algorithm = 'HS256' WHERE algorithm = 'ES256'").await;
+        assert_impossible(storage.signing_keys(START).await, "signing_keys");
+    }
+
+    async fn a_row_that_cannot_be_is_a_500_that_says_nothing_of_it(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let code = server.code(&client, "ada", &[]).await;
+        server.sql("UPDATE grants SET scope = '\"'").await;
+        let answer = server.redeem(&client, &code).await;
+        answer.assert_error(500, "server_error");
+        assert!(!answer.body.contains("grants") && !answer.body.contains("impossible"), "{answer:?}");
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    async fn migrating_again_changes_nothing(kind: Kind) {
+        let world = World::start(kind).await;
+        let db = Arc::new(world.storage().db().clone());
+        for _ in 0..2 {
+            db.migrate().await.unwrap();
+        }
+        db.checkpoint().await.unwrap();
+        assert_eq!(world.count("SELECT COUNT(*) FROM users").await, 1);
+    }
+}
+
+async fn purge(storage: Storage) -> u64 {
+    storage.purge(Timestamp::from_unix(START.unix())).await.unwrap().tokens
+}

@@ -1,0 +1,45 @@
+//! Authorization requests and what may come of them.
+
+use axum::http::StatusCode;
+
+use super::server::{Answer, Registration, TestServer, query_of};
+
+pub const STATE: &str = "af0ifjsldkj";
+
+/// A change of a right request: these parameters instead; an empty value takes one away.
+pub type Change<'a> = &'a [(&'a str, &'a str)];
+
+pub async fn ask(server: &TestServer, client: &Registration, change: Change<'_>) -> Answer {
+    server.get(&server.authorization(client, change)).await
+}
+
+/// Asserts that every changed request is sent back with this error, and with its state.
+pub async fn assert_refused(server: &TestServer, client: &Registration, code: &str, changes: &[Change<'_>]) {
+    for change in changes {
+        let answer = ask(server, client, change).await;
+        answer.assert_redirect_error(code);
+        assert_eq!(query_of(answer.location(), "state").as_deref(), Some(STATE), "{change:?}");
+    }
+}
+
+/// Asserts that a request was accepted: someone has to sign in for it.
+#[track_caller]
+pub fn assert_accepted(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+    assert!(answer.location().starts_with("https://id.example/login?request="), "{answer:?}");
+}
+
+#[track_caller]
+pub fn assert_code(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+    assert!(query_of(answer.location(), "code").is_some(), "{answer:?}");
+    assert_eq!(query_of(answer.location(), "iss").as_deref(), Some("https://id.example"));
+}
+
+pub fn is_sign_in(page: &Answer) -> bool {
+    page.status == StatusCode::OK && page.body.contains("name=\"password\"")
+}
+
+pub fn is_consent(page: &Answer) -> bool {
+    page.status == StatusCode::OK && page.body.contains("name=\"decision\"")
+}

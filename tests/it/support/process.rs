@@ -1,0 +1,137 @@
+//! The real program as a process of its own, and HTTP to it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use axum::body::Body;
+use axum::http::{Method, Request, Uri, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::server::{Answer, Registration, encode};
+
+/// The program with these settings and nothing of this process's own.
+pub fn program(environment: &[(String, String)], line: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CHANCERY_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(environment.iter().map(|(name, value)| (name, value))).args(line);
+    command.current_dir(std::env::temp_dir()).stdin(Stdio::null());
+    command
+}
+
+/// A `chancery serve` on a port of its own; killed when dropped.
+pub struct Process {
+    child: Child,
+    pub address: String,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    /// Starts the server and waits until it listens.
+    pub async fn start(environment: &[(String, String)]) -> Self {
+        let mut child = program(environment, &["serve"])
+            .env("CHANCERY_SERVER__LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let address = tokio::task::spawn_blocking(|| {
+            let mut log = log.lines().map_while(Result::ok);
+            let mut said = Vec::new();
+            let listening = log.find_map(|line| {
+                let address = line.split_once("address=").filter(|_| line.contains("listening"));
+                let address = address.and_then(|(_, rest)| rest.split(' ').next()).map(str::to_owned);
+                said.push(line);
+                address
+            });
+            // Read on, so that the program never waits for room in the pipe.
+            std::thread::spawn(move || log.for_each(drop));
+            listening.unwrap_or_else(|| panic!("it does not listen: {said:#?}"))
+        });
+        let address = address.await.unwrap();
+        Self { child, address, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// The exit code, once it ends by itself.
+    pub async fn ended(mut self) -> Option<i32> {
+        for _ in 0..1000 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("it does not end");
+    }
+
+    /// The answer; none where the connection broke.
+    pub async fn try_send(&self, mut request: Request<Body>) -> Option<Answer> {
+        let uri = format!("http://{}{}", self.address, request.uri());
+        *request.uri_mut() = uri.parse::<Uri>().unwrap();
+        let (parts, body) = self.client.request(request).await.ok()?.into_parts();
+        let body = axum::body::to_bytes(Body::new(body), usize::MAX).await.ok()?;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Some(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request =
+            headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+        self.try_send(request.body(Body::empty()).unwrap()).await.expect("an answer")
+    }
+
+    pub async fn try_post(&self, client: &Registration, path: &str, form: &[(&str, &str)]) -> Option<Answer> {
+        let credentials = STANDARD.encode(format!("{}:{}", client.id, client.secret));
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Basic {credentials}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.try_send(request.body(Body::from(encode(form))).unwrap()).await
+    }
+
+    pub async fn post(&self, client: &Registration, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.try_post(client, path, form).await.expect("an answer")
+    }
+
+    pub async fn try_refresh(&self, client: &Registration, token: &str) -> Option<Answer> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.try_post(client, "/token", &form).await
+    }
+
+    pub async fn refresh(&self, client: &Registration, token: &str) -> Answer {
+        self.try_refresh(client, token).await.expect("an answer")
+    }
+
+    pub async fn is_active(&self, client: &Registration, token: &str) -> bool {
+        self.post(client, "/introspect", &[("token", token)]).await.json()["active"].as_bool().unwrap()
+    }
+}
