@@ -139,6 +139,8 @@ pub(super) fn site(settings: &Settings) -> Result<Site, StartError> {
         logo_url: branding.logo_url.as_deref().unwrap_or_default(),
         accent: &branding.accent,
         support_url: branding.support_url.as_deref().unwrap_or_default(),
+        policy_url: branding.policy_url.as_deref().unwrap_or_default(),
+        tos_url: branding.tos_url.as_deref().unwrap_or_default(),
     };
     Site::new(&branding, settings.server.issuer.path_prefix()).map_err(|problems| {
         StartError::Branding(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))

@@ -19,6 +19,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
+    let shutdown = http::server::shutdown_signal()?;
     let (app, background) = start(settings).await?;
     let listener = bind(&app).await?;
     tracing::info!(
@@ -27,12 +28,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         database = if app.settings.database.url.is_sqlite() { "SQLite" } else { "Postgres" },
         "listening"
     );
-    until(&app, listener, async {
-        if let Err(error) = http::server::shutdown_signal().await {
-            tracing::error!(%error, "signals cannot be received; shutting down");
-        }
-    })
-    .await?;
+    until(&app, listener, shutdown).await?;
     close(&app, background).await;
     Ok(())
 }

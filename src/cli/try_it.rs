@@ -52,8 +52,8 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
     });
+    let stopped = stopped()?;
     tell(&app, &home, &known, args.output.json)?;
-    let stopped = stopped();
     let server = &app.settings.server;
     let pages = http::middleware::layers(demo::router(relying_party), server);
     let demo = http::server::serve(demo_listener, pages, &server.limits, until(stopped.clone()));
@@ -151,15 +151,14 @@ fn tell(app: &App, home: &str, known: &Known, as_json: bool) -> Result<(), Failu
 }
 
 /// Turns true at the first signal.
-fn stopped() -> watch::Receiver<bool> {
+fn stopped() -> std::io::Result<watch::Receiver<bool>> {
+    let signal = http::server::shutdown_signal()?;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
-        if let Err(error) = http::server::shutdown_signal().await {
-            tracing::error!(%error, "signals cannot be received; shutting down");
-        }
+        signal.await;
         stop.send_replace(true);
     });
-    stopped
+    Ok(stopped)
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -68,15 +68,17 @@ where
     Ok(())
 }
 
-/// Ready at the first SIGTERM or SIGINT.
-pub async fn shutdown_signal() -> io::Result<()> {
+/// Listens for SIGTERM and SIGINT from now on; what it returns is ready at the first of them. Call it before anybody
+/// is told that the server runs: a signal that comes earlier ends the process at once.
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn protocol(limits: &ServerLimits) -> http1::Builder {

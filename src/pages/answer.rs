@@ -156,7 +156,7 @@ impl Visitor {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
-        if self.browser_is_new
+        if self.may_name_browser
             && let Some(cookie) = Cookie::Browser.write(&app.settings.server.issuer, &self.browser, None)
         {
             response.headers_mut().append(header::SET_COOKIE, cookie);

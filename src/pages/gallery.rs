@@ -23,6 +23,8 @@ fn site() -> Site {
         logo_url: "",
         accent: "#3451d1",
         support_url: "https://help.northwind.example/",
+        policy_url: "https://acme.example/privacy",
+        tos_url: "https://acme.example/terms",
     };
     Site::new(&branding, "/").unwrap()
 }
@@ -272,6 +274,7 @@ fn every_key_in_use_exists_and_every_key_is_in_use() {
         include_str!("../../templates/logout.html"),
         include_str!("../../templates/logged_out.html"),
         include_str!("../../templates/error.html"),
+        include_str!("site.rs"),
         include_str!("views.rs"),
         include_str!("links.rs"),
         include_str!("browser.rs"),

@@ -14,6 +14,8 @@ pub struct Branding<'a> {
     pub logo_url: &'a str,
     pub accent: &'a str,
     pub support_url: &'a str,
+    pub policy_url: &'a str,
+    pub tos_url: &'a str,
 }
 
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub enum BrandingError {
     Accent,
     #[error("branding.support_url must be an http, https or mailto URL")]
     Support,
+    #[error("branding.policy_url must be an http or https URL")]
+    Policy,
+    #[error("branding.tos_url must be an http or https URL")]
+    Terms,
 }
 
 /// Made once at start from the configuration, shared by all pages.
@@ -33,7 +39,8 @@ pub enum BrandingError {
 pub struct Site {
     pub name: String,
     pub logo: Option<String>,
-    pub support: Option<String>,
+    /// At the foot of every page.
+    pub links: Vec<FooterLink>,
     pub assets: Assets,
     base_path: String,
 }
@@ -48,12 +55,12 @@ impl Site {
             problems.push(BrandingError::Name);
         }
         let logo = optional(branding.logo_url, picture, BrandingError::Logo, &mut problems);
-        let support = optional(branding.support_url, support, BrandingError::Support, &mut problems);
+        let links = footer(branding, &mut problems);
         match Colour::parse(branding.accent) {
             Some(accent) if problems.is_empty() => Ok(Self {
                 name: name.to_owned(),
                 logo,
-                support,
+                links,
                 assets: Assets::new(accent),
                 base_path: base_path.trim_end_matches('/').to_owned(),
             }),
@@ -85,6 +92,24 @@ fn optional(
         problems.push(problem);
     }
     parsed
+}
+
+/// A link of the operator's.
+#[derive(Debug, Clone)]
+pub struct FooterLink {
+    pub href: String,
+    /// The message that names it.
+    pub key: &'static str,
+}
+
+fn footer(branding: &Branding<'_>, problems: &mut Vec<BrandingError>) -> Vec<FooterLink> {
+    let web = |address: &str| WebLink::parse(address).map(|link| link.href);
+    let links = [
+        ("page.help", optional(branding.support_url, support, BrandingError::Support, problems)),
+        ("page.policy", optional(branding.policy_url, web, BrandingError::Policy, problems)),
+        ("page.terms", optional(branding.tos_url, web, BrandingError::Terms, problems)),
+    ];
+    links.into_iter().filter_map(|(key, href)| href.map(|href| FooterLink { href, key })).collect()
 }
 
 fn support(address: &str) -> Option<String> {
@@ -134,7 +159,14 @@ mod tests {
     use super::*;
     use crate::pages::i18n::choose;
 
-    const GOOD: Branding<'_> = Branding { name: "Acme", logo_url: "", accent: "#3451d1", support_url: "" };
+    const GOOD: Branding<'_> = Branding {
+        name: "Acme",
+        logo_url: "",
+        accent: "#3451d1",
+        support_url: "",
+        policy_url: "",
+        tos_url: "",
+    };
 
     #[test]
     fn links_carry_the_path_of_the_issuer() {
@@ -146,10 +178,17 @@ mod tests {
 
     #[test]
     fn every_problem_of_the_branding_is_reported() {
-        let bad = Branding { name: " ", logo_url: "http://a/", accent: "blue", support_url: "javascript:x" };
+        let bad = Branding {
+            name: " ",
+            logo_url: "http://a/",
+            accent: "blue",
+            support_url: "javascript:x",
+            policy_url: "data:x",
+            tos_url: "x",
+        };
         let problems = Site::new(&bad, "").unwrap_err();
-        use BrandingError::{Accent, Logo, Name, Support};
-        assert_eq!(problems, [Name, Logo, Support, Accent]);
+        use BrandingError::{Accent, Logo, Name, Policy, Support, Terms};
+        assert_eq!(problems, [Name, Logo, Support, Policy, Terms, Accent]);
         let mail = Branding { support_url: "mailto:help@acme.example", ..GOOD };
         assert!(Site::new(&mail, "").is_ok());
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 
 use super::cookies::Cookie;
 use super::csrf;
@@ -25,6 +25,9 @@ pub struct Visitor {
     /// The browser's random name, and whether it has yet to be told.
     pub browser: String,
     pub browser_is_new: bool,
+    /// Whether the answer may tell it. A POST from another site carries no SameSite cookie: the name that the browser
+    /// has, and did not send, would be lost.
+    pub may_name_browser: bool,
     /// The session cookie as sent.
     pub session_cookie: Option<String>,
     pub user_agent: String,
@@ -44,15 +47,17 @@ impl FromRequestParts<Arc<App>> for Visitor {
         let address = parts.extensions.get::<ClientAddress>();
         let request_id = parts.extensions.get::<RequestId>();
         let user_agent = text(headers, header::USER_AGENT).unwrap_or_default();
+        let from_elsewhere = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         Ok(Self {
             browser: known.map_or_else(random::id, str::to_owned),
             browser_is_new: known.is_none(),
+            may_name_browser: known.is_none() && !(from_elsewhere && parts.method == Method::POST),
             session_cookie: Cookie::Session.read(headers, issuer).map(str::to_owned),
             user_agent: user_agent.chars().take(USER_AGENT).collect(),
             address: address.map(|address| address.0.to_string()).unwrap_or_default(),
             request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
             accept_language: text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned),
-            from_elsewhere: matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site")),
+            from_elsewhere,
         })
     }
 }

@@ -145,6 +145,17 @@ on_both! {
         }
     }
 
+    async fn a_post_from_another_site_does_not_replace_the_cookie_it_did_not_carry(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        for (path, form) in [("/login", [("username", "ada")]), ("/logout", [("decision", "sign_out")])] {
+            let answer = server.post(path, &[("sec-fetch-site", "cross-site")], &form).await;
+            assert_eq!(answer.header("set-cookie"), "", "{path}: {answer:?}");
+        }
+        let request = axum::http::Request::get("/login").header("sec-fetch-site", "cross-site");
+        let first_visit = server.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert!(first_visit.header("set-cookie").starts_with("__Host-browser="), "{first_visit:?}");
+    }
+
     async fn the_cookies_have_the_host_prefix_and_no_script_reads_them(kind: Kind) {
         for (issuer, prefix, secure) in
             [("https://id.example/auth", "__Host-", "; Secure"), ("http://localhost:8080", "", "")]
