@@ -16,8 +16,10 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
+use crate::outbound::Outbound;
 use crate::pages::{Site, Throttle};
 use crate::registry::Registry;
+use crate::remote_keys::RemoteKeys;
 use crate::storage::{Storage, StorageError};
 
 /// Everything a request needs. One per process, shared.
@@ -27,6 +29,8 @@ pub struct App {
     pub clients: Clients,
     pub registry: Registry,
     pub keys: Keys,
+    pub outbound: Arc<Outbound>,
+    pub remote_keys: RemoteKeys,
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
     pub verified_tokens: VerifiedTokens,
@@ -49,10 +53,13 @@ impl App {
         let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
+        let outbound = Arc::new(start::outbound(&settings)?);
         Ok(Arc::new(Self {
             clients: Clients::new(storage.clone()),
             registry,
             keys: Keys::new(ring),
+            remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
+            outbound,
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,

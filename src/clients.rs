@@ -6,18 +6,41 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::model::{Client, ClientId, ClientSecrets};
+use crate::crypto::jwks::KeySet;
+use crate::crypto::master_key::{MasterKey, MasterKeyError};
+use crate::model::{Client, ClientId, ClientSecrets, Secret};
 use crate::storage::{Storage, StorageError};
 
 const MOST: u64 = 10_000;
 /// The longest a change can go unnoticed, should every other way fail.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// A client with the digests of its secrets.
+/// A client with what it proves itself by.
 #[derive(Debug)]
 pub struct Registered {
     pub client: Arc<Client>,
     pub secrets: ClientSecrets,
+    /// Its inline `jwks`, read. None: it has none; a `jwks_uri` is another matter.
+    pub keys: Option<Arc<KeySet>>,
+}
+
+/// What a client's secret is sealed for: the copy of one client opens for no other.
+fn purpose(id: &ClientId) -> String {
+    format!("client secret {id}")
+}
+
+/// The copy of a secret that [`ClientSecrets::sealed`] holds.
+pub fn seal_secret(master: &MasterKey, id: &ClientId, secret: &Secret) -> Result<Secret, MasterKeyError> {
+    master.seal(&purpose(id), secret.expose().as_bytes())
+}
+
+/// The secret behind the copy.
+pub fn open_secret(
+    master: &MasterKey,
+    id: &ClientId,
+    sealed: &Secret,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, MasterKeyError> {
+    master.open(&purpose(id), sealed)
 }
 
 /// The cache before the table.
@@ -41,7 +64,9 @@ impl Clients {
         }
         let epoch = self.epoch.load(Ordering::Acquire);
         let Some((client, secrets)) = self.storage.client(id).await? else { return Ok(None) };
-        let registered = Arc::new(Registered { client: Arc::new(client), secrets });
+        // What is registered was read before; a set that cannot be read is one that verifies nothing.
+        let keys = client.jwks.as_ref().map(|jwks| Arc::new(KeySet::read(jwks).unwrap_or_default()));
+        let registered = Arc::new(Registered { client: Arc::new(client), secrets, keys });
         if epoch == self.epoch.load(Ordering::Acquire) {
             self.known.insert(id.clone(), Arc::clone(&registered));
         }

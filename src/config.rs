@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod database;
+mod external;
 mod issuer;
 mod layers;
 mod problem;
@@ -29,7 +30,7 @@ pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, Client, Secret, Ui};
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -48,6 +49,10 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     pub branding: BrandingSettings,
     pub keys: KeySettings,
+    pub clients: ClientSettings,
+    pub outbound: OutboundSettings,
+    pub admin: AdminSettings,
+    pub ui: UiSettings,
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +118,7 @@ pub enum LogLevel {
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
     pub authorization_code_seconds: i64,
+    pub device_code_seconds: i64,
     pub access_token_seconds: i64,
     pub id_token_seconds: i64,
     pub refresh_token_seconds: Option<i64>,
@@ -156,6 +162,55 @@ pub struct KeySettings {
     pub publish_seconds: i64,
 }
 
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    pub assertion_audience: AssertionAudience,
+}
+
+/// What the `aud` of an assertion may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    Issuer,
+    IssuerOrTokenEndpoint,
+}
+
+#[derive(Clone, Debug)]
+pub struct OutboundSettings {
+    pub allow_private: bool,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Duration,
+    pub max_bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// None: there is no admin listener.
+    pub listen: Option<SocketAddr>,
+    pub token: Option<Secret>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UiSettings {
+    pub external: Option<ExternalUi>,
+    pub default: Ui,
+}
+
+/// Where the login and consent pages of somebody else are.
+#[derive(Clone, Debug)]
+pub struct ExternalUi {
+    pub login_url: Url,
+    pub consent_url: Url,
+}
+
+impl UiSettings {
+    /// The external pages, if this client uses them.
+    pub fn external_for(&self, client: &Client) -> Option<&ExternalUi> {
+        let whose = client.ui.unwrap_or(self.default);
+        self.external.as_ref().filter(|_| whose == Ui::External)
+    }
+}
+
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -191,6 +246,10 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
+        let clients = clients(reader);
+        let outbound = outbound(reader);
+        let admin = external::admin(reader);
+        let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
             database: database?,
@@ -202,6 +261,10 @@ impl Settings {
             passwords: passwords?,
             branding: branding?,
             keys: keys?,
+            clients: clients?,
+            outbound: outbound?,
+            admin: admin?,
+            ui: ui?,
         })
     }
 }
@@ -262,6 +325,7 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
 
 fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettings> {
     let code = reader.number("tokens.authorization_code_seconds", 10..=600);
+    let device_code = reader.number("tokens.device_code_seconds", 60..=1800);
     let access = reader.number("tokens.access_token_seconds", 30..=7 * DAY);
     let id = reader.number("tokens.id_token_seconds", 30..=7 * DAY);
     let refresh = reader.lifetime("tokens.refresh_token_seconds", 60..=10 * YEAR);
@@ -279,6 +343,7 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
     let id_token_alg = signing("tokens.id_token_alg");
     Some(TokenSettings {
         authorization_code_seconds: code?,
+        device_code_seconds: device_code?,
         access_token_seconds: access?,
         id_token_seconds: id?,
         refresh_token_seconds: refresh?,
@@ -342,6 +407,25 @@ fn keys(reader: &mut Reader) -> Option<KeySettings> {
         }
     }
     Some(KeySettings { algorithms: algorithms?, publish_seconds: publish_seconds? })
+}
+
+fn clients(reader: &mut Reader) -> Option<ClientSettings> {
+    let audience = reader
+        .parsed("clients.assertion_audience", |text| choice(text, "issuer or issuer_or_token_endpoint"));
+    Some(ClientSettings { assertion_audience: audience? })
+}
+
+fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {
+    let allow_private = reader.boolean("outbound.allow_private");
+    let ca_file = reader.text("outbound.ca_file");
+    let timeout = reader.seconds("outbound.timeout_seconds", 1..=60);
+    let max_bytes = reader.number("outbound.max_bytes", 1024..=16_777_216);
+    Some(OutboundSettings {
+        allow_private: allow_private?,
+        ca_file: ca_file.map(|path| Some(path).filter(|path| !path.is_empty()).map(PathBuf::from))?,
+        timeout: timeout?,
+        max_bytes: max_bytes?,
+    })
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Refusal> {

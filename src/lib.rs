@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md tells which room does what, with the walkthrough of a sign-in and of a token request.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod clients;
@@ -13,8 +14,10 @@ pub mod grants;
 pub mod http;
 pub mod keys;
 pub mod model;
+pub mod outbound;
 pub mod pages;
 pub mod protocol;
 pub mod registry;
+pub mod remote_keys;
 pub mod storage;
 pub mod telemetry;

@@ -10,6 +10,7 @@ use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
 use crate::keys::KeyError;
 use crate::model::Secret;
+use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
 use crate::storage::{Db, Storage, StorageError};
 
@@ -24,6 +25,8 @@ pub enum StartError {
     Keys(#[from] KeyError),
     #[error("passwords: {0}")]
     Passwords(#[from] PasswordError),
+    #[error("outbound.ca_file: {0}")]
+    Outbound(#[from] OutboundError),
     #[error("branding: {0}")]
     Branding(String),
     #[error("{path}: {error}")]
@@ -130,6 +133,17 @@ pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
         threads: if settings.threads == 0 { (processors - 1).max(1) } else { settings.threads },
         queue: settings.queue,
     }
+}
+
+pub(super) fn outbound(settings: &Settings) -> Result<Outbound, StartError> {
+    let given = &settings.outbound;
+    let limits = Limits {
+        allow_private: given.allow_private,
+        ca_file: given.ca_file.clone(),
+        timeout: given.timeout,
+        max_bytes: given.max_bytes,
+    };
+    Ok(Outbound::new(limits)?)
 }
 
 pub(super) fn site(settings: &Settings) -> Result<Site, StartError> {

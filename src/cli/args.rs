@@ -1,6 +1,7 @@
 //! What can be asked on the command line.
 
 pub mod catalogue;
+pub mod issuer;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, AssertionAlgorithm};
 
 /// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
 #[derive(Debug, Parser)]
@@ -49,6 +50,9 @@ pub enum Command {
     /// Manage what is registered of scopes.
     #[command(subcommand)]
     Scope(catalogue::ScopeCommand),
+    /// Manage the issuers whose assertions stand for a user's authorization.
+    #[command(subcommand)]
+    Issuer(issuer::IssuerCommand),
     /// Manage signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -155,9 +159,24 @@ pub struct ClientSettings {
     /// How the client authenticates; none makes it a public client.
     #[arg(long, value_name = "METHOD")]
     pub auth_method: Option<AuthMethodArg>,
+    /// The algorithm that the client signs its assertions with; by default any that goes with its method.
+    #[arg(long, value_name = "ALG")]
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
+    /// A file with the client's public keys, a JWK Set.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    pub jwks: Option<PathBuf>,
+    /// Where the client publishes its public keys.
+    #[arg(long, value_name = "URI")]
+    pub jwks_uri: Option<String>,
     /// Don't ask the user for consent: for the operator's own applications only.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub skip_consent: Option<bool>,
+    /// Give devices a link that fills in the user code, for a QR code: people then only compare it.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub verification_uri_complete: Option<bool>,
+    /// Whose login and consent pages people see: the server's own, or those at ui.login_url and ui.consent_url.
+    #[arg(long, value_name = "WHOSE")]
+    pub ui: Option<UiArg>,
     /// Whether the client must use PKCE.
     #[arg(long)]
     pub pkce: Option<PkceArg>,
@@ -207,6 +226,11 @@ pub enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    /// urn:ietf:params:oauth:grant-type:jwt-bearer
+    #[value(name = "urn:ietf:params:oauth:grant-type:jwt-bearer", alias = "jwt-bearer")]
+    JwtBearer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -214,7 +238,15 @@ pub enum GrantTypeArg {
 pub enum AuthMethodArg {
     ClientSecretBasic,
     ClientSecretPost,
+    ClientSecretJwt,
+    PrivateKeyJwt,
     None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UiArg {
+    Own,
+    External,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
 use super::{Failure, client_settings, client_tokens, open, output};
+use crate::app;
+use crate::clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{digest, random};
@@ -51,8 +53,9 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
-        let secret = client.is_confidential().then(random::secret);
-        let secrets = secret.as_ref().map(secrets_of).unwrap_or_default();
+        let secret = client.token_endpoint_auth_method.has_secret().then(|| new_secret(&client));
+        let secrets =
+            secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
         if !self.storage.insert_client(&client, &secrets).await? {
             let id = &client.id;
             return Err(Failure::refused(format!(
@@ -89,7 +92,7 @@ impl Commands<'_> {
 
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, mut secrets) = self.find(&asked.id).await?;
-        let was_confidential = client.is_confidential();
+        let had_secret = client.token_endpoint_auth_method.has_secret();
         if let Some(name) = asked.name {
             client.name = name;
         }
@@ -100,12 +103,18 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
-        // A secret that was known to a public client is none; a public client has none.
-        let secret = (client.is_confidential() && !was_confidential).then(random::secret);
+        let method = client.token_endpoint_auth_method;
+        // A secret that was known to a public client is none, and one of which only the digest is left cannot be
+        // computed with; a client without such a method has none.
+        let unusable = !had_secret || (client.needs_sealed_secret() && secrets.sealed.is_none());
+        let secret = (method.has_secret() && unusable).then(|| new_secret(&client));
         if let Some(secret) = &secret {
-            secrets = secrets_of(secret);
-        } else if !client.is_confidential() {
+            secrets = self.secrets_of(&client, secret)?;
+        } else if !method.has_secret() {
             secrets = ClientSecrets::default();
+        } else if !client.needs_sealed_secret() {
+            secrets.sealed = None;
+            secrets.retired.iter_mut().for_each(|retired| retired.sealed = None);
         }
         self.save(&client, &secrets).await?;
         show(&client, secret.as_ref(), asked.output.json)
@@ -113,17 +122,18 @@ impl Commands<'_> {
 
     async fn rotate_secret(&self, asked: RotateSecret) -> Result<(), Failure> {
         let (client, secrets) = self.find(&asked.id).await?;
-        if !client.is_confidential() {
-            let id = &client.id;
+        if !client.token_endpoint_auth_method.has_secret() {
+            let (id, method) = (&client.id, client.token_endpoint_auth_method.as_str());
             return Err(Failure::refused(format!(
-                "the client {id} is public, so it has no secret\n    `chancery client update {id} --auth-method client_secret_basic` gives it one"
+                "the method of the client {id} is {method}, so it has no secret\n    `chancery client update {id} --auth-method client_secret_basic` gives it one"
             )));
         }
         let keep = asked.keep_old.filter(|seconds| *seconds > 0);
-        let retire = |digest, seconds| RetiredSecret { digest, expires_at: self.now.plus(seconds) };
+        let sealed = secrets.sealed.clone();
+        let retire = |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
-        let secret = random::secret();
-        self.save(&client, &ClientSecrets { retired, ..secrets_of(&secret) }).await?;
+        let secret = new_secret(&client);
+        self.save(&client, &ClientSecrets { retired, ..self.secrets_of(&client, &secret)? }).await?;
         show(&client, Some(&secret), asked.output.json)
     }
 
@@ -138,6 +148,20 @@ impl Commands<'_> {
         let (id, name) = (&client.id, &client.name);
         output::line(&format!("deleted the client {id} ({name}) and everything granted to it"))?;
         Ok(())
+    }
+
+    /// What is kept of a secret: its digest, and where the method needs it the secret itself, sealed.
+    fn secrets_of(&self, client: &Client, secret: &Secret) -> Result<ClientSecrets, Failure> {
+        let sealed = match client.needs_sealed_secret() {
+            true => Some(clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret)),
+            false => None,
+        };
+        let current = Some(digest::sha256(secret.expose().as_bytes()));
+        Ok(ClientSecrets {
+            current,
+            sealed: sealed.transpose().map_err(app::StartError::from)?,
+            retired: None,
+        })
     }
 
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
@@ -157,8 +181,11 @@ fn unknown(id: &str) -> Failure {
     Failure::refused(format!("there is no client {id}\n    `chancery client list` shows them"))
 }
 
-fn secrets_of(secret: &Secret) -> ClientSecrets {
-    ClientSecrets { current: Some(digest::sha256(secret.expose().as_bytes())), retired: None }
+fn new_secret(client: &Client) -> Secret {
+    match client.needs_sealed_secret() {
+        true => random::long_secret(),
+        false => random::secret(),
+    }
 }
 
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
@@ -175,6 +202,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
         ("authentication", auth_method(client).to_owned()),
+        ("assertion alg", client.token_endpoint_auth_signing_alg.map(|a| a.to_string()).unwrap_or_default()),
+        ("keys", keys(client)),
         ("grant types", grant_types(client)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
@@ -187,6 +216,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("claims", client_tokens::written(&client.claims_mapping)),
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
+        ("verification link", output::yes_or_no(client.verification_uri_complete)),
+        ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
         ("PKCE", word(&client.pkce)?),
         ("introspection", word(&client.introspection_policy)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
@@ -223,19 +254,23 @@ fn document(client: &Client, secret: Option<&Secret>) -> Result<Value, Failure> 
 
 fn auth_method(client: &Client) -> &'static str {
     match client.token_endpoint_auth_method {
-        AuthMethod::ClientSecretBasic => "client_secret_basic",
-        AuthMethod::ClientSecretPost => "client_secret_post",
         AuthMethod::None => "none (public)",
+        method => method.as_str(),
     }
 }
 
+/// Where the client's keys are, or their ids.
+fn keys(client: &Client) -> String {
+    if let Some(uri) = &client.jwks_uri {
+        return uri.clone();
+    }
+    let set = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")?.as_array());
+    let id = |key: &Value| key.get("kid").and_then(Value::as_str).unwrap_or("(without kid)").to_owned();
+    set.map(|set| set.iter().map(id).collect::<Vec<_>>().join(" ")).unwrap_or_default()
+}
+
 fn grant_types(client: &Client) -> String {
-    let name = |grant_type: &GrantType| match grant_type {
-        GrantType::AuthorizationCode => "authorization_code",
-        GrantType::RefreshToken => "refresh_token",
-        GrantType::ClientCredentials => "client_credentials",
-    };
-    client.grant_types.iter().map(name).collect::<Vec<_>>().join(" ")
+    client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

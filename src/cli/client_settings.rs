@@ -1,12 +1,15 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
-use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg};
-use super::client_tokens;
+use std::path::Path;
+
+use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg, UiArg};
+use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::model::{
-    Algorithm, AuthMethod, ClaimsMapping, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime,
-    PkcePolicy, ScopeSet, ScopeStrategy, Timestamp,
+    Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, GrantType,
+    IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, ScopeStrategy, Timestamp, Ui,
 };
+use crate::outbound::Outbound;
 use crate::protocol::registration;
 
 const PERSONAL_SCOPE: &str = "openid profile email";
@@ -27,6 +30,9 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         scope: ScopeSet::default(),
         scope_strategy: ScopeStrategy::default(),
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        token_endpoint_auth_signing_alg: None,
+        jwks: None,
+        jwks_uri: None,
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         audience: Vec::new(),
@@ -36,6 +42,8 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         claims_mapping: ClaimsMapping::new(),
         id_token_claims_mapping: ClaimsMapping::new(),
         skip_consent: false,
+        verification_uri_complete: false,
+        ui: None,
         pkce: PkcePolicy::default(),
         introspection_policy: IntrospectionPolicy::default(),
         authorization_code_lifetime: None,
@@ -49,7 +57,8 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
 /// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
 pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
     let has = |grant_type| grant_types.contains(&grant_type);
-    match (has(GrantType::AuthorizationCode), has(GrantType::RefreshToken)) {
+    let for_a_user = has(GrantType::AuthorizationCode) || has(GrantType::DeviceCode);
+    match (for_a_user, has(GrantType::RefreshToken)) {
         (true, true) => OFFLINE_SCOPE,
         (true, false) => PERSONAL_SCOPE,
         (false, _) => "",
@@ -76,8 +85,11 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
             }
         }
     }
-    set(&mut client.token_endpoint_auth_method, given.auth_method.map(auth_method));
+    set_authentication(client, given.auth_method.map(auth_method), given.token_endpoint_auth_signing_alg);
+    problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
     set(&mut client.skip_consent, given.skip_consent);
+    set(&mut client.verification_uri_complete, given.verification_uri_complete);
+    set_some(&mut client.ui, given.ui.map(ui));
     set(&mut client.pkce, given.pkce.map(pkce));
     set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
@@ -98,6 +110,14 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
+    if let Some(Err(error)) =
+        client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+    {
+        problems.push(format!("jwks_uri: {error}"));
+    }
+    if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
+        problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
+    }
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
@@ -113,6 +133,36 @@ pub fn unknown_algorithm(member: &str, algorithm: Option<Algorithm>, settings: &
     let unknown = algorithm.filter(|algorithm| !known.contains(algorithm))?;
     let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
     Some(format!("{member}: {unknown} is not in keys.algorithms, which has {}", names.join(", ")))
+}
+
+/// A new method forgets the algorithm of the old one.
+fn set_authentication(
+    client: &mut Client,
+    method: Option<AuthMethod>,
+    algorithm: Option<AssertionAlgorithm>,
+) {
+    if method.is_some_and(|method| method != client.token_endpoint_auth_method) {
+        client.token_endpoint_auth_signing_alg = None;
+    }
+    set(&mut client.token_endpoint_auth_method, method);
+    set_some(&mut client.token_endpoint_auth_signing_alg, algorithm);
+}
+
+/// Either form of keys takes the place of the other; an empty text clears.
+fn set_keys(client: &mut Client, file: Option<&Path>, uri: Option<String>) -> Option<String> {
+    match file {
+        Some(path) if path.as_os_str().is_empty() => client.jwks = None,
+        Some(path) => match key_file::read(path) {
+            Ok(jwks) => (client.jwks, client.jwks_uri) = (Some(jwks), None),
+            Err(problem) => return Some(format!("jwks: {problem}")),
+        },
+        None => {}
+    }
+    if uri.as_ref().is_some_and(|uri| !uri.is_empty()) {
+        client.jwks = None;
+    }
+    set_text(&mut client.jwks_uri, uri);
+    None
 }
 
 pub fn set<T>(place: &mut T, given: Option<T>) {
@@ -146,6 +196,8 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+        GrantTypeArg::DeviceCode => GrantType::DeviceCode,
+        GrantTypeArg::JwtBearer => GrantType::JwtBearer,
     }
 }
 
@@ -153,7 +205,16 @@ fn auth_method(given: AuthMethodArg) -> AuthMethod {
     match given {
         AuthMethodArg::ClientSecretBasic => AuthMethod::ClientSecretBasic,
         AuthMethodArg::ClientSecretPost => AuthMethod::ClientSecretPost,
+        AuthMethodArg::ClientSecretJwt => AuthMethod::ClientSecretJwt,
+        AuthMethodArg::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
         AuthMethodArg::None => AuthMethod::None,
+    }
+}
+
+fn ui(given: UiArg) -> Ui {
+    match given {
+        UiArg::Own => Ui::Own,
+        UiArg::External => Ui::External,
     }
 }
 

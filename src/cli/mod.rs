@@ -7,6 +7,8 @@ mod client_settings;
 mod client_tokens;
 mod failure;
 pub mod healthcheck;
+mod issuer;
+mod key_file;
 mod keys;
 mod open;
 mod output;
@@ -41,6 +43,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::User(command) => wait(user::run(settings()?, command))?,
         Command::Resource(command) => wait(resource::run(settings()?, command))?,
         Command::Scope(command) => wait(scope::run(settings()?, command))?,
+        Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -50,7 +50,7 @@ pub async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), See
         (single_page(app, home), None),
     ] {
         let current = secret.map(|secret| digest::sha256(secret.expose().as_bytes()));
-        let secrets = ClientSecrets { current, retired: None };
+        let secrets = ClientSecrets { current, ..ClientSecrets::default() };
         if !app.storage.update_client(&client, &secrets, app.now()).await? {
             app.storage.insert_client(&client, &secrets).await?;
         }

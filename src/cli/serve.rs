@@ -1,11 +1,15 @@
 //! `chancery serve`
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::{Failure, open, start_log};
+use crate::admin;
 use crate::app::{self, App, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -19,16 +23,25 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
-    let shutdown = http::server::shutdown_signal()?;
+    let stopped = stopped()?;
     let (app, background) = start(settings).await?;
-    let listener = bind(&app).await?;
+    let listener = bind("server.listen", app.settings.server.listen).await?;
+    let admin = match app.settings.admin.listen {
+        Some(address) => Some(bind("admin.listen", address).await?),
+        None => None,
+    };
     tracing::info!(
         issuer = app.issuer(),
         address = %listener.local_addr()?,
         database = if app.settings.database.url.is_sqlite() { "SQLite" } else { "Postgres" },
         "listening"
     );
-    until(&app, listener, shutdown).await?;
+    if let Some(admin) = &admin {
+        tracing::info!(address = %admin.local_addr()?, "listening for external pages");
+    }
+    let public = until(&app, listener, signalled(stopped.clone()));
+    let (public, admin) = tokio::join!(public, serve_admin(&app, admin, signalled(stopped)));
+    public.and(admin)?;
     close(&app, background).await;
     Ok(())
 }
@@ -42,11 +55,10 @@ pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure
     Ok((app, background))
 }
 
-async fn bind(app: &App) -> Result<TcpListener, Failure> {
-    let address = app.settings.server.listen;
+async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::refused(format!(
-            "server.listen: {address}: {error}\n    stop what listens there, or choose another address"
+            "{key}: {address}: {error}\n    stop what listens there, or choose another address"
         ))
     })
 }
@@ -60,6 +72,34 @@ pub async fn until(
     let server = &app.settings.server;
     let service = http::middleware::layers(http::router(Arc::clone(app)), server);
     Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
+}
+
+/// The admin listener, where there is one, behind the same rules for every request.
+async fn serve_admin(
+    app: &Arc<App>,
+    listener: Option<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let Some(listener) = listener else { return Ok(()) };
+    let server = &app.settings.server;
+    let service = http::middleware::layers(admin::router(Arc::clone(app)), server);
+    Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
+}
+
+/// Turns true at the first signal from now on: call it before anybody is told that the server runs.
+pub fn stopped() -> io::Result<watch::Receiver<bool>> {
+    let (stop, stopped) = watch::channel(false);
+    let signal = http::server::shutdown_signal()?;
+    tokio::spawn(async move {
+        signal.await;
+        stop.send_replace(true);
+    });
+    Ok(stopped)
+}
+
+pub async fn signalled(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a reason to stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Ends the background tasks, then the database's connections.

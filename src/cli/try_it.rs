@@ -9,7 +9,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::args::TryArgs;
 use super::{Failure, password, seed, serve, start_log};
@@ -52,12 +51,12 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
     });
-    let stopped = stopped()?;
+    let stopped = serve::stopped()?;
     tell(&app, &home, &known, args.output.json)?;
     let server = &app.settings.server;
     let pages = http::middleware::layers(demo::router(relying_party), server);
-    let demo = http::server::serve(demo_listener, pages, &server.limits, until(stopped.clone()));
-    let (served, shown) = tokio::join!(serve::until(&app, listener, until(stopped)), demo);
+    let demo = http::server::serve(demo_listener, pages, &server.limits, serve::signalled(stopped.clone()));
+    let (served, shown) = tokio::join!(serve::until(&app, listener, serve::signalled(stopped)), demo);
     serve::close(&app, background).await;
     served?;
     Ok(shown?)
@@ -148,20 +147,4 @@ fn tell(app: &App, home: &str, known: &Known, as_json: bool) -> Result<(), Failu
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
-}
-
-/// Turns true at the first signal.
-fn stopped() -> std::io::Result<watch::Receiver<bool>> {
-    let signal = http::server::shutdown_signal()?;
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        signal.await;
-        stop.send_replace(true);
-    });
-    Ok(stopped)
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a reason to stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -133,10 +133,12 @@ impl Commands<'_> {
         Ok(())
     }
 
-    /// By user name or email address, as people sign in.
+    /// By user name or email address, as people sign in; users of an external login page by their subject.
     async fn find(&self, name: &str) -> Result<User, Failure> {
-        let found = self.storage.credentials(name).await?;
-        found.map(|found| found.user).ok_or_else(|| unknown(name))
+        if let Some(found) = self.storage.credentials(name).await? {
+            return Ok(found.user);
+        }
+        self.storage.user(&UserId::new(name)).await?.ok_or_else(|| unknown(name))
     }
 }
 

@@ -238,7 +238,53 @@ fn weaker_choices_are_told() {
         iterations = 1
         [log]
         level = "debug"
+        [outbound]
+        allow_private = true
     "#;
     let warnings = load(file, &[]).unwrap().warnings();
-    assert_eq!(warnings.len(), 6, "{warnings:?}");
+    assert_eq!(warnings.len(), 7, "{warnings:?}");
+}
+
+#[test]
+fn an_admin_listener_that_others_can_reach_needs_a_long_token() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let load = |listen: &str, token: &str| {
+        load("", &[("CHANCERY_ADMIN__LISTEN", listen), ("CHANCERY_ADMIN__TOKEN", token)])
+    };
+    for (listen, token) in [("", ""), ("127.0.0.1:8090", ""), ("[::1]:8090", ""), ("0.0.0.0:8090", token)] {
+        assert!(load(listen, token).is_ok(), "{listen} {token}");
+    }
+    for (listen, token) in [("0.0.0.0:8090", ""), ("10.0.0.1:1", "short"), ("127.0.0.1:1", &token[1..])] {
+        assert_eq!(keys_of(load(listen, token).unwrap_err()), ["admin.token"], "{listen} {token}");
+    }
+    assert_eq!(keys_of(load("8090", token).unwrap_err()), ["admin.listen"]);
+    let settings = load("127.0.0.1:8090", token).unwrap();
+    assert!(!format!("{settings:?}").contains(token));
+}
+
+#[test]
+fn external_pages_are_two_https_pages_and_need_the_admin_listener() {
+    let load = |login: &str, consent: &str, listen: &str, default: &str| {
+        let ui = [("LOGIN_URL", login), ("CONSENT_URL", consent), ("DEFAULT", default)];
+        let mut environment: Vec<(String, String)> =
+            ui.iter().map(|(key, value)| (format!("CHANCERY_UI__{key}"), (*value).to_owned())).collect();
+        environment.push(("CHANCERY_ADMIN__LISTEN".to_owned(), listen.to_owned()));
+        Settings::load(None, environment)
+    };
+    let (login, consent, listen) =
+        ("https://a.example/login", "http://localhost:3000/consent", "127.0.0.1:8090");
+    for default in ["own", "external"] {
+        assert!(load(login, consent, listen, default).is_ok());
+    }
+    for (refused, key) in [
+        (load(login, "", listen, "own"), "ui.consent_url"),
+        (load("", consent, listen, "own"), "ui.login_url"),
+        (load("http://a.example/login", consent, listen, "own"), "ui.login_url"),
+        (load(login, "https://a.example/#x", listen, "own"), "ui.consent_url"),
+        (load(login, consent, "", "own"), "ui.login_url"),
+        (load("", "", listen, "external"), "ui.default"),
+        (load(login, consent, listen, "theirs"), "ui.default"),
+    ] {
+        assert_eq!(keys_of(refused.unwrap_err()), [key]);
+    }
 }

@@ -47,6 +47,11 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         "passwords.memory_kib and passwords.iterations are below OWASP's recommendation".to_owned(),
     );
     warn(
+        settings.outbound.allow_private,
+        "outbound.allow_private is true: URLs of clients may lead the server into your own network, for tests only"
+            .to_owned(),
+    );
+    warn(
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );

@@ -1,4 +1,4 @@
-//! Handles: the one form of every code, refresh token and session cookie.
+//! Handles: the one form of every code, refresh token, session cookie and verifier.
 //!
 //! A handle is `id . generation . tag`. The id finds a row, the generation says which of the row's successive handles
 //! this is, and the tag is an HMAC under the master key over purpose, id, generation and the row's random salt. So the
@@ -24,6 +24,9 @@ pub enum Purpose {
     AuthorizationCode,
     RefreshToken,
     Session,
+    DeviceCode,
+    /// What the browser brings back from an external page.
+    Verifier,
 }
 
 impl Purpose {
@@ -33,6 +36,8 @@ impl Purpose {
             Self::AuthorizationCode => "cy_ac_",
             Self::RefreshToken => "cy_rt_",
             Self::Session => "cy_st_",
+            Self::DeviceCode => "cy_dc_",
+            Self::Verifier => "cy_cv_",
         }
     }
 }

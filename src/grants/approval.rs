@@ -4,11 +4,11 @@ use super::issue;
 use crate::app::App;
 use crate::crypto::random;
 use crate::model::{
-    Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantId, GrantState, GrantType,
-    Lifetime, RequestId, Scope, ScopeSet, Session, Timestamp,
+    Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantContext, GrantId, GrantState,
+    Lifetime, RequestId, Session, Timestamp,
 };
 use crate::protocol::OAuthError;
-use crate::protocol::resource::Target;
+use crate::storage::Remember;
 
 /// What is approved, and by whom.
 pub struct Approval<'a> {
@@ -18,7 +18,9 @@ pub struct Approval<'a> {
     pub client: &'a Client,
     pub session: &'a Session,
     /// What to remember as allowed; none where nothing was asked.
-    pub remember: Option<&'a ScopeSet>,
+    pub remember: Option<&'a Remember>,
+    /// What was said beside the scope.
+    pub context: GrantContext,
 }
 
 /// Issues the code. None when the request was answered before and its code is used or expired.
@@ -26,7 +28,7 @@ pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<String>
     let now = app.now();
     let grant = grant(app, &approval, now);
     let issued = match approval.remember {
-        Some(allowed) => app.storage.approve(&grant, allowed).await?,
+        Some(remember) => app.storage.approve(&grant, remember).await?,
         None => app.storage.insert_grant(&grant).await?,
     };
     if issued {
@@ -47,18 +49,16 @@ async fn answered_before(app: &App, again: &Grant, now: Timestamp) -> Result<Opt
 }
 
 fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
-    let Approval { id, request, client, session, .. } = approval;
-    let offline = request.scope.contains(Scope::OFFLINE_ACCESS);
-    let refreshable = offline && client.may_use(GrantType::RefreshToken);
+    let Approval { id, request, client, session, context, .. } = approval;
+    // A session of an external login page may be used by others of the server's clients.
+    let acr = context.acr.clone().or_else(|| session.acr.clone());
+    let refreshable = issue::is_refreshable(client, &request.scope);
     let code_lifetime =
         client.authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds);
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {
-        // A resource that was taken away meanwhile is the token request's to refuse.
-        let target = Target::narrowed(&request.resources, &[], client, &app.registry.catalogue());
-        let usual = app.settings.tokens.access_token_seconds;
-        Lifetime::Seconds(code_lifetime + target.unwrap_or_default().longest_lifetime(client, usual))
+        Lifetime::Seconds(code_lifetime + issue::access_lifetime(app, client, &request.resources))
     };
     Grant {
         id: GrantId::new(id.as_str()),
@@ -68,6 +68,7 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
         scope: request.scope.clone(),
         resources: request.resources.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
+        context: GrantContext { acr, ..context.clone() },
         salt: random::id(),
         created_at: now,
         expires_at: life.end(now),

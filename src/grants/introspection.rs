@@ -3,7 +3,7 @@
 use super::{access_tokens, issue, refresh_token};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{GrantId, GrantState, Timestamp};
+use crate::model::{GrantId, GrantState, Timestamp, UserId};
 use crate::protocol::OAuthError;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::introspection::{Introspection, may_ask};
@@ -37,6 +37,10 @@ async fn introspect_access_token(
     let state = match &claims.grant {
         Some(grant) => app.storage.token_state(grant, &claims.jti).await?,
         None if app.clients.find(&claims.client_id).await?.is_none() => TokenState::Revoked,
+        // A user's token of the JWT bearer grant: it dies with the user.
+        None if claims.sub != claims.client_id.as_str() => {
+            app.storage.user_token_state(&UserId::new(&*claims.sub), &claims.jti).await?
+        }
         None => app.storage.lone_token_state(&claims.jti).await?,
     };
     Ok(match state {

@@ -7,9 +7,11 @@ use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
-use crate::model::{Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, User};
+use crate::model::{
+    Client, Grant, GrantType, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, User,
+};
 use crate::protocol::OAuthError;
-use crate::protocol::claims::{self, ACR_SINGLE_FACTOR, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
 use crate::protocol::claims_mapping;
 use crate::protocol::resource::Target;
 
@@ -86,10 +88,34 @@ pub(super) fn for_client(
     target: &Target,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
+    lone(app, client, None, scope, target, now)
+}
+
+/// An access token for a user whom a trusted issuer vouches for (RFC 7523 2.1): no row, no refresh token. Introspection
+/// knows by its `sub` that it is not the client's own.
+pub(super) fn for_user_without_grant(
+    app: &App,
+    client: &Client,
+    user: &User,
+    scope: &ScopeSet,
+    target: &Target,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    lone(app, client, Some(user), scope, target, now)
+}
+
+fn lone(
+    app: &App,
+    client: &Client,
+    user: Option<&User>,
+    scope: &ScopeSet,
+    target: &Target,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
     let claims = AccessTokenClaims {
         // RFC 9068 2.2: without a resource owner, sub is the client.
-        sub: client.id.as_str().to_owned(),
-        extra: claims_mapping::apply(&client.claims_mapping, None),
+        sub: user.map_or(client.id.as_str(), |user| user.id.as_str()).to_owned(),
+        extra: claims_mapping::apply(&client.claims_mapping, user),
         ..bare_claims(app, client, scope, target, now)
     };
     Ok(TokenResponse {
@@ -101,6 +127,18 @@ pub(super) fn for_client(
         id_token: None,
         scope: (!scope.is_empty()).then_some(claims.scope),
     })
+}
+
+/// Whether a user's grant to this client comes with refresh tokens.
+pub(super) fn is_refreshable(client: &Client, scope: &ScopeSet) -> bool {
+    scope.contains(Scope::OFFLINE_ACCESS) && client.may_use(GrantType::RefreshToken)
+}
+
+/// Seconds any access token for some of these resources lives, at most.
+pub(super) fn access_lifetime(app: &App, client: &Client, resources: &[String]) -> i64 {
+    // A resource that was taken away meanwhile is the token request's to refuse.
+    let target = Target::narrowed(resources, &[], client, &app.registry.catalogue()).unwrap_or_default();
+    target.longest_lifetime(client, app.settings.tokens.access_token_seconds)
 }
 
 /// How long an unused refresh token of this client lives.
@@ -127,7 +165,7 @@ fn bare_claims(
     AccessTokenClaims {
         iss: app.issuer().to_owned(),
         sub: String::new(),
-        aud: target.audience(client, app.issuer()),
+        aud: target.audience(&client.audience, app.issuer()),
         client_id: client.id.clone(),
         iat: now,
         exp: now.plus(target.lifetime(client, app.settings.tokens.access_token_seconds)),
@@ -138,19 +176,24 @@ fn bare_claims(
         auth_time: None,
         acr: None,
         amr: Vec::new(),
+        ext: serde_json::Map::new(),
         extra: serde_json::Map::new(),
     }
 }
 
 fn access_claims(app: &App, client: &Client, issuance: &ForGrant<'_>, now: Timestamp) -> AccessTokenClaims {
     let authentication = &issuance.grant.authentication;
+    let context = &issuance.grant.context;
+    let registered = context.audience.as_ref().unwrap_or(&client.audience);
     AccessTokenClaims {
+        aud: issuance.target.audience(registered, app.issuer()),
         sub: issuance.user.id.as_str().to_owned(),
         grant: Some(issuance.grant.id.clone()),
         sid: issuance.grant.session_id.clone(),
         auth_time: Some(authentication.auth_time),
-        acr: Some(ACR_SINGLE_FACTOR.to_owned()),
+        acr: Some(claims::acr(issuance.grant)),
         amr: claims::amr(&authentication.amr),
+        ext: context.access_token.clone(),
         extra: claims_mapping::apply(&client.claims_mapping, Some(issuance.user)),
         ..bare_claims(app, client, issuance.scope, issuance.target, now)
     }
@@ -186,6 +229,9 @@ fn id_token(
 ) -> Result<String, OAuthError> {
     let algorithm = client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg);
     let authentication = &issuance.grant.authentication;
+    let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(issuance.user));
+    // What an external page says of this sign-in counts more than what is said of every one.
+    extra.extend(issuance.grant.context.id_token.clone());
     let claims = IdTokenClaims {
         iss: app.issuer().to_owned(),
         sub: issuance.user.id.as_str().to_owned(),
@@ -194,11 +240,11 @@ fn id_token(
         exp: now.plus(app.settings.tokens.id_token_seconds),
         auth_time: authentication.auth_time,
         nonce: issuance.nonce.clone(),
-        acr: ACR_SINGLE_FACTOR.to_owned(),
+        acr: claims::acr(issuance.grant),
         amr: claims::amr(&authentication.amr),
         at_hash: claims::at_hash(algorithm, access_token),
         sid: issuance.grant.session_id.clone(),
-        extra: claims_mapping::apply(&client.id_token_claims_mapping, Some(issuance.user)),
+        extra,
     };
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, now, &claims)?)
 }

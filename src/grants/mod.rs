@@ -4,9 +4,14 @@
 pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
+pub mod client_authentication;
 mod client_credentials;
+pub mod device_authorization;
+mod device_code;
+pub mod handover;
 pub mod introspection;
 mod issue;
+mod jwt_bearer;
 mod refresh_token;
 pub mod revocation;
 pub mod userinfo;
@@ -38,6 +43,8 @@ pub async fn exchange(
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
+        GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
+        GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
     }
 }
 
@@ -57,6 +64,8 @@ fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
         "authorization_code" => Ok(GrantType::AuthorizationCode),
         "refresh_token" => Ok(GrantType::RefreshToken),
         "client_credentials" => Ok(GrantType::ClientCredentials),
+        "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
         _ => {
             let description = "The server does not speak this grant type.";
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))

@@ -24,6 +24,8 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Map<String, Value>, OAut
         let description = "The access token was issued without the scope openid.";
         return Err(OAuthError::new(ErrorCode::InsufficientScope, description));
     };
-    let user = app.storage.token_user(grant, &claims.jti).await?.ok_or_else(invalid)?;
-    Ok(claims::of_user(&user, claims.scope.split(' ')))
+    let (user, context) = app.storage.token_user(grant, &claims.jti).await?.ok_or_else(invalid)?;
+    let mut about = context.id_token;
+    about.extend(claims::of_user(&user, claims.scope.split(' ')));
+    Ok(about)
 }

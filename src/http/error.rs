@@ -31,7 +31,10 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ConsentRequired
         | ErrorCode::RequestNotSupported
         | ErrorCode::RequestUriNotSupported
-        | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+        | ErrorCode::RegistrationNotSupported
+        | ErrorCode::AuthorizationPending
+        | ErrorCode::SlowDown
+        | ErrorCode::ExpiredToken => StatusCode::BAD_REQUEST,
     }
 }
 

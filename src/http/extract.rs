@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 
 use crate::app::App;
+use crate::grants::client_authentication;
 use crate::protocol::client_auth::{self, AuthenticatedClient};
 use crate::protocol::{OAuthError, Parameters};
 
@@ -27,6 +28,15 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|value| essence(value) == "application/x-www-form-urlencoded")
 }
 
+/// Bytes of a `User-Agent` that are kept.
+const USER_AGENT: usize = 256;
+
+/// What the browser or program calls itself.
+pub fn user_agent(headers: &HeaderMap) -> String {
+    let value = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().chars().take(USER_AGENT).collect()
+}
+
 /// The client that sent the request, authenticated.
 pub async fn client(
     app: &App,
@@ -38,8 +48,8 @@ pub async fn client(
     if authorization.next().is_some() {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
-    let presented = client_auth::presented(first, parameters)?;
-    let registered = app.clients.find(&presented.client_id).await?;
-    let registered = registered.as_ref().map(|found| (std::sync::Arc::clone(&found.client), &found.secrets));
-    client_auth::authenticate(&presented, registered, app.now())
+    let token_endpoint = app.settings.server.issuer.join("/token");
+    let expected = client_authentication::expected(app, &token_endpoint);
+    let presented = client_auth::presented(first, parameters, &expected)?;
+    client_authentication::authenticate(app, &presented).await
 }

@@ -1,10 +1,11 @@
 //! The protocol endpoints: extract, call, render.
 
-mod bearer;
+pub mod bearer;
+mod device_authorization;
 mod error;
 pub mod extract;
 mod introspect;
-mod json;
+pub mod json;
 mod metadata;
 pub mod middleware;
 mod revoke;
@@ -49,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
 fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
     let endpoints = Router::new()
         .route("/token", post(token::token))
+        .route("/device_authorization", post(device_authorization::device_authorization))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))
         .route("/jwks", get(metadata::jwks))

@@ -70,7 +70,7 @@ where
 
 /// Listens for SIGTERM and SIGINT from now on; what it returns is ready at the first of them. Call it before anybody
 /// is told that the server runs: a signal that comes earlier ends the process at once.
-pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

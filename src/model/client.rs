@@ -1,8 +1,12 @@
 //! A registered client: RFC 7591 metadata, plus the switches of this server.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Algorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Timestamp, TokenFormat};
+use super::{
+    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Timestamp,
+    TokenFormat,
+};
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +34,14 @@ pub struct Client {
     #[serde(default)]
     pub scope_strategy: ScopeStrategy,
     pub token_endpoint_auth_method: AuthMethod,
+    /// None: every algorithm that goes with the method (RFC 7591 2, OpenID Connect Dynamic Client Registration 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
+    /// The client's public keys (RFC 7517), or where they are; not both (RFC 7591 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// None: the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<Algorithm>,
@@ -56,6 +68,12 @@ pub struct Client {
     pub id_token_claims_mapping: ClaimsMapping,
     #[serde(default)]
     pub skip_consent: bool,
+    /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verification_uri_complete: bool,
+    /// Whose login and consent pages; none: the server's `ui.default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<Ui>,
     #[serde(default)]
     pub pkce: PkcePolicy,
     #[serde(default)]
@@ -76,9 +94,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether the client can keep a secret (RFC 6749 2.1).
+    /// Whether the client can prove who it is (RFC 6749 2.1).
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
+    }
+
+    /// Whether the server has to know the secret itself, not only its digest.
+    pub fn needs_sealed_secret(&self) -> bool {
+        self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
     }
 
     pub fn may_use(&self, grant_type: GrantType) -> bool {
@@ -92,7 +115,29 @@ impl Client {
 pub enum AuthMethod {
     ClientSecretBasic,
     ClientSecretPost,
+    /// RFC 7523 2.2 with an HMAC (OpenID Connect Core 9).
+    ClientSecretJwt,
+    /// RFC 7523 2.2 with a signature (OpenID Connect Core 9).
+    PrivateKeyJwt,
     None,
+}
+
+impl AuthMethod {
+    /// Whether a client of this method has a secret.
+    pub fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
+    }
+
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+        }
+    }
 }
 
 /// `grant_type` values the server speaks.
@@ -102,6 +147,35 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// RFC 8628 3.4
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    /// RFC 7523 2.1
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
+}
+
+impl GrantType {
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        }
+    }
+}
+
+/// Whose login and consent pages people see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ui {
+    #[default]
+    Own,
+    /// The ones at `ui.login_url` and `ui.consent_url`.
+    External,
 }
 
 /// Whether a client must use PKCE (RFC 7636).
@@ -159,16 +233,20 @@ impl From<Lifetime> for i64 {
 }
 
 /// SHA-256 digests of the secrets a client may prove itself with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ClientSecrets {
     pub current: Option<[u8; 32]>,
+    /// The current one under the master key, only where the server has to use it itself (`clients::open_secret`).
+    pub sealed: Option<Secret>,
     /// The one before the last rotation, while it still counts.
     pub retired: Option<RetiredSecret>,
 }
 
 /// A rotated-out client secret and the moment it stops counting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RetiredSecret {
     pub digest: [u8; 32],
+    /// It under the master key, where the server has to use it itself.
+    pub sealed: Option<Secret>,
     pub expires_at: Timestamp,
 }

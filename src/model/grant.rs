@@ -1,6 +1,6 @@
 //! What a user allowed a client to do, through its whole life: `code issued -> active -> revoked`.
 
-use super::{ClientId, GrantId, ScopeSet, SessionId, Timestamp, UserId};
+use super::{ClientId, GrantContext, GrantId, ScopeSet, SessionId, Timestamp, UserId};
 
 /// One grant. Codes and refresh tokens are handles to it; access tokens carry its id.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,7 @@ pub struct Grant {
     /// The URIs of the resources that were granted (RFC 8707); tokens may be for fewer, never for others.
     pub resources: Vec<String>,
     pub authentication: Authentication,
+    pub context: GrantContext,
     /// Random, part of every handle's tag: the master key alone forges nothing.
     pub salt: String,
     pub created_at: Timestamp,

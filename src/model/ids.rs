@@ -46,6 +46,8 @@ identifiers! {
     GrantId,
     /// One stored authorization request.
     RequestId,
+    /// One device authorization (RFC 8628). The grant that comes of it has the same id.
+    DeviceAuthorizationId,
     /// `jti` of one access token (RFC 7519 4.1.7).
     TokenId,
     /// `kid`: the RFC 7638 thumbprint of a signing key.

@@ -3,10 +3,13 @@
 //! Nothing here does IO, reads a clock or knows a framework; every other room may use it.
 
 mod algorithm;
+mod assertion_algorithm;
 mod authorization_request;
 mod claim_source;
 mod client;
+mod device_authorization;
 mod grant;
+mod handover;
 mod ids;
 mod registered_scope;
 mod resource;
@@ -15,16 +18,21 @@ mod secret;
 mod session;
 mod signing_key;
 mod timestamp;
+mod trusted_issuer;
 mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+    Ui,
 };
+pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
-pub use ids::{ClientId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
+pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
 pub use resource::{Catalogue, Resource, TokenFormat};
 pub use scope::{InvalidScope, Scope, ScopeSet};
@@ -32,4 +40,5 @@ pub use secret::Secret;
 pub use session::Session;
 pub use signing_key::SigningKey;
 pub use timestamp::Timestamp;
+pub use trusted_issuer::{SubjectClaim, TrustedIssuer};
 pub use user::{Address, Profile, User};

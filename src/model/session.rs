@@ -1,6 +1,6 @@
 //! A browser's sign-in.
 
-use super::{SessionId, Timestamp, UserId};
+use super::{RequestId, SessionId, Timestamp, UserId};
 
 /// A live session of one user in one browser.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,10 @@ pub struct Session {
     pub auth_time: Timestamp,
     /// How (`amr`, RFC 8176), space-separated.
     pub amr: String,
+    /// How well (`acr`), where an external login page said so.
+    pub acr: Option<String>,
+    /// It counts for this authorization request only: its user did not want to be remembered.
+    pub only_for: Option<RequestId>,
     pub created_at: Timestamp,
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,

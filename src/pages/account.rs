@@ -10,7 +10,7 @@ use super::answer::Failure;
 use super::browser;
 use super::i18n::Messages;
 use super::sessions::{SignedIn, is_live};
-use super::throttle::Attempt;
+use super::throttle::{Attempt, Subject};
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
 };
@@ -129,11 +129,14 @@ async fn set_password(
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
-    let attempt = Attempt { account: &person.user.username, address: &visitor.address, now: app.now() };
+    let subject = Subject::Account(&person.user.username);
+    let attempt = Attempt { subject, address: &visitor.address, now: app.now() };
     if !app.throttle.allows(&attempt) {
         return Ok(Err(PasswordProblem::TooMany));
     }
-    let hash = app.storage.credentials(&person.user.username).await?.and_then(|found| found.password_hash);
+    // Users of an external login page have no password, and their names may be those of others.
+    let found = app.storage.credentials(&person.user.username).await?;
+    let hash = found.filter(|found| found.user.id == person.user.id).and_then(|found| found.password_hash);
     match app.passwords.verify(Secret::new(current), hash).await {
         Ok(true) => {}
         Ok(false) => {
@@ -220,7 +223,7 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
 /// Consents and live grants, one entry a client.
 async fn access(app: &App, person: &SignedIn) -> Result<Vec<Access>, Failure> {
     let granted = app.storage.access_of(&person.user.id, app.now()).await?;
-    let consents = app.storage.consents_of(&person.user.id).await?;
+    let consents = app.storage.consents_of(&person.user.id, app.now()).await?;
     let mut all: Vec<Access> = consents
         .into_iter()
         .map(|consent| Access {

@@ -24,16 +24,23 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// Such as "Firefox on Linux". Nothing of the header itself gets on the page.
+/// Such as "Firefox on Linux".
 pub fn describe(text: &Messages, user_agent: Option<&str>) -> String {
-    let header = user_agent.unwrap_or_default();
+    let found = recognise(text, user_agent.unwrap_or_default());
+    found.unwrap_or_else(|| text.get("browser.unknown").to_owned())
+}
+
+/// The same for what may be no browser at all. Nothing of the header itself gets on the page.
+pub fn recognise(text: &Messages, header: &str) -> Option<String> {
     let find = |marks: &[(&str, &'static str)]| {
         marks.iter().find(|(mark, _)| header.contains(mark)).map(|(_, name)| *name)
     };
     match (find(&BROWSERS), find(&SYSTEMS)) {
-        (Some(browser), Some(system)) => text.with("browser.on", &[("browser", browser), ("system", system)]),
-        (Some(name), None) | (None, Some(name)) => name.to_owned(),
-        (None, None) => text.get("browser.unknown").to_owned(),
+        (Some(browser), Some(system)) => {
+            Some(text.with("browser.on", &[("browser", browser), ("system", system)]))
+        }
+        (Some(name), None) | (None, Some(name)) => Some(name.to_owned()),
+        (None, None) => None,
     }
 }
 

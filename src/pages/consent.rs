@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::answer::Failure;
-use super::flow::{Flow, Resumed};
+use super::flow::{Decision, Flow, Resumed};
 use super::links::{ReturnTo, WebLink};
 use super::sessions::{self, SignedIn};
 use super::views::{Application, ConsentPage, Permission, Problem};
@@ -18,10 +18,10 @@ use crate::model::{Scope, ScopeSet};
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
 use crate::protocol::resource::Target;
-use crate::storage::Consent;
+use crate::storage::Remember;
 
 /// What a person may answer.
-enum Decision {
+enum Choice {
     Allow,
     Deny,
     /// "Not you?"
@@ -48,10 +48,10 @@ async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Fa
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
     let flow = match Flow::resume(app, visitor, id).await? {
         Resumed::Waiting(flow) => flow,
-        Resumed::Restarted(response) => return Ok(response),
+        Resumed::Elsewhere(response) => return Ok(response),
     };
     let Some(person) = visitor.signed_in(app).await? else { return flow.advance(app, visitor).await };
-    let before = app.storage.consent(&person.user.id, &flow.client.id).await?;
+    let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
     let allowed = before.as_ref().map(|consent| &consent.scope);
     match interaction::next(&flow.request, &flow.client, flow.situation(app, Some(&person), allowed)) {
         Step::Consent { new } => Ok(page(app, visitor, &flow, &person, &new)),
@@ -70,35 +70,35 @@ async fn submit(
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
     let flow = match Flow::resume(app, visitor, id).await? {
         Resumed::Waiting(flow) => flow,
-        Resumed::Restarted(response) => return Ok(response),
+        Resumed::Elsewhere(response) => return Ok(response),
     };
     let Some(person) = visitor.signed_in(app).await? else { return flow.advance(app, visitor).await };
     if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
-    match decision(&parameters)? {
-        Decision::Allow => allow(app, visitor, *flow, &person).await,
-        Decision::Deny => Ok(flow.deny(app, visitor)),
-        Decision::Switch => switch(app, visitor, id, &person).await,
+    match choice(&parameters)? {
+        Choice::Allow => allow(app, visitor, *flow, &person).await,
+        Choice::Deny => Ok(flow.deny(app, visitor)),
+        Choice::Switch => switch(app, visitor, id, &person).await,
     }
 }
 
-fn decision(parameters: &Parameters<'_>) -> Result<Decision, Failure> {
+fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
     match parameters.get("decision") {
-        Some("allow") => Ok(Decision::Allow),
-        Some("deny") => Ok(Decision::Deny),
-        Some("switch") => Ok(Decision::Switch),
+        Some("allow") => Ok(Choice::Allow),
+        Some("deny") => Ok(Choice::Deny),
+        Some("switch") => Ok(Choice::Switch),
         _ => Err(Failure::new(Problem::BadRequest)),
     }
 }
 
 async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> Result<Response, Failure> {
-    let before = app.storage.consent(&person.user.id, &flow.client.id).await?;
-    let allowed = before.map(|Consent { scope, .. }| scope).unwrap_or_default().union(&flow.request.scope);
+    let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
+    let remember = Remember::adding(before, &flow.request.scope, None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
-    let situation = Situation { decided: true, ..flow.situation(app, Some(person), Some(&allowed)) };
+    let situation = Situation { decided: true, ..flow.situation(app, Some(person), Some(&remember.scope)) };
     match interaction::next(&flow.request, &flow.client, situation) {
-        Step::Issue => flow.issue(app, visitor, person, Some(&allowed)).await,
+        Step::Issue => flow.issue(app, visitor, person, Decision::remembered(remember)).await,
         Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => flow.advance(app, visitor).await,
     }
 }

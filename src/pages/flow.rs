@@ -5,16 +5,21 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use super::answer::Failure;
+use super::external;
 use super::sessions::SignedIn;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
-use crate::model::{AuthorizationRequest, Client, GrantId, PendingRequest, RequestId, ScopeSet};
+use crate::model::{
+    AuthorizationRequest, Client, GrantContext, GrantId, PendingRequest, RequestId, ScopeSet,
+};
 use crate::protocol::authorize::{RedirectTarget, Unproven};
 use crate::protocol::interaction::{self, Situation, Step};
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::storage::Remember;
 
 /// A request whose client and redirect URI are proven.
 pub struct Flow {
@@ -25,16 +30,39 @@ pub struct Flow {
     pub pending: Option<PendingRequest>,
 }
 
+/// What was decided beside "yes".
+#[derive(Default)]
+pub struct Decision {
+    pub remember: Option<Remember>,
+    pub context: GrantContext,
+}
+
+impl Decision {
+    pub fn remembered(remember: Remember) -> Self {
+        Self { remember: Some(remember), ..Self::default() }
+    }
+}
+
 /// What the pages for a waiting request need to know.
 pub enum Resumed {
     Waiting(Box<Flow>),
-    /// It had expired and was started again: the browser has to go there.
-    Restarted(Response),
+    /// It had expired and was started again, or its pages are not ours: the browser has to go there.
+    Elsewhere(Response),
 }
 
 impl Flow {
-    /// The waiting request of this browser with this id.
+    /// The waiting request of this browser with this id, for our own pages.
     pub async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
+        match Self::load(app, visitor, id).await? {
+            Resumed::Waiting(flow) if flow.external_ui(app).is_some() => {
+                flow.advance(app, visitor).await.map(Resumed::Elsewhere)
+            }
+            resumed => Ok(resumed),
+        }
+    }
+
+    /// The waiting request of this browser with this id.
+    pub async fn load(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
         let expired = || Failure::new(Problem::Expired);
         let pending = app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
         // Bound to the browser that started it, so that nobody can be led into somebody else's request.
@@ -53,26 +81,34 @@ impl Flow {
                 return Err(expired());
             }
             flow.pending = None;
-            return flow.advance(app, visitor).await.map(Resumed::Restarted);
+            return flow.advance(app, visitor).await.map(Resumed::Elsewhere);
         }
         Ok(Resumed::Waiting(Box::new(flow)))
     }
 
     /// Does the next step: ends at the application, or at a page for a person.
     pub async fn advance(self, app: &App, visitor: &Visitor) -> Result<Response, Failure> {
+        if let Some(ui) = self.external_ui(app) {
+            return external::hand_over(self, app, visitor, ui).await;
+        }
         let signed_in = visitor.signed_in(app).await?;
         let consented = match &signed_in {
-            Some(person) => app.storage.consent(&person.user.id, &self.client.id).await?,
+            Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
             None => None,
         };
         let situation =
             self.situation(app, signed_in.as_ref(), consented.as_ref().map(|consent| &consent.scope));
         match (interaction::next(&self.request, &self.client, situation), &signed_in) {
-            (Step::Issue, Some(person)) => self.issue(app, visitor, person, None).await,
+            (Step::Issue, Some(person)) => self.issue(app, visitor, person, Decision::default()).await,
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
             (Step::Refuse(error), _) => Ok(self.refuse(app, visitor, &error)),
         }
+    }
+
+    /// The pages of somebody else, if this client uses them.
+    pub fn external_ui<'a>(&self, app: &'a App) -> Option<&'a ExternalUi> {
+        app.settings.ui.external_for(&self.client)
     }
 
     /// What is known about the person at the browser, for the rules.
@@ -99,7 +135,7 @@ impl Flow {
         app: &App,
         visitor: &Visitor,
         person: &SignedIn,
-        remember: Option<&ScopeSet>,
+        decision: Decision,
     ) -> Result<Response, Failure> {
         let fresh = RequestId::new(random::id());
         let approval = Approval {
@@ -107,7 +143,8 @@ impl Flow {
             request: &self.request,
             client: &self.client,
             session: &person.session,
-            remember,
+            remember: decision.remember.as_ref(),
+            context: decision.context,
         };
         let code = approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
         Ok(visitor.redirect(app, &self.target.success(app.issuer(), &code)))
@@ -135,7 +172,11 @@ impl Flow {
     }
 }
 
-async fn store(app: &App, visitor: &Visitor, request: AuthorizationRequest) -> Result<RequestId, Failure> {
+pub(super) async fn store(
+    app: &App,
+    visitor: &Visitor,
+    request: AuthorizationRequest,
+) -> Result<RequestId, Failure> {
     let now = app.now();
     let pending = PendingRequest {
         id: RequestId::new(random::id()),

@@ -39,6 +39,7 @@ fn login(frame: Frame<'_>) -> LoginPage<'_> {
         application: Some(acme()),
         return_to: ReturnTo::parse("https://calendar.acme.example/callback"),
         request: "r-1",
+        return_page: "",
         csrf: "c-1",
         username: "",
         problem: None,
@@ -116,6 +117,73 @@ fn logout(frame: Frame<'_>) -> LogoutPage<'_> {
     }
 }
 
+fn device(frame: Frame<'_>) -> DevicePage<'_> {
+    DevicePage {
+        frame,
+        csrf: "c-1",
+        signed_in_as: "Maria Lindqvist",
+        user_code: "",
+        linked: false,
+        problem: None,
+    }
+}
+
+fn device_confirm(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
+    let scopes = ["openid", "profile", "offline_access"];
+    DeviceConfirmPage {
+        frame,
+        application: Application::new("Acme Television", None, Some("https://tv.acme.example/")),
+        signed_in_as: "Maria Lindqvist",
+        csrf: "c-1",
+        user_code: "WDJB-MJHT",
+        resources: Vec::new(),
+        permissions: scopes.map(|scope| permission(frame.text, scope, true)).into(),
+        offline: true,
+        address: "203.0.113.7",
+        device: None,
+        asked: frame.text.minutes_ago(NOW - 70, NOW),
+    }
+}
+
+fn device_confirm_long(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
+    let scopes = [("openid", false), ("groups", true)];
+    DeviceConfirmPage {
+        application: Application::new(LONG, None, None),
+        signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
+        resources: vec!["Calendars".to_owned(), LONG.to_owned()],
+        permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
+        offline: false,
+        address: "2001:db8:1234:5678:9abc:def0:1234:5678",
+        device: browser::recognise(frame.text, "Chrome/140.0 (Linux; Android 15)"),
+        asked: frame.text.minutes_ago(NOW - 400, NOW),
+        ..device_confirm(frame)
+    }
+}
+
+/// The pages for devices: name and HTML.
+fn device_pages(frame: Frame<'_>) -> Vec<(&'static str, String)> {
+    let wrong = Some(DeviceProblem::Wrong);
+    let linked = DevicePage { user_code: "WDJB-MJHT", linked: true, ..device(frame) };
+    let done = |allowed| DeviceDonePage { frame, application: acme(), allowed };
+    vec![
+        ("login-device", LoginPage { return_page: "/device", ..login_own(frame) }.render()),
+        ("device", device(frame).render()),
+        ("device-wrong", DevicePage { user_code: "wdjb mjhx", problem: wrong, ..device(frame) }.render()),
+        ("device-linked", linked.render()),
+        ("device-confirm", device_confirm(frame).render()),
+        ("device-confirm-long", device_confirm_long(frame).render()),
+        ("device-allowed", done(true).render()),
+        ("device-denied", done(false).render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap()))
+    .collect()
+}
+
+fn login_own(frame: Frame<'_>) -> LoginPage<'_> {
+    LoginPage { application: None, return_to: None, ..login(frame) }
+}
+
 fn error(frame: Frame<'_>, problem: Problem) -> ErrorPage<'_> {
     ErrorPage { frame, problem, application: None, detail: None, request_id: REQUEST_ID }
 }
@@ -125,7 +193,7 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
     let mut pages: Vec<(&str, String)> = Vec::new();
     let mut add = |name, page: &dyn askama::DynTemplate| pages.push((name, page.dyn_render().unwrap()));
     add("login", &login(frame));
-    add("login-own", &LoginPage { application: None, return_to: None, ..login(frame) });
+    add("login-own", &login_own(frame));
     let wrong = Some(LoginProblem::Wrong);
     add("login-wrong", &LoginPage { problem: wrong, username: "maria@northwind.example", ..login(frame) });
     add("login-long", &LoginPage { application: Some(Application::new(LONG, None, None)), ..login(frame) });
@@ -147,6 +215,7 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
     let detail = Some("redirect_uri is not one of the registered ones (RFC 6749 3.1.2.3).");
     let application = Some(acme());
     add("error-detail", &ErrorPage { detail, application, ..error(frame, Problem::WrongReturnAddress) });
+    pages.extend(device_pages(frame));
     pages.into_iter().map(|(name, html)| (format!("{name}.{}", frame.text.tag()), html)).collect()
 }
 
@@ -205,6 +274,8 @@ fn the_form_fields_keep_their_names() {
     has(consent(frame).render().unwrap(), &["request", "csrf", "decision"]);
     let names = ["csrf", "client_id", "session", "current_password", "new_password", "repeat_password"];
     has(account(frame).render().unwrap(), &names);
+    has(device(frame).render().unwrap(), &["csrf", "user_code"]);
+    has(device_confirm(frame).render().unwrap(), &["csrf", "user_code", "decision"]);
     has(logout(frame).render().unwrap(), &["csrf", "state", "decision"]);
 }
 
@@ -217,9 +288,19 @@ fn what_others_wrote_is_escaped() {
     let login =
         LoginPage { application: Some(application.clone()), username: evil, request: evil, ..login(frame) };
     let permissions = vec![permission(frame.text, evil, true)];
-    let consent = ConsentPage { application, permissions, signed_in_as: evil, ..consent(frame) };
+    let consent =
+        ConsentPage { application: application.clone(), permissions, signed_in_as: evil, ..consent(frame) };
+    let device = DevicePage { user_code: evil, signed_in_as: evil, ..device(frame) };
+    let confirm = DeviceConfirmPage {
+        application: application.clone(),
+        address: evil,
+        user_code: evil,
+        device: browser::recognise(frame.text, evil),
+        ..device_confirm(frame)
+    };
     let error = ErrorPage { detail: Some(evil), request_id: evil, ..error(frame, Problem::BadRequest) };
-    for html in [login.render().unwrap(), consent.render().unwrap(), error.render().unwrap()] {
+    let pages = [login.render(), consent.render(), device.render(), confirm.render(), error.render()];
+    for html in pages.map(Result::unwrap) {
         assert!(!html.contains("<script>"), "{html}");
         assert!(!html.contains("javascript:"), "{html}");
     }
@@ -238,6 +319,17 @@ fn an_error_is_tied_to_the_field_that_has_the_focus() {
             assert!(focused[0].contains("aria-describedby=\"problem\""), "{problem:?}");
             assert_eq!(html.matches("id=\"problem\"").count(), 1);
         }
+    }
+}
+
+#[test]
+fn a_problem_with_a_code_is_tied_to_its_field() {
+    let site = site();
+    for problem in DeviceProblem::ALL {
+        let html =
+            DevicePage { problem: Some(problem), ..device(site.frame(choose(None, None))) }.render().unwrap();
+        assert_eq!(html.matches("aria-describedby=\"problem\"").count(), 1, "{problem:?}");
+        assert!(html.contains("id=\"problem\"") && !html.contains("device.error"), "{problem:?}");
     }
 }
 
@@ -275,7 +367,11 @@ fn every_key_in_use_exists_and_every_key_is_in_use() {
         include_str!("../../templates/logged_out.html"),
         include_str!("../../templates/error.html"),
         include_str!("site.rs"),
+        include_str!("../../templates/device.html"),
+        include_str!("../../templates/device_confirm.html"),
+        include_str!("../../templates/device_done.html"),
         include_str!("views.rs"),
+        include_str!("views/device.rs"),
         include_str!("links.rs"),
         include_str!("browser.rs"),
         include_str!("i18n.rs"),

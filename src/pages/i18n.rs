@@ -14,6 +14,7 @@ static LANGUAGES: LazyLock<Vec<Messages>> =
 
 static NOTHING: LazyLock<Messages> = LazyLock::new(Messages::default);
 
+const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
@@ -90,6 +91,14 @@ impl Messages {
             ..HOUR => self.get("date.hour").to_owned(),
             HOUR..DAY => self.get("date.today").to_owned(),
             _ => self.with("date.on", &[("date", &self.date(unix_seconds))]),
+        }
+    }
+
+    /// How long ago something was that lives for minutes.
+    pub fn minutes_ago(&self, unix_seconds: i64, now: i64) -> String {
+        match now.saturating_sub(unix_seconds) / MINUTE {
+            ..2 => self.get("date.now").to_owned(),
+            minutes => self.with("date.minutes", &[("count", &minutes.to_string())]),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The sign-in page: for a waiting authorization request, or for the account page.
+//! The sign-in page: for a waiting authorization request, or for a page of our own.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use axum::response::Response;
 use super::answer::Failure;
 use super::flow::{Flow, Resumed};
 use super::links::ReturnTo;
-use super::throttle::Attempt;
+use super::own_page::OwnPage;
+use super::throttle::{Attempt, Subject};
 use super::views::{Application, LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -18,6 +19,13 @@ use crate::http::extract;
 use crate::model::{Secret, User};
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
+
+/// What one signs in for.
+enum Goal {
+    /// A waiting authorization request.
+    Request(Box<Flow>),
+    Page(OwnPage),
+}
 
 /// Bytes of a user name that are looked at; no account has a longer one.
 const LONGEST_USERNAME: usize = 1024;
@@ -40,14 +48,15 @@ pub async fn post(
 async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query)?;
     let Some(id) = parameters.get("request") else {
+        let own = OwnPage::requested(app, &parameters);
         return Ok(match visitor.signed_in(app).await? {
-            Some(_) => visitor.redirect_to_page(app, "/account"),
-            None => page(app, visitor, None, "", None),
+            Some(_) => visitor.redirect_to_page(app, &own.path(app)),
+            None => page(app, visitor, &Goal::Page(own), "", None),
         });
     };
     let flow = match Flow::resume(app, visitor, id).await? {
         Resumed::Waiting(flow) => flow,
-        Resumed::Restarted(response) => return Ok(response),
+        Resumed::Elsewhere(response) => return Ok(response),
     };
     // Whoever comes back to this page after signing in goes on from there.
     let signed_in = visitor.signed_in(app).await?;
@@ -55,7 +64,7 @@ async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Fa
     match interaction::next(&flow.request, &flow.client, situation) {
         Step::SignIn => {
             let hint = flow.request.login_hint.clone().unwrap_or_default();
-            Ok(page(app, visitor, Some(&flow), &hint, None))
+            Ok(page(app, visitor, &Goal::Request(flow), &hint, None))
         }
         Step::Consent { .. } | Step::Issue | Step::Refuse(_) => flow.advance(app, visitor).await,
     }
@@ -69,22 +78,22 @@ async fn submit(
 ) -> Result<Response, Failure> {
     let form = extract::form(headers, body)?;
     let parameters = Parameters::parse(&form)?;
-    let flow = match parameters.get("request") {
-        None => None,
+    let goal = match parameters.get("request") {
+        None => Goal::Page(OwnPage::requested(app, &parameters)),
         Some(id) => match Flow::resume(app, visitor, id).await? {
-            Resumed::Waiting(flow) => Some(flow),
-            Resumed::Restarted(response) => return Ok(response),
+            Resumed::Waiting(flow) => Goal::Request(flow),
+            Resumed::Elsewhere(response) => return Ok(response),
         },
     };
     let username = parameters.get("username").unwrap_or_default();
     if !visitor.sent_by_us(app, None, parameters.get("csrf")) {
-        return Ok(page(app, visitor, flow.as_deref(), username, Some(LoginProblem::Stale)));
+        return Ok(page(app, visitor, &goal, username, Some(LoginProblem::Stale)));
     }
     match authenticate(app, visitor, username, parameters.get("password")).await? {
-        Ok(user) => enter(app, visitor, flow, &user).await,
+        Ok(user) => enter(app, visitor, goal, &user).await,
         Err(problem) => {
             tracing::info!(address = %visitor.address, "sign-in refused");
-            Ok(page(app, visitor, flow.as_deref(), username, Some(problem)))
+            Ok(page(app, visitor, &goal, username, Some(problem)))
         }
     }
 }
@@ -103,7 +112,7 @@ async fn authenticate(
     if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
         return Ok(Err(LoginProblem::Wrong));
     }
-    let attempt = Attempt { account: username, address: &visitor.address, now: app.now() };
+    let attempt = Attempt { subject: Subject::Account(username), address: &visitor.address, now: app.now() };
     if !app.throttle.allows(&attempt) {
         return Ok(Err(LoginProblem::TooMany));
     }
@@ -121,20 +130,16 @@ async fn authenticate(
     Ok(user.ok_or(LoginProblem::Wrong))
 }
 
-async fn enter(
-    app: &App,
-    visitor: &Visitor,
-    flow: Option<Box<Flow>>,
-    user: &User,
-) -> Result<Response, Failure> {
+async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Result<Response, Failure> {
     let started = visitor.start_session(app, &user.id).await?;
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
-    let next = match flow.and_then(|flow| flow.pending) {
-        Some(pending) => {
+    let next = match goal {
+        Goal::Page(own) => own.path(app),
+        Goal::Request(flow) => {
+            let pending = flow.pending.ok_or_else(|| Failure::new(Problem::Expired))?;
             app.storage.set_request_session(&pending.id, &started.session.id).await?;
             format!("/login?request={}", pending.id)
         }
-        None => "/account".to_owned(),
     };
     let mut response = visitor.redirect_to_page(app, &next);
     started.set_cookie(app, &mut response);
@@ -144,10 +149,15 @@ async fn enter(
 fn page(
     app: &App,
     visitor: &Visitor,
-    flow: Option<&Flow>,
+    goal: &Goal,
     username: &str,
     problem: Option<LoginProblem>,
 ) -> Response {
+    let (flow, return_page) = match goal {
+        Goal::Request(flow) => (Some(flow), String::new()),
+        Goal::Page(OwnPage::Account) => (None, String::new()),
+        Goal::Page(own) => (None, own.path(app)),
+    };
     let client = flow.map(|flow| &flow.client);
     let pending = flow.and_then(|flow| flow.pending.as_ref());
     let view = LoginPage {
@@ -157,6 +167,7 @@ fn page(
         }),
         return_to: flow.and_then(|flow| ReturnTo::parse(flow.target.uri())),
         request: pending.map_or("", |pending| pending.id.as_str()),
+        return_page: &return_page,
         csrf: &visitor.csrf(app, None),
         username,
         problem,

@@ -69,7 +69,7 @@ async fn answer(app: &App, visitor: &Visitor, encoded: &[u8], way: Way) -> Resul
     let parameters = Parameters::parse(encoded)?;
     parameters.refuse_repeated()?;
     let request = read(app, &parameters).await?;
-    let Some(person) = visitor.signed_in(app).await? else { return Ok(done(app, visitor, &request)) };
+    let Some(person) = visitor.signed_in_at_all(app).await? else { return Ok(done(app, visitor, &request)) };
     if request.hint.as_ref().is_some_and(|hint| logout::means(hint, &person.session)) {
         return sign_out(app, visitor, &person, &request).await;
     }

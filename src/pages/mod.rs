@@ -9,11 +9,14 @@ mod colour;
 mod consent;
 mod cookies;
 mod csrf;
+mod device;
+mod external;
 mod flow;
 mod i18n;
 mod links;
 mod login;
 mod logout;
+mod own_page;
 mod sessions;
 mod site;
 mod throttle;
@@ -43,9 +46,12 @@ use visitor::Visitor;
 pub fn routes(_app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/authorize/continue", get(external::go_on))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", get(logout::get).post(logout::post))
+        .route("/device", get(device::get).post(device::post))
+        .route("/device/confirm", post(device::confirm))
         .route("/account", get(account::get))
         .route("/account/apps/revoke", post(account::revoke_app))
         .route("/account/sessions/end", post(account::end_session))

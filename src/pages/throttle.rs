@@ -1,5 +1,6 @@
-//! Guessing passwords is slow: after a number of wrong ones an account is refused to an address, an address to all
-//! accounts, and at last an account to everybody, each for the rest of a quarter of an hour.
+//! Guessing is slow. After a number of wrong passwords an account is refused to an address, an address to all accounts,
+//! and at last an account to everybody; after a number of wrong user codes (RFC 8628 5.1) a user and an address; each for
+//! the rest of a quarter of an hour.
 //!
 //! The counts are in the memory of this process: with several replicas the limits multiply by their number.
 
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use moka::sync::Cache;
 
 use crate::crypto::digest;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, UserId};
 
 /// Seconds after which a count begins anew.
 const WINDOW: i64 = 900;
@@ -22,8 +23,10 @@ const PER_PAIR: u32 = 10;
 const PER_ADDRESS: u32 = 100;
 /// For one account, from all addresses.
 const PER_ACCOUNT: u32 = 100;
+/// Wrong user codes in a window, of one user, whatever sessions they make, and from one address.
+const USER_CODES: u32 = 10;
 
-/// Counts wrong passwords.
+/// Counts what was wrong.
 pub struct Throttle(Cache<[u8; 32], Arc<Window>>);
 
 struct Window {
@@ -31,10 +34,18 @@ struct Window {
     failures: AtomicU32,
 }
 
-/// One attempt to prove who one is.
+/// What is guessed.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// The password of the account with this name, as it was typed.
+    Account(&'a str),
+    /// A device's user code, by this user.
+    UserCode(&'a UserId),
+}
+
+/// One attempt that may be a guess.
 pub struct Attempt<'a> {
-    /// What was typed as the user name.
-    pub account: &'a str,
+    pub subject: Subject<'a>,
     pub address: &'a str,
     pub now: Timestamp,
 }
@@ -77,15 +88,23 @@ impl Window {
 }
 
 impl Attempt<'_> {
-    fn limits(&self) -> [([u8; 32], u32); 3] {
-        let account = self.account.trim().to_lowercase();
+    fn limits(&self) -> Vec<([u8; 32], u32)> {
         let network = network(self.address);
         let key = |parts: [&str; 3]| digest::sha256(parts.join("\n").as_bytes());
-        [
-            (key(["pair", &account, &network]), PER_PAIR),
-            (key(["address", "", &network]), PER_ADDRESS),
-            (key(["account", &account, ""]), PER_ACCOUNT),
-        ]
+        match self.subject {
+            Subject::Account(typed) => {
+                let account = typed.trim().to_lowercase();
+                vec![
+                    (key(["pair", &account, &network]), PER_PAIR),
+                    (key(["address", "", &network]), PER_ADDRESS),
+                    (key(["account", &account, ""]), PER_ACCOUNT),
+                ]
+            }
+            Subject::UserCode(user) => vec![
+                (key(["user codes of a user", user.as_str(), ""]), USER_CODES),
+                (key(["user codes of an address", "", &network]), USER_CODES),
+            ],
+        }
     }
 }
 
@@ -100,11 +119,34 @@ fn network(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, PER_ACCOUNT, PER_ADDRESS, PER_PAIR, Throttle, WINDOW};
-    use crate::model::Timestamp;
+    use super::{Attempt, PER_ACCOUNT, PER_ADDRESS, PER_PAIR, Subject, Throttle, USER_CODES, WINDOW};
+    use crate::model::{Timestamp, UserId};
 
     fn attempt<'a>(account: &'a str, address: &'a str, second: i64) -> Attempt<'a> {
-        Attempt { account, address, now: Timestamp::from_unix(second) }
+        Attempt { subject: Subject::Account(account), address, now: Timestamp::from_unix(second) }
+    }
+
+    #[test]
+    fn user_codes_are_refused_to_a_user_and_to_an_address_after_ten_failures() {
+        let throttle = Throttle::default();
+        let (ada, bob) = (UserId::new("ada"), UserId::new("bob"));
+        let attempt = |user, address, second| Attempt {
+            subject: Subject::UserCode(user),
+            address,
+            now: Timestamp::from_unix(second),
+        };
+        for _ in 0..USER_CODES {
+            assert!(throttle.allows(&attempt(&ada, "192.0.2.1", 0)));
+            throttle.failed(&attempt(&ada, "192.0.2.1", 0));
+        }
+        assert!(!throttle.allows(&attempt(&ada, "192.0.2.2", 0)));
+        assert!(!throttle.allows(&attempt(&bob, "192.0.2.1", WINDOW - 1)));
+        assert!(throttle.allows(&attempt(&bob, "192.0.2.2", 0)));
+        assert!(throttle.allows(&attempt(&ada, "192.0.2.1", WINDOW)));
+        assert!(
+            throttle.allows(&self::attempt("ada", "192.0.2.1", 0)),
+            "passwords are counted by themselves"
+        );
     }
 
     #[test]

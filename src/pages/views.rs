@@ -1,5 +1,7 @@
 //! One struct a page: plain values in, HTML out. The handlers fill them and know nothing of HTML.
 
+mod device;
+
 use askama::Template;
 use axum::http::StatusCode;
 
@@ -7,6 +9,8 @@ use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
 use crate::model::Catalogue;
+
+pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 
 /// The application a page speaks of.
 #[derive(Debug, Clone)]
@@ -41,12 +45,19 @@ pub struct LoginPage<'a> {
     pub application: Option<Application>,
     pub return_to: Option<ReturnTo>,
     pub request: &'a str,
+    /// The page of ours to go to, where no application waits; empty for the account page.
+    pub return_page: &'a str,
     pub csrf: &'a str,
     pub username: &'a str,
     pub problem: Option<LoginProblem>,
 }
 
 impl LoginPage<'_> {
+    /// What one signs in for, where no application waits.
+    fn purpose(&self) -> &'static str {
+        if self.return_page.is_empty() { "login.account" } else { "device.sign_in" }
+    }
+
     /// The focus goes where the person must type next; with an error that field is tied to it.
     fn focus_password(&self) -> bool {
         self.problem != Some(LoginProblem::UsernameMissing) && !self.username.is_empty()

@@ -13,11 +13,9 @@ use super::i18n::{self, Messages};
 use super::site::Frame;
 use crate::app::App;
 use crate::crypto::{digest, random};
+use crate::http::extract;
 use crate::http::middleware::{ClientAddress, RequestId};
 use crate::model::SessionId;
-
-/// Bytes of a `User-Agent` that are kept.
-const USER_AGENT: usize = 256;
 
 /// A browser's request for a page.
 #[derive(Debug)]
@@ -46,14 +44,13 @@ impl FromRequestParts<Arc<App>> for Visitor {
         let known = Cookie::Browser.read(headers, issuer).filter(|name| is_browser_name(name));
         let address = parts.extensions.get::<ClientAddress>();
         let request_id = parts.extensions.get::<RequestId>();
-        let user_agent = text(headers, header::USER_AGENT).unwrap_or_default();
         let from_elsewhere = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         Ok(Self {
             browser: known.map_or_else(random::id, str::to_owned),
             browser_is_new: known.is_none(),
             may_name_browser: known.is_none() && !(from_elsewhere && parts.method == Method::POST),
             session_cookie: Cookie::Session.read(headers, issuer).map(str::to_owned),
-            user_agent: user_agent.chars().take(USER_AGENT).collect(),
+            user_agent: extract::user_agent(headers),
             address: address.map(|address| address.0.to_string()).unwrap_or_default(),
             request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
             accept_language: text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned),

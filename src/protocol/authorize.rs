@@ -7,6 +7,7 @@
 use url::Url;
 
 use super::error::{ErrorCode, OAuthError};
+use super::handover::Rejection;
 use super::parameters::Parameters;
 use super::resource::{self, Target};
 use super::{pkce, redirect_uri, scope};
@@ -76,9 +77,7 @@ pub fn validate(
         let description = "The client is not registered for the authorization code grant.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
-    let scope = scope_of(parameters, client, catalogue)?;
-    let resources = resource::asked(parameters)?;
-    Target::new(&resources, client, catalogue)?.must_admit(&scope)?;
+    let (scope, resources) = asked(parameters, client, catalogue)?;
     let nonce = limited(parameters, "nonce", MAX_NONCE)?;
     let code_challenge = code_challenge(parameters, client, &scope, nonce.is_some())?;
     limited(parameters, "state", MAX_STATE)?;
@@ -122,16 +121,19 @@ fn check_response(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
     }
 }
 
-fn scope_of(
+/// What was asked for: scopes that the client may have, and resources that these make sense for.
+pub fn asked(
     parameters: &Parameters<'_>,
     client: &Client,
     catalogue: &Catalogue,
-) -> Result<ScopeSet, OAuthError> {
-    let asked = scope::asked(parameters.get("scope").unwrap_or_default(), client, catalogue)?;
-    if asked.is_empty() {
+) -> Result<(ScopeSet, Vec<String>), OAuthError> {
+    let scope = scope::asked(parameters.get("scope").unwrap_or_default(), client, catalogue)?;
+    if scope.is_empty() {
         return Err(OAuthError::new(ErrorCode::InvalidScope, "Name the scopes the client needs."));
     }
-    Ok(asked)
+    let resources = resource::asked(parameters)?;
+    Target::new(&resources, client, catalogue)?.must_admit(&scope)?;
+    Ok((scope, resources))
 }
 
 /// RFC 7636 4.4.1, RFC 9700 2.1.1: S256 is required, unless the operator made PKCE optional for a confidential client,
@@ -226,6 +228,12 @@ impl RedirectTarget {
     /// The address of an error answer (RFC 6749 4.1.2.1).
     pub fn failure(&self, issuer: &str, error: &OAuthError) -> String {
         self.with(issuer, &[("error", error.code.as_str()), ("error_description", &error.description)])
+    }
+
+    /// The address of an error answer that an external page chose.
+    pub fn rejection(&self, issuer: &str, rejection: &Rejection) -> String {
+        let answer = [("error", rejection.error()), ("error_description", rejection.description())];
+        self.with(issuer, &answer)
     }
 
     /// RFC 6749 3.1.2: the query of the redirect URI MUST be retained; RFC 9207 2: every answer names the issuer.

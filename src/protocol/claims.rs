@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::crypto::digest;
-use crate::model::{Algorithm, ClientId, GrantId, SessionId, Timestamp, TokenId, User};
+use crate::model::{Algorithm, ClientId, Grant, GrantId, SessionId, Timestamp, TokenId, User};
 
 /// `acr` of a sign-in with one factor. There is no registry; `1` is what most servers say.
 pub const ACR_SINGLE_FACTOR: &str = "1";
@@ -66,6 +66,9 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// What an external consent page added, where Hydra has it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub ext: Map<String, Value>,
     /// What the client's `claims_mapping` adds; none of the names above.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -89,13 +92,19 @@ pub struct IdTokenClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     pub acr: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
     pub at_hash: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
-    /// What the client's `id_token_claims_mapping` adds; none of the names above.
+    /// What the client's `id_token_claims_mapping` and an external consent page add; none of the names above.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// How well the user of a grant proved who they are.
+pub fn acr(grant: &Grant) -> String {
+    grant.context.acr.clone().unwrap_or_else(|| ACR_SINGLE_FACTOR.to_owned())
 }
 
 /// RFC 8176 values as the list that tokens carry.

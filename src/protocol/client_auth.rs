@@ -1,14 +1,17 @@
 //! Client authentication (RFC 6749 2.3). [`authenticate`] is the only function that can make an
-//! [`AuthenticatedClient`], so what takes one cannot be reached without.
+//! [`AuthenticatedClient`], so what takes one cannot be reached without. Where an assertion proves the client it makes
+//! one only by way of [`NeedsFirstUse`], which waits for the storage to say that the assertion was not used before.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::assertion::{Assertion, Expected, Purpose};
 use super::error::{ErrorCode, OAuthError};
 use super::parameters::{self, Parameters};
 use crate::crypto::digest;
+use crate::crypto::jwks::KeySet;
 use crate::model::{AuthMethod, Client, ClientId, ClientSecrets, GrantType, Secret, Timestamp};
 
 /// What a request says of the client that sent it.
@@ -23,6 +26,72 @@ enum Proof {
     None,
     Basic(Secret),
     Post(Secret),
+    Assertion(Box<Assertion>),
+}
+
+/// RFC 7523 2.2
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+impl Presented {
+    /// The assertion, if that is how the client proves itself.
+    pub fn assertion(&self) -> Option<&Assertion> {
+        match &self.proof {
+            Proof::Assertion(assertion) => Some(assertion),
+            Proof::None | Proof::Basic(_) | Proof::Post(_) => None,
+        }
+    }
+}
+
+/// What is registered for a client that proofs are held against.
+#[derive(Debug)]
+pub struct Credentials<'a> {
+    pub client: Arc<Client>,
+    pub secrets: &'a ClientSecrets,
+    /// The secrets themselves, where the client's method needs them.
+    pub shared: &'a [SharedSecret],
+    /// The public keys, where the client's method needs them and they could be had.
+    pub keys: Option<&'a KeySet>,
+}
+
+/// A client secret in clear, and the moment it stops counting, if there is one.
+#[derive(Debug)]
+pub struct SharedSecret {
+    pub secret: Secret,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a right proof amounts to.
+#[derive(Debug)]
+pub enum Authentication {
+    Complete(AuthenticatedClient),
+    NeedsFirstUse(NeedsFirstUse),
+}
+
+/// A client whose assertion is right, if it is used for the first time.
+#[derive(Debug)]
+pub struct NeedsFirstUse {
+    client: Arc<Client>,
+    id: String,
+    remembered_until: Timestamp,
+}
+
+impl NeedsFirstUse {
+    /// By what the use is remembered.
+    pub fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    pub fn remembered_until(&self) -> Timestamp {
+        self.remembered_until
+    }
+
+    /// Takes the storage's answer whether this was the first use.
+    pub fn answered(self, first_use: bool) -> Result<AuthenticatedClient, OAuthError> {
+        if first_use {
+            return Ok(AuthenticatedClient(self.client));
+        }
+        Err(refused_assertion("The assertion was used before; make one with a new jti for each request."))
+    }
 }
 
 /// A client that has proven who it is, or a public one that has said so.
@@ -59,8 +128,20 @@ fn invalid_client() -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, description)
 }
 
+/// What is wrong with an assertion by its text alone: it is the same for every client, so it may be said.
+fn refused_assertion(description: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, description)
+}
+
 /// Finds the client's credentials in the `Authorization` header or the body.
-pub fn presented(authorization: Option<&[u8]>, parameters: &Parameters<'_>) -> Result<Presented, OAuthError> {
+pub fn presented(
+    authorization: Option<&[u8]>,
+    parameters: &Parameters<'_>,
+    expected: &Expected<'_>,
+) -> Result<Presented, OAuthError> {
+    if ["client_assertion", "client_assertion_type"].iter().any(|name| parameters.get(name).is_some()) {
+        return asserted(authorization, parameters, expected);
+    }
     let posted_id = parameters.get("client_id");
     let posted_secret = parameters.get("client_secret");
     let Some(header) = authorization else {
@@ -75,6 +156,39 @@ pub fn presented(authorization: Option<&[u8]>, parameters: &Parameters<'_>) -> R
     }
     let proof = if secret.is_empty() { Proof::None } else { Proof::Basic(Secret::new(secret)) };
     Ok(Presented { client_id: ClientId::new(client_id), proof })
+}
+
+/// RFC 7521 4.2, RFC 7523 2.2
+fn asserted(
+    authorization: Option<&[u8]>,
+    parameters: &Parameters<'_>,
+    expected: &Expected<'_>,
+) -> Result<Presented, OAuthError> {
+    let (kind, assertion) =
+        (parameters.require("client_assertion_type")?, parameters.require("client_assertion")?);
+    // RFC 7521 4.2.1: the client MUST NOT use more than one method in a request.
+    if authorization.is_some() || parameters.get("client_secret").is_some() {
+        return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
+    }
+    if kind != JWT_BEARER {
+        return Err(refused_assertion(
+            "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer.",
+        ));
+    }
+    let assertion =
+        Assertion::read(assertion, Purpose::ClientAuthentication, expected).map_err(refused_assertion)?;
+    // RFC 7523 3: for client authentication, sub MUST be the client_id; iss is the same then.
+    if assertion.issuer != assertion.subject {
+        return Err(refused_assertion("The assertion's iss and sub must both be the client_id."));
+    }
+    // RFC 7521 4.2: client_id is unnecessary, but MUST identify the same client.
+    if parameters.get("client_id").is_some_and(|posted| posted != assertion.subject) {
+        return Err(OAuthError::invalid_request("client_id is not the sub of the assertion."));
+    }
+    Ok(Presented {
+        client_id: ClientId::new(&*assertion.subject),
+        proof: Proof::Assertion(Box::new(assertion)),
+    })
 }
 
 /// RFC 6749 2.3.1: Basic, where id and secret are form-encoded first.
@@ -93,17 +207,48 @@ fn basic(header: &[u8]) -> Result<(String, String), OAuthError> {
 /// Checks what was presented against what is registered; `registered` is none for an unknown client.
 pub fn authenticate(
     presented: &Presented,
-    registered: Option<(Arc<Client>, &ClientSecrets)>,
+    registered: Option<Credentials<'_>>,
     now: Timestamp,
-) -> Result<AuthenticatedClient, OAuthError> {
-    let (client, secrets) = registered.ok_or_else(invalid_client)?;
-    let proven = match (client.token_endpoint_auth_method, &presented.proof) {
+) -> Result<Authentication, OAuthError> {
+    let registered = registered.ok_or_else(invalid_client)?;
+    let proven = match (registered.client.token_endpoint_auth_method, &presented.proof) {
         (AuthMethod::None, Proof::None) => true,
         (AuthMethod::ClientSecretBasic, Proof::Basic(secret))
-        | (AuthMethod::ClientSecretPost, Proof::Post(secret)) => is_right(secrets, secret, now),
+        | (AuthMethod::ClientSecretPost, Proof::Post(secret)) => is_right(registered.secrets, secret, now),
+        (_, Proof::Assertion(assertion)) if is_signed(&registered, assertion, now) => {
+            return Ok(Authentication::NeedsFirstUse(NeedsFirstUse {
+                client: registered.client,
+                id: assertion.id(),
+                remembered_until: assertion.remembered_until(),
+            }));
+        }
         _ => false,
     };
-    if proven { Ok(AuthenticatedClient(client)) } else { Err(invalid_client()) }
+    if proven {
+        return Ok(Authentication::Complete(AuthenticatedClient(registered.client)));
+    }
+    Err(invalid_client())
+}
+
+/// Whether the client itself made an assertion, by its method and algorithm. A client with a secret has no public key
+/// here and a client with keys no secret, so none of them can be taken for the other.
+fn is_signed(registered: &Credentials<'_>, assertion: &Assertion, now: Timestamp) -> bool {
+    let client = &registered.client;
+    let algorithm = assertion.algorithm;
+    if client.token_endpoint_auth_signing_alg.is_some_and(|registered| registered != algorithm) {
+        return false;
+    }
+    match client.token_endpoint_auth_method {
+        AuthMethod::ClientSecretJwt => {
+            let counts = |shared: &&SharedSecret| shared.expires_at.is_none_or(|expires_at| expires_at > now);
+            let mut shared = registered.shared.iter().filter(counts);
+            algorithm.is_symmetric() && shared.any(|shared| assertion.is_signed_with(&shared.secret))
+        }
+        AuthMethod::PrivateKeyJwt => {
+            !algorithm.is_symmetric() && registered.keys.is_some_and(|keys| assertion.is_signed_by(keys))
+        }
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => false,
+    }
 }
 
 fn is_right(secrets: &ClientSecrets, secret: &Secret, now: Timestamp) -> bool {
@@ -118,8 +263,19 @@ fn is_right(secrets: &ClientSecrets, secret: &Secret, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Proof, presented};
+    use super::{OAuthError, Presented, Proof};
+    use crate::model::Timestamp;
     use crate::protocol::Parameters;
+    use crate::protocol::assertion::Expected;
+
+    fn presented(header: Option<&[u8]>, parameters: &Parameters<'_>) -> Result<Presented, OAuthError> {
+        let now = Timestamp::from_unix(0);
+        super::presented(
+            header,
+            parameters,
+            &Expected { issuer: "https://id.example", token_endpoint: None, now },
+        )
+    }
 
     fn parameters(text: &str) -> Parameters<'_> {
         Parameters::parse(text.as_bytes()).unwrap()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, AssertionAlgorithm};
 
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
@@ -34,13 +34,15 @@ pub fn document<'a>(
 
 fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str]) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
-    let authentication = json!(["client_secret_basic", "client_secret_post", "none"]);
-    let confidential = json!(["client_secret_basic", "client_secret_post"]);
+    let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
+    let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
+    let assertions = AssertionAlgorithm::ALL.map(AssertionAlgorithm::as_str);
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "userinfo_endpoint": at("/userinfo"),
         "jwks_uri": at("/jwks"),
         "introspection_endpoint": at("/introspect"),
@@ -49,12 +51,21 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str]) -> Val
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        ],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": authentication,
+        "token_endpoint_auth_signing_alg_values_supported": assertions,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,

@@ -39,6 +39,12 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// OpenID Connect Core 3.1.2.6
     RegistrationNotSupported,
+    /// RFC 8628 3.5
+    AuthorizationPending,
+    /// RFC 8628 3.5
+    SlowDown,
+    /// RFC 8628 3.5
+    ExpiredToken,
     /// RFC 6750 3.1
     InvalidToken,
     /// RFC 6750 3.1
@@ -64,6 +70,9 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
         }

@@ -47,6 +47,8 @@ pub struct ActiveToken {
     pub acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub ext: Map<String, Value>,
     /// RFC 7662 2.2: the token's extra claims, which is how the server of a resource with opaque tokens sees them.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -73,6 +75,7 @@ impl Introspection {
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
             extra: claims.extra.clone(),
+            ext: claims.ext.clone(),
         }))
     }
 
@@ -96,9 +99,10 @@ impl Introspection {
             jti: None,
             sid: grant.session_id.clone(),
             auth_time: Some(grant.authentication.auth_time),
-            acr: Some(super::claims::ACR_SINGLE_FACTOR.to_owned()),
+            acr: Some(super::claims::acr(grant)),
             amr: super::claims::amr(&grant.authentication.amr),
             extra: Map::new(),
+            ext: Map::new(),
         }))
     }
 }

@@ -1,12 +1,15 @@
 //! The rules of the standards, pure: no IO, no framework, no clock of their own. What they need is passed in.
 
+pub mod assertion;
 pub mod authorize;
 pub mod claims;
 pub mod claims_mapping;
 pub mod client_auth;
 pub mod code;
+pub mod device;
 pub mod discovery;
 pub mod error;
+pub mod handover;
 pub mod interaction;
 pub mod introspection;
 pub mod logout;

@@ -1,6 +1,7 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
 use super::{claims_mapping, redirect_uri, resource, scope};
+use crate::crypto::jwks::KeySet;
 use crate::model::{AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, Scope};
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
@@ -23,6 +24,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_identity(client, &mut complain);
     check_uris(client, &mut complain);
     check_grants(client, &mut complain);
+    check_authentication(client, &mut complain);
     check_lifetimes(client, &mut complain);
     check_resources(client, &mut complain);
     check_claims(client, &mut complain);
@@ -71,8 +73,12 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
     if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
         complain("redirect_uris", "the authorization code grant needs at least one".into());
     }
-    if client.may_use(GrantType::RefreshToken) && !client.may_use(GrantType::AuthorizationCode) {
-        complain("grant_types", "refresh_token needs authorization_code beside it".into());
+    let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode];
+    if client.may_use(GrantType::RefreshToken) && !with_user.iter().any(|grant| client.may_use(*grant)) {
+        complain("grant_types", "refresh_token needs authorization_code or device_code beside it".into());
+    }
+    if client.verification_uri_complete && !client.may_use(GrantType::DeviceCode) {
+        complain("verification_uri_complete", "it is for clients with the grant type device_code".into());
     }
     if client.grant_types.is_empty() {
         complain("grant_types", "name at least one".into());
@@ -81,6 +87,12 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
         // RFC 6749 4.4: MUST only be used by confidential clients.
         if client.may_use(GrantType::ClientCredentials) {
             complain("grant_types", "client_credentials is for clients with a secret".into());
+        }
+        if client.may_use(GrantType::JwtBearer) {
+            complain(
+                "grant_types",
+                format!("{} is for clients with a secret", GrantType::JwtBearer.as_str()),
+            );
         }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
         if client.pkce == PkcePolicy::Optional {
@@ -133,6 +145,37 @@ fn check_claims(client: &Client, complain: &mut impl FnMut(&'static str, String)
     }
 }
 
+fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let method = client.token_endpoint_auth_method;
+    // RFC 7591 2: the two MUST NOT both be present.
+    if client.jwks.is_some() && client.jwks_uri.is_some() {
+        complain("jwks", "give jwks or jwks_uri, not both".into());
+    }
+    if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read) {
+        complain("jwks", error.to_string());
+    }
+    // Whether it can be fetched at all depends on the settings, which are not known here.
+    if let Some(uri) = &client.jwks_uri
+        && !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri))
+    {
+        complain("jwks_uri", "use an https URI".into());
+    }
+    if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
+        complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());
+    }
+    if let Some(algorithm) = client.token_endpoint_auth_signing_alg {
+        let wanted = match method {
+            AuthMethod::ClientSecretJwt => Some(true),
+            AuthMethod::PrivateKeyJwt => Some(false),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => None,
+        };
+        if wanted != Some(algorithm.is_symmetric()) {
+            let problem = format!("{algorithm} does not go with the method {}", method.as_str());
+            complain("token_endpoint_auth_signing_alg", problem);
+        }
+    }
+}
+
 fn check_lifetimes(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let within = |seconds: Option<i64>, most| seconds.is_none_or(|seconds| (1..=most).contains(&seconds));
     if !within(client.authorization_code_lifetime, MAX_CODE_LIFETIME) {
@@ -148,23 +191,29 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::check;
-    use crate::model::Client;
 
-    fn problems(change: Value) -> Vec<&'static str> {
+    /// The members that are complained of, of a client with these members.
+    fn complaints(change: Value) -> Vec<&'static str> {
         let mut metadata = json!({
-            "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "openid",
-            "redirect_uris": ["http://127.0.0.1/cb"], "token_endpoint_auth_method": "client_secret_basic",
-            "client_id_issued_at": 0,
+            "client_id": "c", "client_name": "C", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code"], "scope": "openid", "client_id_issued_at": 0,
+            "token_endpoint_auth_method": "client_secret_basic",
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let client: Client = serde_json::from_value(metadata).unwrap();
-        check(&client).into_iter().map(|problem| problem.member).collect()
+        check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+    }
+
+    fn keys() -> Value {
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})
     }
 
     #[test]
     fn a_pattern_that_covers_offline_access_counts_as_offline_access() {
         let loopback = |scope: &str, strategy: &str| {
-            problems(json!({"skip_consent": true, "scope": scope, "scope_strategy": strategy}))
+            complaints(json!({
+                "skip_consent": true, "scope": scope, "scope_strategy": strategy,
+                "redirect_uris": ["http://127.0.0.1/cb"],
+            }))
         };
         assert_eq!(loopback("openid", "exact"), [""; 0]);
         assert_eq!(loopback("openid offline_access", "exact"), ["skip_consent"]);
@@ -177,7 +226,7 @@ mod tests {
         let server = |change: Value| {
             let mut all = json!({"resource_server": "https://api.example"});
             all.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            problems(all)
+            complaints(all)
         };
         assert_eq!(server(json!({})), [""; 0]);
         for change in [
@@ -188,16 +237,61 @@ mod tests {
             assert_eq!(server(change), ["resource_server"]);
         }
         assert_eq!(
-            problems(json!({"resources": ["https://a.example", "a", "https://a#b"]})),
+            complaints(json!({"resources": ["https://a.example", "a", "https://a#b"]})),
             ["resources"; 2]
+        );
+    }
+
+    #[test]
+    fn keys_are_given_inline_or_by_uri_and_not_both() {
+        let method = "private_key_jwt";
+        assert_eq!(complaints(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
+        let uri = "https://app.example/jwks";
+        assert_eq!(complaints(json!({"token_endpoint_auth_method": method, "jwks_uri": uri})), [""; 0]);
+        let both = json!({"token_endpoint_auth_method": method, "jwks": keys(), "jwks_uri": uri});
+        assert_eq!(complaints(both), ["jwks"]);
+        assert_eq!(complaints(json!({"token_endpoint_auth_method": method})), ["token_endpoint_auth_method"]);
+        assert_eq!(complaints(json!({"jwks_uri": "http://app.example/jwks"})), ["jwks_uri"]);
+    }
+
+    #[test]
+    fn a_private_key_is_refused() {
+        let mut keys = keys();
+        keys["keys"][0]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
+        assert_eq!(
+            complaints(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})),
+            ["jwks"]
         );
     }
 
     #[test]
     fn a_reserved_claim_is_refused_in_both_kinds_of_token() {
         for member in ["claims_mapping", "id_token_claims_mapping"] {
-            assert_eq!(problems(json!({ member: {"tenant": "const:acme"} })), [""; 0]);
-            assert_eq!(problems(json!({ member: {"sub": "user.email"} })), [member]);
+            assert_eq!(complaints(json!({ member: {"tenant": "const:acme"} })), [""; 0]);
+            assert_eq!(complaints(json!({ member: {"sub": "user.email"} })), [member]);
         }
+    }
+
+    #[test]
+    fn the_signing_algorithm_goes_with_the_method() {
+        let with = |method: &str, algorithm: &str| {
+            complaints(json!({"token_endpoint_auth_method": method, "jwks": keys(),
+                "token_endpoint_auth_signing_alg": algorithm}))
+        };
+        assert_eq!(with("private_key_jwt", "EdDSA"), [""; 0]);
+        assert_eq!(with("client_secret_jwt", "HS256"), [""; 0]);
+        for (method, algorithm) in
+            [("private_key_jwt", "HS256"), ("client_secret_jwt", "ES256"), ("client_secret_basic", "ES256")]
+        {
+            assert_eq!(with(method, algorithm), ["token_endpoint_auth_signing_alg"], "{method} {algorithm}");
+        }
+    }
+
+    #[test]
+    fn the_jwt_bearer_grant_is_for_clients_that_authenticate() {
+        let grant_types = ["urn:ietf:params:oauth:grant-type:jwt-bearer"];
+        assert_eq!(complaints(json!({"grant_types": grant_types})), [""; 0]);
+        let public = json!({"grant_types": grant_types, "token_endpoint_auth_method": "none"});
+        assert_eq!(complaints(public), ["grant_types"]);
     }
 }

@@ -161,10 +161,10 @@ impl Target {
         self.resources.is_empty() || self.resources.iter().any(admits)
     }
 
-    /// RFC 8707 2: `aud` of the token.
-    pub fn audience(&self, client: &Client, issuer: &str) -> Audience {
+    /// RFC 8707 2: `aud` of the token; `default` where it is for no resource.
+    pub fn audience(&self, default: &[String], issuer: &str) -> Audience {
         match self.resources.as_slice() {
-            [] => Audience::of(&client.audience, issuer),
+            [] => Audience::of(default, issuer),
             resources => {
                 let uris: Vec<String> = resources.iter().map(|resource| resource.id.clone()).collect();
                 Audience::of(&uris, issuer)

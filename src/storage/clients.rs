@@ -1,4 +1,4 @@
-//! Clients and the digests of their secrets.
+//! Clients and their secrets: digests, and sealed copies where the method needs them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::changes::Topic;
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Timestamp};
+use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
 
 #[derive(FromRow)]
 struct ClientRow {
@@ -16,6 +16,8 @@ struct ClientRow {
     secret_digest: Option<String>,
     retired_secret_digest: Option<String>,
     retired_secret_expires_at: Option<i64>,
+    sealed_secret: Option<String>,
+    retired_sealed_secret: Option<String>,
 }
 
 impl ClientRow {
@@ -28,30 +30,36 @@ impl ClientRow {
             bytes.ok_or_else(|| impossible(&"a secret's digest is not SHA-256"))
         };
         let retired = match (&self.retired_secret_digest, self.retired_secret_expires_at) {
-            (Some(text), Some(expires_at)) => {
-                Some(RetiredSecret { digest: digest(text)?, expires_at: Timestamp::from_unix(expires_at) })
-            }
+            (Some(text), Some(expires_at)) => Some(RetiredSecret {
+                digest: digest(text)?,
+                sealed: self.retired_sealed_secret.clone().map(Secret::new),
+                expires_at: Timestamp::from_unix(expires_at),
+            }),
             _ => None,
         };
         let current = self.secret_digest.as_deref().map(digest).transpose()?;
-        Ok((client, ClientSecrets { current, retired }))
+        Ok((client, ClientSecrets { current, sealed: self.sealed_secret.map(Secret::new), retired }))
     }
 }
 
-/// What goes into the three columns of secrets.
-struct SecretColumns {
+/// What goes into the columns of secrets.
+struct SecretColumns<'a> {
     current: Option<String>,
     retired: Option<String>,
     retired_expires_at: Option<i64>,
+    sealed: Option<&'a str>,
+    retired_sealed: Option<&'a str>,
 }
 
-impl From<&ClientSecrets> for SecretColumns {
-    fn from(secrets: &ClientSecrets) -> Self {
+impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
+    fn from(secrets: &'a ClientSecrets) -> Self {
         let retired = secrets.retired.as_ref();
         Self {
             current: secrets.current.map(|digest| URL_SAFE_NO_PAD.encode(digest)),
             retired: retired.map(|retired| URL_SAFE_NO_PAD.encode(retired.digest)),
             retired_expires_at: retired.map(|retired| retired.expires_at.unix()),
+            sealed: secrets.sealed.as_ref().map(Secret::expose),
+            retired_sealed: retired.and_then(|retired| retired.sealed.as_ref()).map(Secret::expose),
         }
     }
 }
@@ -63,16 +71,16 @@ fn metadata(client: &Client) -> Result<String, StorageError> {
 
 impl Storage {
     pub async fn client(&self, id: &ClientId) -> Result<Option<(Client, ClientSecrets)>, StorageError> {
-        const FIND: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at \
-             FROM clients WHERE id = $1";
+        const FIND: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
+             sealed_secret, retired_sealed_secret FROM clients WHERE id = $1";
         let row: Option<ClientRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(ClientRow::into_client).transpose()
     }
 
     /// All clients, the oldest first.
     pub async fn clients(&self) -> Result<Vec<Client>, StorageError> {
-        const LIST: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at \
-             FROM clients ORDER BY created_at, id";
+        const LIST: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
+             sealed_secret, retired_sealed_secret FROM clients ORDER BY created_at, id";
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
         rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
     }
@@ -84,7 +92,8 @@ impl Storage {
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
-             retired_secret_expires_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6) \
+             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8) \
              ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
@@ -94,6 +103,8 @@ impl Storage {
             columns.retired.as_deref(),
             columns.retired_expires_at,
             client.created_at.unix(),
+            columns.sealed,
+            columns.retired_sealed,
         ];
         let inserted = self.db.execute(INSERT, bound).await? == 1;
         self.changed(Topic::Clients).await?;
@@ -108,7 +119,7 @@ impl Storage {
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
-             retired_secret_expires_at = $5, updated_at = $6 WHERE id = $1";
+             retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8 WHERE id = $1";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
             client.id.as_str(),
@@ -117,6 +128,8 @@ impl Storage {
             columns.retired.as_deref(),
             columns.retired_expires_at,
             now.unix(),
+            columns.sealed,
+            columns.retired_sealed,
         ];
         let updated = self.db.execute(UPDATE, bound).await? == 1;
         self.changed(Topic::Clients).await?;

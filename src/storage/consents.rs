@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::db::values;
+use super::db::{Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{ClientId, Grant, ScopeSet, Timestamp, UserId};
 
@@ -12,6 +12,30 @@ pub struct Consent {
     pub client_id: ClientId,
     pub scope: ScopeSet,
     pub created_at: Timestamp,
+    /// None: until it is taken back.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What is to be remembered, in place of what was before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remember {
+    pub scope: ScopeSet,
+    /// None: until it is taken back.
+    pub until: Option<Timestamp>,
+}
+
+impl Remember {
+    /// A new yes beside what was remembered before. What was allowed for a time is not prolonged by the way.
+    pub fn adding(before: Option<Consent>, scope: &ScopeSet, until: Option<Timestamp>) -> Self {
+        match before {
+            Some(before)
+                if before.expires_at.is_none() && (until.is_none() || scope.is_subset(&before.scope)) =>
+            {
+                Self { scope: before.scope.union(scope), until: None }
+            }
+            _ => Self { scope: scope.clone(), until },
+        }
+    }
 }
 
 #[derive(FromRow)]
@@ -19,6 +43,7 @@ struct ConsentRow {
     client_id: String,
     scope: String,
     created_at: i64,
+    expires_at: Option<i64>,
 }
 
 impl ConsentRow {
@@ -31,39 +56,40 @@ impl ConsentRow {
             client_id: ClientId::new(self.client_id),
             scope,
             created_at: Timestamp::from_unix(self.created_at),
+            expires_at: self.expires_at.map(Timestamp::from_unix),
         })
     }
 }
 
 impl Storage {
-    pub async fn consent(&self, user: &UserId, client: &ClientId) -> Result<Option<Consent>, StorageError> {
-        const FIND: &str =
-            "SELECT client_id, scope, created_at FROM consents WHERE user_id = $1 AND client_id = $2";
-        let row: Option<ConsentRow> =
-            self.db.fetch_optional(FIND, values![user.as_str(), client.as_str()]).await?;
+    /// What is still remembered at `now`.
+    pub async fn consent(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Option<Consent>, StorageError> {
+        const FIND: &str = "SELECT client_id, scope, created_at, expires_at FROM consents \
+             WHERE user_id = $1 AND client_id = $2 AND (expires_at IS NULL OR expires_at > $3)";
+        let bound = values![user.as_str(), client.as_str(), now.unix()];
+        let row: Option<ConsentRow> = self.db.fetch_optional(FIND, bound).await?;
         row.map(ConsentRow::into_consent).transpose()
     }
 
-    pub async fn consents_of(&self, user: &UserId) -> Result<Vec<Consent>, StorageError> {
-        const LIST: &str =
-            "SELECT client_id, scope, created_at FROM consents WHERE user_id = $1 ORDER BY created_at";
-        let rows: Vec<ConsentRow> = self.db.fetch_all(LIST, values![user.as_str()]).await?;
+    pub async fn consents_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<Consent>, StorageError> {
+        const LIST: &str = "SELECT client_id, scope, created_at, expires_at FROM consents \
+             WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at";
+        let rows: Vec<ConsentRow> = self.db.fetch_all(LIST, values![user.as_str(), now.unix()]).await?;
         rows.into_iter().map(ConsentRow::into_consent).collect()
     }
 
-    /// Remembers the user's yes to `allowed` and issues the grant, both or neither. False when the grant was issued
+    /// Remembers the user's yes and issues the grant, both or neither. False when the grant was issued
     /// before: a form sent twice.
-    pub async fn approve(&self, grant: &Grant, allowed: &ScopeSet) -> Result<bool, StorageError> {
-        const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $4) ON CONFLICT (user_id, client_id) \
-             DO UPDATE SET scope = $3, updated_at = $4";
-        let allowed = allowed.to_string();
-        let bound =
-            values![grant.user_id.as_str(), grant.client_id.as_str(), &allowed, grant.created_at.unix(),];
+    pub async fn approve(&self, grant: &Grant, remembered: &Remember) -> Result<bool, StorageError> {
         let mut tx = self.db.begin().await?;
         let issued = super::grants::insert(&mut tx, grant).await?;
         if issued {
-            tx.execute(REMEMBER, bound).await?;
+            remember(&mut tx, grant, remembered).await?;
         }
         tx.commit().await?;
         Ok(issued)
@@ -78,5 +104,54 @@ impl Storage {
         tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
         tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
         tx.commit().await
+    }
+}
+
+/// Remembers the user's yes in a transaction.
+pub(super) async fn remember(
+    tx: &mut Transaction,
+    grant: &Grant,
+    remembered: &Remember,
+) -> Result<(), StorageError> {
+    const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (user_id, client_id) \
+         DO UPDATE SET scope = $3, updated_at = $4, expires_at = $5";
+    let scope = remembered.scope.to_string();
+    let bound = values![
+        grant.user_id.as_str(),
+        grant.client_id.as_str(),
+        &scope,
+        grant.created_at.unix(),
+        remembered.until.map(Timestamp::unix),
+    ];
+    tx.execute(REMEMBER, bound).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Consent, Remember};
+    use crate::model::{ClientId, ScopeSet, Timestamp};
+
+    const SOON: Option<Timestamp> = Some(Timestamp::from_unix(60));
+
+    fn adding(
+        before: &str,
+        expires_at: Option<Timestamp>,
+        scope: &str,
+        until: Option<Timestamp>,
+    ) -> Remember {
+        let scopes = |text: &str| -> ScopeSet { text.parse().unwrap() };
+        let (client_id, created_at) = (ClientId::new("c"), Timestamp::from_unix(0));
+        let before = Consent { client_id, scope: scopes(before), created_at, expires_at };
+        Remember::adding(Some(before), &scopes(scope), until)
+    }
+
+    #[test]
+    fn what_was_allowed_for_a_time_is_not_prolonged_by_the_way() {
+        let told = |remember: Remember| (remember.scope.to_string(), remember.until);
+        assert_eq!(told(adding("a", None, "b", None)), ("a b".into(), None));
+        assert_eq!(told(adding("a", SOON, "b", None)), ("b".into(), None));
+        assert_eq!(told(adding("a", None, "b", SOON)), ("b".into(), SOON));
+        assert_eq!(told(adding("a b", None, "b", SOON)), ("a b".into(), None));
     }
 }

@@ -6,20 +6,20 @@ use super::db::{Transaction, Value, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
-    Authentication, ClientId, CodeConditions, Grant, GrantId, GrantState, Refresh, SessionId, Timestamp,
-    User, UserId,
+    Authentication, ClientId, CodeConditions, Grant, GrantContext, GrantId, GrantState, Refresh, SessionId,
+    Timestamp, User, UserId,
 };
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at, resources) \
-     VALUES ($1, $2, $3, $4, 'code', $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $14, $15, $16) \
+     expires_at, context, resources) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
     "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
      g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.resources, ",
+     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, g.resources, ",
     user_columns!(),
     " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
 );
@@ -44,6 +44,7 @@ struct GrantRow {
     rotated_at: i64,
     grant_created_at: i64,
     grant_expires_at: Option<i64>,
+    context: Option<String>,
     resources: String,
 }
 
@@ -77,14 +78,16 @@ impl GrantRow {
             "revoked" => GrantState::Revoked,
             _ => return Err(impossible(&"unknown state")),
         };
+        let context = context_of(&self.grant_id, self.context.as_deref())?;
         Ok(Grant {
             id: GrantId::new(self.grant_id),
             client_id: ClientId::new(self.client_id),
             user_id: UserId::new(self.user_id),
             session_id: self.session_id.map(SessionId::new),
             scope,
-            resources: self.resources.split(' ').filter(|uri| !uri.is_empty()).map(str::to_owned).collect(),
+            resources: resources_of(&self.resources),
             authentication: Authentication { auth_time: Timestamp::from_unix(self.auth_time), amr: self.amr },
+            context,
             salt: self.salt,
             created_at: Timestamp::from_unix(self.grant_created_at),
             expires_at: self.grant_expires_at.map(Timestamp::from_unix),
@@ -118,57 +121,129 @@ struct AppAccessRow {
     last_used_at: i64,
 }
 
-/// Two lists as the columns hold them: the scope and the resources.
-fn lists(grant: &Grant) -> (String, String) {
-    (grant.scope.to_string(), grant.resources.join(" "))
+/// The columns that depend on the state.
+struct StateColumns<'a> {
+    state: &'static str,
+    redirect_uri: &'a str,
+    code_challenge: Option<&'a str>,
+    nonce: Option<&'a str>,
+    code_expires_at: Timestamp,
+    refreshable: bool,
+    generation: u32,
+    rotated_at: Timestamp,
 }
 
-/// The values of [`INSERT`]; a grant is only ever inserted with its code issued.
-fn insert_values<'a>(
-    grant: &'a Grant,
-    code: &'a CodeConditions,
-    (scope, resources): &'a (String, String),
-) -> [Value<'a>; 16] {
-    [
-        grant.id.as_str().into(),
-        grant.client_id.as_str().into(),
-        grant.user_id.as_str().into(),
-        grant.session_id.as_ref().map(SessionId::as_str).into(),
-        grant.salt.as_str().into(),
-        scope.into(),
-        grant.authentication.auth_time.unix().into(),
-        grant.authentication.amr.as_str().into(),
-        code.redirect_uri.as_str().into(),
-        code.code_challenge.as_deref().into(),
-        code.nonce.as_deref().into(),
-        code.expires_at.unix().into(),
-        code.refreshable.into(),
-        grant.created_at.unix().into(),
-        grant.expires_at.map(Timestamp::unix).into(),
-        resources.into(),
-    ]
-}
-
-fn code_of(grant: &Grant) -> Result<&CodeConditions, StorageError> {
-    match &grant.state {
-        GrantState::CodeIssued(code) => Ok(code),
-        GrantState::Active { .. } | GrantState::Revoked => {
-            Err(StorageError::impossible("grants", grant.id.as_str(), "inserted without a code"))
+impl<'a> StateColumns<'a> {
+    /// A grant is inserted with its code issued, or active where it never had a code.
+    fn of(grant: &'a Grant) -> Result<Self, StorageError> {
+        let without_code = Self {
+            state: "active",
+            redirect_uri: "",
+            code_challenge: None,
+            nonce: None,
+            code_expires_at: grant.created_at,
+            refreshable: false,
+            generation: 1,
+            rotated_at: grant.created_at,
+        };
+        match &grant.state {
+            GrantState::CodeIssued(code) => Ok(Self {
+                state: "code",
+                redirect_uri: &code.redirect_uri,
+                code_challenge: code.code_challenge.as_deref(),
+                nonce: code.nonce.as_deref(),
+                code_expires_at: code.expires_at,
+                refreshable: code.refreshable,
+                generation: 0,
+                rotated_at: grant.created_at,
+            }),
+            GrantState::Active { refresh: None } => Ok(without_code),
+            GrantState::Active { refresh: Some(Refresh { generation, rotated_at }) } => Ok(Self {
+                refreshable: true,
+                generation: *generation,
+                rotated_at: *rotated_at,
+                ..without_code
+            }),
+            GrantState::Revoked => {
+                Err(StorageError::impossible("grants", grant.id.as_str(), "inserted when it was revoked"))
+            }
         }
     }
 }
 
+/// What a column of resources holds: URIs, separated by spaces.
+pub(super) fn resources_of(column: &str) -> Vec<String> {
+    column.split(' ').filter(|uri| !uri.is_empty()).map(str::to_owned).collect()
+}
+
+/// What a column of JSON says about a grant.
+pub(super) fn context_of(id: &str, context: Option<&str>) -> Result<GrantContext, StorageError> {
+    let Some(json) = context else { return Ok(GrantContext::default()) };
+    serde_json::from_str(json).map_err(|error| StorageError::impossible("grants", id, error.to_string()))
+}
+
+/// The column; null where nothing was said.
+fn context_column(grant: &Grant) -> Result<Option<String>, StorageError> {
+    if grant.context == GrantContext::default() {
+        return Ok(None);
+    }
+    let json = serde_json::to_string(&grant.context);
+    json.map(Some).map_err(|error| StorageError::impossible("grants", grant.id.as_str(), error.to_string()))
+}
+
+/// The columns whose text has to be put together.
+struct Texts {
+    scope: String,
+    context: Option<String>,
+    resources: String,
+}
+
+impl Texts {
+    fn of(grant: &Grant) -> Result<Self, StorageError> {
+        Ok(Self {
+            scope: grant.scope.to_string(),
+            context: context_column(grant)?,
+            resources: grant.resources.join(" "),
+        })
+    }
+}
+
+/// The values of [`INSERT`].
+fn insert_values<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 20], StorageError> {
+    let columns = StateColumns::of(grant)?;
+    Ok([
+        grant.id.as_str().into(),
+        grant.client_id.as_str().into(),
+        grant.user_id.as_str().into(),
+        grant.session_id.as_ref().map(SessionId::as_str).into(),
+        columns.state.into(),
+        grant.salt.as_str().into(),
+        texts.scope.as_str().into(),
+        grant.authentication.auth_time.unix().into(),
+        grant.authentication.amr.as_str().into(),
+        columns.redirect_uri.into(),
+        columns.code_challenge.into(),
+        columns.nonce.into(),
+        columns.code_expires_at.unix().into(),
+        columns.refreshable.into(),
+        i64::from(columns.generation).into(),
+        columns.rotated_at.unix().into(),
+        grant.created_at.unix().into(),
+        grant.expires_at.map(Timestamp::unix).into(),
+        texts.context.as_deref().into(),
+        texts.resources.as_str().into(),
+    ])
+}
+
 /// Inserts a grant in a transaction. False when there is one of this id.
 pub(super) async fn insert(tx: &mut Transaction, grant: &Grant) -> Result<bool, StorageError> {
-    let lists = lists(grant);
-    Ok(tx.execute(INSERT, &insert_values(grant, code_of(grant)?, &lists)).await? == 1)
+    Ok(tx.execute(INSERT, &insert_values(grant, &Texts::of(grant)?)?).await? == 1)
 }
 
 impl Storage {
-    /// Inserts a grant whose code was issued. False when there is one of this id: the request was answered before.
+    /// Inserts a grant. False when there is one of this id: the request was answered before.
     pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StorageError> {
-        let lists = lists(grant);
-        Ok(self.db.execute(INSERT, &insert_values(grant, code_of(grant)?, &lists)).await? == 1)
+        Ok(self.db.execute(INSERT, &insert_values(grant, &Texts::of(grant)?)?).await? == 1)
     }
 
     /// A grant with its user as of now.

@@ -3,11 +3,14 @@
 //! Portable SQL only: `$1` placeholders, TEXT, BIGINT and BOOLEAN, no `now()`. A write that must happen once is one
 //! conditional statement.
 
+mod assertions;
 mod changes;
 mod clients;
 mod consents;
 pub mod db;
+mod device_authorizations;
 mod grants;
+mod handovers;
 mod purge;
 mod requests;
 mod resources;
@@ -15,10 +18,11 @@ mod revoked_tokens;
 mod scopes;
 mod sessions;
 mod signing_keys;
+mod trusted_issuers;
 mod users;
 
 pub use changes::{Topic, Versions};
-pub use consents::Consent;
+pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use grants::{AppAccess, Rotation};
 pub use purge::Purged;

@@ -6,7 +6,8 @@ use crate::model::Timestamp;
 
 /// Rows a statement removes at most, so that no lock is held for long.
 const BATCH: i64 = 500;
-/// A stored request is kept this long after it expired, so that a late form can start it again.
+/// A stored request is kept this long after it expired, so that a late form can start it again, and a late device is
+/// told why.
 const REQUEST_KEPT: i64 = 24 * 3600;
 /// A grant is kept this long after its end, where no access token outlives it by more; a revoked one this long after
 /// it was made, where nobody sends its consent form again.
@@ -17,15 +18,18 @@ const GRANT_KEPT: i64 = 24 * 3600;
 pub struct Purged {
     pub sessions: u64,
     pub requests: u64,
+    pub devices: u64,
     pub grants: u64,
     pub tokens: u64,
     pub keys: u64,
+    pub assertions: u64,
 }
 
 impl Purged {
     /// Whether another round may find more.
     pub fn is_full(&self) -> bool {
-        [self.sessions, self.requests, self.grants, self.tokens].into_iter().any(|rows| rows >= BATCH as u64)
+        let rows = [self.sessions, self.requests, self.devices, self.grants, self.tokens, self.assertions];
+        rows.into_iter().any(|rows| rows >= BATCH as u64)
     }
 }
 
@@ -36,6 +40,11 @@ impl Storage {
              (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
         const REQUESTS: &str = "DELETE FROM authorization_requests WHERE id IN \
              (SELECT id FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)";
+        // What no device came for: the grant has the same id. They are few.
+        const UNCLAIMED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
+             (SELECT id FROM device_authorizations WHERE state = 'approved' AND expires_at <= $1)";
+        const DEVICES: &str = "DELETE FROM device_authorizations WHERE id IN \
+             (SELECT id FROM device_authorizations WHERE expires_at <= $1 LIMIT $2)";
         const ENDED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
              (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)";
         const UNREDEEMED_GRANTS: &str = "DELETE FROM grants WHERE state = 'code' AND id IN \
@@ -45,18 +54,23 @@ impl Storage {
              (SELECT id FROM grants WHERE state = 'revoked' AND created_at <= $1 LIMIT $2)";
         const TOKENS: &str = "DELETE FROM revoked_tokens WHERE id IN \
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
+        const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE id IN \
+             (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
         let grants_before = now.plus(-GRANT_KEPT).unix();
+        let unclaimed = self.db.execute(UNCLAIMED_GRANTS, values![requests_before]).await?;
         let ended = self.db.execute(ENDED_GRANTS, values![grants_before, BATCH]).await?;
         let unredeemed = self.db.execute(UNREDEEMED_GRANTS, values![grants_before, BATCH]).await?;
         let revoked = self.db.execute(REVOKED_GRANTS, values![grants_before, BATCH]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
             requests: self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
-            grants: ended + unredeemed + revoked,
+            devices: self.db.execute(DEVICES, values![requests_before, BATCH]).await?,
+            grants: unclaimed + ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
+            assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }

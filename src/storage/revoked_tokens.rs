@@ -3,9 +3,10 @@
 use sqlx::FromRow;
 
 use super::db::values;
+use super::grants::context_of;
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{GrantId, Timestamp, TokenId, User};
+use crate::model::{GrantContext, GrantId, Timestamp, TokenId, User, UserId};
 
 /// What the database says of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,14 @@ struct StateRow {
 }
 
 #[derive(FromRow)]
+struct UserStateRow {
+    disabled: bool,
+    revoked: bool,
+}
+
+#[derive(FromRow)]
 struct GoodUserRow {
+    context: Option<String>,
     state: String,
     revoked: bool,
     #[sqlx(flatten)]
@@ -57,17 +65,34 @@ impl Storage {
         Ok(if row.is_some() { TokenState::Revoked } else { TokenState::Good })
     }
 
-    /// The user of a token as of now, where [`Storage::token_state`] would call it good.
-    pub async fn token_user(&self, grant: &GrantId, token: &TokenId) -> Result<Option<User>, StorageError> {
+    /// Whether a user's token without a grant is good: the user there and enabled, the token not revoked.
+    pub async fn user_token_state(&self, user: &UserId, token: &TokenId) -> Result<TokenState, StorageError> {
+        const STATE: &str = "SELECT u.disabled, \
+             EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked FROM users u WHERE u.id = $1";
+        let row: Option<UserStateRow> =
+            self.db.fetch_optional(STATE, values![user.as_str(), token.as_str()]).await?;
+        Ok(match row {
+            Some(row) if !row.disabled && !row.revoked => TokenState::Good,
+            _ => TokenState::Revoked,
+        })
+    }
+
+    /// The user of a token as of now and what was said of its grant, where [`Storage::token_state`] would call it good.
+    pub async fn token_user(
+        &self,
+        grant: &GrantId,
+        token: &TokenId,
+    ) -> Result<Option<(User, GrantContext)>, StorageError> {
         const FIND: &str = concat!(
-            "SELECT g.user_id, g.state, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
+            "SELECT g.user_id, g.state, g.context, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
             user_columns!(),
             " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
         );
         let row: Option<GoodUserRow> =
             self.db.fetch_optional(FIND, values![grant.as_str(), token.as_str()]).await?;
         let Some(row) = row.filter(|row| row.state == "active" && !row.revoked) else { return Ok(None) };
-        Ok(Some(row.user.into_user()?).filter(|user| !user.disabled))
+        let context = context_of(grant.as_str(), row.context.as_deref())?;
+        Ok(Some((row.user.into_user()?, context)).filter(|(user, _)| !user.disabled))
     }
 
     /// Revokes a single access token until it expires by itself.

@@ -5,12 +5,12 @@ use sqlx::FromRow;
 use super::db::{Transaction, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{Session, SessionId, Timestamp, User, UserId};
+use crate::model::{RequestId, Session, SessionId, Timestamp, User, UserId};
 
 macro_rules! session_columns {
     () => {
         "s.id AS session_id, s.salt, s.user_id, s.auth_time, s.amr, s.created_at AS session_created_at, \
-         s.last_seen_at, s.expires_at, s.user_agent, s.address"
+         s.last_seen_at, s.expires_at, s.user_agent, s.address, s.acr, s.request_id"
     };
 }
 
@@ -26,6 +26,8 @@ struct SessionRow {
     expires_at: i64,
     user_agent: String,
     address: String,
+    acr: Option<String>,
+    request_id: Option<String>,
 }
 
 impl SessionRow {
@@ -36,6 +38,8 @@ impl SessionRow {
             user_id: UserId::new(self.user_id),
             auth_time: Timestamp::from_unix(self.auth_time),
             amr: self.amr,
+            acr: self.acr,
+            only_for: self.request_id.map(RequestId::new),
             created_at: Timestamp::from_unix(self.session_created_at),
             last_seen_at: Timestamp::from_unix(self.last_seen_at),
             expires_at: Timestamp::from_unix(self.expires_at),
@@ -58,7 +62,8 @@ impl Storage {
     /// Starts a session. `salt` makes its cookie: see [`crate::crypto::handle`].
     pub async fn insert_session(&self, session: &Session, salt: &str) -> Result<(), StorageError> {
         const INSERT: &str = "INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, \
-             expires_at, user_agent, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+             expires_at, user_agent, address, acr, request_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let bound = values![
             session.id.as_str(),
             salt,
@@ -70,6 +75,8 @@ impl Storage {
             session.expires_at.unix(),
             &session.user_agent,
             &session.address,
+            session.acr.as_deref(),
+            session.only_for.as_ref().map(RequestId::as_str),
         ];
         self.db.execute(INSERT, bound).await.map(|_| ())
     }
@@ -77,7 +84,7 @@ impl Storage {
     /// The user of a live session proved again who they are. A new salt makes the cookies given out before worthless.
     pub async fn renew_session(&self, session: &Session, salt: &str) -> Result<bool, StorageError> {
         const RENEW: &str = "UPDATE sessions SET salt = $2, auth_time = $3, amr = $4, last_seen_at = $5, \
-             expires_at = $6, user_agent = $7, address = $8 WHERE id = $1";
+             expires_at = $6, user_agent = $7, address = $8, acr = $9 WHERE id = $1";
         let bound = values![
             session.id.as_str(),
             salt,
@@ -87,6 +94,7 @@ impl Storage {
             session.expires_at.unix(),
             &session.user_agent,
             &session.address,
+            session.acr.as_deref(),
         ];
         Ok(self.db.execute(RENEW, bound).await? == 1)
     }
@@ -113,7 +121,8 @@ impl Storage {
         const LIST: &str = concat!(
             "SELECT ",
             session_columns!(),
-            " FROM sessions s WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.last_seen_at DESC"
+            " FROM sessions s WHERE s.user_id = $1 AND s.expires_at > $2 AND s.request_id IS NULL \
+             ORDER BY s.last_seen_at DESC"
         );
         let rows: Vec<SessionRow> = self.db.fetch_all(LIST, values![user.as_str(), now.unix()]).await?;
         Ok(rows.into_iter().map(|row| row.into_session().0).collect())

@@ -110,6 +110,22 @@ impl Storage {
             .transpose()
     }
 
+    /// The user of this name, as people type it.
+    pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, StorageError> {
+        const FIND: &str =
+            concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u WHERE u.username_key = $1");
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key(username)]).await?;
+        row.map(UserRow::into_user).transpose()
+    }
+
+    /// The user of this mail address, verified or not.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StorageError> {
+        const FIND: &str =
+            concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u WHERE u.email_key = $1");
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key(email)]).await?;
+        row.map(UserRow::into_user).transpose()
+    }
+
     /// All users by name.
     pub async fn users(&self) -> Result<Vec<User>, StorageError> {
         const LIST: &str =
@@ -149,6 +165,23 @@ impl Storage {
             Err(error) if error.is_conflict() => Ok(Err(UserConflict)),
             Err(error) => Err(error),
         }
+    }
+
+    /// The user whom an external login page calls by this subject: the one of this id, or a new one without a password.
+    pub async fn external_user(&self, subject: &UserId, now: Timestamp) -> Result<User, StorageError> {
+        // The keys that people type are in lower case, so nobody can sign in as this one, and no name is taken from others.
+        const INSERT: &str = "INSERT INTO users (id, username, username_key, email_verified, phone_number_verified, \
+             profile, groups, disabled, created_at, updated_at) \
+             VALUES ($1, $1, $2, $3, $3, '{}', '[]', $3, $4, $4) ON CONFLICT (id) DO NOTHING";
+        if let Some(user) = self.user(subject).await? {
+            return Ok(user);
+        }
+        let username_key = format!("EXTERNAL:{subject}");
+        self.db.execute(INSERT, values![subject.as_str(), &username_key, false, now.unix()]).await?;
+        let made = self.user(subject).await?;
+        made.ok_or_else(|| {
+            StorageError::impossible("users", subject.as_str(), "deleted while they signed in")
+        })
     }
 
     /// Sets a new password and ends every session of the user.

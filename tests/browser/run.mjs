@@ -252,6 +252,51 @@ async function revokeAndSignOut(report, inspector, person) {
   await inspector.look(page, "error");
 }
 
+/** A television shows a code; the person types it here. */
+async function device(report, inspector, person) {
+  const { page, about } = person;
+  const endpoint = (path) => `${about.issuer.replace(/\/$/, "")}${path}`;
+  const post = async (path, form) => {
+    const body = new URLSearchParams({ client_id: about.device_client, ...form });
+    return (await fetch(endpoint(path), { method: "POST", body })).json();
+  };
+  const started = await post("/device_authorization", { scope: "openid profile offline_access" });
+  const poll = () =>
+    post("/token", {
+      grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+      device_code: started.device_code,
+    });
+  await report.check("a device: the address it shows leads to its page, by way of the login page", async () => {
+    assertEqual((await poll()).error, "authorization_pending", "before anybody decides");
+    await page.goto(started.verification_uri);
+    await person.signIn();
+    await page.waitForSelector("input[name=user_code]");
+  });
+  await inspector.look(page, "device");
+  await report.check("a device: a wrong code is told at the field", async () => {
+    await page.fill("input[name=user_code]", "bbbb bbbb");
+    await person.follow(() => page.press("input[name=user_code]", "Enter"));
+    const problem = await page.locator("input:focus").getAttribute("aria-describedby");
+    assert(problem && (await page.locator(`#${problem}`).isVisible()), "the field with the focus names no problem");
+  });
+  await inspector.look(page, "device-wrong");
+  await report.check("a device: the right code, typed carelessly, shows who asks", async () => {
+    await page.fill("input[name=user_code]", started.user_code.toLowerCase().replace("-", " "));
+    await person.follow(() => page.click("form button[type=submit]"));
+    await page.waitForSelector(ALLOW);
+    assert((await person.text("main")).includes("Television"), "the page does not name the application");
+    assert((await person.text("main")).includes(started.user_code), "the page does not show the code");
+  });
+  await inspector.look(page, "device-confirm");
+  await report.check("a device: allowing gives it its tokens", async () => {
+    await person.follow(() => page.click(ALLOW));
+    const tokens = await poll();
+    assert(tokens.access_token && tokens.refresh_token, JSON.stringify(tokens));
+    assertEqual((await poll()).error, "invalid_grant", "the second time");
+  });
+  await inspector.look(page, "device-allowed");
+}
+
 /** Starts `chancery try` and answers what it prints when it is ready. */
 async function startTry(chancery) {
   let printed;
@@ -268,6 +313,11 @@ async function main() {
   const screenshots = process.env.SCREENSHOTS ?? join(projectRoot, "target", "screenshots");
   return withChancery(database, {}, async (chancery) => {
     const about = { ...(await startTry(chancery)), complaints: [] };
+    const television = await chancery.command([
+      ...["client", "create", "--name", "Television", "--auth-method", "none"],
+      ...["--grant-type", "device_code", "--grant-type", "refresh_token"],
+    ]);
+    about.device_client = television.client_id;
     const inspector = new Inspector(report, join(screenshots, database));
     const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
     // The profile is a fresh directory, made and removed by the library.
@@ -276,7 +326,7 @@ async function main() {
       await visit(browser, about, { javaScriptEnabled: false }, (person) => withoutJavaScript(report, person));
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
-        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut]) {
+        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device]) {
           await report.together(part.name, () => part(report, inspector, person));
         }
       });

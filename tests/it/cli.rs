@@ -1,7 +1,7 @@
 //! The command line: the real program on a database of its own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -9,16 +9,16 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 /// A directory that goes when the test ends.
-struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let path = std::env::temp_dir().join(format!("chancery-cli-{}", chancery::crypto::random::id()));
         fs::create_dir(&path).unwrap();
         Self(path)
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 
@@ -36,7 +36,7 @@ impl Place {
         command
     }
 
-    fn run(&self, line: &[&str]) -> Output {
+    pub fn run(&self, line: &[&str]) -> Output {
         self.command(line).output().unwrap()
     }
 
@@ -47,19 +47,19 @@ impl Place {
     }
 
     /// What a command that works says.
-    fn text(&self, line: &[&str]) -> String {
+    pub fn text(&self, line: &[&str]) -> String {
         let output = self.run(line);
         assert!(output.status.success(), "{line:?}: {}", errors(&output));
         assert_eq!(errors(&output), "", "{line:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, line: &[&str]) -> Value {
+    pub fn json(&self, line: &[&str]) -> Value {
         serde_json::from_str(&self.text(&[line, &["--json"]].concat())).unwrap()
     }
 
     /// What a command that does not work complains of.
-    fn refusal(&self, line: &[&str]) -> String {
+    pub fn refusal(&self, line: &[&str]) -> String {
         refusal(&self.run(line))
     }
 }
@@ -201,95 +201,17 @@ fn secrets_follow_rotation_and_the_change_between_public_and_confidential() {
 }
 
 #[test]
-fn a_resource_is_created_shown_listed_changed_and_deleted() {
-    let place = Place::new();
-    let uri = "https://api.example";
-    let create = ["resource", "create", uri, "--name", "My API", "--scope", "a:read a:write"];
-    let created = place.json(&[&create[..], &["--token-format", "opaque"]].concat());
-    assert_eq!((&created["resource"], &created["resource_name"]), (&json!(uri), &json!("My API")));
-    assert_eq!((&created["scope"], &created["token_format"]), (&json!("a:read a:write"), &json!("opaque")));
-    assert!(place.refusal(&create).contains("already"));
-    let update = ["resource", "update", uri, "--access-token-lifetime", "60", "--access-token-alg", "ES256"];
-    let updated = place.json(&update);
-    assert_eq!((&updated["access_token_lifetime"], &updated["token_format"]), (&json!(60), &json!("opaque")));
-    assert_eq!(place.json(&["resource", "show", uri]), updated);
-    assert_eq!(place.json(&["resource", "list"]), json!([updated]));
-    assert!(place.text(&["resource", "list"]).contains("My API"));
-    assert!(place.text(&["resource", "show", uri]).contains("60 s"));
-    assert_eq!(place.json(&["resource", "update", uri, "--scope", ""])["scope"], "");
-
-    let refusal = place.refusal(&["resource", "create", "api#x", "--name", " ", "--scope", "openid"]);
-    for problem in ["resource: ", "resource_name: ", "scope: "] {
-        assert!(refusal.contains(problem), "{problem}: {refusal}");
-    }
-    assert!(place.text(&["resource", "delete", uri]).contains("deleted"));
-    assert!(place.refusal(&["resource", "show", uri]).contains("there is no resource"));
-    assert!(place.refusal(&["resource", "delete", uri]).contains("there is no resource"));
-}
-
-#[test]
-fn a_scope_is_registered_shown_listed_changed_and_forgotten() {
-    let place = Place::new();
-    let create =
-        ["scope", "create", "source:w", "--description", "en=Change your sources", "--implies", "source:r"];
-    let created =
-        place.json(&[&create[..], &["--description", "de=Ihre Quellen ändern", "--public"]].concat());
-    assert_eq!((&created["scope"], &created["implies"]), (&json!("source:w"), &json!("source:r")));
-    assert_eq!(created["public"], true);
-    assert_eq!(created["descriptions"]["de"], "Ihre Quellen ändern");
-    assert!(place.refusal(&create).contains("already"));
-    let update = ["scope", "update", "source:w", "--description", "de=", "--public=false"];
-    let updated = place.json(&update);
-    assert_eq!(updated["descriptions"], json!({"en": "Change your sources"}));
-    assert_eq!((&updated["public"], &updated["implies"]), (&json!(false), &json!("source:r")));
-    assert_eq!(place.json(&["scope", "list"]), json!([updated]));
-    assert!(place.text(&["scope", "show", "source:w"]).contains("en: Change your sources"));
-    let refusal = place.refusal(&["scope", "create", "a", "--description", "x", "--implies", "openid"]);
-    assert!(refusal.contains("LANGUAGE=TEXT") && refusal.contains("implies: "), "{refusal}");
-    assert!(place.refusal(&["scope", "create", "a b"]).contains("RFC 6749 3.3"));
-    assert!(place.text(&["scope", "delete", "source:w"]).contains("forgot"));
-    assert!(place.refusal(&["scope", "update", "source:w"]).contains("not registered"));
-}
-
-#[test]
-fn what_a_clients_tokens_are_for_and_hold_is_set_and_cleared() {
-    let place = Place::new();
-    let (api, claim) = ("https://api.example", "locale=user.profile.locale");
-    let create = ["client", "create", "--name", "App", "--id", "app", "--grant-type", "client_credentials"];
-    let more = ["--resource", api, "--resource-server", api, "--claim", claim, "--claim", "tenant=const:a=b"];
-    let given =
-        ["--token-format", "opaque", "--scope-strategy", "wildcard", "--id-token-claim", "uid=user.id"];
-    let line = [&create[..], &more, &given].concat();
-    assert!(place.refusal(&line).contains("there is no resource https://api.example"));
-    place.text(&["resource", "create", api, "--name", "API"]);
-    let created = place.json(&line);
-    assert_eq!((&created["resources"], &created["resource_server"]), (&json!([api]), &json!(api)));
-    assert_eq!(
-        (&created["token_format"], &created["scope_strategy"]),
-        (&json!("opaque"), &json!("wildcard"))
-    );
-    assert_eq!(created["claims_mapping"], json!({"locale": "user.profile.locale", "tenant": "const:a=b"}));
-    assert_eq!(created["id_token_claims_mapping"], json!({"uid": "user.id"}));
-    assert!(place.text(&["client", "show", "app"]).contains("tenant=const:a=b"));
-    let refusal = place.refusal(&[
-        "client",
-        "update",
-        "app",
-        "--claim",
-        "sub=user.id",
-        "--introspection-policy",
-        "any",
-    ]);
-    for problem in ["claims_mapping: sub", "resource_server: "] {
-        assert!(refusal.contains(problem), "{problem}: {refusal}");
-    }
-    for claim in ["x", "x=user.password", "=user.id"] {
-        assert!(place.refusal(&["client", "update", "app", "--claim", claim]).contains("claim"), "{claim}");
-    }
-    let clear = ["client", "update", "app", "--resource", "", "--resource-server", "", "--claim", ""];
-    let cleared = place.json(&clear);
-    for member in ["resources", "resource_server", "claims_mapping"] {
-        assert_eq!(cleared[member], Value::Null, "{member}");
+fn a_device_client_is_created_by_either_name_of_its_grant_type() {
+    for name in ["device_code", "urn:ietf:params:oauth:grant-type:device_code"] {
+        let line =
+            ["client", "create", "--name", "TV", "--auth-method", "none", "--verification-uri-complete"];
+        let created = Place::new().json(&[&line[..], &["--grant-type", name]].concat());
+        assert_eq!(created["grant_types"], json!(["urn:ietf:params:oauth:grant-type:device_code"]));
+        assert_eq!(
+            (&created["verification_uri_complete"], &created["scope"]),
+            (&json!(true), &json!("openid profile email"))
+        );
+        assert_eq!(created.get("response_types"), None);
     }
 }
 
@@ -440,6 +362,49 @@ fn serve_answers_until_it_is_told_to_stop() {
     assert_eq!(running.stop(), Some(0));
     let health = place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
     assert_eq!(health.status.code(), Some(1));
+}
+
+#[test]
+fn serve_has_an_admin_listener_beside_the_public_one_and_ends_both() {
+    let place = Place::new();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (public, admin) = (free(), free());
+    let mut serve = place.command(&["serve"]);
+    serve.env("CHANCERY_SERVER__LISTEN", &public).env("CHANCERY_ADMIN__LISTEN", &admin);
+    let mut child = serve.spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let running = Running(child);
+    let told: Vec<String> = log.by_ref().filter(|line| line.contains("listening")).take(2).collect();
+    assert!(told[0].contains(&public) && told[1].contains(&admin), "{told:?}");
+    let ask = |address: &str| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let path = "/oauth2/auth/requests/login?login_challenge=x";
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask(&admin).contains("No request waits under this challenge"));
+    assert!(ask(&public).contains("text/html"), "a page that says 404");
+    assert_eq!(running.stop(), Some(0));
+    assert!(std::net::TcpStream::connect(&admin).is_err());
+}
+
+#[test]
+fn a_client_uses_external_pages_only_where_there_are_some() {
+    let place = Place::new();
+    let line =
+        ["client", "create", "--name", "A", "--redirect-uri", "https://a.example/cb", "--ui", "external"];
+    assert!(place.refusal(&line).contains("ui.login_url"));
+    let mut command = place.command(&[&line[..], &["--json"]].concat());
+    command
+        .env("CHANCERY_UI__LOGIN_URL", "https://l.example")
+        .env("CHANCERY_UI__CONSENT_URL", "https://c.example");
+    let output = command.env("CHANCERY_ADMIN__LISTEN", "127.0.0.1:8090").output().unwrap();
+    let client: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(client["ui"], "external");
+    let id = client["client_id"].as_str().unwrap();
+    assert_eq!(place.json(&["client", "update", id, "--ui", "own"])["ui"], "own");
 }
 
 #[test]

@@ -140,8 +140,8 @@ on_both! {
         let client = server.client(json!({})).await;
         let id = ClientId::new(&client.id);
         let (registered, secrets) = server.app.storage.client(&id).await.unwrap().unwrap();
-        let retired = RetiredSecret { digest: secrets.current.unwrap(), expires_at: START.plus(100) };
-        let secrets = ClientSecrets { current: Some(digest::sha256(b"the new one")), retired: Some(retired) };
+        let retired = RetiredSecret { digest: secrets.current.unwrap(), sealed: None, expires_at: START.plus(100) };
+        let secrets = ClientSecrets { current: Some(digest::sha256(b"the new one")), sealed: None, retired: Some(retired) };
         server.app.storage.update_client(&registered, &secrets, START).await.unwrap();
         server.app.clients.forget();
         server.advance(99);

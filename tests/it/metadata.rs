@@ -9,15 +9,17 @@ use crate::support::{Answer, TestServer, names, on_both, text};
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 /// What applications in a browser may call.
-const FOR_BROWSER_APPS: [(&str, &str); 6] = [
+const FOR_BROWSER_APPS: [(&str, &str); 7] = [
     ("POST", "/token"),
+    ("POST", "/device_authorization"),
     ("GET", "/userinfo"),
     ("POST", "/revoke"),
     ("GET", "/jwks"),
     ("GET", OPENID),
     ("GET", OAUTH),
 ];
-const NOT_FOR_BROWSER_APPS: [(&str, &str); 8] = [
+const NOT_FOR_BROWSER_APPS: [(&str, &str); 9] = [
+    ("GET", "/device"),
     ("POST", "/introspect"),
     ("GET", "/authorize"),
     ("GET", "/login"),

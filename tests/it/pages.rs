@@ -24,6 +24,8 @@ async fn every_page(server: &TestServer, prefix: &str) -> Vec<(&'static str, Ans
         ("refused sign-in", wrong),
         ("consent", consent),
         ("account", browser.get(&format!("{prefix}/account")).await),
+        ("device", browser.get(&format!("{prefix}/device")).await),
+        ("device, signed out", server.get(&format!("{prefix}/login?return=%2Fdevice")).await),
         ("sign-out", browser.get(&format!("{prefix}/logout")).await),
         ("signed out", server.get(&format!("{prefix}/logout")).await),
         ("error", browser.get(&format!("{prefix}/authorize")).await),

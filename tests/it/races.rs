@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::device;
 use crate::support::{Answer, Registration, TestServer, all, hidden, on_both, query_of, text};
 
 const MANY: usize = 40;
@@ -172,5 +173,54 @@ on_both! {
             let sets: HashSet<_> = started.iter().map(|one| one.app.keys.ring().jwks()).collect();
             assert_eq!(sets.len(), 1);
         }
+    }
+
+    async fn one_of_forty_polls_gets_the_tokens_of_a_device_across_processes(kind: Kind) {
+        let (server, _) = start(kind).await;
+        let client = Arc::new(device::device_client(&server, json!({})).await);
+        let started = Arc::new(device::start(&server, &client).await);
+        device::answer(&mut server.browser(), "ada", &started, "allow").await;
+        let other = Arc::new(server.replica().await);
+        let answers = all_at_once(|number| {
+            let one = if number % 2 == 0 { &server } else { &other };
+            let (one, client, started) = (Arc::clone(one), Arc::clone(&client), Arc::clone(&started));
+            async move { device::poll(&one, &client, &started).await }
+        })
+        .await;
+        let won = successes(&answers);
+        assert_eq!(won.len(), 1);
+        assert!(server.is_active(&client, &text(&won[0], "access_token")).await);
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 1);
+    }
+
+    async fn of_forty_decisions_about_a_device_the_first_counts(kind: Kind) {
+        let (server, _) = start(kind).await;
+        server.user("bob").await;
+        let client = device::device_client(&server, json!({})).await;
+        let started = device::start(&server, &client).await;
+        let code = text(&started, "user_code");
+        let (mut ada, mut bob) = (server.browser(), server.browser());
+        let pages = [
+            device::type_code(&mut ada, "ada", &code).await,
+            device::type_code(&mut bob, "bob", &code).await,
+        ];
+        let cookies = Arc::new([ada.cookies.clone(), bob.cookies.clone()]);
+        let pages = Arc::new(pages);
+        let answers = all_at_once(|number| {
+            let (server, cookies, pages) = (Arc::clone(&server), Arc::clone(&cookies), Arc::clone(&pages));
+            async move {
+                let mut browser = server.browser();
+                browser.cookies = cookies[number % 2].clone();
+                let decision = if number % 4 < 2 { "allow" } else { "deny" };
+                (number % 4, device::decide(&mut browser, &pages[number % 2], decision).await.status)
+            }
+        })
+        .await;
+        // One person's one decision is confirmed, however often it was sent; every other is refused.
+        let won: HashSet<usize> =
+            answers.iter().filter(|(_, status)| *status == 200).map(|(kind, _)| *kind).collect();
+        assert_eq!(won.len(), 1, "{answers:?}");
+        let grants = i64::from(won.iter().all(|kind| *kind < 2));
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, grants);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::device;
 use crate::support::{Answer, Registration, TestServer, claims_of, on_both, query_of, text};
 
 const A: &str = "https://a.example/api";
@@ -110,6 +111,31 @@ on_both! {
         wrong.assert_error(400, "invalid_scope");
         let narrow = refresh(&server, &client, &token, &[("resource", A), ("scope", "a:read openid")]).await;
         assert_eq!(narrow.json()["scope"], "a:read");
+    }
+
+    async fn a_device_asks_for_resources_too_and_its_user_sees_which(kind: Kind) {
+        let server = server(kind).await;
+        server.user("ada").await;
+        let change = json!({"scope": SCOPE, "resources": [A, B]});
+        let client = device::device_client(&server, change).await;
+        let ask = async |form: &[(&str, &str)]| server.post_as(&client, "/device_authorization", form).await;
+        ask(&[("scope", "a:read"), ("resource", PLAIN)]).await.assert_error(400, "invalid_target");
+        ask(&[("scope", "a:read"), ("resource", B)]).await.assert_error(400, "invalid_scope");
+        let form = [("scope", "openid offline_access a:read b:read"), ("resource", A), ("resource", B)];
+        let started = ask(&form).await.json();
+        let mut browser = server.browser();
+        let page = device::type_code(&mut browser, "ada", &text(&started, "user_code")).await;
+        assert!(page.body.contains("Calendars") && page.body.contains("Invoices"), "{page:?}");
+        assert_eq!(device::decide(&mut browser, &page, "allow").await.status, 200);
+        let code = text(&started, "device_code");
+        let poll = [("grant_type", device::DEVICE_CODE), ("device_code", &*code), ("resource", PLAIN)];
+        server.post_as(&client, "/token", &poll).await.assert_error(400, "invalid_target");
+        // That did not use the code up.
+        let tokens = device::poll(&server, &client, &started).await.json();
+        assert_eq!((&access(&tokens)["aud"], &access(&tokens)["scope"]), (&json!([A, B]), &json!("a:read b:read")));
+        let token = text(&tokens, "refresh_token");
+        let narrow = refresh(&server, &client, &token, &[("resource", B)]).await.json();
+        assert_eq!((&access(&narrow)["aud"], &access(&narrow)["scope"]), (&json!(B), &json!("b:read")));
     }
 
     async fn a_grant_without_resources_gets_no_token_for_one(kind: Kind) {

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets, CodeConditions, Grant,
-    GrantId, GrantState, KeyId, PendingRequest, Refresh, RequestId, RetiredSecret, Secret, Session,
-    SessionId, SigningKey, Timestamp, TokenId, User, UserId,
+    GrantContext, GrantId, GrantState, KeyId, PendingRequest, Refresh, RequestId, RetiredSecret, Secret,
+    Session, SessionId, SigningKey, Timestamp, TokenId, User, UserId,
 };
-use chancery::storage::{Rotation, Storage, StorageError, TokenState, UserConflict};
+use chancery::storage::{Remember, Rotation, Storage, StorageError, TokenState, UserConflict};
 use serde_json::json;
 
 use crate::support::{REDIRECT_URI, START, TestServer, on_both};
 
 const DAY: i64 = 86_400;
+
+/// What a person allows on our own page.
+fn forever(scope: &str) -> Remember {
+    Remember { scope: scope.parse().unwrap(), until: None }
+}
 
 /// A database with one client and one user in it.
 struct World {
@@ -43,6 +48,7 @@ impl World {
             scope: "openid profile".parse().unwrap(),
             resources: vec!["https://a.example".to_owned(), "https://b.example".to_owned()],
             authentication: Authentication { auth_time: START, amr: "pwd".into() },
+            context: GrantContext { acr: Some("2".into()), ..GrantContext::default() },
             salt: "salt".into(),
             created_at: START,
             expires_at: Some(START.plus(1000)),
@@ -74,6 +80,8 @@ impl World {
             user_id: self.user.id.clone(),
             auth_time: START,
             amr: "pwd".into(),
+            acr: Some("2".into()),
+            only_for: None,
             created_at: START,
             last_seen_at: START,
             expires_at: START.plus(1000),
@@ -135,6 +143,21 @@ fn assert_impossible<T: std::fmt::Debug>(result: Result<T, StorageError>, expect
     }
 }
 
+/// Everything kept of a client's secrets, to be compared: digest, copy, end; of the current one and the one before.
+type Plain<'a> = [(Option<[u8; 32]>, Option<&'a str>, Option<Timestamp>); 2];
+
+fn plain(secrets: &ClientSecrets) -> Plain<'_> {
+    let retired = secrets.retired.as_ref();
+    [
+        (secrets.current, secrets.sealed.as_ref().map(Secret::expose), None),
+        (
+            retired.map(|retired| retired.digest),
+            retired.and_then(|retired| retired.sealed.as_ref()).map(Secret::expose),
+            retired.map(|retired| retired.expires_at),
+        ),
+    ]
+}
+
 on_both! {
     async fn a_client_comes_back_as_it_was_registered(kind: Kind) {
         let world = World::start(kind).await;
@@ -143,17 +166,21 @@ on_both! {
         assert!(!world.storage().insert_client(&client, &secrets).await.unwrap(), "the id is taken");
         client.name = "Renamed — Überall".into();
         client.audience = vec!["api".into()];
-        secrets.retired = Some(RetiredSecret { digest: [7; 32], expires_at: START.plus(5) });
+        secrets.sealed = Some(Secret::new("sealed"));
+        let sealed = Some(Secret::new("sealed before"));
+        secrets.retired = Some(RetiredSecret { digest: [7; 32], sealed, expires_at: START.plus(5) });
         assert!(world.storage().update_client(&client, &secrets, START).await.unwrap());
-        assert_eq!(world.storage().client(&world.client).await.unwrap(), Some((client.clone(), secrets.clone())));
+        let (found, found_secrets) = world.storage().client(&world.client).await.unwrap().unwrap();
+        assert_eq!((&found, plain(&found_secrets)), (&client, plain(&secrets)));
         assert_eq!(world.storage().clients().await.unwrap(), [client.clone()]);
         assert!(world.storage().delete_client(&world.client).await.unwrap());
         assert!(!world.storage().delete_client(&world.client).await.unwrap());
         assert!(!world.storage().update_client(&client, &secrets, START).await.unwrap());
-        assert_eq!(world.storage().client(&world.client).await.unwrap(), None);
+        assert!(world.storage().client(&world.client).await.unwrap().is_none());
         let without = ClientSecrets::default();
         assert!(world.storage().insert_client(&client, &without).await.unwrap());
-        assert_eq!(world.storage().client(&world.client).await.unwrap(), Some((client, without)));
+        let (found, found_secrets) = world.storage().client(&world.client).await.unwrap().unwrap();
+        assert_eq!((found, plain(&found_secrets)), (client, plain(&without)));
     }
 
     async fn a_change_raises_the_counter_of_its_topic_only(kind: Kind) {
@@ -363,16 +390,16 @@ on_both! {
             let grant = grant.clone();
             move |storage: Storage| {
                 let grant = grant.clone();
-                async move { storage.approve(&grant, &scope.parse().unwrap()).await }
+                async move { storage.approve(&grant, &forever(scope)).await }
             }
         };
-        assert_eq!(storage.consent(user, client).await.unwrap(), None);
+        assert_eq!(storage.consent(user, client, START).await.unwrap(), None);
         assert_eq!(yes(approve("openid"), storage).await, 1);
         assert_eq!(yes(approve("openid email"), storage).await, 0);
-        let consent = storage.consent(user, client).await.unwrap().unwrap();
+        let consent = storage.consent(user, client, START).await.unwrap().unwrap();
         assert_eq!((consent.scope.to_string(), consent.created_at), ("openid".to_owned(), START));
-        assert!(storage.approve(&world.grant("two"), &"openid email".parse().unwrap()).await.unwrap());
-        let consents = storage.consents_of(user).await.unwrap();
+        assert!(storage.approve(&world.grant("two"), &forever("openid email")).await.unwrap());
+        let consents = storage.consents_of(user, START).await.unwrap();
         assert_eq!((consents.len(), consents[0].scope.to_string()), (1, "openid email".to_owned()));
     }
 
@@ -381,12 +408,12 @@ on_both! {
         let storage = world.storage();
         let (user, client) = (&world.user.id, &world.client);
         let (one, two) = (world.active("one").await, world.grant("two"));
-        storage.approve(&two, &two.scope).await.unwrap();
+        storage.approve(&two, &forever("openid")).await.unwrap();
         let access = storage.access_of(user, START).await.unwrap();
         assert_eq!((access.len(), &access[0].client_id, access[0].since), (1, client, START));
         assert!(storage.access_of(user, START.plus(1000)).await.unwrap().is_empty(), "ended");
         storage.withdraw(user, client).await.unwrap();
-        assert_eq!(storage.consent(user, client).await.unwrap(), None);
+        assert_eq!(storage.consent(user, client, START).await.unwrap(), None);
         for id in [&one, &two.id] {
             assert_eq!(world.state(id).await, GrantState::Revoked);
         }
@@ -452,7 +479,7 @@ on_both! {
             storage.insert_session(&world.session("one"), "salt").await.unwrap();
             storage.insert_request(&world.request("one")).await.unwrap();
             let grant = world.grant("one");
-            storage.approve(&grant, &grant.scope).await.unwrap();
+            storage.approve(&grant, &forever("openid")).await.unwrap();
             let (sessions, requests) = if delete_user {
                 assert!(storage.delete_user(&world.user.id).await.unwrap());
                 assert!(!storage.delete_user(&world.user.id).await.unwrap());
@@ -552,7 +579,7 @@ on_both! {
                     match number % 6 {
                         0 => storage.withdraw(&user, &client).await,
                         1 => storage.end_session(&session, &user).await.map(drop),
-                        2 => storage.approve(&fresh, &fresh.scope).await.map(drop),
+                        2 => storage.approve(&fresh, &forever("openid")).await.map(drop),
                         3 => storage.rotate(&id, rotation).await.map(drop),
                         4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),
                         _ => storage.purge(START.plus(DAY)).await.map(drop),
@@ -569,15 +596,15 @@ on_both! {
         let world = World::start(kind).await;
         let (storage, server) = (world.storage(), &world.server);
         let grant = world.active("one").await;
-        storage.approve(&world.grant("two"), &"openid".parse().unwrap()).await.unwrap();
+        storage.approve(&world.grant("two"), &forever("openid")).await.unwrap();
         storage.insert_request(&world.request("one")).await.unwrap();
         server.sql("UPDATE grants SET generation = -1").await;
         assert_impossible(storage.grant(&grant).await, "grants");
         server.sql("UPDATE grants SET generation = 1, scope = '\"'").await;
         assert_impossible(storage.grant(&grant).await, "grants");
         server.sql("UPDATE consents SET scope = '\"'").await;
-        assert_impossible(storage.consent(&world.user.id, &world.client).await, "consents");
-        assert_impossible(storage.consents_of(&world.user.id).await, "consents");
+        assert_impossible(storage.consent(&world.user.id, &world.client, START).await, "consents");
+        assert_impossible(storage.consents_of(&world.user.id, START).await, "consents");
         server.sql("UPDATE authorization_requests SET parameters = '{}'").await;
         assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
         server.sql("UPDATE users SET groups = 'x'").await;

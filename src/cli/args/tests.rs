@@ -30,7 +30,16 @@ fn the_documented_lines_are_understood() {
         "chancery healthcheck",
         "chancery client create --name A --redirect-uri https://a/cb --redirect-uri https://a/2 --json",
         "chancery client create --name A --grant-type client_credentials --auth-method none --skip-consent",
+        "chancery client create --name A --grant-type device_code --verification-uri-complete",
+        "chancery client create --name A --grant-type urn:ietf:params:oauth:grant-type:device_code",
         "chancery client list --json",
+        "chancery client create --name A --auth-method client_secret_jwt --token-endpoint-auth-signing-alg HS256",
+        "chancery client create --name A --auth-method private_key_jwt --jwks keys.json",
+        "chancery client update a --auth-method private_key_jwt --jwks-uri https://a/jwks",
+        "chancery client update a --grant-type urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "chancery issuer add --issuer https://i --jwks-uri https://i/jwks --subject-claim username --json",
+        "chancery issuer list",
+        "chancery issuer remove --issuer https://i",
         "chancery client show a",
         "chancery client delete a",
         "chancery client rotate-secret a --keep-old 3600 --json",
@@ -84,11 +93,12 @@ fn an_update_tells_absent_from_given() {
     assert!(none.skip_consent.is_none() && none.scope.is_none() && none.redirect_uris.is_empty());
     let some = settings(
         "chancery client update a --skip-consent=false --refresh-token-lifetime -1 \
-         --id-token-alg ES256 --pkce optional --introspection-policy any",
+         --id-token-alg ES256 --pkce optional --introspection-policy any --ui external",
     );
     assert_eq!(some.skip_consent, Some(false));
     assert_eq!(some.refresh_token_lifetime, Some(-1));
     assert_eq!(some.id_token_alg, Some(Algorithm::ES256));
+    assert_eq!(some.ui, Some(UiArg::External));
     assert_eq!(some.pkce, Some(PkceArg::Optional));
     assert_eq!(some.introspection_policy, Some(IntrospectionPolicyArg::Any));
 }

@@ -3,7 +3,12 @@
 // Environment: ISSUER, REDIRECT_URI, USERNAME, PASSWORD, and one or more clients:
 //   CLIENT_ID, CLIENT_SECRET              registered for client_secret_basic, may use client_credentials
 //   POST_CLIENT_ID, POST_CLIENT_SECRET    registered for client_secret_post, may use client_credentials
+//   SECRET_JWT_CLIENT_ID, SECRET_JWT_CLIENT_SECRET
+//                                         registered for client_secret_jwt, may use client_credentials
+//   KEY_CLIENT_ID, KEY_CLIENT_JWK         registered for private_key_jwt, may use client_credentials; the private
+//                                         key as a JWK whose alg is ES256
 //   PUBLIC_CLIENT_ID                      registered for none
+//   DEVICE_CLIENT_ID                      (optional) registered for none, may use device_code and refresh_token
 //   POST_LOGOUT_REDIRECT_URI              (optional) registered with each of them
 
 import { createHash } from "node:crypto";
@@ -22,15 +27,40 @@ const postLogoutRedirectUri = process.env.POST_LOGOUT_REDIRECT_URI;
 const user = { username: env("USERNAME"), password: env("PASSWORD") };
 const SCOPE = "openid profile email offline_access";
 
-function clients() {
+/** A private key for ES256: the one of a JWK, or a new one under the same kid. */
+async function signingKey(jwk, isGenuine = true) {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  const key = isGenuine
+    ? await crypto.subtle.importKey("jwk", jwk, algorithm, false, ["sign"])
+    : (await crypto.subtle.generateKey(algorithm, false, ["sign"])).privateKey;
+  return { key, kid: jwk.kid };
+}
+
+async function clients() {
+  const jwk = process.env.KEY_CLIENT_JWK && JSON.parse(process.env.KEY_CLIENT_JWK);
+  const key = jwk && (await signingKey(jwk));
+  const otherKey = jwk && (await signingKey(jwk, false));
   const list = [
     ["client_secret_basic", process.env.CLIENT_ID, process.env.CLIENT_SECRET, oidc.ClientSecretBasic],
     ["client_secret_post", process.env.POST_CLIENT_ID, process.env.POST_CLIENT_SECRET, oidc.ClientSecretPost],
+    [
+      "client_secret_jwt",
+      process.env.SECRET_JWT_CLIENT_ID,
+      process.env.SECRET_JWT_CLIENT_SECRET,
+      oidc.ClientSecretJwt,
+    ],
+    ["private_key_jwt", process.env.KEY_CLIENT_ID, key, oidc.PrivateKeyJwt, otherKey],
     ["none", process.env.PUBLIC_CLIENT_ID, undefined, oidc.None],
   ];
   return list
     .filter(([, id]) => id)
-    .map(([method, id, secret, authentication]) => ({ method, id, secret, authentication }));
+    .map(([method, id, secret, authentication, wrong = `${secret}x`]) => ({
+      method,
+      id,
+      secret,
+      authentication,
+      wrong,
+    }));
 }
 
 function discover({ id, secret, authentication }) {
@@ -208,8 +238,8 @@ async function clientCredentials(report, config, client) {
     assertEqual(about.active, true, "active");
     assertEqual(about.client_id, client.id, "client_id");
   });
-  await report.check("a wrong client secret is refused", async () => {
-    const impostor = await discover({ ...client, secret: `${client.secret}x` });
+  await report.check("a wrong client secret or key is refused", async () => {
+    const impostor = await discover({ ...client, secret: client.wrong });
     await refused(() => oidc.clientCredentialsGrant(impostor), "invalid_client");
   });
 }
@@ -289,9 +319,46 @@ async function runClient(report, client) {
   if (client.secret) await clientCredentials(report, config, client);
 }
 
+/** RFC 8628: the device polls while the person types its code elsewhere. */
+async function device(report, client) {
+  const config = await discover(client);
+  const poll = (started) =>
+    oidc.genericGrantRequest(config, "urn:ietf:params:oauth:grant-type:device_code", {
+      device_code: started.device_code,
+    });
+  const start = () => oidc.initiateDeviceAuthorization(config, { scope: SCOPE });
+  const started = await report.check("codes and an address to type them at", start);
+  if (!started) return;
+  await report.check("pending, then told to slow down", async () => {
+    await refused(() => poll(started), "authorization_pending");
+    await refused(() => poll(started), "slow_down");
+  });
+  await report.check("polling ends in tokens while the person decides elsewhere", async () => {
+    const [tokens, page] = await Promise.all([
+      oidc.pollDeviceAuthorizationGrant(config, started),
+      new Walker(user).typeCode(started.verification_uri, started.user_code.toLowerCase()),
+    ]);
+    assert(page.includes("Your device is connected"), page);
+    assert(tokens.access_token && tokens.refresh_token, "a token is missing");
+    const { sub } = tokens.claims();
+    const info = await oidc.fetchUserInfo(config, tokens.access_token, sub);
+    assertEqual(info.sub, sub, "subject of userinfo");
+    await oidc.refreshTokenGrant(config, tokens.refresh_token);
+    await refused(() => poll(started), "invalid_grant");
+  });
+  await report.check("a client that is not registered for it is refused", async () => {
+    const other = await discover((await clients())[0]);
+    await refused(() => oidc.initiateDeviceAuthorization(other, { scope: SCOPE }), "unauthorized_client");
+  });
+}
+
 const report = new Report();
-for (const client of clients()) {
+for (const client of await clients()) {
   report.prefix = `node ${client.method}: `;
   await runClient(report, client);
+}
+if (process.env.DEVICE_CLIENT_ID) {
+  report.prefix = "node device: ";
+  await device(report, { id: process.env.DEVICE_CLIENT_ID, authentication: oidc.None });
 }
 process.exitCode = report.finish();

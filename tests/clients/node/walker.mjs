@@ -12,7 +12,16 @@ export class Walker {
     this.password = password;
   }
 
-  /** Walks from `start` until the server sends the browser to `destination`; answers that URL. */
+  /** Types a device's code at `start`, allows, and answers what the last page says. */
+  async typeCode(start, code) {
+    this.code = code;
+    return this.walk(start, undefined);
+  }
+
+  /**
+   * Walks from `start` until the server sends the browser to `destination`; answers that URL. Without a destination it
+   * ends at the first page that asks nothing, and answers its text.
+   */
   async walk(start, destination) {
     this.sent = [];
     let request = { url: new URL(start), method: "GET" };
@@ -28,6 +37,7 @@ export class Walker {
         continue;
       }
       const page = await response.text();
+      if (!destination && forms(page).length === 0) return text(page);
       const next = nextByRefresh(page, request.url) ?? this.#fill(page, request.url, response.status);
       if (isAt(next.url, destination)) return next.url;
       request = next;
@@ -71,6 +81,7 @@ export class Walker {
     }
     for (const input of form.inputs) {
       if (input.type === "password") fields.append(input.name, this.password);
+      else if (input.name === "user_code" && input.type === "text") fields.append(input.name, this.code);
       else if (["text", "email"].includes(input.type)) fields.append(input.name, this.username);
       else if (input.type === "hidden" || input.checked) fields.append(input.name, input.value);
     }
@@ -80,6 +91,7 @@ export class Walker {
 }
 
 function isAt(url, destination) {
+  if (!destination) return false;
   const wanted = new URL(destination);
   return url.origin === wanted.origin && url.pathname === wanted.pathname;
 }

@@ -1,15 +1,21 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
+mod assertions;
 pub mod authorization;
 mod browser;
 mod catalogue;
 mod database;
+mod documents;
+mod external;
 mod process;
 mod server;
 mod tokens;
 
+pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};
 pub use browser::{Browser, hidden};
 pub use database::{Database, Kind};
+pub use documents::Documents;
+pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use process::{Process, program};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chancery::app::{self, App};
+use chancery::clients;
 use chancery::clock::Clock;
 use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
@@ -154,11 +155,14 @@ impl TestServer {
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let client: Client = serde_json::from_value(metadata).unwrap();
-        let secret = random::secret().expose().to_owned();
-        let current = client.is_confidential().then(|| digest::sha256(secret.as_bytes()));
-        let secrets = ClientSecrets { current, retired: None };
+        let method = client.token_endpoint_auth_method;
+        let secret = if client.needs_sealed_secret() { random::long_secret() } else { random::secret() };
+        let current = method.has_secret().then(|| digest::sha256(secret.expose().as_bytes()));
+        let seal = || clients::seal_secret(&self.app.master_key, &client.id, &secret).unwrap();
+        let sealed = client.needs_sealed_secret().then(seal);
+        let secrets = ClientSecrets { current, sealed, retired: None };
         assert!(self.app.storage.insert_client(&client, &secrets).await.unwrap());
-        Registration { id: client.id.as_str().to_owned(), secret }
+        Registration { id: client.id.as_str().to_owned(), secret: secret.expose().to_owned() }
     }
 
     /// A public client.

@@ -1,5 +1,5 @@
 -- Protected resources (RFC 8707) and scopes that the operator registered. Every process holds both tables in memory.
--- A program of before this migration keeps working: what is new in `grants` has a default.
+-- A program of before this migration keeps working: what is new in older tables has a default.
 
 -- APIs that tokens are for. Null: what the client has, else the server's default.
 CREATE TABLE resources (
@@ -25,5 +25,6 @@ CREATE TABLE scopes (
 
 -- The resources that were asked for and granted, separated by spaces.
 ALTER TABLE grants ADD COLUMN resources TEXT NOT NULL DEFAULT '';
+ALTER TABLE device_authorizations ADD COLUMN resources TEXT NOT NULL DEFAULT '';
 
 INSERT INTO changes (topic, version) VALUES ('resources', 0), ('scopes', 0);

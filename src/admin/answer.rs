@@ -1,0 +1,99 @@
+//! Answers of the admin listener: JSON, also for errors, with the members that Hydra's have.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::http::json::no_store;
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::storage::StorageError;
+
+const BEARER: HeaderValue = HeaderValue::from_static(r#"Bearer realm="admin""#);
+
+/// Why a request to the admin listener is refused.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    description: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, error: &'static str, description: &str) -> Self {
+        Self { status, error, description: description.to_owned() }
+    }
+
+    pub fn unauthorized() -> Self {
+        let description = "Send the token of admin.token as Authorization: Bearer.";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_token", description)
+    }
+
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "The admin listener has nothing here.")
+    }
+
+    pub fn method() -> Self {
+        let description = "Use GET to look at a challenge and PUT to answer it.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", description)
+    }
+
+    pub fn unknown_challenge() -> Self {
+        let description = "No request waits under this challenge at this step.";
+        Self::new(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
+    pub fn expired() -> Self {
+        let description = "The authorization request has expired. Send the user back to the application.";
+        Self::new(StatusCode::GONE, "expired", description)
+    }
+
+    /// Hydra v1.6 answers 409 for a request that was handled (`x.ErrConflict`).
+    pub fn handled() -> Self {
+        let description = "This challenge has been answered already.";
+        Self::new(StatusCode::CONFLICT, "conflict", description)
+    }
+
+    pub fn disabled() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", "The user is disabled.")
+    }
+
+    pub fn respond(&self) -> Response {
+        let body = json!({
+            "error": self.error, "error_description": self.description, "status_code": self.status.as_u16(),
+        });
+        let mut response = no_store(self.status, body.to_string().into_bytes());
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
+        }
+        response
+    }
+}
+
+impl From<OAuthError> for Refusal {
+    fn from(error: OAuthError) -> Self {
+        crate::http::log(&error);
+        let status = match error.code {
+            ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { status, error: error.code.as_str(), description: error.description.into_owned() }
+    }
+}
+
+impl From<StorageError> for Refusal {
+    fn from(error: StorageError) -> Self {
+        OAuthError::from(error).into()
+    }
+}
+
+/// Either answer.
+pub fn respond<T: Serialize>(result: Result<T, Refusal>) -> Response {
+    let body = result.and_then(|value| {
+        serde_json::to_vec(&value).map_err(|error| Refusal::from(OAuthError::server_error(error)))
+    });
+    match body {
+        Ok(body) => no_store(StatusCode::OK, body),
+        Err(refusal) => refusal.respond(),
+    }
+}

@@ -1,0 +1,73 @@
+//! The login page asks about a request, and says who signed in.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::answer::{Refusal, respond};
+use super::challenge::{self, Challenge, Completed, Page};
+use crate::app::App;
+use crate::model::{ClientId, UserId};
+use crate::protocol::OAuthError;
+use crate::protocol::handover::{self, AcceptLogin, Answer};
+
+pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let found = Challenge::unanswered(&app, Page::Login, query.as_deref()).await;
+    respond(found.map(|found| describe(&app, &found)))
+}
+
+/// The members of Hydra's `loginRequest`.
+fn describe(app: &App, challenge: &Challenge) -> Value {
+    let (request, handover) = (&challenge.pending.request, &challenge.handover);
+    let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
+    json!({
+        "challenge": challenge.pending.id,
+        "requested_scope": handover::requested_scope(request),
+        "requested_access_token_audience": handover::requested_audience(request, &challenge.client),
+        "skip": handover.subject.is_some(),
+        "subject": text(handover.subject.as_ref().map(UserId::as_str)),
+        "oidc_context": handover::oidc_context(request),
+        "client": *challenge.client,
+        "request_url": handover::request_url(app.issuer(), request),
+        "session_id": text(handover.session_id.as_ref().map(|id| id.as_str())),
+    })
+}
+
+pub async fn accept(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    respond(accepted(&app, query.as_deref(), body).await)
+}
+
+async fn accepted(
+    app: &App,
+    query: Option<&str>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Completed, Refusal> {
+    let login: AcceptLogin = challenge::read(body)?;
+    let challenge = Challenge::find(app, Page::Login, query).await?;
+    login.check(challenge.handover.subject.as_ref().map(UserId::as_str))?;
+    // RFC 9068 5: nobody's sub may be that of a client on its own behalf.
+    if app.clients.find(&ClientId::new(&login.subject)).await?.is_some() {
+        return Err(OAuthError::invalid_request("subject: a client has this id.").into());
+    }
+    let user = app.storage.user(&UserId::new(&login.subject)).await?;
+    if user.is_some_and(|user| user.disabled) {
+        return Err(Refusal::disabled());
+    }
+    challenge.answer(app, &Answer::Accept(login)).await
+}
+
+pub async fn reject(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    respond(challenge::reject(&app, Page::Login, query.as_deref(), body).await)
+}

@@ -1,0 +1,250 @@
+//! Public keys of others, as JWK Sets (RFC 7517), and the signatures made with them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use serde_json::Value;
+
+use crate::model::{AssertionAlgorithm, Secret};
+
+/// Keys of one set that are looked at: more than anybody rotates through.
+const MOST_KEYS: usize = 50;
+/// RFC 7518 6.2.2, 6.3.2, 6.4.1; RFC 8037 2: what makes a key private, or is a shared secret.
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// The keys of a JWK Set that a signature can be verified with.
+#[derive(Clone, Default)]
+pub struct KeySet(Vec<Key>);
+
+/// The numbers in a key say nothing to a reader of logs.
+impl std::fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeySet({} keys)", self.0.len())
+    }
+}
+
+/// Why a JWK Set is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeySet {
+    #[error("it is not a JWK Set: write {{\"keys\": [...]}} (RFC 7517 5)")]
+    NoSet,
+    #[error(
+        "a key holds the private member \"{0}\": keep private keys private, and give their public halves"
+    )]
+    Private(&'static str),
+    #[error(
+        "no key in it can verify a signature: use RSA of 2048 to 8192 bits, EC with P-256 or P-384, or OKP with Ed25519"
+    )]
+    NoKey,
+    #[error("it holds more than {MOST_KEYS} keys")]
+    TooMany,
+}
+
+#[derive(Clone)]
+struct Key {
+    kid: Option<String>,
+    algorithm: Option<String>,
+    family: Family,
+    key: DecodingKey,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Rsa,
+    P256,
+    P384,
+    Ed25519,
+}
+
+impl Family {
+    /// A key is used with the algorithms of its kind and no other.
+    fn fits(self, algorithm: AssertionAlgorithm) -> bool {
+        use AssertionAlgorithm as Alg;
+        match algorithm {
+            Alg::RS256 | Alg::RS384 | Alg::RS512 | Alg::PS256 | Alg::PS384 | Alg::PS512 => self == Self::Rsa,
+            Alg::ES256 => self == Self::P256,
+            Alg::ES384 => self == Self::P384,
+            Alg::EdDSA => self == Self::Ed25519,
+            Alg::HS256 | Alg::HS384 | Alg::HS512 => false,
+        }
+    }
+}
+
+impl KeySet {
+    /// Reads a set. A key of an unknown kind, or for something else, is passed over (RFC 7517 5); a private one refuses
+    /// the whole set, because whoever published it has to know.
+    pub fn read(document: &Value) -> Result<Self, InvalidKeySet> {
+        let keys = document.get("keys").and_then(Value::as_array).ok_or(InvalidKeySet::NoSet)?;
+        if keys.len() > MOST_KEYS {
+            return Err(InvalidKeySet::TooMany);
+        }
+        for key in keys {
+            let members = key.as_object().ok_or(InvalidKeySet::NoSet)?;
+            if let Some(member) = PRIVATE_MEMBERS.into_iter().find(|member| members.contains_key(*member)) {
+                return Err(InvalidKeySet::Private(member));
+            }
+        }
+        let usable: Vec<Key> = keys.iter().filter_map(key).collect();
+        if usable.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(Self(usable)) }
+    }
+
+    /// Reads a set from JSON.
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidKeySet> {
+        Self::read(&serde_json::from_slice(json).map_err(|_| InvalidKeySet::NoSet)?)
+    }
+
+    /// Whether a key of this id is here.
+    pub fn holds(&self, kid: &str) -> bool {
+        self.0.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Whether one of the keys made this signature. A `kid` names the key; without one every key of the kind is tried.
+    pub fn verify(
+        &self,
+        algorithm: AssertionAlgorithm,
+        kid: Option<&str>,
+        signed: &str,
+        signature: &str,
+    ) -> bool {
+        let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
+        let meant = |key: &&Key| {
+            let stated = key.algorithm.as_deref();
+            key.family.fits(algorithm) && stated.is_none_or(|stated| stated == algorithm.as_str())
+        };
+        self.0.iter().filter(named).filter(meant).any(|key| verify(&key.key, algorithm, signed, signature))
+    }
+}
+
+/// Whether this secret made this signature, an HMAC.
+pub fn verify_with_secret(
+    secret: &Secret,
+    algorithm: AssertionAlgorithm,
+    signed: &str,
+    signature: &str,
+) -> bool {
+    let octets = secret.expose().as_bytes();
+    // RFC 7518 3.2: the key MUST be as long as the hash.
+    let shortest = match algorithm {
+        AssertionAlgorithm::HS256 => 32,
+        AssertionAlgorithm::HS384 => 48,
+        AssertionAlgorithm::HS512 => 64,
+        _ => return false,
+    };
+    octets.len() >= shortest && verify(&DecodingKey::from_secret(octets), algorithm, signed, signature)
+}
+
+fn verify(key: &DecodingKey, algorithm: AssertionAlgorithm, signed: &str, signature: &str) -> bool {
+    jsonwebtoken::crypto::verify(signature, signed.as_bytes(), key, jose(algorithm)).unwrap_or(false)
+}
+
+/// A key that signatures can be verified with; none for any other.
+fn key(jwk: &Value) -> Option<Key> {
+    let text = |member: &str| jwk.get(member).and_then(Value::as_str);
+    // RFC 7517 4.2, 4.3
+    let operations = jwk.get("key_ops").and_then(Value::as_array);
+    let to_verify = operations.is_none_or(|operations| operations.iter().any(|each| each == "verify"));
+    if text("use").is_some_and(|usage| usage != "sig") || !to_verify {
+        return None;
+    }
+    let bytes = |member: &str| text(member).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let (family, key) = match (text("kty")?, text("crv")) {
+        ("RSA", _) => (Family::Rsa, rsa(&bytes("n")?, &bytes("e")?)?),
+        ("EC", Some("P-256")) => (Family::P256, ec(&bytes("x")?, &bytes("y")?, 32)?),
+        ("EC", Some("P-384")) => (Family::P384, ec(&bytes("x")?, &bytes("y")?, 48)?),
+        ("OKP", Some("Ed25519")) => (Family::Ed25519, ed(&bytes("x")?)?),
+        _ => return None,
+    };
+    Some(Key { kid: text("kid").map(str::to_owned), algorithm: text("alg").map(str::to_owned), family, key })
+}
+
+/// RFC 7518 3.3: a key of size 2048 bits or larger MUST be used.
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<DecodingKey> {
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let modulus = &modulus[zeros..];
+    let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
+    (2048..=8192).contains(&bits).then(|| DecodingKey::from_rsa_raw_components(modulus, exponent))
+}
+
+/// RFC 7518 6.2.1.2: the coordinates have the full size of the curve.
+fn ec(x: &[u8], y: &[u8], length: usize) -> Option<DecodingKey> {
+    if x.len() != length || y.len() != length {
+        return None;
+    }
+    DecodingKey::from_ec_components(&URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)).ok()
+}
+
+fn ed(x: &[u8]) -> Option<DecodingKey> {
+    (x.len() == 32).then(|| DecodingKey::from_ed_components(&URL_SAFE_NO_PAD.encode(x)).ok()).flatten()
+}
+
+fn jose(algorithm: AssertionAlgorithm) -> jsonwebtoken::Algorithm {
+    use jsonwebtoken::Algorithm as Jose;
+    match algorithm {
+        AssertionAlgorithm::HS256 => Jose::HS256,
+        AssertionAlgorithm::HS384 => Jose::HS384,
+        AssertionAlgorithm::HS512 => Jose::HS512,
+        AssertionAlgorithm::RS256 => Jose::RS256,
+        AssertionAlgorithm::RS384 => Jose::RS384,
+        AssertionAlgorithm::RS512 => Jose::RS512,
+        AssertionAlgorithm::PS256 => Jose::PS256,
+        AssertionAlgorithm::PS384 => Jose::PS384,
+        AssertionAlgorithm::PS512 => Jose::PS512,
+        AssertionAlgorithm::ES256 => Jose::ES256,
+        AssertionAlgorithm::ES384 => Jose::ES384,
+        AssertionAlgorithm::EdDSA => Jose::EdDSA,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{InvalidKeySet, KeySet};
+
+    /// RFC 7517 A.1
+    fn ec() -> Value {
+        json!({"kty": "EC", "crv": "P-256", "kid": "1",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"})
+    }
+
+    fn with(mut key: Value, member: &str, value: &str) -> Value {
+        key[member] = json!(value);
+        key
+    }
+
+    #[test]
+    fn every_private_member_refuses_the_set() {
+        for member in super::PRIVATE_MEMBERS {
+            let set = json!({"keys": [ec(), with(ec(), member, "AQAB")]});
+            assert_eq!(KeySet::read(&set).unwrap_err(), InvalidKeySet::Private(member));
+        }
+        let shared = json!({"keys": [{"kty": "oct", "k": "AAAA"}]});
+        assert_eq!(KeySet::read(&shared).unwrap_err(), InvalidKeySet::Private("k"));
+    }
+
+    #[test]
+    fn a_key_of_another_kind_or_use_is_passed_over() {
+        let others = [
+            json!({"kty": "new", "kid": "2"}),
+            with(ec(), "use", "enc"),
+            with(ec(), "crv", "P-521"),
+            with(ec(), "x", "AAAA"),
+            json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}),
+            json!({"kty": "OKP", "crv": "X25519", "x": "AAAA"}),
+            json!({"kty": "EC", "crv": "P-256", "key_ops": ["sign"], "x": ec()["x"], "y": ec()["y"]}),
+        ];
+        for other in &others {
+            assert_eq!(KeySet::read(&json!({"keys": [other]})).unwrap_err(), InvalidKeySet::NoKey, "{other}");
+            assert!(KeySet::read(&json!({"keys": [other, ec()]})).unwrap().holds("1"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_set_is_refused() {
+        for text in ["", "[]", "{}", "null", r#"{"keys": {}}"#, r#"{"keys": [1]}"#, "{\"keys\":"] {
+            assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), InvalidKeySet::NoSet, "{text}");
+        }
+        let many: Vec<Value> = vec![ec(); 51];
+        assert_eq!(KeySet::read(&json!({"keys": many})).unwrap_err(), InvalidKeySet::TooMany);
+    }
+}

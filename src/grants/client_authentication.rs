@@ -1,0 +1,73 @@
+//! Who sent a request: the reads and writes around `protocol/client_auth.rs`.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::clients::{self, Registered};
+use crate::config::AssertionAudience;
+use crate::crypto::jwks::KeySet;
+use crate::model::{AuthMethod, Client, Secret};
+use crate::protocol::OAuthError;
+use crate::protocol::assertion::{Assertion, Expected};
+use crate::protocol::client_auth::{
+    self, AuthenticatedClient, Authentication, Credentials, Presented, SharedSecret,
+};
+
+/// What this server wants an assertion to say.
+pub fn expected<'a>(app: &'a App, token_endpoint: &'a str) -> Expected<'a> {
+    let window = app.settings.clients.assertion_audience == AssertionAudience::IssuerOrTokenEndpoint;
+    Expected { issuer: app.issuer(), token_endpoint: window.then_some(token_endpoint), now: app.now() }
+}
+
+/// The client that sent the request, authenticated. An assertion is spent by it.
+pub async fn authenticate(app: &App, presented: &Presented) -> Result<AuthenticatedClient, OAuthError> {
+    let registered = app.clients.find(&presented.client_id).await?;
+    let mut shared = Vec::new();
+    let mut keys = None;
+    if let (Some(found), Some(assertion)) = (registered.as_deref(), presented.assertion()) {
+        match found.client.token_endpoint_auth_method {
+            AuthMethod::ClientSecretJwt => shared = shared_secrets(app, found)?,
+            AuthMethod::PrivateKeyJwt => keys = keys_of(app, found, assertion).await,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {}
+        }
+    }
+    let credentials = registered.as_ref().map(|found| Credentials {
+        client: Arc::clone(&found.client),
+        secrets: &found.secrets,
+        shared: &shared,
+        keys: keys.as_deref(),
+    });
+    match client_auth::authenticate(presented, credentials, app.now())? {
+        Authentication::Complete(client) => Ok(client),
+        Authentication::NeedsFirstUse(proven) => {
+            let first = app.storage.use_assertion(&proven.id(), proven.remembered_until()).await?;
+            proven.answered(first)
+        }
+    }
+}
+
+/// The secrets of a client that the server computes with, opened.
+fn shared_secrets(app: &App, found: &Registered) -> Result<Vec<SharedSecret>, OAuthError> {
+    let secrets = &found.secrets;
+    let retired = secrets.retired.as_ref();
+    let sealed = [
+        secrets.sealed.as_ref().map(|sealed| (sealed, None)),
+        retired.and_then(|retired| Some((retired.sealed.as_ref()?, Some(retired.expires_at)))),
+    ];
+    let open = |(sealed, expires_at): (&Secret, _)| {
+        let plain = clients::open_secret(&app.master_key, &found.client.id, sealed)
+            .map_err(OAuthError::server_error)?;
+        let text = std::str::from_utf8(&plain).map_err(OAuthError::server_error)?;
+        Ok(SharedSecret { secret: Secret::new(text), expires_at })
+    };
+    sealed.into_iter().flatten().map(open).collect()
+}
+
+async fn keys_of(app: &App, found: &Registered, assertion: &Assertion) -> Option<Arc<KeySet>> {
+    let Client { jwks_uri, .. } = &*found.client;
+    match (&found.keys, jwks_uri) {
+        (Some(keys), _) => Some(Arc::clone(keys)),
+        (None, Some(uri)) => app.remote_keys.find(uri, assertion.kid.as_deref(), app.now()).await,
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,68 @@
+//! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628 3.4): a poll that waits is one read and one
+//! write, the one that gets the tokens two reads and one conditional write.
+
+use super::TokenResponse;
+use super::issue::{self, ForGrant};
+use crate::app::App;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::model::{DeviceAuthorization, DeviceAuthorizationId, Grant, GrantId, GrantState, User};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::device::{self, Verdict};
+use crate::protocol::{OAuthError, Parameters};
+
+pub(super) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let authorization = find(app, parameters.require("device_code")?).await?;
+    match device::judge(&authorization, client, now) {
+        Verdict::Claim => {}
+        Verdict::Refuse(error) => return Err(error),
+        Verdict::Wait { error, interval } => {
+            app.storage.note_device_poll(&authorization.id, interval, now).await?;
+            return Err(error);
+        }
+    }
+    let (grant, user) = approved(app, &authorization).await?;
+    let target = super::target(app, client, &grant, parameters)?;
+    if !app.storage.consume_device(&authorization.id, now).await? {
+        return Err(device::used());
+    }
+    tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device received its tokens");
+    let refresh_generation = match &grant.state {
+        GrantState::Active { refresh } => refresh.map(|refresh| refresh.generation),
+        GrantState::CodeIssued(_) | GrantState::Revoked => None,
+    };
+    let issuance = ForGrant {
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        target: &target,
+        nonce: None,
+        refresh_generation,
+    };
+    issue::for_grant(app, client, issuance, now)
+}
+
+/// The authorization behind a genuine device code.
+async fn find(app: &App, code: &str) -> Result<DeviceAuthorization, OAuthError> {
+    let unknown = || OAuthError::invalid_grant("The device code is not one of this server.");
+    let handle = Handle::parse(Purpose::DeviceCode, code).ok_or_else(unknown)?;
+    let found = app.storage.device_authorization(&DeviceAuthorizationId::new(handle.id())).await?;
+    found.filter(|found| handle.is_genuine(&app.master_key, &found.salt)).ok_or_else(unknown)
+}
+
+/// The grant of an approved authorization, if nothing has ended it meanwhile.
+async fn approved(app: &App, authorization: &DeviceAuthorization) -> Result<(Grant, User), OAuthError> {
+    let found = app.storage.grant(&GrantId::new(authorization.id.as_str())).await?;
+    let (grant, user) = found.ok_or_else(device::taken_back)?;
+    if user.disabled {
+        return Err(OAuthError::invalid_grant("The user is disabled."));
+    }
+    match grant.state {
+        GrantState::Active { .. } => Ok((grant, user)),
+        GrantState::CodeIssued(_) | GrantState::Revoked => Err(device::taken_back()),
+    }
+}

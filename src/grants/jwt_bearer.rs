@@ -1,0 +1,83 @@
+//! `grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 2.1): an issuer that the operator trusts vouches
+//! for a user. No row and no refresh token: the issuer can vouch again. The token dies with its user all the same,
+//! because introspection asks for them.
+
+use std::sync::Arc;
+
+use super::{TokenResponse, client_authentication, issue};
+use crate::app::App;
+use crate::crypto::jwks::KeySet;
+use crate::model::{Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
+use crate::protocol::assertion::{Assertion, Purpose};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::resource::{self, Target};
+use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
+
+pub(super) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<TokenResponse, OAuthError> {
+    // RFC 7521 4.1 leaves it to the server whether the client must authenticate: whoever holds a stray assertion must not.
+    client.must_be_confidential()?;
+    let (scope, target) = asked(app, client, parameters)?;
+    let token_endpoint = app.settings.server.issuer.join("/token");
+    let expected = client_authentication::expected(app, &token_endpoint);
+    let assertion = Assertion::read(parameters.require("assertion")?, Purpose::AuthorizationGrant, &expected)
+        .map_err(OAuthError::invalid_grant)?;
+    let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;
+    if !keys(app, &issuer, &assertion).await.is_some_and(|keys| assertion.is_signed_by(&keys)) {
+        return Err(not_trusted());
+    }
+    let user = user(app, &issuer, &assertion.subject).await?;
+    // Last: an assertion that is refused for another reason is not spent.
+    if !app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
+        return Err(OAuthError::invalid_grant("The assertion was used before; make one with a new jti."));
+    }
+    issue::for_user_without_grant(app, client, &user, &scope, &target, app.now())
+}
+
+fn not_trusted() -> OAuthError {
+    OAuthError::invalid_grant(
+        "The assertion's issuer is not trusted here, or its signature is by no key of its issuer.",
+    )
+}
+
+async fn keys(app: &App, issuer: &TrustedIssuer, assertion: &Assertion) -> Option<Arc<KeySet>> {
+    match (&issuer.jwks, &issuer.jwks_uri) {
+        (Some(jwks), _) => KeySet::read(jwks).ok().map(Arc::new),
+        (None, Some(uri)) => app.remote_keys.find(uri, assertion.kid.as_deref(), app.now()).await,
+        (None, None) => None,
+    }
+}
+
+/// The user the assertion is about. Nobody learns whether a name exists here without a trusted issuer's signature.
+async fn user(app: &App, issuer: &TrustedIssuer, subject: &str) -> Result<User, OAuthError> {
+    let found = match issuer.subject_claim {
+        SubjectClaim::Sub => app.storage.user(&UserId::new(subject)).await?,
+        SubjectClaim::Username => app.storage.user_by_username(subject).await?,
+        // An address that is not verified may be anybody's.
+        SubjectClaim::Email => app.storage.user_by_email(subject).await?.filter(|user| user.email_verified),
+    };
+    found.filter(|user| !user.disabled).ok_or_else(|| {
+        OAuthError::invalid_grant("The assertion's sub is no user of this server who may sign in.")
+    })
+}
+
+/// What was asked, all of it registered for the client; nothing where nothing was asked.
+fn asked(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<(ScopeSet, Target), OAuthError> {
+    let catalogue = app.registry.catalogue();
+    let scope = scope::asked(parameters.get("scope").unwrap_or_default(), client, &catalogue)?;
+    if scope.contains(Scope::OPENID) || scope.contains(Scope::OFFLINE_ACCESS) {
+        let description =
+            "openid and offline_access need a user who signed in here; in this grant nobody did.";
+        return Err(OAuthError::new(ErrorCode::InvalidScope, description));
+    }
+    let target = Target::new(&resource::asked(parameters)?, client, &catalogue)?.must_agree(client)?;
+    target.must_admit(&scope)?;
+    Ok((scope, target))
+}

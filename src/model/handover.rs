@@ -1,0 +1,75 @@
+//! An authorization request that was handed to login and consent pages of somebody else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{RequestId, SessionId, Timestamp, UserId};
+
+/// Where a request is on its way through external pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandoverStep {
+    /// The login page has it.
+    Login,
+    /// The login page has answered; the browser has yet to come back with the verifier.
+    LoginAnswered,
+    Consent,
+    ConsentAnswered,
+    Over,
+}
+
+impl HandoverStep {
+    pub const ALL: [Self; 5] =
+        [Self::Login, Self::LoginAnswered, Self::Consent, Self::ConsentAnswered, Self::Over];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::LoginAnswered => "login_answered",
+            Self::Consent => "consent",
+            Self::ConsentAnswered => "consent_answered",
+            Self::Over => "over",
+        }
+    }
+}
+
+/// One handed-over request. Its id is the challenge that the pages know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handover {
+    pub request_id: RequestId,
+    pub step: HandoverStep,
+    /// Random, part of the verifiers' tags.
+    pub salt: String,
+    /// The session that was live when it began, so that nobody has to sign in again.
+    pub session_id: Option<SessionId>,
+    /// Whose session that is; once the login is taken, who signed in.
+    pub subject: Option<UserId>,
+    /// JSON: what the page said at this step.
+    pub answer: Option<String>,
+    pub answered_at: Option<Timestamp>,
+    pub login: LoginFacts,
+}
+
+/// What the login page said that the consent page and the tokens need.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoginFacts {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+}
+
+/// What was said about a grant beside its scope; empty where nobody but our own pages was asked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GrantContext {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// The granted audience; none: the client's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Vec<String>>,
+    /// Claims of the access token, below `ext`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub access_token: Map<String, Value>,
+    /// Further claims of the ID token and of UserInfo.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub id_token: Map<String, Value>,
+}

@@ -1,0 +1,100 @@
+//! One connection for one exchange: TCP to an address that was checked, TLS, HTTP/1.1.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use url::{Position, Url};
+
+use super::{Fetched, OutboundError, certificates, response};
+
+const USER_AGENT: &str = concat!("chancery/", env!("CARGO_PKG_VERSION"));
+/// The largest response head: many times what a document's has.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// A connection, encrypted or (to loopback in tests) not.
+pub(super) type Stream = Box<dyn Duplex>;
+
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// TLS 1.2 and 1.3 with the public authorities of Mozilla's list, and those of the operator.
+pub(super) fn tls(ca_file: Option<&Path>) -> Result<TlsConnector, OutboundError> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = ca_file {
+        let refuse = |problem: String| OutboundError::Certificates { path: path.to_owned(), problem };
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| refuse(error.to_string()))?;
+        }
+    }
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| OutboundError::Connect(io::Error::other(error)))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Connects to `address`, and proves over TLS that the host of `url` is there.
+pub(super) async fn open(address: SocketAddr, url: &Url, tls: &TlsConnector) -> io::Result<Stream> {
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
+    if url.scheme() == "http" {
+        return Ok(Box::new(tcp));
+    }
+    // The brackets of an IPv6 address belong to the URL.
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(host).map_err(io::Error::other)?;
+    Ok(Box::new(tls.connect(name, tcp).await?))
+}
+
+/// One GET, and the whole answer.
+pub(super) async fn get(
+    stream: Stream,
+    url: &Url,
+    accept: &str,
+    max_bytes: usize,
+) -> Result<Fetched, OutboundError> {
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(&url[Position::BeforePath..Position::AfterQuery])
+        .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
+        .header(header::USER_AGENT, USER_AGENT)
+        .header(header::ACCEPT, accept)
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())?;
+    let exchange = async {
+        let answer = sender.send_request(request).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(OutboundError::Status(answer.status()));
+        }
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, max_bytes).collect().await.map_err(|_| OutboundError::Body)?;
+        Ok(Fetched { body: body.to_bytes(), freshness: response::freshness(&head.headers) })
+    };
+    // The connection is driven here and nowhere else, so that it ends with the fetch.
+    let mut connection = std::pin::pin!(connection);
+    let mut exchange = std::pin::pin!(exchange);
+    tokio::select! {
+        biased;
+        answer = &mut exchange => answer,
+        ended = &mut connection => {
+            ended?;
+            exchange.await
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The one HTTP client for what the server fetches from elsewhere, at addresses that others chose.
+//!
+//! It is hardened against being used to reach what only this machine can (server-side request forgery): https only; the
+//! address is checked after the name was resolved, and the connection goes to that very address, so that no second
+//! answer of the resolver counts; an address written in the URL passes the same check; no redirect is followed; no proxy
+//! variable is read; time, size, and the number of fetches at once are limited; a connection is used once.
+
+mod address;
+mod connection;
+mod response;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+pub use response::Fetched;
+
+/// Fetches from one host at once; more wait, within their timeout.
+const AT_ONCE_PER_HOST: usize = 2;
+/// Fetches at once altogether.
+const AT_ONCE: usize = 32;
+/// Hosts whose fetches are counted.
+const HOSTS: u64 = 1_000;
+/// A name that resolves to more addresses than this is only tried at the first ones.
+const ADDRESSES: usize = 4;
+
+/// What the client may do; `[outbound]` of the settings.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Also private addresses, and plain http to loopback: for tests.
+    pub allow_private: bool,
+    /// Certificates (PEM) to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// For the whole fetch; connecting may take half of it.
+    pub timeout: Duration,
+    pub max_bytes: usize,
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    #[error("it is not an https URL without user name and fragment")]
+    Url,
+    #[error("{0} is not a public address")]
+    Private(std::net::IpAddr),
+    #[error("the name does not resolve: {0}")]
+    Resolve(std::io::Error),
+    #[error("connecting failed: {0}")]
+    Connect(std::io::Error),
+    #[error("the exchange failed: {0}")]
+    Exchange(#[from] hyper::Error),
+    #[error("the request cannot be written: {0}")]
+    Request(#[from] hyper::http::Error),
+    #[error("it answered {0}; redirects are not followed")]
+    Status(hyper::StatusCode),
+    #[error("the answer is longer than outbound.max_bytes, or broke off")]
+    Body,
+    #[error("it took longer than outbound.timeout_seconds")]
+    Timeout,
+    #[error("{path}: {problem}")]
+    Certificates { path: PathBuf, problem: String },
+}
+
+/// The client. Cheap to share, one per process.
+pub struct Outbound {
+    limits: Limits,
+    tls: TlsConnector,
+    all: Arc<Semaphore>,
+    by_host: Cache<String, Arc<Semaphore>>,
+}
+
+impl Outbound {
+    pub fn new(limits: Limits) -> Result<Self, OutboundError> {
+        let tls = connection::tls(limits.ca_file.as_deref())?;
+        let by_host = Cache::builder().max_capacity(HOSTS).build();
+        Ok(Self { limits, tls, all: Arc::new(Semaphore::new(AT_ONCE)), by_host })
+    }
+
+    /// A URL that may be fetched, as far as can be told without resolving its name.
+    pub fn check(url: &str, allow_private: bool) -> Result<Url, OutboundError> {
+        let url = Url::parse(url).map_err(|_| OutboundError::Url)?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        let scheme = match url.scheme() {
+            "https" => true,
+            "http" => allow_private && is_loopback(&url),
+            _ => false,
+        };
+        if !plain || !scheme {
+            return Err(OutboundError::Url);
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => Some(address.into()),
+            Some(Host::Ipv6(address)) => Some(address.into()),
+            Some(Host::Domain(_)) => None,
+            None => return Err(OutboundError::Url),
+        };
+        match literal {
+            Some(literal) if !allow_private && !address::is_public(literal) => {
+                Err(OutboundError::Private(literal))
+            }
+            _ => Ok(url),
+        }
+    }
+
+    /// Gets a document. Anything but 200 is an error.
+    pub async fn get(&self, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
+        let url = Self::check(url, self.limits.allow_private)?;
+        let fetch = async {
+            // Neither semaphore is ever closed, so a permit that is not given only means that none is held.
+            let host = url.host_str().unwrap_or_default().to_owned();
+            let of_host = self.by_host.get_with(host, || Arc::new(Semaphore::new(AT_ONCE_PER_HOST)));
+            let _of_host = of_host.acquire().await;
+            let _of_all = self.all.acquire().await;
+            let stream = self.connect(&url).await?;
+            connection::get(stream, &url, accept, self.limits.max_bytes).await
+        };
+        tokio::time::timeout(self.limits.timeout, fetch).await.map_err(|_| OutboundError::Timeout)?
+    }
+
+    async fn connect(&self, url: &Url) -> Result<connection::Stream, OutboundError> {
+        let addresses = self.addresses(url).await?;
+        let mut last = OutboundError::Timeout;
+        for address in addresses.into_iter().take(ADDRESSES) {
+            let attempt = connection::open(address, url, &self.tls);
+            match tokio::time::timeout(self.limits.timeout / 2, attempt).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = OutboundError::Connect(error),
+                Err(_) => last = OutboundError::Timeout,
+            }
+        }
+        Err(last)
+    }
+
+    /// Where the host of a URL is. One address that is not public refuses the name altogether: an honest name has none.
+    async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, OutboundError> {
+        let port = url.port_or_known_default().ok_or(OutboundError::Url)?;
+        let found: Vec<SocketAddr> = match url.host().ok_or(OutboundError::Url)? {
+            Host::Ipv4(address) => vec![(address, port).into()],
+            Host::Ipv6(address) => vec![(address, port).into()],
+            Host::Domain(name) => {
+                tokio::net::lookup_host((name, port)).await.map_err(OutboundError::Resolve)?.collect()
+            }
+        };
+        let refused = found.iter().find(|address| !self.may_reach(url, **address));
+        match refused {
+            Some(address) => Err(OutboundError::Private(address.ip())),
+            None => Ok(found),
+        }
+    }
+
+    fn may_reach(&self, url: &Url, address: SocketAddr) -> bool {
+        match (self.limits.allow_private, url.scheme()) {
+            (false, _) => address::is_public(address.ip()),
+            (true, "https") => true,
+            (true, _) => address.ip().is_loopback(),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The certificates of a PEM file.
+fn certificates(
+    path: &Path,
+) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, OutboundError> {
+    use tokio_rustls::rustls::pki_types::CertificateDer;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    let fail = |problem: String| OutboundError::Certificates { path: path.to_owned(), problem };
+    let found = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fail(format!("it cannot be read as PEM: {error}")))?;
+    if found.is_empty() { Err(fail("it holds no certificate".to_owned())) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests;

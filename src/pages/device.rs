@@ -1,0 +1,271 @@
+//! The page at which a person types a device's code and decides (RFC 8628 3.3), with what RFC 8628 5.4 and the
+//! BCP for cross-device flows (RFC 10027) ask for against codes that an attacker sends around: the code is
+//! typed or compared, the page shows who asks and from where, somebody always decides, and attempts are limited.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::browser;
+use super::i18n::Messages;
+use super::own_page::OwnPage;
+use super::sessions::{self, SignedIn};
+use super::throttle::{Attempt, Subject};
+use super::views::{
+    Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Problem,
+};
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::grants::device_authorization;
+use crate::http::extract;
+use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, Scope, ScopeSet};
+use crate::protocol::Parameters;
+use crate::protocol::device::UserCode;
+use crate::protocol::resource::Target;
+use crate::storage::Remember;
+
+/// A device's request, by the code that somebody typed.
+struct Asked {
+    authorization: DeviceAuthorization,
+    client: Arc<Client>,
+    code: UserCode,
+}
+
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
+    visitor.respond(&app, result)
+}
+
+/// A code was typed.
+pub async fn post(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = submit(&app, &visitor, &headers, body).await;
+    visitor.respond(&app, result)
+}
+
+/// Somebody has decided.
+pub async fn confirm(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = decide(&app, &visitor, &headers, body).await;
+    visitor.respond(&app, result)
+}
+
+async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query)?;
+    let code = device_authorization::code_of_link(&app.master_key, &parameters);
+    Ok(match visitor.signed_in(app).await? {
+        Some(person) => page(app, visitor, &person, "", code.as_ref(), None),
+        None => visitor.redirect_to_page(app, &OwnPage::Device(code).login(app)),
+    })
+}
+
+async fn submit(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: extract::Body,
+) -> Result<Response, Failure> {
+    let form = extract::form(headers, body)?;
+    let parameters = Parameters::parse(&form)?;
+    let Some(person) = sender(app, visitor, &parameters).await? else { return Ok(sign_in(app, visitor)) };
+    let typed = parameters.get("user_code").unwrap_or_default();
+    match find(app, visitor, &person, typed).await? {
+        Ok(asked) if is_open(app, &asked) => confirmation(app, visitor, &person, &asked).await,
+        Ok(_) => {
+            wrong(app, visitor, &person);
+            Ok(page(app, visitor, &person, typed, None, Some(DeviceProblem::Wrong)))
+        }
+        Err(problem) => Ok(page(app, visitor, &person, typed, None, Some(problem))),
+    }
+}
+
+async fn decide(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: extract::Body,
+) -> Result<Response, Failure> {
+    let form = extract::form(headers, body)?;
+    let parameters = Parameters::parse(&form)?;
+    let Some(person) = sender(app, visitor, &parameters).await? else { return Ok(sign_in(app, visitor)) };
+    let allowed = match parameters.get("decision") {
+        Some("allow") => true,
+        Some("deny") => false,
+        Some("switch") => return switch(app, visitor, &person).await,
+        _ => return Err(Failure::new(Problem::BadRequest)),
+    };
+    let asked = match find(app, visitor, &person, parameters.get("user_code").unwrap_or_default()).await? {
+        Ok(asked) => asked,
+        Err(problem) => return Ok(page(app, visitor, &person, "", None, Some(problem))),
+    };
+    let decided = match allowed {
+        true => allow(app, &person, &asked).await?,
+        false => device_authorization::deny(app, &asked.authorization, &person.session).await?,
+    };
+    if decided || was_decided(app, &person, &asked, allowed).await? {
+        return Ok(done(app, visitor, &asked.client, allowed));
+    }
+    Ok(page(app, visitor, &person, "", None, Some(DeviceProblem::Wrong)))
+}
+
+async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<bool, Failure> {
+    let Asked { authorization, client, .. } = asked;
+    let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
+    let remember = Remember::adding(before, &authorization.scope, None);
+    Ok(device_authorization::approve(app, authorization, client, &person.session, &remember).await?)
+}
+
+/// A form that was sent twice gets the same answer.
+async fn was_decided(app: &App, person: &SignedIn, asked: &Asked, allowed: bool) -> Result<bool, Failure> {
+    let Some(now) = device_authorization::find(app, &asked.code).await? else { return Ok(false) };
+    let same = match now.state {
+        DeviceState::Approved | DeviceState::Consumed => allowed,
+        DeviceState::Denied => !allowed,
+        DeviceState::Pending => false,
+    };
+    Ok(same && now.user_id.as_ref() == Some(&person.user.id))
+}
+
+/// The person who sent a form of these pages; none: they have to sign in first.
+async fn sender(
+    app: &App,
+    visitor: &Visitor,
+    parameters: &Parameters<'_>,
+) -> Result<Option<SignedIn>, Failure> {
+    let Some(person) = visitor.signed_in(app).await? else { return Ok(None) };
+    if visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
+        Ok(Some(person))
+    } else {
+        Err(Failure::new(Problem::StaleForm))
+    }
+}
+
+fn sign_in(app: &App, visitor: &Visitor) -> Response {
+    visitor.redirect_to_page(app, &OwnPage::Device(None).login(app))
+}
+
+/// Somebody else wants to decide.
+async fn switch(app: &App, visitor: &Visitor, person: &SignedIn) -> Result<Response, Failure> {
+    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    let mut response = sign_in(app, visitor);
+    sessions::clear_cookie(app, &mut response);
+    Ok(response)
+}
+
+/// The request with this code. RFC 8628 5.1: there are few attempts.
+async fn find(
+    app: &App,
+    visitor: &Visitor,
+    person: &SignedIn,
+    typed: &str,
+) -> Result<Result<Asked, DeviceProblem>, Failure> {
+    if typed.trim().is_empty() {
+        return Ok(Err(DeviceProblem::Missing));
+    }
+    if !app.throttle.allows(&attempt(app, visitor, person)) {
+        tracing::warn!(user = %person.user.id, address = %visitor.address, "too many wrong user codes");
+        return Ok(Err(DeviceProblem::TooMany));
+    }
+    if let Some(code) = UserCode::parse(typed)
+        && let Some(authorization) = device_authorization::find(app, &code).await?
+        && let Some(registered) = app.clients.find(&authorization.client_id).await?
+        && registered.client.may_use(GrantType::DeviceCode)
+    {
+        return Ok(Ok(Asked { authorization, client: Arc::clone(&registered.client), code }));
+    }
+    wrong(app, visitor, person);
+    Ok(Err(DeviceProblem::Wrong))
+}
+
+fn wrong(app: &App, visitor: &Visitor, person: &SignedIn) {
+    tracing::info!(user = %person.user.id, address = %visitor.address, "wrong user code");
+    app.throttle.failed(&attempt(app, visitor, person));
+}
+
+fn attempt<'a>(app: &App, visitor: &'a Visitor, person: &'a SignedIn) -> Attempt<'a> {
+    Attempt { subject: Subject::UserCode(&person.user.id), address: &visitor.address, now: app.now() }
+}
+
+fn is_open(app: &App, asked: &Asked) -> bool {
+    asked.authorization.state == DeviceState::Pending && asked.authorization.expires_at > app.now()
+}
+
+fn page(
+    app: &App,
+    visitor: &Visitor,
+    person: &SignedIn,
+    typed: &str,
+    linked: Option<&UserCode>,
+    problem: Option<DeviceProblem>,
+) -> Response {
+    let linked = linked.map(UserCode::displayed);
+    let view = DevicePage {
+        frame: visitor.frame(app, None),
+        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        signed_in_as: &person.user.username,
+        user_code: linked.as_deref().unwrap_or(typed),
+        linked: linked.is_some(),
+        problem,
+    };
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(DeviceProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(DeviceProblem::Missing | DeviceProblem::Wrong) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    visitor.page(app, status, &view)
+}
+
+/// Shown whatever was allowed before, and to the operator's own applications too: consent says what an application may
+/// do, not that this device is the one in front of the person.
+async fn confirmation(
+    app: &App,
+    visitor: &Visitor,
+    person: &SignedIn,
+    asked: &Asked,
+) -> Result<Response, Failure> {
+    let Asked { authorization, client, code } = asked;
+    let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
+    let new = authorization.scope.without(&before.map_or_else(ScopeSet::default, |consent| consent.scope));
+    let frame = visitor.frame(app, None);
+    let catalogue = app.registry.catalogue();
+    let target = Target::narrowed(&authorization.resources, &[], client, &catalogue).unwrap_or_default();
+    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
+    let view = DeviceConfirmPage {
+        frame,
+        application: application(client),
+        signed_in_as: &person.user.username,
+        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        user_code: &code.displayed(),
+        resources: target.names().map(str::to_owned).collect(),
+        permissions: authorization.scope.iter().map(permission).collect(),
+        offline: authorization.scope.contains(Scope::OFFLINE_ACCESS),
+        address: &authorization.address,
+        device: browser::recognise(frame.text, &authorization.user_agent),
+        asked: asked_when(app, frame.text, authorization),
+    };
+    Ok(visitor.page(app, StatusCode::OK, &view))
+}
+
+fn asked_when(app: &App, text: &Messages, authorization: &DeviceAuthorization) -> String {
+    text.minutes_ago(authorization.created_at.unix(), app.now().unix())
+}
+
+fn done(app: &App, visitor: &Visitor, client: &Client, allowed: bool) -> Response {
+    let view = DeviceDonePage { frame: visitor.frame(app, None), application: application(client), allowed };
+    visitor.page(app, StatusCode::OK, &view)
+}
+
+fn application(client: &Client) -> Application {
+    Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref())
+}

@@ -1,0 +1,286 @@
+//! Clients whose login and consent pages are somebody else's: the browser goes there with the id of its request, the
+//! page answers over the admin listener (`admin`), and the browser comes back with a verifier.
+//!
+//! The page is asked at every request, as with Hydra: also where nobody has to sign in or to be asked (`skip`), because
+//! it has the claims. A verifier is worth nothing in another browser, for another request or step, or twice.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use url::Url;
+
+use super::answer::Failure;
+use super::flow::{self, Decision, Flow, Resumed};
+use super::sessions::{Proof, SignedIn, Started, Term};
+use super::views::Problem;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::config::ExternalUi;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::crypto::random;
+use crate::grants::handover::{CONSENT, LOGIN};
+use crate::model::{
+    GrantContext, Handover, HandoverStep, LoginFacts, RequestId, SessionId, Timestamp, User, UserId,
+};
+use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
+use crate::protocol::interaction::{self, Step};
+use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::storage::Remember;
+
+fn expired() -> Failure {
+    Failure::new(Problem::Expired)
+}
+
+/// Sends the browser to the page whose turn it is.
+pub(super) async fn hand_over(
+    flow: Flow,
+    app: &App,
+    visitor: &Visitor,
+    ui: &ExternalUi,
+) -> Result<Response, Failure> {
+    if let Some(pending) = &flow.pending
+        && let Some(handover) = app.storage.handover(&pending.id).await?
+    {
+        return match handover.step {
+            HandoverStep::Login => Ok(send(app, visitor, &ui.login_url, "login_challenge", &pending.id)),
+            HandoverStep::Consent => {
+                Ok(send(app, visitor, &ui.consent_url, "consent_challenge", &pending.id))
+            }
+            HandoverStep::LoginAnswered | HandoverStep::ConsentAnswered | HandoverStep::Over => {
+                Err(expired())
+            }
+        };
+    }
+    let signed_in = visitor.signed_in(app).await?;
+    let consented = match &signed_in {
+        Some(person) => app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?,
+        None => None,
+    };
+    let situation = flow.situation(app, signed_in.as_ref(), consented.as_ref().map(|consent| &consent.scope));
+    let live = match interaction::next(&flow.request, &flow.client, situation) {
+        Step::Refuse(error) => return Ok(flow.refuse(app, visitor, &error)),
+        Step::SignIn => None,
+        Step::Consent { .. } | Step::Issue => signed_in,
+    };
+    let id = match flow.pending {
+        Some(pending) => pending.id,
+        None => flow::store(app, visitor, flow.request).await?,
+    };
+    app.storage.insert_handover(&begin(&id, live.as_ref())).await?;
+    Ok(send(app, visitor, &ui.login_url, "login_challenge", &id))
+}
+
+fn begin(id: &RequestId, live: Option<&SignedIn>) -> Handover {
+    Handover {
+        request_id: id.clone(),
+        step: HandoverStep::Login,
+        salt: random::id(),
+        session_id: live.map(|person| person.session.id.clone()),
+        subject: live.map(|person| person.user.id.clone()),
+        answer: None,
+        answered_at: None,
+        login: LoginFacts::default(),
+    }
+}
+
+fn send(app: &App, visitor: &Visitor, page: &Url, name: &str, id: &RequestId) -> Response {
+    let mut page = page.clone();
+    page.query_pairs_mut().append_pair(name, id.as_str());
+    visitor.redirect(app, page.as_str())
+}
+
+/// `GET /authorize/continue`: the browser comes back from a page that has answered.
+pub async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let result = take(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
+    visitor.respond(&app, result)
+}
+
+async fn take(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query)?;
+    let verifier = parameters.get("verifier").and_then(|text| Handle::parse(Purpose::Verifier, text));
+    let verifier = verifier.ok_or_else(expired)?;
+    let flow = match Flow::load(app, visitor, &verifier.id()).await? {
+        Resumed::Waiting(flow) => *flow,
+        Resumed::Elsewhere(response) => return Ok(response),
+    };
+    let handover = app.storage.handover(&RequestId::new(verifier.id())).await?.ok_or_else(expired)?;
+    if !verifier.is_genuine(&app.master_key, &handover.salt) {
+        return Err(expired());
+    }
+    match (verifier.generation(), handover.step) {
+        (LOGIN, HandoverStep::LoginAnswered) => take_login(app, visitor, flow, handover).await,
+        (CONSENT, HandoverStep::ConsentAnswered) => take_consent(app, visitor, flow, handover).await,
+        _ => Err(expired()),
+    }
+}
+
+fn answer<T: serde::de::DeserializeOwned>(handover: &Handover) -> Result<Answer<T>, Failure> {
+    let json = handover.answer.as_deref().unwrap_or_default();
+    serde_json::from_str(json).map_err(|error| OAuthError::server_error(error).into())
+}
+
+async fn take_login(
+    app: &App,
+    visitor: &Visitor,
+    mut flow: Flow,
+    handover: Handover,
+) -> Result<Response, Failure> {
+    let accepted: AcceptLogin = match answer(&handover)? {
+        Answer::Accept(accepted) => accepted,
+        Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
+    };
+    let id = &handover.request_id;
+    let live = match &handover.session_id {
+        Some(skipped) => {
+            let still = visitor.signed_in(app).await?;
+            let still = still.filter(|person| person.session.id == *skipped);
+            // It ended meanwhile: somebody has to sign in after all.
+            if still.is_none() {
+                return restart(app, visitor, flow).await;
+            }
+            still
+        }
+        None => None,
+    };
+    let subject = UserId::new(&accepted.subject);
+    let facts = LoginFacts { acr: accepted.acr(), context: accepted.context.clone() };
+    if !app.storage.take_login(id, &subject, &facts).await? {
+        return Err(expired());
+    }
+    let started = match &live {
+        Some(_) => None,
+        None => {
+            let at = handover.answered_at.unwrap_or(app.now());
+            let user = app.storage.external_user(&subject, at).await?;
+            if user.disabled {
+                return Ok(refuse_disabled(app, visitor, &flow));
+            }
+            Some(sign_in(app, visitor, &flow, &user, &accepted, at).await?)
+        }
+    };
+    let session = live.map(|person| person.session.id);
+    let session: Option<SessionId> = session.or(started.as_ref().map(|started| started.session.id.clone()));
+    if let Some(session) = &session {
+        app.storage.set_request_session(id, session).await?;
+    }
+    if let Some(pending) = &mut flow.pending {
+        pending.session_id = session;
+    }
+    let mut response = flow.advance(app, visitor).await?;
+    if let Some(started) = started {
+        started.set_cookie(app, &mut response);
+    }
+    Ok(response)
+}
+
+fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Response {
+    let error = OAuthError::new(ErrorCode::AccessDenied, "The user is disabled.");
+    flow.refuse(app, visitor, &error)
+}
+
+async fn sign_in(
+    app: &App,
+    visitor: &Visitor,
+    flow: &Flow,
+    user: &User,
+    accepted: &AcceptLogin,
+    at: Timestamp,
+) -> Result<Started, Failure> {
+    let longest = app.settings.sessions.lifetime_seconds;
+    let term = match accepted.remembered() {
+        Remembered::Seconds(seconds) => {
+            let seconds = seconds.min(longest);
+            Term { ends: at.plus(seconds), cookie: Some(seconds), only_for: None }
+        }
+        Remembered::Open => Term { ends: at.plus(longest), cookie: None, only_for: None },
+        Remembered::No => {
+            let pending = flow.pending.as_ref().ok_or_else(expired)?;
+            Term { ends: pending.expires_at, cookie: None, only_for: Some(pending.id.clone()) }
+        }
+    };
+    let proof = Proof { user: &user.id, at, amr: accepted.amr(), acr: accepted.acr() };
+    let started = visitor.start_session_with(app, proof, term).await?;
+    tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in elsewhere");
+    Ok(started)
+}
+
+async fn take_consent(
+    app: &App,
+    visitor: &Visitor,
+    mut flow: Flow,
+    handover: Handover,
+) -> Result<Response, Failure> {
+    let accepted: AcceptConsent = match answer(&handover)? {
+        Answer::Accept(accepted) => accepted,
+        Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
+    };
+    let id = &handover.request_id;
+    let session = flow.pending.as_ref().and_then(|pending| pending.session_id.clone());
+    let person = visitor.signed_in_for(app, id).await?;
+    let person = person.filter(|person| {
+        Some(&person.session.id) == session.as_ref() && Some(&person.user.id) == handover.subject.as_ref()
+    });
+    // Signed out meanwhile, or somebody else is: from the beginning.
+    let Some(person) = person else { return restart(app, visitor, flow).await };
+    if !app.storage.end_handover(id, HandoverStep::ConsentAnswered).await? {
+        return Err(expired());
+    }
+    let scope = accepted.scope()?;
+    let decision = Decision {
+        remember: remember(app, &flow, &handover, &accepted, &person).await?,
+        context: context(&handover, accepted),
+    };
+    flow.request.scope = scope;
+    if let Some(granted) = &decision.context.audience {
+        // No token of this grant is for more, whatever the client asks for later.
+        flow.request.resources.retain(|uri| granted.contains(uri));
+    }
+    flow.issue(app, visitor, &person, decision).await
+}
+
+async fn remember(
+    app: &App,
+    flow: &Flow,
+    handover: &Handover,
+    accepted: &AcceptConsent,
+    person: &SignedIn,
+) -> Result<Option<Remember>, Failure> {
+    let at = handover.answered_at.unwrap_or(app.now());
+    let until = match accepted.remembered() {
+        Remembered::No => return Ok(None),
+        Remembered::Seconds(seconds) => Some(at.plus(seconds)),
+        Remembered::Open => None,
+    };
+    let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
+    Ok(Some(Remember::adding(before, &accepted.scope()?, until)))
+}
+
+fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
+    GrantContext {
+        acr: handover.login.acr.clone(),
+        access_token: accepted.access_token_claims().cloned().unwrap_or_default(),
+        id_token: accepted.id_token_claims().cloned().unwrap_or_default(),
+        audience: accepted.grant_access_token_audience,
+    }
+}
+
+/// The page said no: the application is told, once.
+async fn reject(
+    app: &App,
+    visitor: &Visitor,
+    flow: &Flow,
+    handover: &Handover,
+    rejection: &Rejection,
+) -> Result<Response, Failure> {
+    if !app.storage.end_handover(&handover.request_id, handover.step).await? {
+        return Err(expired());
+    }
+    Ok(visitor.redirect(app, &flow.target.rejection(app.issuer(), rejection)))
+}
+
+/// From the beginning, as a new request with a new challenge.
+async fn restart(app: &App, visitor: &Visitor, mut flow: Flow) -> Result<Response, Failure> {
+    flow.pending = None;
+    flow.advance(app, visitor).await
+}

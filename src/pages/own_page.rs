@@ -1,0 +1,54 @@
+//! Where a person goes after signing in, when no application waits for them: one of our own pages. What the browser
+//! sends is read, never followed, so that nobody can be led elsewhere.
+
+use crate::app::App;
+use crate::grants::device_authorization;
+use crate::protocol::Parameters;
+use crate::protocol::device::UserCode;
+
+/// The page that asks for a device's code.
+pub const DEVICE: &str = "/device";
+
+/// A page of ours that one can come back to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum OwnPage {
+    #[default]
+    Account,
+    /// With the code of the link that led there.
+    Device(Option<UserCode>),
+}
+
+impl OwnPage {
+    /// The `return` value of a request for the sign-in page.
+    pub fn requested(app: &App, parameters: &Parameters<'_>) -> Self {
+        let (path, query) = match parameters.get("return") {
+            Some(sent) => sent.split_once('?').unwrap_or((sent, "")),
+            None => return Self::Account,
+        };
+        if path != DEVICE {
+            return Self::Account;
+        }
+        let link = Parameters::parse(query.as_bytes()).ok();
+        Self::Device(link.and_then(|link| device_authorization::code_of_link(&app.master_key, &link)))
+    }
+
+    /// Its path and query.
+    pub fn path(&self, app: &App) -> String {
+        match self {
+            Self::Account => "/account".to_owned(),
+            Self::Device(None) => DEVICE.to_owned(),
+            Self::Device(Some(code)) => {
+                format!("{DEVICE}?{}", device_authorization::link_query(&app.master_key, code))
+            }
+        }
+    }
+
+    /// The sign-in page that leads to it.
+    pub fn login(&self, app: &App) -> String {
+        let value: String = url::form_urlencoded::byte_serialize(self.path(app).as_bytes()).collect();
+        match self {
+            Self::Account => "/login".to_owned(),
+            Self::Device(_) => format!("/login?return={value}"),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The pages for devices (RFC 8628 3.3).
+
+use askama::Template;
+
+use super::super::site::Frame;
+use super::{Application, Permission};
+
+/// "Enter the code".
+#[derive(Template)]
+#[template(path = "device.html")]
+pub struct DevicePage<'a> {
+    pub frame: Frame<'a>,
+    pub csrf: &'a str,
+    pub signed_in_as: &'a str,
+    /// What was typed, or what the link says.
+    pub user_code: &'a str,
+    /// The code came with a link: it has to be compared instead of typed.
+    pub linked: bool,
+    pub problem: Option<DeviceProblem>,
+}
+
+/// Why a code did not lead on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceProblem {
+    Missing,
+    /// Unknown, expired, or decided: which, is nobody's business.
+    Wrong,
+    TooMany,
+}
+
+impl DeviceProblem {
+    #[cfg(test)]
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::TooMany];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Missing => "device.error.missing",
+            Self::Wrong => "device.error.wrong",
+            Self::TooMany => "device.error.too_many",
+        }
+    }
+}
+
+/// "Allow this device?"
+#[derive(Template)]
+#[template(path = "device_confirm.html")]
+pub struct DeviceConfirmPage<'a> {
+    pub frame: Frame<'a>,
+    pub application: Application,
+    pub signed_in_as: &'a str,
+    pub csrf: &'a str,
+    /// As the device shows it.
+    pub user_code: &'a str,
+    /// The names of the resources that are asked for.
+    pub resources: Vec<String>,
+    pub permissions: Vec<Permission>,
+    /// `offline_access` is among them: it lasts until it is taken back.
+    pub offline: bool,
+    /// Where the request came from.
+    pub address: &'a str,
+    /// See `browser::recognise`.
+    pub device: Option<String>,
+    /// From `Messages::minutes_ago`.
+    pub asked: String,
+}
+
+impl DeviceConfirmPage<'_> {
+    /// "New" tells something only beside permissions that are not.
+    fn mark_new(&self) -> bool {
+        self.permissions.iter().any(|permission| !permission.is_new)
+    }
+}
+
+/// What was decided, and that the device goes on by itself.
+#[derive(Template)]
+#[template(path = "device_done.html")]
+pub struct DeviceDonePage<'a> {
+    pub frame: Frame<'a>,
+    pub application: Application,
+    pub allowed: bool,
+}

@@ -1,0 +1,204 @@
+//! Assertions: JWTs by which a client proves who it is, or another issuer vouches for a user (RFC 7521, RFC 7523 and its
+//! revision, draft-ietf-oauth-rfc7523bis).
+//!
+//! [`Assertion::read`] checks everything that the text alone tells; its answers are the same for every client, known or
+//! not, so they can say what is wrong. Whose signature it bears, and whether it was used before, comes after.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::crypto::digest;
+use crate::crypto::jwks::{self, KeySet};
+use crate::model::{AssertionAlgorithm, Secret, Timestamp};
+
+/// Seconds that clocks may differ.
+const LEEWAY: i64 = 30;
+/// Seconds ahead that an assertion may end at most: it is kept in mind that long.
+const LONGEST: i64 = 3600;
+
+/// What an assertion is for. One made for one purpose is worth nothing for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// RFC 7523 2.2
+    ClientAuthentication,
+    /// RFC 7523 2.1
+    AuthorizationGrant,
+}
+
+impl Purpose {
+    /// `typ` of draft-ietf-oauth-rfc7523bis.
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::ClientAuthentication => "client-authentication+jwt",
+            Self::AuthorizationGrant => "authorization-grant+jwt",
+        }
+    }
+}
+
+/// What this server wants to find.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    pub issuer: &'a str,
+    /// The token endpoint's URL, where it is accepted as audience too.
+    pub token_endpoint: Option<&'a str>,
+    pub now: Timestamp,
+}
+
+/// An assertion whose claims are right. Its signature was not looked at yet.
+#[derive(Debug, Clone)]
+pub struct Assertion {
+    pub issuer: String,
+    pub subject: String,
+    pub algorithm: AssertionAlgorithm,
+    pub kid: Option<String>,
+    purpose: Purpose,
+    jti: String,
+    expires_at: Timestamp,
+    signed: String,
+    signature: String,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    crit: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: Option<String>,
+    sub: Option<String>,
+    aud: Option<Audience>,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+    jti: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What is wrong with an assertion, for its sender.
+pub type Refusal = &'static str;
+
+impl Assertion {
+    /// Reads a JWT and checks all that does not need a key.
+    pub fn read(jwt: &str, purpose: Purpose, expected: &Expected<'_>) -> Result<Self, Refusal> {
+        const NO_JWT: Refusal = "The assertion is not a signed JWT in compact form.";
+        let (signed, signature) = jwt.rsplit_once('.').ok_or(NO_JWT)?;
+        let (head, payload) = signed.split_once('.').ok_or(NO_JWT)?;
+        let header: Header = part(head).ok_or(NO_JWT)?;
+        let claims: Claims =
+            part(payload).ok_or("The claims of the assertion are not what RFC 7519 4.1 says.")?;
+        let algorithm = check_header(&header, purpose)?;
+        let expires_at = check_times(&claims, expected.now)?;
+        check_audience(claims.aud.as_ref(), expected)?;
+        let text = |claim: Option<String>, missing| {
+            claim.filter(|text| !text.is_empty() && !text.contains(char::is_control)).ok_or(missing)
+        };
+        Ok(Self {
+            issuer: text(claims.iss, "The assertion needs iss (RFC 7523 3).")?,
+            subject: text(claims.sub, "The assertion needs sub (RFC 7523 3).")?,
+            algorithm,
+            kid: header.kid,
+            purpose,
+            jti: text(claims.jti, "The assertion needs a jti, a new one each time.")?,
+            expires_at,
+            signed: signed.to_owned(),
+            signature: signature.to_owned(),
+        })
+    }
+
+    /// Whether it bears the signature of one of these keys.
+    pub fn is_signed_by(&self, keys: &KeySet) -> bool {
+        keys.verify(self.algorithm, self.kid.as_deref(), &self.signed, &self.signature)
+    }
+
+    /// Whether it bears an HMAC made with this secret.
+    pub fn is_signed_with(&self, secret: &Secret) -> bool {
+        jwks::verify_with_secret(secret, self.algorithm, &self.signed, &self.signature)
+    }
+
+    /// By what its use is remembered: the digest of purpose, issuer and `jti`. An issuer holds no control character, so
+    /// no two of them give the same text.
+    pub fn id(&self) -> String {
+        digest::sha256_base64url(&format!("{}\n{}\n{}", self.purpose.media_type(), self.issuer, self.jti))
+    }
+
+    /// Until when its use has to be remembered.
+    pub fn remembered_until(&self) -> Timestamp {
+        self.expires_at.plus(LEEWAY)
+    }
+}
+
+fn part<T: serde::de::DeserializeOwned>(encoded: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
+}
+
+fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm, Refusal> {
+    // RFC 7515 4.1.11: extensions that are not understood and processed make a JWS invalid; none is here.
+    if header.crit.is_some() {
+        return Err("The assertion's header has crit; no critical extension is supported.");
+    }
+    // RFC 7515 4.1.9: compared without regard to case, with or without `application/`.
+    let typ = header.typ.as_deref().map(str::to_ascii_lowercase);
+    let typ = typ.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
+    if typ.is_some_and(|typ| typ != "jwt" && typ != purpose.media_type()) {
+        return Err(match purpose {
+            Purpose::ClientAuthentication => {
+                "The assertion's typ is neither JWT nor client-authentication+jwt."
+            }
+            Purpose::AuthorizationGrant => "The assertion's typ is neither JWT nor authorization-grant+jwt.",
+        });
+    }
+    header.alg.parse().map_err(|_| {
+        "The assertion's alg is not one of token_endpoint_auth_signing_alg_values_supported in the server's metadata."
+    })
+}
+
+/// RFC 7523 3: exp is REQUIRED, nbf and iat are not.
+fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
+    // A NumericDate may have a fraction (RFC 7519 2). The cast saturates.
+    #[allow(clippy::cast_possible_truncation, reason = "whole seconds are what is compared")]
+    let moment = |seconds: f64| Timestamp::from_unix(seconds.floor() as i64);
+    let exp = claims.exp.map(moment).ok_or("The assertion needs exp (RFC 7523 3).")?;
+    if exp.plus(LEEWAY) <= now {
+        return Err("The assertion has expired.");
+    }
+    if exp > now.plus(LONGEST + LEEWAY) {
+        return Err("The assertion's exp is more than an hour ahead.");
+    }
+    if claims.nbf.map(moment).is_some_and(|nbf| nbf > now.plus(LEEWAY)) {
+        return Err("The assertion's nbf is in the future.");
+    }
+    if claims.iat.map(moment).is_some_and(|iat| iat > now.plus(LEEWAY)) {
+        return Err("The assertion's iat is in the future.");
+    }
+    Ok(exp)
+}
+
+/// draft-ietf-oauth-rfc7523bis: the issuer MUST be the sole value, so that an assertion for one server is worth nothing
+/// at another. In the compatibility window each value may also be the token endpoint, which RFC 7523 3 asked for.
+fn check_audience(found: Option<&Audience>, expected: &Expected<'_>) -> Result<(), Refusal> {
+    let accepted = |one: &String| one == expected.issuer || Some(one.as_str()) == expected.token_endpoint;
+    let right = match found {
+        Some(Audience::One(one)) => accepted(one),
+        Some(Audience::Many(many)) => {
+            let sole = many.len() == 1 || expected.token_endpoint.is_some();
+            sole && !many.is_empty() && many.iter().all(accepted)
+        }
+        None => false,
+    };
+    if right { Ok(()) } else { Err("The assertion's aud must be this server's issuer, and nothing else.") }
+}
+
+#[cfg(test)]
+mod tests;
