@@ -17,10 +17,11 @@ use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
 use crate::outbound::Outbound;
-use crate::pages::{Site, Throttle};
+use crate::pages::Site;
 use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
 use crate::storage::{Storage, StorageError};
+use crate::throttle::Throttle;
 
 /// Everything a request needs. One per process, shared.
 pub struct App {

@@ -3,6 +3,7 @@
 //! `config/default.toml` documents every key and is the lowest source; `layers` lays the sources over
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
+mod aliases;
 mod database;
 mod external;
 mod issuer;
@@ -24,6 +25,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
+pub use aliases::Alias;
 pub use database::{DatabaseUrl, MasterKey};
 pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     pub branding: BrandingSettings,
     pub keys: KeySettings,
+    pub grants: GrantSettings,
+    pub aliases: AliasSettings,
     pub clients: ClientSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
@@ -162,6 +166,17 @@ pub struct KeySettings {
     pub publish_seconds: i64,
 }
 
+/// Which grants are offered beside those that are always there.
+#[derive(Clone, Debug)]
+pub struct GrantSettings {
+    pub password: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct AliasSettings {
+    pub paths: Vec<Alias>,
+}
+
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     pub assertion_audience: AssertionAudience,
@@ -246,6 +261,8 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
+        let grants = grants(reader);
+        let aliases = aliases(reader);
         let clients = clients(reader);
         let outbound = outbound(reader);
         let admin = external::admin(reader);
@@ -261,6 +278,8 @@ impl Settings {
             passwords: passwords?,
             branding: branding?,
             keys: keys?,
+            grants: grants?,
+            aliases: aliases?,
             clients: clients?,
             outbound: outbound?,
             admin: admin?,
@@ -352,6 +371,24 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
         access_token_alg: access_token_alg?,
         id_token_alg: id_token_alg?,
     })
+}
+
+fn grants(reader: &mut Reader) -> Option<GrantSettings> {
+    Some(GrantSettings { password: reader.boolean("grants.password")? })
+}
+
+fn aliases(reader: &mut Reader) -> Option<AliasSettings> {
+    let paths = reader.list("aliases.paths", Alias::parse)?;
+    let twice = paths
+        .iter()
+        .enumerate()
+        .find(|(index, alias)| paths[..*index].iter().any(|earlier| earlier.path == alias.path));
+    if let Some((_, alias)) = twice {
+        let problem = format!("{} is there twice", alias.path);
+        reader.refuse("aliases.paths", problem, "keep one of them".to_owned());
+        return None;
+    }
+    Some(AliasSettings { paths })
 }
 
 fn sessions(reader: &mut Reader) -> Option<SessionSettings> {

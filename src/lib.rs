@@ -21,3 +21,4 @@ pub mod registry;
 pub mod remote_keys;
 pub mod storage;
 pub mod telemetry;
+pub mod throttle;

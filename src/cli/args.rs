@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
+use super::switches::SwitchArgs;
 use crate::model::{Algorithm, AssertionAlgorithm};
 
 /// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
@@ -218,6 +219,8 @@ pub struct ClientSettings {
     pub tos_uri: Option<String>,
     #[command(flatten)]
     pub tokens: tokens::ClientTokens,
+    #[command(flatten)]
+    pub switches: SwitchArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -226,6 +229,7 @@ pub enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    Password,
     #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
     /// urn:ietf:params:oauth:grant-type:jwt-bearer

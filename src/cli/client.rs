@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{digest, random};
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret, Timestamp,
+    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret,
+    Timestamp,
 };
 use crate::storage::Storage;
 
@@ -31,6 +32,9 @@ pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failu
     storage.db().close().await;
     Ok(())
 }
+
+/// Seconds a secret counts beside the one that replaced it because the server has to know it.
+const OLD_SECRET_KEPT: i64 = 86_400;
 
 struct Commands<'a> {
     settings: &'a Settings,
@@ -82,11 +86,12 @@ impl Commands<'_> {
                 client.name.clone(),
                 auth_method(client).to_owned(),
                 grant_types(client),
+                weakens(client),
                 output::moment(client.created_at),
             ]
         };
         let rows: Vec<_> = clients.iter().map(row).collect();
-        output::table(&["CLIENT ID", "NAME", "AUTHENTICATION", "GRANT TYPES", "CREATED"], &rows)?;
+        output::table(&["CLIENT ID", "NAME", "AUTHENTICATION", "GRANT TYPES", "WEAKENS", "CREATED"], &rows)?;
         Ok(())
     }
 
@@ -105,11 +110,14 @@ impl Commands<'_> {
         Failure::of("changing the client", problems)?;
         let method = client.token_endpoint_auth_method;
         // A secret that was known to a public client is none, and one of which only the digest is left cannot be
-        // computed with; a client without such a method has none.
+        // computed with, so it counts only for a while beside the new one; a client without such a method has none.
         let unusable = !had_secret || (client.needs_sealed_secret() && secrets.sealed.is_none());
         let secret = (method.has_secret() && unusable).then(|| new_secret(&client));
         if let Some(secret) = &secret {
-            secrets = self.secrets_of(&client, secret)?;
+            let old = secrets.current.filter(|_| had_secret);
+            let expires_at = self.now.plus(OLD_SECRET_KEPT);
+            let retired = old.map(|digest| RetiredSecret { digest, sealed: None, expires_at });
+            secrets = ClientSecrets { retired, ..self.secrets_of(&client, secret)? };
         } else if !method.has_secret() {
             secrets = ClientSecrets::default();
         } else if !client.needs_sealed_secret() {
@@ -181,6 +189,15 @@ fn unknown(id: &str) -> Failure {
     Failure::refused(format!("there is no client {id}\n    `chancery client list` shows them"))
 }
 
+/// What is weaker here than by default, for the listing; with the profile it comes from.
+fn weakens(client: &Client) -> String {
+    let weakens = client.weakens().join(", ");
+    match client.profile() {
+        ClientProfile::Default => weakens,
+        profile => format!("{}: {weakens}", profile.as_str()),
+    }
+}
+
 fn new_secret(client: &Client) -> Secret {
     match client.needs_sealed_secret() {
         true => random::long_secret(),
@@ -208,18 +225,20 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
-        ("scope strategy", word(&client.scope_strategy)?),
+        ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
         ("server of resource", text(&client.resource_server)),
-        ("token format", word(&client.token_format.unwrap_or_default())?),
+        ("token format", word(&client.policy().token_format)?),
         ("claims", client_tokens::written(&client.claims_mapping)),
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("verification link", output::yes_or_no(client.verification_uri_complete)),
         ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
-        ("PKCE", word(&client.pkce)?),
-        ("introspection", word(&client.introspection_policy)?),
+        ("profile", client.profile().as_str().to_owned()),
+        ("weakens", client.weakens().join(", ")),
+        ("PKCE", word(&client.policy().pkce)?),
+        ("introspection", word(&client.policy().introspection)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),

@@ -7,7 +7,7 @@ use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::model::{
     Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, GrantType,
-    IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, ScopeStrategy, Timestamp, Ui,
+    IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Switches, Timestamp, Ui,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration;
@@ -28,7 +28,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         post_logout_redirect_uris: Vec::new(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: ScopeSet::default(),
-        scope_strategy: ScopeStrategy::default(),
+        scope_strategy: None,
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
         token_endpoint_auth_signing_alg: None,
         jwks: None,
@@ -44,12 +44,13 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         skip_consent: false,
         verification_uri_complete: false,
         ui: None,
-        pkce: PkcePolicy::default(),
-        introspection_policy: IntrospectionPolicy::default(),
+        pkce: None,
+        introspection_policy: None,
         authorization_code_lifetime: None,
         access_token_lifetime: None,
         refresh_token_lifetime: None,
         refresh_token_idle_lifetime: None,
+        switches: Switches::default(),
         created_at: now,
     }
 }
@@ -90,8 +91,8 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set(&mut client.skip_consent, given.skip_consent);
     set(&mut client.verification_uri_complete, given.verification_uri_complete);
     set_some(&mut client.ui, given.ui.map(ui));
-    set(&mut client.pkce, given.pkce.map(pkce));
-    set(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
+    set_some(&mut client.pkce, given.pkce.map(pkce));
+    set_some(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
     set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
     set_some(&mut client.access_token_signed_response_alg, given.access_token_alg);
     set_some(&mut client.access_token_lifetime, given.access_token_lifetime);
@@ -103,6 +104,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set_text(&mut client.policy_uri, given.policy_uri);
     set_text(&mut client.tos_uri, given.tos_uri);
     client_tokens::apply(client, given.tokens, &mut problems);
+    given.switches.apply(&mut client.switches);
     problems
 }
 
@@ -123,6 +125,9 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));
+    }
+    if client.may_use(GrantType::Password) && !settings.grants.password {
+        problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
     }
     problems
 }
@@ -196,6 +201,7 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+        GrantTypeArg::Password => GrantType::Password,
         GrantTypeArg::DeviceCode => GrantType::DeviceCode,
         GrantTypeArg::JwtBearer => GrantType::JwtBearer,
     }

@@ -1,14 +1,14 @@
 //! From the command line's words to what a client's tokens are for and what is in them.
 
 use super::args::tokens::{ClientTokens, ScopeStrategyArg, TokenFormatArg};
-use super::client_settings::{replace, set, set_some, set_text};
+use super::client_settings::{replace, set_some, set_text};
 use crate::model::{Catalogue, ClaimsMapping, Client, ScopeStrategy, TokenFormat};
 
 /// Puts what was given into `client`; complains of what cannot be put.
 pub fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String>) {
     replace(&mut client.resources, given.resources);
     set_text(&mut client.resource_server, given.resource_server);
-    set(&mut client.scope_strategy, given.scope_strategy.map(scope_strategy));
+    set_some(&mut client.scope_strategy, given.scope_strategy.map(scope_strategy));
     set_some(&mut client.token_format, given.token_format.map(token_format));
     for (place, given, flag) in [
         (&mut client.claims_mapping, given.claims, "claim"),

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::app::StartError;
 use crate::config::Problems;
+use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::keys::KeyError;
 use crate::storage::StorageError;
@@ -18,6 +19,8 @@ pub enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     #[error(transparent)]
     Keys(#[from] KeyError),
     #[error("the password could not be hashed: {0}")]

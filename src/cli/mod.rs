@@ -17,6 +17,7 @@ mod resource;
 mod scope;
 mod seed;
 mod serve;
+mod switches;
 mod try_it;
 mod user;
 

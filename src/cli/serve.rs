@@ -25,6 +25,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     let stopped = stopped()?;
     let (app, background) = start(settings).await?;
+    warn_of_clients(&app).await?;
     let listener = bind("server.listen", app.settings.server.listen).await?;
     let admin = match app.settings.admin.listen {
         Some(address) => Some(bind("admin.listen", address).await?),
@@ -53,6 +54,18 @@ pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure
     let app = App::start(settings, storage, master_key, Clock::System).await?;
     let background = app::spawn_background_tasks(&app);
     Ok((app, background))
+}
+
+/// The clients that weaken a default, each named once at start.
+async fn warn_of_clients(app: &App) -> Result<(), Failure> {
+    for client in app.storage.clients().await? {
+        let weakens = client.weakens();
+        if !weakens.is_empty() {
+            let (profile, weakens) = (client.profile().as_str(), weakens.join(", "));
+            tracing::warn!(client = %client.id, profile, weakens, "a client weakens a default");
+        }
+    }
+    Ok(())
 }
 
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {

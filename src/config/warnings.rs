@@ -41,6 +41,10 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
             tokens.refresh_grace_seconds
         }),
     );
+    warn(
+        settings.grants.password,
+        "grants.password is true: applications see passwords, which RFC 9700 2.4 forbids".to_owned(),
+    );
     let passwords = &settings.passwords;
     warn(
         u64::from(passwords.memory_kib) * u64::from(passwords.iterations) < ARGON2_COST * 9 / 10,

@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod handle;
+pub mod hs256;
 pub mod jwks;
 pub mod master_key;
 pub mod password;

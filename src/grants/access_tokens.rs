@@ -41,11 +41,20 @@ impl VerifiedTokens {
 /// The claims of an access token that this server signed or sealed and that has not expired. Whether it was revoked is another
 /// question.
 pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
-    let claims = match token.strip_prefix(OPAQUE_PREFIX) {
-        Some(sealed) => open(app, sealed)?,
-        None => verify_signature(app, token)?,
-    };
-    (claims.exp > now && claims.iss == app.issuer()).then_some(claims)
+    signed(app, token).filter(|claims| is_current(app, claims, now))
+}
+
+/// Whether a token of ours has not expired.
+pub fn is_current(app: &App, claims: &AccessTokenClaims, now: Timestamp) -> bool {
+    claims.exp > now && claims.iss == app.issuer()
+}
+
+/// The claims of an access token that this server signed or sealed, expired or not.
+pub fn signed(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
+    match token.strip_prefix(OPAQUE_PREFIX) {
+        Some(sealed) => open(app, sealed),
+        None => verify_signature(app, token),
+    }
 }
 
 fn open(app: &App, sealed: &str) -> Option<Arc<AccessTokenClaims>> {

@@ -53,8 +53,7 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
     // A session of an external login page may be used by others of the server's clients.
     let acr = context.acr.clone().or_else(|| session.acr.clone());
     let refreshable = issue::is_refreshable(client, &request.scope);
-    let code_lifetime =
-        client.authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds);
+    let code_lifetime = issue::code_lifetime(app, client);
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {

@@ -37,6 +37,9 @@ pub(super) async fn exchange(
     if !app.storage.redeem_code(&grant.id, now).await? {
         return Err(revoke(app, &grant, code::used()).await);
     }
+    if conditions.refreshable {
+        super::cap_grants(app, client, &grant).await?;
+    }
     let issuance = ForGrant {
         grant: &grant,
         user: &user,

@@ -10,7 +10,7 @@ use crate::model::{AuthMethod, Client, Secret};
 use crate::protocol::OAuthError;
 use crate::protocol::assertion::{Assertion, Expected};
 use crate::protocol::client_auth::{
-    self, AuthenticatedClient, Authentication, Credentials, Presented, SharedSecret,
+    AuthenticatedClient, Authentication, Credentials, Presented, Rule, SharedSecret,
 };
 
 /// What this server wants an assertion to say.
@@ -19,8 +19,12 @@ pub fn expected<'a>(app: &'a App, token_endpoint: &'a str) -> Expected<'a> {
     Expected { issuer: app.issuer(), token_endpoint: window.then_some(token_endpoint), now: app.now() }
 }
 
-/// The client that sent the request, authenticated. An assertion is spent by it.
-pub async fn authenticate(app: &App, presented: &Presented) -> Result<AuthenticatedClient, OAuthError> {
+/// The client that sent the request, authenticated by this rule. An assertion is spent by it.
+pub async fn authenticate(
+    app: &App,
+    presented: &Presented,
+    rule: Rule,
+) -> Result<AuthenticatedClient, OAuthError> {
     let registered = app.clients.find(&presented.client_id).await?;
     let mut shared = Vec::new();
     let mut keys = None;
@@ -37,7 +41,7 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Authentica
         shared: &shared,
         keys: keys.as_deref(),
     });
-    match client_auth::authenticate(presented, credentials, app.now())? {
+    match rule(presented, credentials, app.now())? {
         Authentication::Complete(client) => Ok(client),
         Authentication::NeedsFirstUse(proven) => {
             let first = app.storage.use_assertion(&proven.id(), proven.remembered_until()).await?;

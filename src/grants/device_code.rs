@@ -35,6 +35,9 @@ pub(super) async fn exchange(
         GrantState::Active { refresh } => refresh.map(|refresh| refresh.generation),
         GrantState::CodeIssued(_) | GrantState::Revoked => None,
     };
+    if refresh_generation.is_some() {
+        super::cap_grants(app, client, &grant).await?;
+    }
     let issuance = ForGrant {
         grant: &grant,
         user: &user,

@@ -1,22 +1,20 @@
 //! Introspection (RFC 7662): the signature locally, then one question to the database.
 
+use std::sync::Arc;
+
 use super::{access_tokens, issue, refresh_token};
 use crate::app::App;
+use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{GrantId, GrantState, Timestamp, UserId};
-use crate::protocol::OAuthError;
-use crate::protocol::client_auth::AuthenticatedClient;
+use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp, UserId};
+use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::introspection::{Introspection, may_ask};
-use crate::protocol::refresh;
+use crate::protocol::{ErrorCode, OAuthError, refresh, resource};
 use crate::storage::TokenState;
 
 /// What a client may know of a token. Everything that is not good and its business is inactive. The form of a token
 /// tells its kind, so `token_type_hint` is not needed (RFC 7662 2.1: it MAY be ignored).
-pub async fn introspect(
-    app: &App,
-    caller: &AuthenticatedClient,
-    token: &str,
-) -> Result<Introspection, OAuthError> {
+pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Introspection, OAuthError> {
     let now = app.now();
     match Handle::parse(Purpose::RefreshToken, token) {
         Some(handle) => introspect_refresh_token(app, caller, &handle, now).await,
@@ -24,17 +22,30 @@ pub async fn introspect(
     }
 }
 
-async fn introspect_access_token(
-    app: &App,
-    caller: &AuthenticatedClient,
-    token: &str,
-    now: Timestamp,
-) -> Result<Introspection, OAuthError> {
-    let Some(claims) = access_tokens::verify(app, token, now) else { return Ok(Introspection::INACTIVE) };
-    if !may_ask(caller, &claims.client_id, Some(&claims.aud)) {
-        return Ok(Introspection::INACTIVE);
+/// The client of a good access token, which may ask with that instead of its credentials (RFC 7662 2.1) if it may ask
+/// about every token.
+pub async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthError> {
+    let invalid = || {
+        let description =
+            "Client authentication failed: the access token is not good, or its client may not ask with one.";
+        OAuthError::new(ErrorCode::InvalidClient, description)
+    };
+    let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
+    // RFC 9068 4: whoever serves another resource must not ask with the tokens that come to it.
+    if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
+        return Err(invalid());
     }
-    let state = match &claims.grant {
+    let registered = app.clients.find(&claims.client_id).await?.ok_or_else(invalid)?;
+    let may_ask = registered.client.policy().introspection == IntrospectionPolicy::Any;
+    match state(app, &claims).await? {
+        TokenState::Good if may_ask => Ok(registered),
+        TokenState::Good | TokenState::Revoked => Err(invalid()),
+    }
+}
+
+/// Whether a token that has not expired is still good.
+async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, OAuthError> {
+    Ok(match &claims.grant {
         Some(grant) => app.storage.token_state(grant, &claims.jti).await?,
         None if app.clients.find(&claims.client_id).await?.is_none() => TokenState::Revoked,
         // A user's token of the JWT bearer grant: it dies with the user.
@@ -42,8 +53,20 @@ async fn introspect_access_token(
             app.storage.user_token_state(&UserId::new(&*claims.sub), &claims.jti).await?
         }
         None => app.storage.lone_token_state(&claims.jti).await?,
-    };
-    Ok(match state {
+    })
+}
+
+async fn introspect_access_token(
+    app: &App,
+    caller: &Client,
+    token: &str,
+    now: Timestamp,
+) -> Result<Introspection, OAuthError> {
+    let Some(claims) = access_tokens::verify(app, token, now) else { return Ok(Introspection::INACTIVE) };
+    if !may_ask(caller, &claims.client_id, Some(&claims.aud)) {
+        return Ok(Introspection::INACTIVE);
+    }
+    Ok(match state(app, &claims).await? {
         TokenState::Good => Introspection::of_access_token(&claims),
         TokenState::Revoked => Introspection::INACTIVE,
     })
@@ -51,7 +74,7 @@ async fn introspect_access_token(
 
 async fn introspect_refresh_token(
     app: &App,
-    caller: &AuthenticatedClient,
+    caller: &Client,
     handle: &Handle,
     now: Timestamp,
 ) -> Result<Introspection, OAuthError> {

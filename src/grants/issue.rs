@@ -8,7 +8,7 @@ use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
-    Client, Grant, GrantType, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, User,
+    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, TokenResponseAlias, User,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
@@ -21,6 +21,9 @@ pub struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+    /// The same again, for a client that reads it by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expire_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     /// Seconds; none: it has no end.
@@ -31,6 +34,28 @@ pub struct TokenResponse {
     /// Of the access token. Left out only where nothing was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    /// The same again, for a client that reads it by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<String>,
+}
+
+impl TokenResponse {
+    /// What every response has, in the words that this client reads.
+    fn new(client: &Client, access_token: String, claims: AccessTokenClaims, now: Timestamp) -> Self {
+        let policy = client.policy();
+        let expires_in = claims.exp.since(now);
+        Self {
+            access_token,
+            token_type: if policy.has_alias(TokenResponseAlias::Bearer) { "bearer" } else { "Bearer" },
+            expires_in,
+            expire_in: policy.has_alias(TokenResponseAlias::ExpireIn).then_some(expires_in),
+            refresh_token: None,
+            refresh_token_expires_in: None,
+            id_token: None,
+            scopes: policy.has_alias(TokenResponseAlias::Scopes).then(|| claims.scope.clone()),
+            scope: Some(claims.scope),
+        }
+    }
 }
 
 /// Tokens for a user's grant.
@@ -70,13 +95,10 @@ pub(super) fn for_grant(
     let refresh_ends = [issuance.grant.expires_at, refresh_idle(app, client).end(now)];
     let refresh_expires_in = refresh_ends.into_iter().flatten().min().map(|end| end.since(now));
     Ok(TokenResponse {
-        access_token,
-        token_type: "Bearer",
-        expires_in: claims.exp.since(now),
         refresh_token_expires_in: refresh.is_some().then_some(refresh_expires_in).flatten(),
         refresh_token: refresh.transpose()?,
         id_token,
-        scope: Some(claims.scope),
+        ..TokenResponse::new(client, access_token, claims, now)
     })
 }
 
@@ -118,20 +140,19 @@ fn lone(
         extra: claims_mapping::apply(&client.claims_mapping, user),
         ..bare_claims(app, client, scope, target, now)
     };
-    Ok(TokenResponse {
-        access_token: access_token(app, client, target, &claims)?,
-        token_type: "Bearer",
-        expires_in: claims.exp.since(now),
-        refresh_token: None,
-        refresh_token_expires_in: None,
-        id_token: None,
-        scope: (!scope.is_empty()).then_some(claims.scope),
-    })
+    let access_token = access_token(app, client, target, &claims)?;
+    let response = TokenResponse::new(client, access_token, claims, now);
+    Ok(TokenResponse { scope: response.scope.filter(|_| !scope.is_empty()), ..response })
+}
+
+/// Seconds a code of this client lives.
+pub(super) fn code_lifetime(app: &App, client: &Client) -> i64 {
+    client.policy().authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds)
 }
 
 /// Whether a user's grant to this client comes with refresh tokens.
 pub(super) fn is_refreshable(client: &Client, scope: &ScopeSet) -> bool {
-    scope.contains(Scope::OFFLINE_ACCESS) && client.may_use(GrantType::RefreshToken)
+    client.gets_refresh_token(scope)
 }
 
 /// Seconds any access token for some of these resources lives, at most.
@@ -143,12 +164,15 @@ pub(super) fn access_lifetime(app: &App, client: &Client, resources: &[String]) 
 
 /// How long an unused refresh token of this client lives.
 pub(super) fn refresh_idle(app: &App, client: &Client) -> Lifetime {
-    client.refresh_token_idle_lifetime.unwrap_or(lifetime(app.settings.tokens.refresh_token_idle_seconds))
+    client
+        .policy()
+        .refresh_token_idle_lifetime
+        .unwrap_or(lifetime(app.settings.tokens.refresh_token_idle_seconds))
 }
 
 /// How long the refresh tokens of one grant live together.
 pub(super) fn refresh_absolute(app: &App, client: &Client) -> Lifetime {
-    client.refresh_token_lifetime.unwrap_or(lifetime(app.settings.tokens.refresh_token_seconds))
+    client.policy().refresh_token_lifetime.unwrap_or(lifetime(app.settings.tokens.refresh_token_seconds))
 }
 
 fn lifetime(seconds: Option<i64>) -> Lifetime {

@@ -12,6 +12,8 @@ pub mod handover;
 pub mod introspection;
 mod issue;
 mod jwt_bearer;
+mod password;
+pub mod password_check;
 mod refresh_token;
 pub mod revocation;
 pub mod userinfo;
@@ -31,18 +33,20 @@ impl From<StorageError> for OAuthError {
     }
 }
 
-/// A token request of an authenticated client (RFC 6749 3.2).
+/// A token request of an authenticated client (RFC 6749 3.2) at this network address.
 pub async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
+    address: &str,
 ) -> Result<TokenResponse, OAuthError> {
-    let grant_type = grant_type(parameters)?;
+    let grant_type = grant_type(app, parameters)?;
     client.may_use(grant_type)?;
     match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
+        GrantType::Password => password::exchange(app, client, parameters, address).await,
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
     }
@@ -59,11 +63,13 @@ fn target(
     Target::narrowed(&grant.resources, &asked, client, &app.registry.catalogue())?.must_agree(client)
 }
 
-fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
+fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
     match parameters.require("grant_type")? {
         "authorization_code" => Ok(GrantType::AuthorizationCode),
         "refresh_token" => Ok(GrantType::RefreshToken),
         "client_credentials" => Ok(GrantType::ClientCredentials),
+        // RFC 9700 2.4: MUST NOT be used. It is here for clients that know nothing else, and off twice.
+        "password" if app.settings.grants.password => Ok(GrantType::Password),
         "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
         _ => {
@@ -71,4 +77,15 @@ fn grant_type(parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))
         }
     }
+}
+
+/// Where the operator limits how many grants with refresh tokens a user has with a client, the oldest go. For all other
+/// clients this costs no statement.
+async fn cap_grants(app: &App, client: &Client, newest: &Grant) -> Result<(), OAuthError> {
+    let Some(most) = client.policy().max_refresh_grants else { return Ok(()) };
+    let revoked = app.storage.revoke_oldest_grants(newest, most).await?;
+    if revoked > 0 {
+        tracing::info!(client = %newest.client_id, user = %newest.user_id, revoked, "oldest grants revoked");
+    }
+    Ok(())
 }

@@ -18,11 +18,12 @@ pub(super) async fn exchange(
     let now = app.now();
     let (handle, grant, user) = find(app, parameters.require("refresh_token")?).await?;
     let generation = handle.generation();
-    match refresh::judge(&grant, client, generation, policy(app, client), now) {
-        Verdict::Rotate => {}
+    let reuse = match refresh::judge(&grant, client, generation, policy(app, client), now) {
+        Verdict::Rotate => false,
+        Verdict::Reuse => true,
         Verdict::Refuse(error) => return Err(error),
         Verdict::Replay => return Err(revoke(app, &grant).await),
-    }
+    };
     if user.disabled {
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }
@@ -32,20 +33,37 @@ pub(super) async fn exchange(
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
-    let successor = rotate(app, client, &grant, generation, now).await?;
+    let next = match reuse {
+        true => use_again(app, &grant, generation, now).await?,
+        false => rotate(app, client, &grant, generation, now).await?,
+    };
     let issuance = ForGrant {
         grant: &grant,
         user: &user,
         scope: &scope,
         target: &target,
         nonce: None,
-        refresh_generation: Some(successor),
+        refresh_generation: Some(next),
     };
     issue::for_grant(app, client, issuance, now)
 }
 
 pub(super) fn policy(app: &App, client: &Client) -> RefreshPolicy {
-    RefreshPolicy { idle: issue::refresh_idle(app, client), grace: app.settings.tokens.refresh_grace_seconds }
+    let of_client = client.policy();
+    RefreshPolicy {
+        idle: issue::refresh_idle(app, client),
+        grace: app.settings.tokens.refresh_grace_seconds,
+        rotation: of_client.rotation,
+        interval: of_client.refresh_interval,
+    }
+}
+
+/// Keeps the generation: the same refresh token goes out again.
+async fn use_again(app: &App, grant: &Grant, generation: u32, now: Timestamp) -> Result<u32, OAuthError> {
+    if app.storage.use_refresh_token(&grant.id, generation, now).await? {
+        return Ok(generation);
+    }
+    Err(refresh::revoked())
 }
 
 /// Moves to the successor. Others may have moved since the row was read: then the row is judged again, once.
@@ -64,11 +82,11 @@ async fn rotate(
         return Ok(successor);
     }
     let Some((now_there, _)) = app.storage.grant(&grant.id).await? else {
-        return Err(OAuthError::invalid_grant("The refresh token was revoked. The user has to sign in."));
+        return Err(refresh::revoked());
     };
     match refresh::judge(&now_there, client, generation, policy(app, client), now) {
         Verdict::Refuse(error) => Err(error),
-        Verdict::Rotate | Verdict::Replay => Err(revoke(app, grant).await),
+        Verdict::Rotate | Verdict::Reuse | Verdict::Replay => Err(revoke(app, grant).await),
     }
 }
 

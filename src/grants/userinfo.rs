@@ -1,31 +1,95 @@
 //! UserInfo (OpenID Connect Core 5.3): the claims of the token's user as of now.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::access_tokens;
 use crate::app::App;
-use crate::model::Scope;
-use crate::protocol::{ErrorCode, OAuthError, claims, resource};
+use crate::clients::{self, Registered};
+use crate::crypto::hs256;
+use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
+use crate::protocol::claims::AccessTokenClaims;
+use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo, resource};
+
+/// What the client of the token reads.
+pub enum Answer {
+    Json(Map<String, Value>),
+    /// For GET only: `application/jwt`.
+    Jwt(String),
+}
+
+/// A refusal, and in which status codes the client of the token expects it, if it is known.
+pub struct Refusal {
+    pub error: OAuthError,
+    pub status: StatusProfile,
+}
 
 /// The claims that an access token gives access to.
-pub async fn userinfo(app: &App, token: &str) -> Result<Map<String, Value>, OAuthError> {
-    let invalid = || {
-        let description = "The access token is unknown, expired or revoked.";
-        OAuthError::new(ErrorCode::InvalidToken, description)
-    };
-    let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
+pub async fn userinfo(app: &App, token: &str) -> Result<Answer, Refusal> {
+    let unknown = |error| Refusal { error, status: StatusProfile::Standard };
+    // An expired token still says whose it is.
+    let claims = access_tokens::signed(app, token).ok_or_else(|| unknown(invalid()))?;
+    let registered = app.clients.find(&claims.client_id).await.map_err(|error| unknown(error.into()))?;
+    let registered = registered.ok_or_else(|| unknown(invalid()))?;
+    let of_client = |error| Refusal { error, status: registered.client.policy().status };
+    answer(app, token, &claims, &registered).await.map_err(of_client)
+}
+
+fn invalid() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidToken, "The access token is unknown, expired or revoked.")
+}
+
+async fn answer(
+    app: &App,
+    token: &str,
+    claims: &Arc<AccessTokenClaims>,
+    registered: &Registered,
+) -> Result<Answer, OAuthError> {
+    if !access_tokens::is_current(app, claims, app.now()) {
+        return Err(invalid());
+    }
     // RFC 9068 4: a token whose aud does not name this resource MUST be rejected.
     if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
         let description = "The access token is for another resource; ask for one without resource.";
         return Err(OAuthError::new(ErrorCode::InvalidToken, description));
     }
+    let legacy = registered.client.policy().userinfo == UserinfoProfile::LegacyHs256;
     // OpenID Connect Core 5.3.1: the token has to come from OpenID authentication.
-    let Some(grant) = claims.grant.as_ref().filter(|_| claims.has_scope(Scope::OPENID)) else {
+    let Some(grant) = claims.grant.as_ref().filter(|_| legacy || claims.has_scope(Scope::OPENID)) else {
         let description = "The access token was issued without the scope openid.";
         return Err(OAuthError::new(ErrorCode::InsufficientScope, description));
     };
     let (user, context) = app.storage.token_user(grant, &claims.jti).await?.ok_or_else(invalid)?;
-    let mut about = context.id_token;
-    about.extend(claims::of_user(&user, claims.scope.split(' ')));
-    Ok(about)
+    match legacy {
+        true => signed(app, token, claims, registered, &user).map(Answer::Jwt),
+        false => {
+            let mut about = context.id_token;
+            about.extend(claims::of_user(&user, claims.scope.split(' ')));
+            Ok(Answer::Json(about))
+        }
+    }
+}
+
+fn signed(
+    app: &App,
+    token: &str,
+    claims: &AccessTokenClaims,
+    registered: &Registered,
+    user: &User,
+) -> Result<String, OAuthError> {
+    let Registered { client, secrets, .. } = registered;
+    let sealed = secrets.sealed.as_ref().ok_or_else(|| not_sealed(client))?;
+    let secret =
+        clients::open_secret(&app.master_key, &client.id, sealed).map_err(OAuthError::server_error)?;
+    let name = &app.settings.branding.name;
+    let members = legacy_userinfo::claims(user, claims, token, name, app.now());
+    hs256::sign(legacy_userinfo::TYPE, &members, &secret).map_err(OAuthError::server_error)
+}
+
+fn not_sealed(client: &Client) -> OAuthError {
+    let id = &client.id;
+    OAuthError::server_error(format!(
+        "the secret of {id} is known by its digest only; `chancery client rotate-secret {id}` makes one to sign with"
+    ))
 }

@@ -28,6 +28,12 @@ pub fn token<'r>(
     }
 }
 
+/// Whether the `Authorization` header names the scheme.
+pub fn is_meant(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::AUTHORIZATION).map(axum::http::HeaderValue::as_bytes);
+    value.and_then(|value| value.get(..7)).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+}
+
 /// RFC 9110 11.1: the scheme is case-insensitive.
 fn in_header(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;

@@ -49,6 +49,14 @@ pub fn respond(error: &OAuthError) -> Response {
     response
 }
 
+/// The error as JSON with 401, for a client that expects it so.
+pub fn unauthorized(error: &OAuthError) -> Response {
+    let mut response = respond(error);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
+    response
+}
+
 /// The error as a challenge for a bearer token.
 pub fn challenge(error: &OAuthError) -> Response {
     let mut response = respond(error);

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 
 use crate::app::App;
 use crate::grants::client_authentication;
-use crate::protocol::client_auth::{self, AuthenticatedClient};
+use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{OAuthError, Parameters};
 
 /// A body as axum hands it over.
@@ -43,6 +43,28 @@ pub async fn client(
     headers: &HeaderMap,
     parameters: &Parameters<'_>,
 ) -> Result<AuthenticatedClient, OAuthError> {
+    client_by(client_auth::authenticate, app, headers, parameters).await
+}
+
+/// The client that sent a token request.
+pub async fn token_client(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let rule: Rule = match parameters.get("grant_type") {
+        Some("refresh_token") => client_auth::authenticate_refresh,
+        _ => client_auth::authenticate,
+    };
+    client_by(rule, app, headers, parameters).await
+}
+
+async fn client_by(
+    rule: Rule,
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
     let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
     let first = authorization.next().map(axum::http::HeaderValue::as_bytes);
     if authorization.next().is_some() {
@@ -51,5 +73,5 @@ pub async fn client(
     let token_endpoint = app.settings.server.issuer.join("/token");
     let expected = client_authentication::expected(app, &token_endpoint);
     let presented = client_auth::presented(first, parameters, &expected)?;
-    client_authentication::authenticate(app, &presented).await
+    client_authentication::authenticate(app, &presented, rule).await
 }

@@ -35,8 +35,11 @@ impl Discovery {
     fn new(app: &App) -> Self {
         let catalogue = app.registry.catalogue();
         let branding = &app.settings.branding;
-        let operator =
-            Operator { policy_uri: branding.policy_url.as_deref(), tos_uri: branding.tos_url.as_deref() };
+        let operator = Operator {
+            policy_uri: branding.policy_url.as_deref(),
+            tos_uri: branding.tos_url.as_deref(),
+            password_grant: app.settings.grants.password,
+        };
         let (algorithms, scopes) = (&app.settings.keys.algorithms, catalogue.public_scopes());
         let document = discovery::document(app.issuer(), algorithms, operator, scopes);
         Self { document: document.to_string().into(), catalogue }

@@ -1,5 +1,6 @@
 //! The protocol endpoints: extract, call, render.
 
+mod aliases;
 pub mod bearer;
 mod device_authorization;
 mod error;
@@ -43,7 +44,8 @@ pub fn router(app: Arc<App>) -> Router {
             .nest(&prefix, endpoints)
             .merge(public(Router::new().route(&well_known, get(metadata::discovery)), documents))
     };
-    root.fallback(pages::not_found).with_state(app)
+    let aliases = app.settings.aliases.paths.clone();
+    aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)
 }
 
 /// What applications in a browser call from other origins. Never the pages.

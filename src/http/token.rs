@@ -2,23 +2,45 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{extract, json};
+use super::middleware::ClientAddress;
+use super::{error, extract, json};
 use crate::app::App;
-use crate::grants::{self, TokenResponse};
-use crate::protocol::{OAuthError, Parameters};
+use crate::grants;
+use crate::model::StatusProfile;
+use crate::protocol::{ErrorCode, OAuthError, Parameters};
 
-pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
-    json::respond(exchange(&app, &headers, body).await)
+pub async fn token(
+    State(app): State<Arc<App>>,
+    address: Option<Extension<ClientAddress>>,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let address = address.map(|Extension(address)| address.0.to_string()).unwrap_or_default();
+    answer(&app, &address, &headers, body).await.unwrap_or_else(|error| error::respond(&error))
 }
 
-async fn exchange(app: &App, headers: &HeaderMap, body: extract::Body) -> Result<TokenResponse, OAuthError> {
+async fn answer(
+    app: &App,
+    address: &str,
+    headers: &HeaderMap,
+    body: extract::Body,
+) -> Result<Response, OAuthError> {
     let form = extract::form(headers, body)?;
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
-    let client = extract::client(app, headers, &parameters).await?;
-    grants::exchange(app, &client, &parameters).await
+    let client = extract::token_client(app, headers, &parameters).await?;
+    Ok(match grants::exchange(app, &client, &parameters, address).await {
+        Err(error)
+            if error.code == ErrorCode::InvalidGrant
+                && client.policy().status == StatusProfile::InvalidGrant401 =>
+        {
+            error::unauthorized(&error)
+        }
+        result => json::respond(result),
+    })
 }

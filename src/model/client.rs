@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Timestamp,
-    TokenFormat,
+    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Switches,
+    Timestamp, TokenFormat,
 };
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
@@ -30,9 +30,9 @@ pub struct Client {
     pub grant_types: Vec<GrantType>,
     /// Scopes the client may ask for.
     pub scope: ScopeSet,
-    /// How these cover the ones it asks for.
-    #[serde(default)]
-    pub scope_strategy: ScopeStrategy,
+    /// How these cover the ones it asks for. None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_strategy: Option<ScopeStrategy>,
     pub token_endpoint_auth_method: AuthMethod,
     /// None: every algorithm that goes with the method (RFC 7591 2, OpenID Connect Dynamic Client Registration 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub struct Client {
     /// The resource whose server this client is: it may ask about that one's tokens, and no others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_server: Option<String>,
-    /// None: JWT.
+    /// None: the profile's. Ask [`Client::policy`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_format: Option<TokenFormat>,
     /// Extra claims of its access tokens.
@@ -74,20 +74,24 @@ pub struct Client {
     /// Whose login and consent pages; none: the server's `ui.default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui: Option<Ui>,
-    #[serde(default)]
-    pub pkce: PkcePolicy,
-    #[serde(default)]
-    pub introspection_policy: IntrospectionPolicy,
-    /// Seconds; none: the server's default.
+    /// None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pkce: Option<PkcePolicy>,
+    /// None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_policy: Option<IntrospectionPolicy>,
+    /// Seconds; none: the profile's, or the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_code_lifetime: Option<i64>,
-    /// Seconds; none: the server's default.
+    /// Seconds; none: the profile's, or the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token_lifetime: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token_lifetime: Option<Lifetime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token_idle_lifetime: Option<Lifetime>,
+    #[serde(flatten)]
+    pub switches: Switches,
     /// When it was registered (RFC 7591 3.2.1).
     #[serde(rename = "client_id_issued_at")]
     pub created_at: Timestamp,
@@ -97,11 +101,6 @@ impl Client {
     /// Whether the client can prove who it is (RFC 6749 2.1).
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
-    }
-
-    /// Whether the server has to know the secret itself, not only its digest.
-    pub fn needs_sealed_secret(&self) -> bool {
-        self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
     }
 
     pub fn may_use(&self, grant_type: GrantType) -> bool {
@@ -147,6 +146,8 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// Off unless the server and the client both have it on.
+    Password,
     /// RFC 8628 3.4
     #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
@@ -162,6 +163,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }

@@ -7,6 +7,7 @@ mod assertion_algorithm;
 mod authorization_request;
 mod claim_source;
 mod client;
+mod client_policy;
 mod device_authorization;
 mod grant;
 mod handover;
@@ -28,6 +29,10 @@ pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
     Ui,
+};
+pub use client_policy::{
+    ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
+    Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};

@@ -10,7 +10,6 @@ use super::answer::Failure;
 use super::browser;
 use super::i18n::Messages;
 use super::sessions::{SignedIn, is_live};
-use super::throttle::{Attempt, Subject};
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
 };
@@ -20,6 +19,7 @@ use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::http::extract;
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::Parameters;
+use crate::throttle::{Attempt, Subject};
 
 /// An application with access, put together from the consent and the grants.
 struct Access {

@@ -14,7 +14,7 @@ use super::views::{Application, ConsentPage, Permission, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::http::extract;
-use crate::model::{Scope, ScopeSet};
+use crate::model::ScopeSet;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
 use crate::protocol::resource::Target;
@@ -125,7 +125,7 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         resources: target.names().map(str::to_owned).collect(),
         permissions: scopes.map(permission).collect(),
-        offline: flow.request.scope.contains(Scope::OFFLINE_ACCESS),
+        offline: client.gets_refresh_token(&flow.request.scope),
         return_to: ReturnTo::parse(flow.target.uri()),
         policy: client.policy_uri.as_deref().and_then(WebLink::parse),
         terms: client.tos_uri.as_deref().and_then(WebLink::parse),

@@ -13,7 +13,6 @@ use super::browser;
 use super::i18n::Messages;
 use super::own_page::OwnPage;
 use super::sessions::{self, SignedIn};
-use super::throttle::{Attempt, Subject};
 use super::views::{
     Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Problem,
 };
@@ -21,11 +20,12 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::device_authorization;
 use crate::http::extract;
-use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, Scope, ScopeSet};
+use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, ScopeSet};
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
 use crate::protocol::resource::Target;
 use crate::storage::Remember;
+use crate::throttle::{Attempt, Subject};
 
 /// A device's request, by the code that somebody typed.
 struct Asked {
@@ -249,7 +249,7 @@ async fn confirmation(
         user_code: &code.displayed(),
         resources: target.names().map(str::to_owned).collect(),
         permissions: authorization.scope.iter().map(permission).collect(),
-        offline: authorization.scope.contains(Scope::OFFLINE_ACCESS),
+        offline: client.gets_refresh_token(&authorization.scope),
         address: &authorization.address,
         device: browser::recognise(frame.text, &authorization.user_agent),
         asked: asked_when(app, frame.text, authorization),

@@ -10,13 +10,12 @@ use super::answer::Failure;
 use super::flow::{Flow, Resumed};
 use super::links::ReturnTo;
 use super::own_page::OwnPage;
-use super::throttle::{Attempt, Subject};
 use super::views::{Application, LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::crypto::password::{LONGEST_BYTES, PasswordError};
+use crate::grants::password_check::{self, Unrecognised};
 use crate::http::extract;
-use crate::model::{Secret, User};
+use crate::model::User;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
 
@@ -26,9 +25,6 @@ enum Goal {
     Request(Box<Flow>),
     Page(OwnPage),
 }
-
-/// Bytes of a user name that are looked at; no account has a longer one.
-const LONGEST_USERNAME: usize = 1024;
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
@@ -98,7 +94,7 @@ async fn submit(
     }
 }
 
-/// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
+/// Who a user name and a password belong to.
 async fn authenticate(
     app: &App,
     visitor: &Visitor,
@@ -109,25 +105,14 @@ async fn authenticate(
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
-    if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
-        return Ok(Err(LoginProblem::Wrong));
+    match password_check::recognise(app, username, password, &visitor.address).await {
+        Ok(user) => Ok(Ok(user)),
+        Err(Unrecognised::Wrong) => Ok(Err(LoginProblem::Wrong)),
+        Err(Unrecognised::TooMany) => Ok(Err(LoginProblem::TooMany)),
+        Err(Unrecognised::Busy) => Ok(Err(LoginProblem::Busy)),
+        Err(Unrecognised::Storage(error)) => Err(error.into()),
+        Err(Unrecognised::Password(error)) => Err(error.into()),
     }
-    let attempt = Attempt { subject: Subject::Account(username), address: &visitor.address, now: app.now() };
-    if !app.throttle.allows(&attempt) {
-        return Ok(Err(LoginProblem::TooMany));
-    }
-    let found = app.storage.credentials(username).await?;
-    let hash = found.as_ref().and_then(|found| found.password_hash.clone());
-    let right = match app.passwords.verify(Secret::new(password), hash).await {
-        Ok(right) => right,
-        Err(PasswordError::Busy) => return Ok(Err(LoginProblem::Busy)),
-        Err(error) => return Err(error.into()),
-    };
-    let user = found.map(|found| found.user).filter(|user| right && !user.disabled);
-    if user.is_none() {
-        app.throttle.failed(&attempt);
-    }
-    Ok(user.ok_or(LoginProblem::Wrong))
 }
 
 async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Result<Response, Failure> {

@@ -19,7 +19,6 @@ mod logout;
 mod own_page;
 mod sessions;
 mod site;
-mod throttle;
 mod views;
 mod visitor;
 
@@ -35,7 +34,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 pub use site::{Branding, Site};
-pub use throttle::Throttle;
 
 use crate::app::App;
 use answer::Failure;

@@ -111,7 +111,7 @@ pub struct ConsentPage<'a> {
     /// The names of the resources that are asked for.
     pub resources: Vec<String>,
     pub permissions: Vec<Permission>,
-    /// `offline_access` is among them: it lasts until it is taken back.
+    /// There will be a refresh token: it lasts until it is taken back.
     pub offline: bool,
     pub return_to: Option<ReturnTo>,
     pub policy: Option<WebLink>,

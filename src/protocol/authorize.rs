@@ -11,7 +11,10 @@ use super::handover::Rejection;
 use super::parameters::Parameters;
 use super::resource::{self, Target};
 use super::{pkce, redirect_uri, scope};
-use crate::model::{AuthorizationRequest, Catalogue, Client, GrantType, PkcePolicy, Prompt, Scope, ScopeSet};
+use crate::model::{
+    AuthorizationRequest, Catalogue, Client, ConsentPolicy, GrantType, PkcePolicy, Presence, Prompt, Scope,
+    ScopeSet,
+};
 
 /// Bytes of `state` that are kept for the client.
 const MAX_STATE: usize = 4096;
@@ -80,7 +83,10 @@ pub fn validate(
     let (scope, resources) = asked(parameters, client, catalogue)?;
     let nonce = limited(parameters, "nonce", MAX_NONCE)?;
     let code_challenge = code_challenge(parameters, client, &scope, nonce.is_some())?;
-    limited(parameters, "state", MAX_STATE)?;
+    let state = limited(parameters, "state", MAX_STATE)?;
+    if state.is_none() && client.policy().state == Presence::Required {
+        return Err(OAuthError::invalid_request("The client is registered to send a state."));
+    }
     Ok(AuthorizationRequest {
         client_id: client.id.clone(),
         redirect_uri: target.uri.clone(),
@@ -89,7 +95,7 @@ pub fn validate(
         resources,
         nonce,
         code_challenge,
-        prompt: prompt(parameters)?,
+        prompt: prompts(parameters, client)?,
         max_age: max_age(parameters)?,
         login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
         ui_locales: parameters.get("ui_locales").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
@@ -146,7 +152,7 @@ fn code_challenge(
 ) -> Result<Option<String>, OAuthError> {
     let method = parameters.get("code_challenge_method");
     let Some(challenge) = parameters.get("code_challenge") else {
-        let optional = client.pkce == PkcePolicy::Optional && client.is_confidential();
+        let optional = client.policy().pkce == PkcePolicy::Optional;
         return match (optional, method) {
             (_, Some(_)) | (false, None) => {
                 Err(OAuthError::invalid_request("PKCE is required: send code_challenge with method S256."))
@@ -196,6 +202,21 @@ fn prompt(parameters: &Parameters<'_>) -> Result<Vec<Prompt>, OAuthError> {
         return Err(OAuthError::invalid_request("prompt=none cannot be combined with another value."));
     }
     Ok(prompts)
+}
+
+/// `prompt`, or what the older `approval_prompt` means in its words. Where both are absent, a client may be registered
+/// to be asked about each time. An application whose users are never asked is not asked about by this either.
+fn prompts(parameters: &Parameters<'_>, client: &Client) -> Result<Vec<Prompt>, OAuthError> {
+    if parameters.get("prompt").is_some() {
+        return prompt(parameters);
+    }
+    let force = match parameters.get("approval_prompt") {
+        Some("force") => true,
+        Some("auto") => false,
+        None => client.policy().consent == ConsentPolicy::Always,
+        Some(_) => return Err(OAuthError::invalid_request("approval_prompt is neither force nor auto.")),
+    };
+    Ok(if force && !client.skip_consent { vec![Prompt::Consent] } else { Vec::new() })
 }
 
 fn max_age(parameters: &Parameters<'_>) -> Result<Option<i64>, OAuthError> {

@@ -1,6 +1,7 @@
-//! Client authentication (RFC 6749 2.3). [`authenticate`] is the only function that can make an
-//! [`AuthenticatedClient`], so what takes one cannot be reached without. Where an assertion proves the client it makes
-//! one only by way of [`NeedsFirstUse`], which waits for the storage to say that the assertion was not used before.
+//! Client authentication (RFC 6749 2.3). [`authenticate`] and, for refreshes, [`authenticate_refresh`] are the only
+//! functions that can make an [`AuthenticatedClient`], so what takes one cannot be reached without. Where an assertion
+//! proves the client they make one only by way of [`NeedsFirstUse`], which waits for the storage to say that the
+//! assertion was not used before.
 
 use std::sync::Arc;
 
@@ -12,13 +13,15 @@ use super::error::{ErrorCode, OAuthError};
 use super::parameters::{self, Parameters};
 use crate::crypto::digest;
 use crate::crypto::jwks::KeySet;
-use crate::model::{AuthMethod, Client, ClientId, ClientSecrets, GrantType, Secret, Timestamp};
+use crate::model::{AuthMethod, Client, ClientId, ClientSecrets, GrantType, Presence, Secret, Timestamp};
 
 /// What a request says of the client that sent it.
 #[derive(Debug)]
 pub struct Presented {
     pub client_id: ClientId,
     proof: Proof,
+    /// The header named its scheme, or there was none.
+    names_scheme: bool,
 }
 
 #[derive(Debug)]
@@ -66,6 +69,9 @@ pub enum Authentication {
     Complete(AuthenticatedClient),
     NeedsFirstUse(NeedsFirstUse),
 }
+
+/// What decides whether a client is who it says: [`authenticate`] or [`authenticate_refresh`].
+pub type Rule = fn(&Presented, Option<Credentials<'_>>, Timestamp) -> Result<Authentication, OAuthError>;
 
 /// A client whose assertion is right, if it is used for the first time.
 #[derive(Debug)]
@@ -147,15 +153,15 @@ pub fn presented(
     let Some(header) = authorization else {
         let client_id = ClientId::new(posted_id.ok_or_else(invalid_client)?);
         let proof = posted_secret.map_or(Proof::None, |secret| Proof::Post(Secret::new(secret)));
-        return Ok(Presented { client_id, proof });
+        return Ok(Presented { client_id, proof, names_scheme: true });
     };
-    let (client_id, secret) = basic(header)?;
+    let (client_id, secret, names_scheme) = basic(header)?;
     // RFC 6749 2.3: the client MUST NOT use more than one method in a request.
     if posted_secret.is_some() || posted_id.is_some_and(|posted| posted != client_id) {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
     let proof = if secret.is_empty() { Proof::None } else { Proof::Basic(Secret::new(secret)) };
-    Ok(Presented { client_id: ClientId::new(client_id), proof })
+    Ok(Presented { client_id: ClientId::new(client_id), proof, names_scheme })
 }
 
 /// RFC 7521 4.2, RFC 7523 2.2
@@ -188,20 +194,22 @@ fn asserted(
     Ok(Presented {
         client_id: ClientId::new(&*assertion.subject),
         proof: Proof::Assertion(Box::new(assertion)),
+        names_scheme: true,
     })
 }
 
-/// RFC 6749 2.3.1: Basic, where id and secret are form-encoded first.
-fn basic(header: &[u8]) -> Result<(String, String), OAuthError> {
-    let (scheme, encoded) = header.split_at_checked(6).ok_or_else(invalid_client)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return Err(invalid_client());
-    }
+/// RFC 6749 2.3.1: Basic, where id and secret are form-encoded first. Some clients leave out the scheme, which only
+/// those may that are registered for it.
+fn basic(header: &[u8]) -> Result<(String, String, bool), OAuthError> {
+    let (encoded, names_scheme) = match header.split_at_checked(6) {
+        Some((scheme, encoded)) if scheme.eq_ignore_ascii_case(b"basic ") => (encoded, true),
+        _ => (header, false),
+    };
     let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| invalid_client())?;
     let colon = decoded.iter().position(|byte| *byte == b':').ok_or_else(invalid_client)?;
     let text =
         |bytes| parameters::decode(bytes).map(std::borrow::Cow::into_owned).map_err(|_| invalid_client());
-    Ok((text(&decoded[..colon])?, text(&decoded[colon + 1..])?))
+    Ok((text(&decoded[..colon])?, text(&decoded[colon + 1..])?, names_scheme))
 }
 
 /// Checks what was presented against what is registered; `registered` is none for an unknown client.
@@ -211,6 +219,9 @@ pub fn authenticate(
     now: Timestamp,
 ) -> Result<Authentication, OAuthError> {
     let registered = registered.ok_or_else(invalid_client)?;
+    if !presented.names_scheme && registered.client.policy().authorization_scheme == Presence::Required {
+        return Err(invalid_client());
+    }
     let proven = match (registered.client.token_endpoint_auth_method, &presented.proof) {
         (AuthMethod::None, Proof::None) => true,
         (AuthMethod::ClientSecretBasic, Proof::Basic(secret))
@@ -248,6 +259,23 @@ fn is_signed(registered: &Credentials<'_>, assertion: &Assertion, now: Timestamp
             !algorithm.is_symmetric() && registered.keys.is_some_and(|keys| assertion.is_signed_by(keys))
         }
         AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => false,
+    }
+}
+
+/// The same for a refresh. RFC 6749 6 demands that a confidential client authenticates; the operator can relieve one of
+/// it, for applications of which no instance ever had the secret. Whoever holds a refresh token can then use it.
+pub fn authenticate_refresh(
+    presented: &Presented,
+    registered: Option<Credentials<'_>>,
+    now: Timestamp,
+) -> Result<Authentication, OAuthError> {
+    match (&registered, &presented.proof) {
+        (Some(Credentials { client, .. }), Proof::None)
+            if presented.names_scheme && client.policy().refresh_authentication == Presence::Optional =>
+        {
+            Ok(Authentication::Complete(AuthenticatedClient(Arc::clone(client))))
+        }
+        _ => authenticate(presented, registered, now),
     }
 }
 
@@ -302,6 +330,13 @@ mod tests {
         for header in [&b"Bearer abc"[..], b"Basic", b"Basic !!!", b"Basic YWJj", b"", b"Basic /w=="] {
             assert!(presented(Some(header), &parameters("client_id=a")).is_err());
         }
+    }
+
+    #[test]
+    fn a_header_without_a_scheme_is_remembered_as_such() {
+        let found = presented(Some(b"YTo="), &parameters("")).unwrap();
+        assert!(!found.names_scheme && found.client_id.as_str() == "a");
+        assert!(presented(Some(b"Basic YTo="), &parameters("")).unwrap().names_scheme);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::error::OAuthError;
 use super::pkce;
-use crate::model::{Client, CodeConditions, Grant, GrantState, Timestamp};
+use crate::model::{Client, CodeConditions, Grant, GrantState, Presence, Timestamp};
 
 /// What the client sent beside the code.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub fn judge<'g>(grant: &'g Grant, client: &Client, attempt: Attempt<'_>) -> Ver
     if code.expires_at <= attempt.now {
         return Verdict::Spend(OAuthError::invalid_grant("The code has expired. Start again at /authorize."));
     }
-    match check_conditions(code, attempt) {
+    match check_conditions(code, client, attempt) {
         Ok(()) => Verdict::Redeem(code),
         Err(error) => Verdict::Spend(error),
     }
@@ -48,15 +48,19 @@ pub fn used() -> OAuthError {
     OAuthError::invalid_grant("The code was used before. What it had been redeemed for is revoked.")
 }
 
-fn check_conditions(code: &CodeConditions, attempt: Attempt<'_>) -> Result<(), OAuthError> {
+fn check_conditions(code: &CodeConditions, client: &Client, attempt: Attempt<'_>) -> Result<(), OAuthError> {
+    let needs_uri = client.policy().token_redirect_uri == Presence::Required;
     match (attempt.redirect_uri, &code.code_challenge) {
         (Some(uri), _) if uri != code.redirect_uri => {
             return Err(OAuthError::invalid_grant(
                 "redirect_uri is not the one of the authorization request.",
             ));
         }
-        // RFC 6749 4.1.3: REQUIRED if it was sent before; PKCE makes it needless (OAuth 2.1).
-        (None, None) => return Err(OAuthError::invalid_grant("The parameter redirect_uri is missing.")),
+        // RFC 6749 4.1.3: REQUIRED if it was sent before; PKCE makes it needless (OAuth 2.1), unless the client is
+        // registered to send it.
+        (None, challenge) if needs_uri || challenge.is_none() => {
+            return Err(OAuthError::invalid_grant("The parameter redirect_uri is missing."));
+        }
         _ => {}
     }
     match (&code.code_challenge, attempt.code_verifier) {

@@ -12,6 +12,8 @@ pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone",
 pub struct Operator<'a> {
     pub policy_uri: Option<&'a str>,
     pub tos_uri: Option<&'a str>,
+    /// Whether the password grant is offered.
+    pub password_grant: bool,
 }
 
 /// The document of both well-known locations; `scopes` are those that the operator made public.
@@ -23,7 +25,7 @@ pub fn document<'a>(
 ) -> Value {
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
-    let mut document = bare_document(issuer, algorithms, &scopes);
+    let mut document = bare_document(issuer, algorithms, &scopes, operator.password_grant);
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
@@ -32,11 +34,21 @@ pub fn document<'a>(
     document
 }
 
-fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str]) -> Value {
+fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], password_grant: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
     let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
     let assertions = AssertionAlgorithm::ALL.map(AssertionAlgorithm::as_str);
+    let mut grant_types = vec![
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    ];
+    if password_grant {
+        grant_types.push("password");
+    }
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
@@ -51,13 +63,7 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str]) -> Val
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": [
-            "authorization_code",
-            "refresh_token",
-            "client_credentials",
-            "urn:ietf:params:oauth:grant-type:device_code",
-            "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        ],
+        "grant_types_supported": grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,

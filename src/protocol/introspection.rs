@@ -114,7 +114,7 @@ pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -
     if let (Some(resource), Some(audience)) = (&caller.resource_server, audience) {
         return audience.contains(resource) || audience.contains(caller.id.as_str());
     }
-    match caller.introspection_policy {
+    match caller.policy().introspection {
         IntrospectionPolicy::Any => true,
         IntrospectionPolicy::Audience => {
             caller.id == *owner || audience.is_some_and(|audience| audience.contains(caller.id.as_str()))

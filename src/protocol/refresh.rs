@@ -1,7 +1,7 @@
 //! Refresh tokens (RFC 6749 6, RFC 9700 4.14): rotation, the grace for a lost response, replay.
 
-use super::error::OAuthError;
-use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, Timestamp};
+use super::error::{ErrorCode, OAuthError};
+use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, RotationPolicy, Timestamp};
 
 /// How long refresh tokens live, for one client.
 #[derive(Debug, Clone, Copy)]
@@ -10,6 +10,9 @@ pub struct RefreshPolicy {
     pub idle: Lifetime,
     /// Seconds after a rotation in which its predecessor gets the same successor again.
     pub grace: i64,
+    pub rotation: RotationPolicy,
+    /// Seconds a token has to be old before it is used.
+    pub interval: Option<i64>,
 }
 
 /// What to do with a presented refresh token.
@@ -17,6 +20,8 @@ pub struct RefreshPolicy {
 pub enum Verdict {
     /// It is the valid one, or its immediate predecessor within the grace: give its successor.
     Rotate,
+    /// It is the valid one and stays it.
+    Reuse,
     /// An older one: somebody holds a copy. Revoke the grant (RFC 9700 4.14.2).
     Replay,
     Refuse(OAuthError),
@@ -35,9 +40,7 @@ pub fn judge(
         return Verdict::Refuse(OAuthError::invalid_grant("The refresh token was issued to another client."));
     }
     let GrantState::Active { refresh: Some(current) } = &grant.state else {
-        return Verdict::Refuse(OAuthError::invalid_grant(
-            "The refresh token was revoked. The user has to sign in.",
-        ));
+        return Verdict::Refuse(revoked());
     };
     if is_expired(grant, *current, policy, now) {
         return Verdict::Refuse(OAuthError::invalid_grant(
@@ -46,10 +49,20 @@ pub fn judge(
     }
     let is_predecessor = generation.checked_add(1) == Some(current.generation);
     let in_grace = now.since(current.rotated_at) <= policy.grace;
-    if generation == current.generation || (is_predecessor && in_grace) {
-        Verdict::Rotate
-    } else {
-        Verdict::Replay
+    if generation == current.generation {
+        return valid(*current, policy, now);
+    }
+    if is_predecessor && in_grace { Verdict::Rotate } else { Verdict::Replay }
+}
+
+fn valid(current: Refresh, policy: RefreshPolicy, now: Timestamp) -> Verdict {
+    if policy.interval.is_some_and(|seconds| now.since(current.rotated_at) < seconds) {
+        let description = "The client refreshes more often than it is registered to. Try again later.";
+        return Verdict::Refuse(OAuthError::new(ErrorCode::TemporarilyUnavailable, description));
+    }
+    match policy.rotation {
+        RotationPolicy::Rotate => Verdict::Rotate,
+        RotationPolicy::Reuse => Verdict::Reuse,
     }
 }
 
@@ -57,6 +70,11 @@ pub fn judge(
 pub fn is_expired(grant: &Grant, current: Refresh, policy: RefreshPolicy, now: Timestamp) -> bool {
     let ends = [grant.expires_at, policy.idle.end(current.rotated_at)];
     ends.into_iter().flatten().any(|end| end <= now)
+}
+
+/// The answer where the grant is over.
+pub fn revoked() -> OAuthError {
+    OAuthError::invalid_grant("The refresh token was revoked. The user has to sign in.")
 }
 
 /// The answer to a replay.

@@ -2,12 +2,17 @@
 
 use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
-use crate::model::{AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, Scope};
+use crate::model::{
+    AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, RotationPolicy, Scope, UserinfoProfile,
+};
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
 pub const MAX_CODE_LIFETIME: i64 = 600;
 /// Seconds: a day.
 pub const MAX_ACCESS_TOKEN_LIFETIME: i64 = 86_400;
+
+/// Grants with refresh tokens of one user and one client.
+pub const MAX_REFRESH_GRANTS: i64 = 1000;
 
 /// One thing that is wrong with a client's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +29,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_identity(client, &mut complain);
     check_uris(client, &mut complain);
     check_grants(client, &mut complain);
+    check_switches(client, &mut complain);
     check_authentication(client, &mut complain);
     check_lifetimes(client, &mut complain);
     check_resources(client, &mut complain);
@@ -73,12 +79,15 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
     if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
         complain("redirect_uris", "the authorization code grant needs at least one".into());
     }
-    let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode];
+    let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Password];
     if client.may_use(GrantType::RefreshToken) && !with_user.iter().any(|grant| client.may_use(*grant)) {
         complain("grant_types", "refresh_token needs authorization_code or device_code beside it".into());
     }
     if client.verification_uri_complete && !client.may_use(GrantType::DeviceCode) {
         complain("verification_uri_complete", "it is for clients with the grant type device_code".into());
+    }
+    if client.may_use(GrantType::Password) && !client.is_first_party() {
+        complain("grant_types", "password is for the operator's own applications: set first_party".into());
     }
     if client.grant_types.is_empty() {
         complain("grant_types", "name at least one".into());
@@ -95,19 +104,47 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
             );
         }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
-        if client.pkce == PkcePolicy::Optional {
+        if client.pkce == Some(PkcePolicy::Optional) {
             complain("pkce", "it is required for clients without a secret".into());
         }
     }
-    let covers_offline = |held| scope::covers(client.scope_strategy, held, Scope::OFFLINE_ACCESS);
-    let offline = client.scope.iter().any(covers_offline);
-    if offline
-        && client.skip_consent
-        && client.redirect_uris.iter().any(|uri| redirect_uri::is_loopback_uri(uri))
+}
+
+fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let own = &client.switches;
+    let secret_only = "it is for clients with a secret";
+    if !client.is_confidential() {
+        // RFC 9700 4.14.2: refresh tokens of public clients MUST be rotated or sender-constrained.
+        if own.rotation == Some(RotationPolicy::Reuse) {
+            complain("rotation", secret_only.into());
+        }
+    }
+    // Its answers are signed with the secret.
+    if own.userinfo_profile == Some(UserinfoProfile::LegacyHs256)
+        && !client.token_endpoint_auth_method.has_secret()
     {
+        complain("userinfo_profile", secret_only.into());
+    }
+    if own.refresh_interval.is_some_and(|seconds| !(0..=MAX_ACCESS_TOKEN_LIFETIME).contains(&seconds)) {
+        complain("refresh_interval", format!("0 to {MAX_ACCESS_TOKEN_LIFETIME} seconds"));
+    }
+    if own.max_refresh_grants.is_some_and(|most| !(1..=MAX_REFRESH_GRANTS).contains(&most)) {
+        complain("max_refresh_grants", format!("1 to {MAX_REFRESH_GRANTS}"));
+    }
+    if !client.skip_consent {
+        return;
+    }
+    // RFC 8252 8.6: anyone could listen there and be the application, so a person has to look.
+    if client.redirect_uris.iter().any(|uri| redirect_uri::is_loopback_uri(uri)) {
+        complain("skip_consent", "not with a loopback redirect URI: anyone could listen there".into());
+    }
+    // OpenID Connect Core 11: offline access MUST have consent, unless other conditions are in place.
+    let strategy = client.policy().scope_strategy;
+    let covers_offline = |held| scope::covers(strategy, held, Scope::OFFLINE_ACCESS);
+    if client.scope.iter().any(covers_offline) && !client.is_first_party() {
         complain(
             "skip_consent",
-            "not for offline_access to a loopback redirect URI: anyone could listen there".into(),
+            "with offline_access only for the operator's own applications: set first_party".into(),
         );
     }
 }
@@ -126,7 +163,7 @@ fn check_resources(client: &Client, complain: &mut impl FnMut(&'static str, Stri
     if client.token_endpoint_auth_method == AuthMethod::None {
         complain("resource_server", "only a client with a secret can ask about tokens".into());
     }
-    if client.introspection_policy == IntrospectionPolicy::Any {
+    if client.policy().introspection == IntrospectionPolicy::Any {
         complain(
             "resource_server",
             "it may ask about its own resource's tokens only, so not about any".into(),
@@ -192,15 +229,63 @@ mod tests {
 
     use super::check;
 
-    /// The members that are complained of, of a client with these members.
-    fn complaints(change: Value) -> Vec<&'static str> {
+    /// The members that are complained about when a client has these.
+    fn problems(change: Value) -> Vec<&'static str> {
         let mut metadata = json!({
-            "client_id": "c", "client_name": "C", "redirect_uris": ["https://app.example/cb"],
-            "grant_types": ["authorization_code"], "scope": "openid", "client_id_issued_at": 0,
-            "token_endpoint_auth_method": "client_secret_basic",
+            "client_id": "app", "client_name": "App", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code", "refresh_token"], "scope": "openid",
+            "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+    }
+
+    #[test]
+    fn what_needs_a_secret_is_refused_to_a_client_without_one() {
+        for (member, value) in
+            [("pkce", "optional"), ("rotation", "reuse"), ("userinfo_profile", "legacy_hs256")]
+        {
+            assert!(problems(json!({member: value})).is_empty(), "{member}");
+            assert_eq!(problems(json!({member: value, "token_endpoint_auth_method": "none"})), [member]);
+        }
+    }
+
+    #[test]
+    fn consent_is_skipped_by_applications_of_the_operator_and_never_for_loopback() {
+        assert!(problems(json!({"skip_consent": true})).is_empty());
+        let offline = json!({"skip_consent": true, "scope": "openid offline_access"});
+        assert_eq!(problems(offline.clone()), ["skip_consent"]);
+        let mut first_party = offline;
+        first_party["first_party"] = json!(true);
+        assert!(problems(first_party.clone()).is_empty());
+        first_party["redirect_uris"] = json!(["http://127.0.0.1/cb"]);
+        assert_eq!(problems(first_party), ["skip_consent"]);
+    }
+
+    #[test]
+    fn legacy_userinfo_is_refused_to_a_client_with_a_key() {
+        let members = json!({"userinfo_profile": "legacy_hs256", "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": keys()});
+        assert_eq!(problems(members), ["userinfo_profile"]);
+    }
+
+    #[test]
+    fn the_password_grant_is_for_the_operators_applications() {
+        let members = json!({"grant_types": ["password", "refresh_token"], "redirect_uris": []});
+        assert_eq!(problems(members.clone()), ["grant_types"]);
+        let mut first_party = members;
+        first_party["first_party"] = json!(true);
+        assert!(problems(first_party).is_empty());
+    }
+
+    #[test]
+    fn numbers_have_their_limits() {
+        for (member, wrong) in
+            [("refresh_interval", -1), ("refresh_interval", 86_401), ("max_refresh_grants", 0)]
+        {
+            assert_eq!(problems(json!({member: wrong})), [member]);
+        }
+        assert!(problems(json!({"refresh_interval": 0, "max_refresh_grants": 1000})).is_empty());
     }
 
     fn keys() -> Value {
@@ -209,16 +294,15 @@ mod tests {
 
     #[test]
     fn a_pattern_that_covers_offline_access_counts_as_offline_access() {
-        let loopback = |scope: &str, strategy: &str| {
-            complaints(json!({
+        let silent = |scope: &str, strategy: &str| {
+            problems(json!({
                 "skip_consent": true, "scope": scope, "scope_strategy": strategy,
-                "redirect_uris": ["http://127.0.0.1/cb"],
             }))
         };
-        assert_eq!(loopback("openid", "exact"), [""; 0]);
-        assert_eq!(loopback("openid offline_access", "exact"), ["skip_consent"]);
-        assert_eq!(loopback("*", "exact"), [""; 0]);
-        assert_eq!(loopback("*", "wildcard"), ["skip_consent"]);
+        assert_eq!(silent("openid", "exact"), [""; 0]);
+        assert_eq!(silent("openid offline_access", "exact"), ["skip_consent"]);
+        assert_eq!(silent("*", "exact"), [""; 0]);
+        assert_eq!(silent("*", "wildcard"), ["skip_consent"]);
     }
 
     #[test]
@@ -226,7 +310,7 @@ mod tests {
         let server = |change: Value| {
             let mut all = json!({"resource_server": "https://api.example"});
             all.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            complaints(all)
+            problems(all)
         };
         assert_eq!(server(json!({})), [""; 0]);
         for change in [
@@ -237,7 +321,7 @@ mod tests {
             assert_eq!(server(change), ["resource_server"]);
         }
         assert_eq!(
-            complaints(json!({"resources": ["https://a.example", "a", "https://a#b"]})),
+            problems(json!({"resources": ["https://a.example", "a", "https://a#b"]})),
             ["resources"; 2]
         );
     }
@@ -245,13 +329,13 @@ mod tests {
     #[test]
     fn keys_are_given_inline_or_by_uri_and_not_both() {
         let method = "private_key_jwt";
-        assert_eq!(complaints(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
+        assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
         let uri = "https://app.example/jwks";
-        assert_eq!(complaints(json!({"token_endpoint_auth_method": method, "jwks_uri": uri})), [""; 0]);
+        assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks_uri": uri})), [""; 0]);
         let both = json!({"token_endpoint_auth_method": method, "jwks": keys(), "jwks_uri": uri});
-        assert_eq!(complaints(both), ["jwks"]);
-        assert_eq!(complaints(json!({"token_endpoint_auth_method": method})), ["token_endpoint_auth_method"]);
-        assert_eq!(complaints(json!({"jwks_uri": "http://app.example/jwks"})), ["jwks_uri"]);
+        assert_eq!(problems(both), ["jwks"]);
+        assert_eq!(problems(json!({"token_endpoint_auth_method": method})), ["token_endpoint_auth_method"]);
+        assert_eq!(problems(json!({"jwks_uri": "http://app.example/jwks"})), ["jwks_uri"]);
     }
 
     #[test]
@@ -259,7 +343,7 @@ mod tests {
         let mut keys = keys();
         keys["keys"][0]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
         assert_eq!(
-            complaints(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})),
+            problems(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})),
             ["jwks"]
         );
     }
@@ -267,15 +351,15 @@ mod tests {
     #[test]
     fn a_reserved_claim_is_refused_in_both_kinds_of_token() {
         for member in ["claims_mapping", "id_token_claims_mapping"] {
-            assert_eq!(complaints(json!({ member: {"tenant": "const:acme"} })), [""; 0]);
-            assert_eq!(complaints(json!({ member: {"sub": "user.email"} })), [member]);
+            assert_eq!(problems(json!({ member: {"tenant": "const:acme"} })), [""; 0]);
+            assert_eq!(problems(json!({ member: {"sub": "user.email"} })), [member]);
         }
     }
 
     #[test]
     fn the_signing_algorithm_goes_with_the_method() {
         let with = |method: &str, algorithm: &str| {
-            complaints(json!({"token_endpoint_auth_method": method, "jwks": keys(),
+            problems(json!({"token_endpoint_auth_method": method, "jwks": keys(),
                 "token_endpoint_auth_signing_alg": algorithm}))
         };
         assert_eq!(with("private_key_jwt", "EdDSA"), [""; 0]);
@@ -290,8 +374,8 @@ mod tests {
     #[test]
     fn the_jwt_bearer_grant_is_for_clients_that_authenticate() {
         let grant_types = ["urn:ietf:params:oauth:grant-type:jwt-bearer"];
-        assert_eq!(complaints(json!({"grant_types": grant_types})), [""; 0]);
+        assert_eq!(problems(json!({"grant_types": grant_types})), [""; 0]);
         let public = json!({"grant_types": grant_types, "token_endpoint_auth_method": "none"});
-        assert_eq!(complaints(public), ["grant_types"]);
+        assert_eq!(problems(public), ["grant_types"]);
     }
 }

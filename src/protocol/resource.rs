@@ -174,7 +174,7 @@ impl Target {
 
     pub fn format(&self, client: &Client) -> TokenFormat {
         let first = self.resources.first();
-        first.map_or_else(|| client.token_format.unwrap_or_default(), |first| format_for(first, client))
+        first.map_or_else(|| client.policy().token_format, |first| format_for(first, client))
     }
 
     /// None: the server's default.
@@ -185,14 +185,14 @@ impl Target {
 
     /// Seconds the token lives: as the resource says, else the client, else the server. Of several the shortest.
     pub fn lifetime(&self, client: &Client, default: i64) -> i64 {
-        let usual = client.access_token_lifetime.unwrap_or(default);
+        let usual = client.policy().access_token_lifetime.unwrap_or(default);
         let of = |resource: &Arc<Resource>| resource.access_token_lifetime.unwrap_or(usual);
         self.resources.iter().map(of).min().unwrap_or(usual)
     }
 
     /// Seconds the longest-lived token of any of these lives.
     pub fn longest_lifetime(&self, client: &Client, default: i64) -> i64 {
-        let usual = client.access_token_lifetime.unwrap_or(default);
+        let usual = client.policy().access_token_lifetime.unwrap_or(default);
         let own = self.resources.iter().filter_map(|resource| resource.access_token_lifetime);
         own.max().map_or(usual, |longest| longest.max(usual))
     }
@@ -209,7 +209,7 @@ fn find(uri: &str, client: &Client, catalogue: &Catalogue) -> Option<Arc<Resourc
 }
 
 fn format_for(resource: &Resource, client: &Client) -> TokenFormat {
-    resource.token_format.or(client.token_format).unwrap_or_default()
+    resource.token_format.unwrap_or(client.policy().token_format)
 }
 
 /// RFC 9068 4: UserInfo is a resource of this server's own, so it takes no token that is for other ones only.

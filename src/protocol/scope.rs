@@ -33,7 +33,8 @@ pub fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<Scope
     let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
     let asked: ScopeSet =
         text.parse().map_err(|_| invalid("A scope holds a character that none may have."))?;
-    let may_ask = |scope: &str| is_covered(client.scope_strategy, catalogue, &client.scope, scope);
+    let strategy = client.policy().scope_strategy;
+    let may_ask = |scope: &str| is_covered(strategy, catalogue, &client.scope, scope);
     if !asked.iter().all(may_ask) {
         return Err(invalid("A scope is not registered for this client."));
     }
@@ -49,7 +50,8 @@ pub fn narrowed(
 ) -> Result<ScopeSet, OAuthError> {
     let Some(text) = asked else { return Ok(granted.clone()) };
     let asked: Option<ScopeSet> = text.parse().ok();
-    let was_granted = |scope: &str| is_covered(client.scope_strategy, catalogue, granted, scope);
+    let strategy = client.policy().scope_strategy;
+    let was_granted = |scope: &str| is_covered(strategy, catalogue, granted, scope);
     asked
         .filter(|asked| !asked.is_empty() && asked.iter().all(was_granted))
         .ok_or_else(|| OAuthError::new(ErrorCode::InvalidScope, "The scope holds one that was not granted."))

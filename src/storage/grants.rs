@@ -276,6 +276,27 @@ impl Storage {
         Ok(self.db.execute(ROTATE, bound).await? == 1)
     }
 
+    /// Notes that a refresh token was used that stays valid. False when it is not the valid one any more.
+    pub async fn use_refresh_token(
+        &self,
+        id: &GrantId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        const USE: &str = "UPDATE grants SET rotated_at = $3 \
+             WHERE id = $1 AND state = 'active' AND refreshable AND generation = $2";
+        Ok(self.db.execute(USE, values![id.as_str(), i64::from(generation), now.unix()]).await? == 1)
+    }
+
+    /// Revokes a user's oldest grants with refresh tokens to a client, so that with `newest` at most `most` are left.
+    pub async fn revoke_oldest_grants(&self, newest: &Grant, most: i64) -> Result<u64, StorageError> {
+        const REVOKE: &str = "UPDATE grants SET state = 'revoked' WHERE state = 'active' AND id IN \
+             (SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 AND state = 'active' AND refreshable \
+             AND id <> $3 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $4)";
+        let bound = values![newest.user_id.as_str(), newest.client_id.as_str(), newest.id.as_str(), most - 1];
+        self.db.execute(REVOKE, bound).await
+    }
+
     /// Revokes a grant, with everything that came from it. Revoking it again changes nothing.
     pub async fn revoke_grant(&self, id: &GrantId) -> Result<(), StorageError> {
         const REVOKE: &str = "UPDATE grants SET state = 'revoked' WHERE id = $1 AND state <> 'revoked'";

@@ -23,7 +23,7 @@ impl Place {
     }
 
     /// The program, with nothing of this process's own configuration.
-    fn command(&self, line: &[&str]) -> Command {
+    pub fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CHANCERY_") {
@@ -352,9 +352,21 @@ fn serve_answers_until_it_is_told_to_stop() {
     assert!(errors(&taken).contains(&format!("server.listen: {address}: ")), "{}", errors(&taken));
     drop(listener);
 
+    place.json(&[
+        "client",
+        "create",
+        "--name",
+        "Old",
+        "--profile",
+        "ilert",
+        "--redirect-uri",
+        "https://old.example/cb",
+    ]);
     let mut child = place.command(&["serve"]).env("CHANCERY_SERVER__LISTEN", &address).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let running = Running(child);
+    let warned = log.find(|line| line.contains("a client weakens a default")).expect("a warning");
+    assert!(warned.contains("ilert") && warned.contains("PKCE optional"), "{warned}");
     let told = log.find(|line| line.contains("listening")).expect("a line that says so");
     assert!(told.contains(&address) && told.contains("SQLite") && told.contains("http://localhost:8080"));
     let health = place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();

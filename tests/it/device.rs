@@ -193,6 +193,25 @@ on_both! {
         }
     }
 
+    async fn the_refresh_policy_and_the_limit_of_grants_hold_for_devices_too(kind: Kind) {
+        let (server, _) = ready(kind).await;
+        let metadata = json!({"refresh_policy": "always", "max_refresh_grants": 1});
+        let client = device_client(&server, metadata).await;
+        let mut refresh_tokens = Vec::new();
+        for _ in 0..2 {
+            let started = ask(&server, &client, &[("scope", "openid")]).await.json();
+            let mut browser = server.browser();
+            let page = type_code(&mut browser, "ada", &text(&started, "user_code")).await;
+            assert!(page.body.contains("also while you are away"), "{page:?}");
+            decide(&mut browser, &page, "allow").await;
+            let tokens = poll(&server, &client, &started).await.json();
+            refresh_tokens.push(text(&tokens, "refresh_token"));
+            server.advance(1);
+        }
+        server.refresh(&client, &refresh_tokens[0]).await.assert_error(400, "invalid_grant");
+        assert_eq!(server.refresh(&client, &refresh_tokens[1]).await.status, 200);
+    }
+
     async fn fc_18_the_user_types_the_code_on_another_device_and_grants_what_the_page_shows(kind: Kind) {
         let (server, client) = ready(kind).await;
         let started = start(&server, &client).await;

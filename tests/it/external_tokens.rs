@@ -40,7 +40,7 @@ on_both! {
         assert!(server.is_active(&client, &text(&tokens, "access_token")).await);
     }
 
-    async fn hy_04_a_scope_is_granted_though_the_user_lacks_the_right_and_the_token_does_not_exceed_the_user(kind: Kind) {
+    async fn a_scope_is_granted_though_the_user_lacks_the_right_and_the_token_does_not_exceed_the_user(kind: Kind) {
         let server = TestServer::with_external_ui(kind, &[]).await;
         let client = server.external_client().await;
         let scope = "openid email groups write";

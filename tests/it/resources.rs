@@ -345,6 +345,42 @@ on_both! {
         server.sql("UPDATE grants SET resources = ''").await;
         assert_eq!(access(&server.redeem(&client, &code).await.json())["aud"], server.issuer());
     }
+
+    async fn introspection_takes_no_token_as_credentials_that_is_for_another_resource(kind: Kind) {
+        let server = server(kind).await;
+        let members = json!({"scope": SCOPE, "resources": [A], "introspection_policy": "any"});
+        let client = server.client(members).await;
+        let asks = async |token: &str| {
+            server.post("/introspect", &[("authorization", &format!("Bearer {token}"))], &[("token", token)]).await
+        };
+        assert_eq!(asks(&server.client_token(&client, "a:read").await).await.json()["active"], true);
+        let token = machine(&server, &client, "a:read", &[A]).await.text("access_token");
+        asks(&token).await.assert_invalid_client();
+    }
+
+    async fn the_password_grant_asks_for_resources_too(kind: Kind) {
+        let server = TestServer::start_with(kind, &[("GRANTS__PASSWORD", "true")]).await;
+        server.user("ada").await;
+        server.resource(A, json!({"scope": "a:read"})).await;
+        let client = server
+            .client(json!({
+                "scope": "a:read offline_access", "resources": [A], "first_party": true,
+                "grant_types": ["password", "refresh_token"],
+            }))
+            .await;
+        let enter = async |resource: &str| {
+            let form = [
+                ("grant_type", "password"), ("username", "ada"), ("password", crate::support::PASSWORD),
+                ("scope", "a:read offline_access"), ("resource", resource),
+            ];
+            server.post_as(&client, "/token", &form).await
+        };
+        let tokens = enter(A).await.json();
+        assert_eq!(claims_of(tokens["access_token"].as_str().unwrap())["aud"], A);
+        let tokens = refresh(&server, &client, tokens["refresh_token"].as_str().unwrap(), &[]).await.json();
+        assert_eq!(claims_of(tokens["access_token"].as_str().unwrap())["aud"], A);
+        enter("https://unknown.example").await.assert_error(400, "invalid_target");
+    }
 }
 
 fn url_encoded(text: &str) -> String {

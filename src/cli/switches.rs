@@ -1,0 +1,133 @@
+//! The switches of a client on the command line: a flag each, named like its member in the metadata.
+
+use std::fmt::Debug;
+
+use clap::Args;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
+use crate::model::{
+    ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile, Switches,
+    TokenResponseAlias, UserinfoProfile,
+};
+
+/// A value, or the empty text, which goes back to what the profile presets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given<T> {
+    Preset,
+    Is(T),
+}
+
+/// What a client is set to beside what its profile presets. An empty text goes back to the preset.
+#[derive(Debug, Default, Args)]
+pub struct SwitchArgs {
+    /// Whose clients' ways the client has: default, ilert, fattureincloud, primer, aqueduct, hydra16.
+    #[arg(long, value_parser = word::<ClientProfile>)]
+    pub profile: Option<Given<ClientProfile>>,
+    /// The operator's own application, which may be trusted with passwords and skip consent.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub first_party: Option<bool>,
+    /// Who gets a refresh token: offline_access, offline_or_secret, always, confidential_only, never.
+    #[arg(long, value_name = "POLICY", value_parser = word::<RefreshTokenPolicy>)]
+    pub refresh_policy: Option<Given<RefreshTokenPolicy>>,
+    /// Whether a refresh replaces the refresh token: rotate, or reuse (with a secret only).
+    #[arg(long, value_parser = word::<RotationPolicy>)]
+    pub rotation: Option<Given<RotationPolicy>>,
+    /// Whether a refresh needs the client's secret: required, optional.
+    #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
+    pub refresh_authentication: Option<Given<Presence>>,
+    /// The seconds a refresh token has to be old before it is used; 0 means none.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    pub refresh_interval: Option<i64>,
+    /// How many grants with refresh tokens a user may have with the client; the oldest are revoked.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
+    pub max_refresh_grants: Option<i64>,
+    /// A member the token response has beside the standard's: scopes, expire_in; or bearer, for its token_type.
+    /// May be repeated.
+    #[arg(long = "token-response-alias", value_name = "ALIAS", value_parser = word::<TokenResponseAlias>)]
+    pub token_response_aliases: Vec<Given<TokenResponseAlias>>,
+    /// Status codes that differ from the standards': standard, invalid_grant_401, userinfo_403.
+    #[arg(long, value_name = "PROFILE", value_parser = word::<StatusProfile>)]
+    pub status_profile: Option<Given<StatusProfile>>,
+    /// What UserInfo answers with: standard, or legacy_hs256 (a JWT signed with the client's secret).
+    #[arg(long, value_name = "PROFILE", value_parser = word::<UserinfoProfile>)]
+    pub userinfo_profile: Option<Given<UserinfoProfile>>,
+    /// Whether consent is remembered when the request has no approval_prompt: remember, always.
+    #[arg(long, value_name = "POLICY", value_parser = word::<ConsentPolicy>)]
+    pub consent_policy: Option<Given<ConsentPolicy>>,
+    /// Whether an authorization request needs a state: required, optional.
+    #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
+    pub state: Option<Given<Presence>>,
+    /// Whether a token request needs the redirect_uri: required, optional.
+    #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
+    pub token_redirect_uri: Option<Given<Presence>>,
+    /// Whether the Authorization header needs the word Basic: required, optional.
+    #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
+    pub authorization_scheme: Option<Given<Presence>>,
+}
+
+impl SwitchArgs {
+    /// Puts what was given into `switches`.
+    pub fn apply(self, switches: &mut Switches) {
+        set(&mut switches.profile, self.profile);
+        set(&mut switches.refresh_policy, self.refresh_policy);
+        set(&mut switches.rotation, self.rotation);
+        set(&mut switches.refresh_authentication, self.refresh_authentication);
+        set(&mut switches.status_profile, self.status_profile);
+        set(&mut switches.userinfo_profile, self.userinfo_profile);
+        set(&mut switches.consent_policy, self.consent_policy);
+        set(&mut switches.state, self.state);
+        set(&mut switches.token_redirect_uri, self.token_redirect_uri);
+        set(&mut switches.authorization_scheme, self.authorization_scheme);
+        switches.first_party = self.first_party.or(switches.first_party);
+        switches.refresh_interval = self.refresh_interval.or(switches.refresh_interval);
+        switches.max_refresh_grants = self.max_refresh_grants.or(switches.max_refresh_grants);
+        if !self.token_response_aliases.is_empty() {
+            let named = |given: Given<TokenResponseAlias>| match given {
+                Given::Is(alias) => Some(alias),
+                Given::Preset => None,
+            };
+            let aliases: Vec<_> = self.token_response_aliases.into_iter().filter_map(named).collect();
+            switches.token_response_aliases = Some(aliases).filter(|aliases| !aliases.is_empty());
+        }
+    }
+}
+
+fn set<T>(place: &mut Option<T>, given: Option<Given<T>>) {
+    match given {
+        None => {}
+        Some(Given::Preset) => *place = None,
+        Some(Given::Is(value)) => *place = Some(value),
+    }
+}
+
+/// A registered word, as it is written in the metadata.
+fn word<T: DeserializeOwned>(text: &str) -> Result<Given<T>, String> {
+    if text.is_empty() {
+        return Ok(Given::Preset);
+    }
+    let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
+    T::deserialize(name).map(Given::Is).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_not_known_names_those_that_are() {
+        assert_eq!(word::<ClientProfile>("primer"), Ok(Given::Is(ClientProfile::Primer)));
+        assert_eq!(word::<ClientProfile>(""), Ok(Given::Preset));
+        assert!(word::<ClientProfile>("hydra").unwrap_err().contains("hydra16"));
+        assert_eq!(word::<StatusProfile>("userinfo_403"), Ok(Given::Is(StatusProfile::Userinfo403)));
+    }
+
+    #[test]
+    fn an_empty_text_goes_back_to_the_preset() {
+        let mut switches = Switches { rotation: Some(RotationPolicy::Reuse), ..Switches::default() };
+        SwitchArgs { first_party: Some(true), ..SwitchArgs::default() }.apply(&mut switches);
+        assert_eq!((switches.rotation, switches.first_party), (Some(RotationPolicy::Reuse), Some(true)));
+        SwitchArgs { rotation: Some(Given::Preset), ..SwitchArgs::default() }.apply(&mut switches);
+        assert_eq!(switches.rotation, None);
+    }
+}

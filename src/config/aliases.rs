@@ -1,0 +1,123 @@
+//! Path aliases: `PATH=ENDPOINT` or `PATH=ENDPOINT@PROFILE`.
+
+use super::reader::Refusal;
+use crate::model::ClientProfile;
+
+/// What an alias may stand for.
+const ENDPOINTS: [&str; 8] =
+    ["/authorize", "/token", "/introspect", "/userinfo", "/revoke", "/jwks", "/logout", "/account"];
+/// What begins a path of the server itself.
+const OURS: [&str; 12] = [
+    "authorize",
+    "token",
+    "introspect",
+    "userinfo",
+    "revoke",
+    "jwks",
+    "login",
+    "consent",
+    "account",
+    "logout",
+    "assets",
+    ".well-known",
+];
+
+/// Another path of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    pub path: String,
+    pub endpoint: &'static str,
+    /// Whose clients the path is kept for: what an answer looks like before a client is known.
+    pub profile: Option<ClientProfile>,
+}
+
+impl Alias {
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let refusal = |problem: String, remedy: &str| (problem, remedy.to_owned());
+        let (path, target) = text
+            .split_once('=')
+            .ok_or_else(|| refusal(format!("\"{text}\" has no ="), "write it as /oauth2/token=/token"))?;
+        let (path, target) = (path.trim(), target.trim());
+        let (endpoint, profile) = match target.split_once('@') {
+            Some((endpoint, profile)) => (endpoint, Some(profile_of(profile)?)),
+            None => (target, None),
+        };
+        let known = ENDPOINTS.into_iter().find(|known| *known == endpoint);
+        let endpoint = known.ok_or_else(|| {
+            (format!("\"{endpoint}\" is not an endpoint"), format!("choose one of {}", ENDPOINTS.join(", ")))
+        })?;
+        if profile.is_some() && endpoint != "/userinfo" {
+            let remedy = "leave out the profile: everywhere else the client is known";
+            return Err(refusal(format!("{endpoint} is not kept for a profile"), remedy));
+        }
+        check(path)?;
+        Ok(Self { path: path.to_owned(), endpoint, profile })
+    }
+}
+
+fn profile_of(name: &str) -> Result<ClientProfile, Refusal> {
+    let found = ClientProfile::ALL.into_iter().find(|profile| profile.as_str() == name);
+    let names = || ClientProfile::ALL.map(ClientProfile::as_str).join(", ");
+    found.ok_or_else(|| (format!("\"{name}\" is not a profile"), format!("choose one of {}", names())))
+}
+
+/// A plain path that is not one of ours. `/token/` is another path than `/token`.
+fn check(path: &str) -> Result<(), Refusal> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/');
+    let well_formed = path.len() > 1
+        && path.starts_with('/')
+        && !path.contains("//")
+        && path.bytes().all(plain)
+        && !path.split('/').any(|segment| matches!(segment, "." | ".."));
+    if !well_formed {
+        let remedy = "write a path like /oauth2/token, of letters, digits and - _ . ~".to_owned();
+        return Err((format!("\"{path}\" is not a plain path"), remedy));
+    }
+    let mut segments = path.trim_matches('/').split('/');
+    let ours = segments.next().is_some_and(|first| OURS.contains(&first));
+    if ours && (segments.next().is_some() || !path.ends_with('/')) {
+        return Err((format!("{path} is a path of the server itself"), "choose another path".to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Alias;
+    use crate::model::ClientProfile;
+
+    #[test]
+    fn an_alias_is_a_path_and_an_endpoint_and_for_userinfo_a_profile() {
+        let alias = Alias::parse("/oauth2/token = /token").unwrap();
+        assert_eq!((alias.path.as_str(), alias.endpoint, alias.profile), ("/oauth2/token", "/token", None));
+        assert_eq!(Alias::parse("/userinfo/=/userinfo@primer").unwrap().profile, Some(ClientProfile::Primer));
+        for right in ["/authorize/=/authorize", "/auth/code=/authorize", "/v1/oauth2.token=/token"] {
+            assert!(Alias::parse(right).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_no_endpoint_or_ours_is_refused() {
+        for wrong in [
+            "",
+            "/a",
+            "=/token",
+            "/=/token",
+            "a=/token",
+            "//a=/token",
+            "/a{b}=/token",
+            "/a?b=/token",
+            "/a/../b=/token",
+            "/a=/login",
+            "/a=token",
+            "/a=/token@primer",
+            "/a=/userinfo@nobody",
+            "/token=/authorize",
+            "/account/apps=/token",
+            "/.well-known/x=/token",
+            "/login=/token",
+        ] {
+            assert!(Alias::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `grant_type=password` (RFC 6749 4.3): for the operator's own applications that cannot open a browser. Off for the
+//! server and off for each client; every use is logged.
+
+use super::TokenResponse;
+use super::issue::{self, ForGrant};
+use super::password_check::{self, Unrecognised};
+use crate::app::App;
+use crate::crypto::random;
+use crate::model::{
+    Authentication, Client, Grant, GrantContext, GrantId, GrantState, Lifetime, Refresh, ScopeSet, Timestamp,
+    User,
+};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::password_grant::{self, Factors};
+use crate::protocol::resource::{self, Target};
+use crate::protocol::{ErrorCode, OAuthError, Parameters};
+
+/// RFC 8176 2.
+const PASSWORD: &str = "pwd";
+
+pub(super) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+    address: &str,
+) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let (catalogue, resources) = (app.registry.catalogue(), resource::asked(parameters)?);
+    let asked = parameters.get("scope");
+    let scope = password_grant::scope(client, asked, &catalogue)?;
+    let target = Target::new(&resources, client, &catalogue)?.must_agree(client)?;
+    if asked.is_some() {
+        target.must_admit(&scope)?;
+    }
+    let (username, password) = (parameters.require("username")?, parameters.require("password")?);
+    let user = password_check::recognise(app, username, password, address).await.map_err(refused)?;
+    password_grant::judge(factors(&user))?;
+    let grant = grant(app, client, &user, (scope, resources), now);
+    app.storage.insert_grant(&grant).await?;
+    tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
+    let refresh = match &grant.state {
+        GrantState::Active { refresh } => *refresh,
+        GrantState::CodeIssued(_) | GrantState::Revoked => None,
+    };
+    if refresh.is_some() {
+        super::cap_grants(app, client, &grant).await?;
+    }
+    let issuance = ForGrant {
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        target: &target,
+        nonce: None,
+        refresh_generation: refresh.map(|refresh| refresh.generation),
+    };
+    issue::for_grant(app, client, issuance, now)
+}
+
+/// What the user signs in with. There is nothing but passwords yet.
+fn factors(_user: &User) -> Factors {
+    Factors::Password
+}
+
+fn refused(why: Unrecognised) -> OAuthError {
+    match why {
+        Unrecognised::Wrong => {
+            OAuthError::invalid_grant("The user name or the password is wrong, or the user is disabled.")
+        }
+        // RFC 6749 4.3.2: the server MUST protect against guessing. 5.2 has no code of its own for it.
+        Unrecognised::TooMany => {
+            OAuthError::invalid_grant("There were too many wrong passwords. Try again later.")
+        }
+        Unrecognised::Busy => OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            "Too many people sign in. Try again in a moment.",
+        ),
+        Unrecognised::Storage(error) => error.into(),
+        Unrecognised::Password(error) => OAuthError::server_error(error),
+    }
+}
+
+/// A grant that begins active: there is no code and no session.
+fn grant(
+    app: &App,
+    client: &Client,
+    user: &User,
+    (scope, resources): (ScopeSet, Vec<String>),
+    now: Timestamp,
+) -> Grant {
+    let refreshable = issue::is_refreshable(client, &scope);
+    let life = if refreshable {
+        issue::refresh_absolute(app, client)
+    } else {
+        Lifetime::Seconds(issue::access_lifetime(app, client, &resources))
+    };
+    Grant {
+        id: GrantId::new(random::id()),
+        client_id: client.id.clone(),
+        user_id: user.id.clone(),
+        session_id: None,
+        scope,
+        resources,
+        authentication: Authentication { auth_time: now, amr: PASSWORD.to_owned() },
+        context: GrantContext::default(),
+        salt: random::id(),
+        created_at: now,
+        expires_at: life.end(now),
+        state: GrantState::Active {
+            refresh: refreshable.then_some(Refresh { generation: 1, rotated_at: now }),
+        },
+    }
+}

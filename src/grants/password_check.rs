@@ -1,0 +1,58 @@
+//! Whether a password is right: the same check, the same limits and the same time for the sign-in page and the password
+//! grant.
+
+use crate::app::App;
+use crate::crypto::password::{LONGEST_BYTES, PasswordError};
+use crate::model::{Secret, User};
+use crate::storage::StorageError;
+use crate::throttle::{Attempt, Subject};
+
+/// Bytes of a user name that are looked at; no account has a longer one.
+const LONGEST_USERNAME: usize = 1024;
+
+/// Why nobody was recognised.
+#[derive(Debug)]
+pub enum Unrecognised {
+    /// No such user, a disabled one, or another password: nobody is told which.
+    Wrong,
+    /// Too many wrong ones lately, for this account or from this address.
+    TooMany,
+    /// Too many checks wait already.
+    Busy,
+    Storage(StorageError),
+    Password(PasswordError),
+}
+
+impl From<StorageError> for Unrecognised {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
+pub async fn recognise(
+    app: &App,
+    username: &str,
+    password: &str,
+    address: &str,
+) -> Result<User, Unrecognised> {
+    if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
+        return Err(Unrecognised::Wrong);
+    }
+    let attempt = Attempt { subject: Subject::Account(username), address, now: app.now() };
+    if !app.throttle.allows(&attempt) {
+        return Err(Unrecognised::TooMany);
+    }
+    let found = app.storage.credentials(username).await?;
+    let hash = found.as_ref().and_then(|found| found.password_hash.clone());
+    let right = match app.passwords.verify(Secret::new(password), hash).await {
+        Ok(right) => right,
+        Err(PasswordError::Busy) => return Err(Unrecognised::Busy),
+        Err(error) => return Err(Unrecognised::Password(error)),
+    };
+    let user = found.map(|found| found.user).filter(|user| right && !user.disabled);
+    if user.is_none() {
+        app.throttle.failed(&attempt);
+    }
+    user.ok_or(Unrecognised::Wrong)
+}

@@ -1,0 +1,81 @@
+//! The password grant (RFC 6749 4.3), which RFC 9700 2.4 forbids: what is left of it for those who cannot do without.
+
+use super::error::{ErrorCode, OAuthError};
+use super::scope;
+use crate::model::{Catalogue, Client, Scope, ScopeSet};
+
+/// What a user has to show to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factors {
+    Password,
+    /// A password is not enough, and the grant has no way to ask for the rest.
+    More,
+}
+
+/// Whether the password alone may be used. Asked only once it is known to be right, so that nobody learns of an
+/// account's second factor by guessing.
+pub fn judge(factors: Factors) -> Result<(), OAuthError> {
+    match factors {
+        Factors::Password => Ok(()),
+        Factors::More => Err(OAuthError::invalid_grant(
+            "The user signs in with more than a password. Use /authorize in a browser.",
+        )),
+    }
+}
+
+/// The scope that is granted: nobody is asked, so it never exceeds the client's list, and identity and offline access
+/// have to be asked for by name.
+pub fn scope(client: &Client, asked: Option<&str>, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
+    // RFC 6749 3.3: a server without a scope to go by processes a default or fails.
+    if !client.is_first_party() {
+        let description = "The password grant is for the operator's own applications.";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
+    }
+    let Some(text) = asked else {
+        let strategy = client.policy().scope_strategy;
+        let by_name = |held: &str| {
+            [Scope::OPENID, Scope::OFFLINE_ACCESS].iter().any(|name| scope::covers(strategy, held, name))
+        };
+        return Ok(client.scope.filter(|held| !by_name(held)));
+    };
+    scope::asked(text, client, catalogue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Factors, judge, scope};
+    use crate::model::{Catalogue, Client};
+
+    fn client(first_party: bool) -> Client {
+        let metadata = serde_json::json!({
+            "client_id": "app", "client_name": "App", "grant_types": ["password"],
+            "scope": "openid offline_access read write", "token_endpoint_auth_method": "none",
+            "first_party": first_party, "client_id_issued_at": 0,
+        });
+        serde_json::from_value(metadata).unwrap()
+    }
+
+    #[test]
+    fn who_asks_for_nothing_gets_no_identity_and_no_offline_access() {
+        let granted =
+            |asked| scope(&client(true), asked, &Catalogue::default()).map(|scope| scope.to_string());
+        assert_eq!(granted(None).unwrap(), "read write");
+        assert_eq!(granted(Some("openid read")).unwrap(), "openid read");
+        assert!(granted(Some("read admin")).is_err());
+        assert!(granted(Some("re\"ad")).is_err());
+    }
+
+    #[test]
+    fn a_client_of_others_gets_nothing() {
+        assert_eq!(
+            scope(&client(false), None, &Catalogue::default()).unwrap_err().code.as_str(),
+            "unauthorized_client"
+        );
+    }
+
+    #[test]
+    fn a_password_is_not_enough_for_a_user_with_more() {
+        assert!(judge(Factors::Password).is_ok());
+        assert_eq!(judge(Factors::More).unwrap_err().code.as_str(), "invalid_grant");
+    }
+}

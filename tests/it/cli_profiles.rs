@@ -1,0 +1,165 @@
+//! Profiles and switches of clients on the command line.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::cli::Place;
+
+#[test]
+fn pr_02_an_administrator_registers_a_client_with_its_grant_types_and_gets_id_and_secret() {
+    let place = Place::new();
+    let line = [
+        "client",
+        "create",
+        "--name",
+        "Primer",
+        "--profile",
+        "primer",
+        "--id",
+        "primer",
+        "--scope",
+        "read email",
+        "--grant-type",
+        "authorization_code",
+        "--redirect-uri",
+        "https://app.example/cb",
+    ];
+    let created = place.json(&line);
+    assert_eq!((&created["client_id"], &created["profile"]), (&json!("primer"), &json!("primer")));
+    assert_eq!(created["client_secret"].as_str().unwrap().len(), 64);
+    assert!(created.get("pkce").is_none(), "what the profile presets is not written: {created}");
+    // The copy that it needs is sealed: the secret itself is nowhere.
+    let secret = created["client_secret"].as_str().unwrap();
+    for file in ["chancery.db", "chancery.db-wal"] {
+        let bytes = fs::read(place.data().join(file)).unwrap_or_default();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    }
+}
+
+#[test]
+fn aq_12_clients_are_added_on_the_command_line() {
+    let place = Place::new();
+    let line = [
+        "client",
+        "create",
+        "--name",
+        "Phone",
+        "--profile",
+        "aqueduct",
+        "--id",
+        "com.app.ios",
+        "--auth-method",
+        "none",
+        "--first-party",
+        "--grant-type",
+        "password",
+        "--grant-type",
+        "refresh_token",
+        "--scope",
+        "read",
+    ];
+    assert!(place.refusal(&line).contains("grants.password"));
+    let created =
+        place.command(&line).arg("--json").env("CHANCERY_GRANTS__PASSWORD", "true").output().unwrap();
+    let created: Value = serde_json::from_slice(&created.stdout).unwrap();
+    assert_eq!((&created["client_id"], &created["first_party"]), (&json!("com.app.ios"), &json!(true)));
+    assert_eq!(created["grant_types"], json!(["password", "refresh_token"]));
+}
+
+#[test]
+fn every_switch_is_a_flag_and_an_empty_text_goes_back_to_the_preset() {
+    let place = Place::new();
+    place.json(&[
+        "client",
+        "create",
+        "--name",
+        "App",
+        "--id",
+        "app",
+        "--redirect-uri",
+        "https://app.example/cb",
+    ]);
+    assert!(!place.text(&["client", "list"]).contains("PKCE optional"));
+    let changed = place.json(&[
+        "client",
+        "update",
+        "app",
+        "--profile",
+        "ilert",
+        "--refresh-policy",
+        "always",
+        "--rotation",
+        "reuse",
+        "--refresh-authentication",
+        "optional",
+        "--refresh-interval",
+        "60",
+        "--max-refresh-grants",
+        "5",
+        "--token-response-alias",
+        "scopes",
+        "--token-response-alias",
+        "bearer",
+        "--status-profile",
+        "standard",
+        "--consent-policy",
+        "always",
+        "--state",
+        "required",
+        "--token-redirect-uri",
+        "required",
+        "--authorization-scheme",
+        "optional",
+        "--userinfo-profile",
+        "standard",
+    ]);
+    for (member, value) in [
+        ("profile", json!("ilert")),
+        ("refresh_policy", json!("always")),
+        ("rotation", json!("reuse")),
+        ("refresh_authentication", json!("optional")),
+        ("refresh_interval", json!(60)),
+        ("max_refresh_grants", json!(5)),
+        ("token_response_aliases", json!(["scopes", "bearer"])),
+        ("status_profile", json!("standard")),
+        ("consent_policy", json!("always")),
+        ("state", json!("required")),
+        ("token_redirect_uri", json!("required")),
+        ("authorization_scheme", json!("optional")),
+        ("userinfo_profile", json!("standard")),
+    ] {
+        assert_eq!(changed[member], value, "{member}");
+    }
+    let list = place.text(&["client", "list"]);
+    for weaker in
+        ["WEAKENS", "ilert: ", "PKCE optional", "refresh token reused", "refresh without the secret"]
+    {
+        assert!(list.contains(weaker), "{weaker}: {list}");
+    }
+    let changed = place.json(&["client", "update", "app", "--profile", "", "--rotation", ""]);
+    assert!(changed.get("profile").is_none() && changed.get("rotation").is_none(), "{changed}");
+    assert!(place.refusal(&["client", "update", "app", "--skip-consent"]).contains("first_party"));
+    place.json(&["client", "update", "app", "--skip-consent", "--first-party"]);
+}
+
+#[test]
+fn a_client_whose_secret_the_server_has_to_know_gets_a_new_one() {
+    let place = Place::new();
+    let created = place.json(&[
+        "client",
+        "create",
+        "--name",
+        "App",
+        "--id",
+        "app",
+        "--redirect-uri",
+        "https://app.example/cb",
+    ]);
+    let update = |profile: &str| place.json(&["client", "update", "app", "--profile", profile]);
+    let changed = update("primer");
+    assert!(changed["client_secret"].is_string() && changed["client_secret"] != created["client_secret"]);
+    assert!(update("primer")["client_secret"].is_null(), "it is known now");
+    assert!(update("default")["client_secret"].is_null());
+    assert!(update("primer")["client_secret"].is_string(), "the copy was thrown away when nothing needed it");
+}
