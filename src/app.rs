@@ -18,8 +18,9 @@ use crate::keys::{self, KeyRing, Keys};
 use crate::model::Timestamp;
 use crate::outbound::Outbound;
 use crate::pages::Site;
+use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 use crate::throttle::Throttle;
 
 /// Everything a request needs. One per process, shared.
@@ -27,6 +28,7 @@ pub struct App {
     pub settings: Settings,
     pub storage: Storage,
     pub clients: Clients,
+    pub registry: Registry,
     pub keys: Keys,
     pub outbound: Arc<Outbound>,
     pub remote_keys: RemoteKeys,
@@ -50,10 +52,12 @@ impl App {
         let now = clock.now();
         keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
         let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+        let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
         let outbound = Arc::new(start::outbound(&settings)?);
         Ok(Arc::new(Self {
             clients: Clients::new(storage.clone()),
+            registry,
             keys: Keys::new(ring),
             remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
             outbound,
@@ -74,6 +78,12 @@ impl App {
 
     pub fn issuer(&self) -> &str {
         self.settings.server.issuer.as_str()
+    }
+
+    /// Loads the registered resources and scopes again.
+    pub async fn reload_registry(&self) -> Result<(), StorageError> {
+        self.registry.replace(self.storage.catalogue().await?);
+        Ok(())
     }
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.

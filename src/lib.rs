@@ -17,6 +17,7 @@ pub mod model;
 pub mod outbound;
 pub mod pages;
 pub mod protocol;
+pub mod registry;
 pub mod remote_keys;
 pub mod storage;
 pub mod telemetry;

@@ -13,6 +13,8 @@ use crate::storage::{StorageError, Versions};
 const POLL: Duration = Duration::from_secs(2);
 /// How often the keys are loaded again whatever the counters say: their times come by themselves.
 const RELOAD_KEYS: Duration = Duration::from_secs(300);
+/// The same for resources and scopes, should every other way fail.
+const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
 const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this.
 const PURGE_MORE: Duration = Duration::from_millis(200);
@@ -26,6 +28,7 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(watch(Arc::clone(app)));
     tasks.spawn(purge(Arc::clone(app)));
     tasks.spawn(refresh_keys(Arc::clone(app)));
+    tasks.spawn(refresh_registry(Arc::clone(app)));
     Background(tasks)
 }
 
@@ -69,7 +72,22 @@ async fn notice(app: &App, seen: &mut Option<Versions>) -> Result<(), StorageErr
         // Not seen: tried again at the next look.
         *seen = before;
     }
+    if before.is_none_or(|before| (before.resources, before.scopes) != (now.resources, now.scopes))
+        && let Err(error) = app.reload_registry().await
+    {
+        *seen = before;
+        return Err(error);
+    }
     Ok(())
+}
+
+async fn refresh_registry(app: Arc<App>) {
+    loop {
+        sleep(RELOAD_REGISTRY).await;
+        if let Err(error) = app.reload_registry().await {
+            tracing::warn!(%error, "could not load the resources and scopes; the ones known stay");
+        }
+    }
 }
 
 async fn refresh_keys(app: Arc<App>) {

@@ -1,8 +1,10 @@
 //! What can be asked on the command line.
 
+pub mod catalogue;
 pub mod issuer;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,12 @@ pub enum Command {
     /// Manage users.
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage resources: APIs that clients may ask tokens for.
+    #[command(subcommand)]
+    Resource(catalogue::ResourceCommand),
+    /// Manage what is registered of scopes.
+    #[command(subcommand)]
+    Scope(catalogue::ScopeCommand),
     /// Manage the issuers whose assertions stand for a user's authorization.
     #[command(subcommand)]
     Issuer(issuer::IssuerCommand),
@@ -209,6 +217,8 @@ pub struct ClientSettings {
     /// The client's terms of service.
     #[arg(long, value_name = "URI")]
     pub tos_uri: Option<String>,
+    #[command(flatten)]
+    pub tokens: tokens::ClientTokens,
     #[command(flatten)]
     pub switches: SwitchArgs,
 }

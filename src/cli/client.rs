@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
-use super::{Failure, client_settings, open, output};
+use super::{Failure, client_settings, client_tokens, open, output};
 use crate::app;
 use crate::clients;
 use crate::clock::Clock;
@@ -47,11 +47,15 @@ impl Commands<'_> {
         let id = ClientId::new(asked.id.unwrap_or_else(random::id));
         let mut client = client_settings::new(id, asked.name, self.now);
         let scope_given = asked.settings.scope.is_some();
+        let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
         if !scope_given && let Ok(scope) = client_settings::default_scope(&client.grant_types).parse() {
             client.scope = scope;
         }
         problems.extend(client_settings::problems(&client, self.settings));
+        if names_resources {
+            problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
+        }
         Failure::of("registering the client", problems)?;
         let secret = client.token_endpoint_auth_method.has_secret().then(|| new_secret(&client));
         let secrets =
@@ -97,8 +101,12 @@ impl Commands<'_> {
         if let Some(name) = asked.name {
             client.name = name;
         }
+        let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
         problems.extend(client_settings::problems(&client, self.settings));
+        if names_resources {
+            problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
+        }
         Failure::of("changing the client", problems)?;
         let method = client.token_endpoint_auth_method;
         // A secret that was known to a public client is none, and one of which only the digest is left cannot be
@@ -217,7 +225,13 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
+        ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
+        ("resources", list(&client.resources)),
+        ("server of resource", text(&client.resource_server)),
+        ("token format", word(&client.policy().token_format)?),
+        ("claims", client_tokens::written(&client.claims_mapping)),
+        ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("verification link", output::yes_or_no(client.verification_uri_complete)),
         ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),

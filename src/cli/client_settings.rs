@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg, UiArg};
-use super::key_file;
+use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::model::{
-    AssertionAlgorithm, AuthMethod, Client, ClientId, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
-    ScopeSet, Switches, Timestamp, Ui,
+    Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, GrantType,
+    IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Switches, Timestamp, Ui,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration;
@@ -28,6 +28,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         post_logout_redirect_uris: Vec::new(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: ScopeSet::default(),
+        scope_strategy: None,
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
         token_endpoint_auth_signing_alg: None,
         jwks: None,
@@ -35,6 +36,11 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         audience: Vec::new(),
+        resources: Vec::new(),
+        resource_server: None,
+        token_format: None,
+        claims_mapping: ClaimsMapping::new(),
+        id_token_claims_mapping: ClaimsMapping::new(),
         skip_consent: false,
         verification_uri_complete: false,
         ui: None,
@@ -97,6 +103,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set_text(&mut client.logo_uri, given.logo_uri);
     set_text(&mut client.policy_uri, given.policy_uri);
     set_text(&mut client.tos_uri, given.tos_uri);
+    client_tokens::apply(client, given.tokens, &mut problems);
     given.switches.apply(&mut client.switches);
     problems
 }
@@ -113,21 +120,24 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
     }
-    let known = &settings.keys.algorithms;
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
     ] {
-        if let Some(algorithm) = algorithm.filter(|algorithm| !known.contains(algorithm)) {
-            let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
-            let names = names.join(", ");
-            problems.push(format!("{member}: {algorithm} is not in keys.algorithms, which has {names}"));
-        }
+        problems.extend(unknown_algorithm(member, algorithm, settings));
     }
     if client.may_use(GrantType::Password) && !settings.grants.password {
         problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
     }
     problems
+}
+
+/// An algorithm for which the server has no keys.
+pub fn unknown_algorithm(member: &str, algorithm: Option<Algorithm>, settings: &Settings) -> Option<String> {
+    let known = &settings.keys.algorithms;
+    let unknown = algorithm.filter(|algorithm| !known.contains(algorithm))?;
+    let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
+    Some(format!("{member}: {unknown} is not in keys.algorithms, which has {}", names.join(", ")))
 }
 
 /// A new method forgets the algorithm of the old one.
@@ -160,27 +170,27 @@ fn set_keys(client: &mut Client, file: Option<&Path>, uri: Option<String>) -> Op
     None
 }
 
-fn set<T>(place: &mut T, given: Option<T>) {
+pub fn set<T>(place: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *place = given;
     }
 }
 
-fn set_some<T>(place: &mut Option<T>, given: Option<T>) {
+pub fn set_some<T>(place: &mut Option<T>, given: Option<T>) {
     if given.is_some() {
         *place = given;
     }
 }
 
 /// An empty text clears.
-fn set_text(place: &mut Option<String>, given: Option<String>) {
+pub fn set_text(place: &mut Option<String>, given: Option<String>) {
     if let Some(given) = given {
         *place = Some(given).filter(|text| !text.is_empty());
     }
 }
 
 /// One empty text clears.
-fn replace(place: &mut Vec<String>, given: Vec<String>) {
+pub fn replace(place: &mut Vec<String>, given: Vec<String>) {
     if !given.is_empty() {
         *place = given.into_iter().filter(|text| !text.is_empty()).collect();
     }

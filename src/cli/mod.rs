@@ -4,6 +4,7 @@ pub mod args;
 pub mod check_config;
 mod client;
 mod client_settings;
+mod client_tokens;
 mod failure;
 pub mod healthcheck;
 mod issuer;
@@ -12,6 +13,8 @@ mod keys;
 mod open;
 mod output;
 mod password;
+mod resource;
+mod scope;
 mod seed;
 mod serve;
 mod switches;
@@ -39,6 +42,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate => wait(open::migrate(settings()?))?,
         Command::Client(command) => wait(client::run(settings()?, command))?,
         Command::User(command) => wait(user::run(settings()?, command))?,
+        Command::Resource(command) => wait(resource::run(settings()?, command))?,
+        Command::Scope(command) => wait(scope::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
     }

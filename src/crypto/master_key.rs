@@ -1,7 +1,7 @@
 //! The master key: 256 bits that everything recoverable in the database is sealed under.
 //!
-//! Two keys are derived from it (HKDF-SHA256, RFC 5869), one to seal with (AES-256-GCM), one for the tags of handles
-//! and forms (HMAC-SHA256), so that neither use can help an attack on the other.
+//! Keys are derived from it (HKDF-SHA256, RFC 5869): one to seal with (AES-256-GCM), one to derive the keys of single
+//! tokens with, one for the tags of handles and forms (both HMAC-SHA256), so that no use can help an attack on another.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
@@ -13,9 +13,13 @@ use zeroize::Zeroizing;
 use super::random;
 use crate::model::Secret;
 
+/// Bytes of the salt of one token's key: 128 bits, so that none comes twice.
+const TOKEN_SALT: usize = 16;
+
 /// The keys derived from the master key. The master key itself is not kept.
 pub struct MasterKey {
     sealing: RandomizedNonceKey,
+    tokens: hmac::Key,
     tagging: hmac::Key,
 }
 
@@ -51,9 +55,11 @@ impl MasterKey {
             return Err(MasterKeyError::Malformed);
         }
         let sealing = derive(&bytes, b"chancery sealing v1")?;
+        let tokens = derive(&bytes, b"chancery sealing tokens v1")?;
         let tagging = derive(&bytes, b"chancery tagging v1")?;
         Ok(Self {
             sealing: RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(|_| MasterKeyError::Library)?,
+            tokens: hmac::Key::new(hmac::HMAC_SHA256, &*tokens),
             tagging: hmac::Key::new(hmac::HMAC_SHA256, &*tagging),
         })
     }
@@ -65,13 +71,8 @@ impl MasterKey {
 
     /// Encrypts `plain` for the place named `purpose`; it opens only for the same purpose.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Secret, MasterKeyError> {
-        let mut data = Zeroizing::new(plain.to_vec());
-        let nonce = self
-            .sealing
-            .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut *data)
-            .map_err(|_| MasterKeyError::Library)?;
-        let mut sealed = nonce.as_ref().to_vec();
-        sealed.extend_from_slice(&data);
+        let mut sealed = Vec::new();
+        encrypt(&self.sealing, purpose, plain, &mut sealed)?;
         Ok(Secret::new(URL_SAFE_NO_PAD.encode(sealed)))
     }
 
@@ -79,29 +80,76 @@ impl MasterKey {
     pub fn open(&self, purpose: &str, sealed: &Secret) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
         let mut bytes =
             Zeroizing::new(URL_SAFE_NO_PAD.decode(sealed.expose()).map_err(|_| MasterKeyError::WrongKey)?);
-        if bytes.len() < NONCE_LEN {
-            return Err(MasterKeyError::WrongKey);
-        }
-        let nonce =
-            Nonce::try_assume_unique_for_key(&bytes[..NONCE_LEN]).map_err(|_| MasterKeyError::WrongKey)?;
-        let plain = self
-            .sealing
-            .open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut bytes[NONCE_LEN..])
-            .map_err(|_| MasterKeyError::WrongKey)?;
-        Ok(Zeroizing::new(plain.to_vec()))
+        Ok(Zeroizing::new(decrypt(&self.sealing, purpose, &mut bytes)?.to_vec()))
+    }
+
+    /// Encrypts a token for `purpose`. Random nonces are good for some 2^32 messages under one key (NIST SP 800-38D
+    /// 8.3), which a busy server seals in weeks; so each token has a key of its own, derived with a random salt.
+    pub fn seal_token(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
+        let salt = random::bytes::<TOKEN_SALT>();
+        let mut sealed = Vec::with_capacity(TOKEN_SALT + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&salt);
+        encrypt(&self.token_key(purpose, &salt)?, purpose, plain, &mut sealed)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Opens what [`MasterKey::seal_token`] made for the same purpose.
+    pub fn open_token(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (salt, body) = bytes.split_first_chunk_mut::<TOKEN_SALT>()?;
+        let key = self.token_key(purpose, salt).ok()?;
+        decrypt(&key, purpose, body).ok().map(|plain| plain.to_vec())
+    }
+
+    fn token_key(&self, purpose: &str, salt: &[u8]) -> Result<RandomizedNonceKey, MasterKeyError> {
+        let key = Zeroizing::new(mac(&self.tokens, &[purpose.as_bytes(), salt]));
+        RandomizedNonceKey::new(&AES_256_GCM, &*key).map_err(|_| MasterKeyError::Library)
     }
 
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists give the same input.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.tagging);
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        let mut tag = [0; 32];
-        tag.copy_from_slice(context.sign().as_ref());
-        tag
+        mac(&self.tagging, parts)
     }
+}
+
+fn mac(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
+/// Appends nonce, ciphertext and tag to `sealed`.
+fn encrypt(
+    key: &RandomizedNonceKey,
+    purpose: &str,
+    plain: &[u8],
+    sealed: &mut Vec<u8>,
+) -> Result<(), MasterKeyError> {
+    let mut data = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
+    data.extend_from_slice(plain);
+    let nonce = key
+        .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut *data)
+        .map_err(|_| MasterKeyError::Library)?;
+    sealed.extend_from_slice(nonce.as_ref());
+    sealed.extend_from_slice(&data);
+    Ok(())
+}
+
+/// Decrypts in place what [`encrypt`] appended.
+fn decrypt<'d>(
+    key: &RandomizedNonceKey,
+    purpose: &str,
+    sealed: &'d mut [u8],
+) -> Result<&'d [u8], MasterKeyError> {
+    let (nonce, body) = sealed.split_first_chunk_mut::<NONCE_LEN>().ok_or(MasterKeyError::WrongKey)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| MasterKeyError::WrongKey)?;
+    let plain = key.open_in_place(nonce, Aad::from(purpose.as_bytes()), body);
+    plain.map(|plain| &*plain).map_err(|_| MasterKeyError::WrongKey)
 }
 
 fn derive(master: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
@@ -116,6 +164,9 @@ fn derive(master: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; 32]>, MasterKeyE
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::MasterKey;
     use crate::model::Secret;
 
@@ -157,5 +208,25 @@ mod tests {
     fn a_key_of_another_length_is_refused() {
         assert!(MasterKey::parse(&Secret::new("c2hvcnQ=")).is_err());
         assert!(MasterKey::parse(&Secret::new("not base64!")).is_err());
+    }
+
+    #[test]
+    fn a_sealed_token_opens_whole_for_its_purpose_and_its_key_only() {
+        let key = key();
+        let sealed = key.seal_token("access token", b"claims").unwrap();
+        assert_eq!(key.open_token("access token", &sealed).as_deref(), Some(&b"claims"[..]));
+        assert_ne!(key.seal_token("access token", b"claims").unwrap(), sealed);
+        assert_eq!(key.open_token("another purpose", &sealed), None);
+        assert_eq!(self::key().open_token("access token", &sealed), None);
+        // What is sealed for the database is no token.
+        let stored = key.seal("access token", b"claims").unwrap();
+        assert_eq!(key.open_token("access token", stored.expose()), None);
+        let bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert_eq!(key.open_token("access token", &URL_SAFE_NO_PAD.encode(&changed)), None, "{at}");
+            assert_eq!(key.open_token("access token", &URL_SAFE_NO_PAD.encode(&bytes[..at])), None, "{at}");
+        }
     }
 }

@@ -57,7 +57,7 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {
-        Lifetime::Seconds(code_lifetime + issue::access_lifetime(app, client))
+        Lifetime::Seconds(code_lifetime + issue::access_lifetime(app, client, &request.resources))
     };
     Grant {
         id: GrantId::new(id.as_str()),
@@ -65,6 +65,7 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
         user_id: session.user_id.clone(),
         session_id: Some(session.id.clone()),
         scope: request.scope.clone(),
+        resources: request.resources.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
         context: GrantContext { acr, ..context.clone() },
         salt: random::id(),

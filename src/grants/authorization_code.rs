@@ -33,6 +33,7 @@ pub(super) async fn exchange(
     if user.disabled {
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }
+    let target = super::target(app, client, &grant, parameters)?;
     if !app.storage.redeem_code(&grant.id, now).await? {
         return Err(revoke(app, &grant, code::used()).await);
     }
@@ -43,6 +44,7 @@ pub(super) async fn exchange(
         grant: &grant,
         user: &user,
         scope: &grant.scope,
+        target: &target,
         nonce: conditions.nonce.clone(),
         refresh_generation: conditions.refreshable.then_some(1),
     };

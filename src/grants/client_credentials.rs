@@ -3,9 +3,10 @@
 use super::TokenResponse;
 use super::issue;
 use crate::app::App;
-use crate::model::{Scope, ScopeSet};
+use crate::model::Scope;
 use crate::protocol::client_auth::AuthenticatedClient;
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::protocol::resource::{self, Target};
+use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
 
 pub(super) fn exchange(
     app: &App,
@@ -14,22 +15,13 @@ pub(super) fn exchange(
 ) -> Result<TokenResponse, OAuthError> {
     // RFC 6749 4.4: MUST only be used by confidential clients.
     client.must_be_confidential()?;
-    let scope = scope(client, parameters.get("scope"))?;
-    issue::for_client(app, client, &scope, app.now())
-}
-
-/// What was asked, all of it registered for the client; nothing where nothing was asked.
-fn scope(client: &AuthenticatedClient, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
-    let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
-    let asked: ScopeSet = asked
-        .unwrap_or_default()
-        .parse()
-        .map_err(|_| invalid("A scope holds a character that none may have."))?;
-    if asked.contains(Scope::OPENID) || asked.contains(Scope::OFFLINE_ACCESS) {
-        return Err(invalid("openid and offline_access need a user; this grant has none."));
+    let catalogue = app.registry.catalogue();
+    let scope = scope::asked(parameters.get("scope").unwrap_or_default(), client, &catalogue)?;
+    if scope.contains(Scope::OPENID) || scope.contains(Scope::OFFLINE_ACCESS) {
+        let description = "openid and offline_access need a user; this grant has none.";
+        return Err(OAuthError::new(ErrorCode::InvalidScope, description));
     }
-    if !asked.is_subset(&client.scope) {
-        return Err(invalid("A scope is not registered for this client."));
-    }
-    Ok(asked)
+    let target = Target::new(&resource::asked(parameters)?, client, &catalogue)?.must_agree(client)?;
+    target.must_admit(&scope)?;
+    issue::for_client(app, client, &scope, &target, app.now())
 }

@@ -48,11 +48,13 @@ pub async fn start(
 ) -> Result<DeviceResponse, OAuthError> {
     client.may_use(GrantType::DeviceCode)?;
     let (now, lifetime) = (app.now(), app.settings.tokens.device_code_seconds);
+    let (scope, resources) = authorize::asked(parameters, client, &app.registry.catalogue())?;
     let authorization = DeviceAuthorization {
         id: DeviceAuthorizationId::new(random::id()),
         salt: random::id(),
         client_id: client.id.clone(),
-        scope: authorize::scope(parameters, client)?,
+        scope,
+        resources,
         state: DeviceState::Pending,
         user_id: None,
         interval: device::INTERVAL,
@@ -166,7 +168,8 @@ fn grant(
     let expires_at = if refreshable {
         issue::refresh_absolute(app, client).end(now)
     } else {
-        Lifetime::Seconds(issue::access_lifetime(app, client)).end(authorization.expires_at)
+        Lifetime::Seconds(issue::access_lifetime(app, client, &authorization.resources))
+            .end(authorization.expires_at)
     };
     Grant {
         id: GrantId::new(authorization.id.as_str()),
@@ -174,6 +177,7 @@ fn grant(
         user_id: session.user_id.clone(),
         session_id: Some(session.id.clone()),
         scope: authorization.scope.clone(),
+        resources: authorization.resources.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
         context: GrantContext { acr: session.acr.clone(), ..GrantContext::default() },
         salt: random::id(),

@@ -26,6 +26,7 @@ pub(super) async fn exchange(
         }
     }
     let (grant, user) = approved(app, &authorization).await?;
+    let target = super::target(app, client, &grant, parameters)?;
     if !app.storage.consume_device(&authorization.id, now).await? {
         return Err(device::used());
     }
@@ -37,8 +38,14 @@ pub(super) async fn exchange(
     if refresh_generation.is_some() {
         super::cap_grants(app, client, &grant).await?;
     }
-    let issuance =
-        ForGrant { grant: &grant, user: &user, scope: &grant.scope, nonce: None, refresh_generation };
+    let issuance = ForGrant {
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        target: &target,
+        nonce: None,
+        refresh_generation,
+    };
     issue::for_grant(app, client, issuance, now)
 }
 

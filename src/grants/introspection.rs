@@ -9,7 +9,7 @@ use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp, UserId};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::introspection::{Introspection, may_ask};
-use crate::protocol::{ErrorCode, OAuthError, refresh};
+use crate::protocol::{ErrorCode, OAuthError, refresh, resource};
 use crate::storage::TokenState;
 
 /// What a client may know of a token. Everything that is not good and its business is inactive. The form of a token
@@ -31,6 +31,10 @@ pub async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthErro
         OAuthError::new(ErrorCode::InvalidClient, description)
     };
     let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
+    // RFC 9068 4: whoever serves another resource must not ask with the tokens that come to it.
+    if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
+        return Err(invalid());
+    }
     let registered = app.clients.find(&claims.client_id).await?.ok_or_else(invalid)?;
     let may_ask = registered.client.policy().introspection == IntrospectionPolicy::Any;
     match state(app, &claims).await? {

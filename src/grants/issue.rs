@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 
+use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
-    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenId, TokenResponseAlias, User, UserId,
+    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, TokenResponseAlias, User,
 };
 use crate::protocol::OAuthError;
-use crate::protocol::claims::{self, AccessTokenClaims, Audience, IdTokenClaims};
+use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::claims_mapping;
+use crate::protocol::resource::Target;
 
 /// RFC 6749 5.1.
 #[derive(Debug, Serialize)]
@@ -28,8 +31,9 @@ pub struct TokenResponse {
     refresh_token_expires_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
+    /// Of the access token. Left out only where nothing was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
     /// The same again, for a client that reads it by this name.
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<String>,
@@ -37,9 +41,9 @@ pub struct TokenResponse {
 
 impl TokenResponse {
     /// What every response has, in the words that this client reads.
-    fn new(app: &App, client: &Client, access_token: String, scope: &ScopeSet) -> Self {
-        let (policy, scope) = (client.policy(), scope.to_string());
-        let expires_in = access_lifetime(app, client);
+    fn new(client: &Client, access_token: String, claims: AccessTokenClaims, now: Timestamp) -> Self {
+        let policy = client.policy();
+        let expires_in = claims.exp.since(now);
         Self {
             access_token,
             token_type: if policy.has_alias(TokenResponseAlias::Bearer) { "bearer" } else { "Bearer" },
@@ -48,8 +52,8 @@ impl TokenResponse {
             refresh_token: None,
             refresh_token_expires_in: None,
             id_token: None,
-            scopes: policy.has_alias(TokenResponseAlias::Scopes).then(|| scope.clone()),
-            scope,
+            scopes: policy.has_alias(TokenResponseAlias::Scopes).then(|| claims.scope.clone()),
+            scope: Some(claims.scope),
         }
     }
 }
@@ -60,6 +64,8 @@ pub(super) struct ForGrant<'a> {
     pub user: &'a User,
     /// At most what was granted.
     pub scope: &'a ScopeSet,
+    /// What the access token is for.
+    pub target: &'a Target,
     pub nonce: Option<String>,
     /// The refresh token to give out, if the grant has any.
     pub refresh_generation: Option<u32>,
@@ -78,7 +84,8 @@ pub(super) fn for_grant(
     issuance: ForGrant<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    let access_token = access_token(app, client, access_claims(app, client, &issuance, now))?;
+    let claims = access_claims(app, client, &issuance, now);
+    let access_token = access_token(app, client, issuance.target, &claims)?;
     let id_token = match issuance.scope.contains(Scope::OPENID) {
         true => Some(id_token(app, client, &issuance, &access_token, now)?),
         false => None,
@@ -91,7 +98,7 @@ pub(super) fn for_grant(
         refresh_token_expires_in: refresh.is_some().then_some(refresh_expires_in).flatten(),
         refresh_token: refresh.transpose()?,
         id_token,
-        ..TokenResponse::new(app, client, access_token, issuance.scope)
+        ..TokenResponse::new(client, access_token, claims, now)
     })
 }
 
@@ -100,10 +107,10 @@ pub(super) fn for_client(
     app: &App,
     client: &Client,
     scope: &ScopeSet,
+    target: &Target,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    // RFC 9068 2.2: without a resource owner, sub is the client.
-    lone(app, client, client.id.as_str(), scope, now)
+    lone(app, client, None, scope, target, now)
 }
 
 /// An access token for a user whom a trusted issuer vouches for (RFC 7523 2.1): no row, no refresh token. Introspection
@@ -111,22 +118,31 @@ pub(super) fn for_client(
 pub(super) fn for_user_without_grant(
     app: &App,
     client: &Client,
-    user: &UserId,
+    user: &User,
     scope: &ScopeSet,
+    target: &Target,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    lone(app, client, user.as_str(), scope, now)
+    lone(app, client, Some(user), scope, target, now)
 }
 
 fn lone(
     app: &App,
     client: &Client,
-    subject: &str,
+    user: Option<&User>,
     scope: &ScopeSet,
+    target: &Target,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    let claims = AccessTokenClaims { sub: subject.to_owned(), ..bare_claims(app, client, scope, now) };
-    Ok(TokenResponse::new(app, client, access_token(app, client, claims)?, scope))
+    let claims = AccessTokenClaims {
+        // RFC 9068 2.2: without a resource owner, sub is the client.
+        sub: user.map_or(client.id.as_str(), |user| user.id.as_str()).to_owned(),
+        extra: claims_mapping::apply(&client.claims_mapping, user),
+        ..bare_claims(app, client, scope, target, now)
+    };
+    let access_token = access_token(app, client, target, &claims)?;
+    let response = TokenResponse::new(client, access_token, claims, now);
+    Ok(TokenResponse { scope: response.scope.filter(|_| !scope.is_empty()), ..response })
 }
 
 /// Seconds a code of this client lives.
@@ -139,9 +155,11 @@ pub(super) fn is_refreshable(client: &Client, scope: &ScopeSet) -> bool {
     client.gets_refresh_token(scope)
 }
 
-/// Seconds an access token of this client lives.
-pub(super) fn access_lifetime(app: &App, client: &Client) -> i64 {
-    client.policy().access_token_lifetime.unwrap_or(app.settings.tokens.access_token_seconds)
+/// Seconds any access token for some of these resources lives, at most.
+pub(super) fn access_lifetime(app: &App, client: &Client, resources: &[String]) -> i64 {
+    // A resource that was taken away meanwhile is the token request's to refuse.
+    let target = Target::narrowed(resources, &[], client, &app.registry.catalogue()).unwrap_or_default();
+    target.longest_lifetime(client, app.settings.tokens.access_token_seconds)
 }
 
 /// How long an unused refresh token of this client lives.
@@ -161,22 +179,29 @@ fn lifetime(seconds: Option<i64>) -> Lifetime {
     seconds.map_or(Lifetime::Unlimited, Lifetime::Seconds)
 }
 
-fn bare_claims(app: &App, client: &Client, scope: &ScopeSet, now: Timestamp) -> AccessTokenClaims {
+fn bare_claims(
+    app: &App,
+    client: &Client,
+    scope: &ScopeSet,
+    target: &Target,
+    now: Timestamp,
+) -> AccessTokenClaims {
     AccessTokenClaims {
         iss: app.issuer().to_owned(),
         sub: String::new(),
-        aud: Audience::of(&client.audience, app.issuer()),
+        aud: target.audience(&client.audience, app.issuer()),
         client_id: client.id.clone(),
         iat: now,
-        exp: now.plus(access_lifetime(app, client)),
+        exp: now.plus(target.lifetime(client, app.settings.tokens.access_token_seconds)),
         jti: TokenId::new(random::id()),
-        scope: scope.to_string(),
+        scope: target.scope(scope).to_string(),
         grant: None,
         sid: None,
         auth_time: None,
         acr: None,
         amr: Vec::new(),
         ext: serde_json::Map::new(),
+        extra: serde_json::Map::new(),
     }
 }
 
@@ -185,7 +210,7 @@ fn access_claims(app: &App, client: &Client, issuance: &ForGrant<'_>, now: Times
     let context = &issuance.grant.context;
     let registered = context.audience.as_ref().unwrap_or(&client.audience);
     AccessTokenClaims {
-        aud: Audience::of(registered, app.issuer()),
+        aud: issuance.target.audience(registered, app.issuer()),
         sub: issuance.user.id.as_str().to_owned(),
         grant: Some(issuance.grant.id.clone()),
         sid: issuance.grant.session_id.clone(),
@@ -193,13 +218,30 @@ fn access_claims(app: &App, client: &Client, issuance: &ForGrant<'_>, now: Times
         acr: Some(claims::acr(issuance.grant)),
         amr: claims::amr(&authentication.amr),
         ext: context.access_token.clone(),
-        ..bare_claims(app, client, issuance.scope, now)
+        extra: claims_mapping::apply(&client.claims_mapping, Some(issuance.user)),
+        ..bare_claims(app, client, issuance.scope, issuance.target, now)
     }
 }
 
-fn access_token(app: &App, client: &Client, claims: AccessTokenClaims) -> Result<String, OAuthError> {
-    let algorithm = client.access_token_signed_response_alg.unwrap_or(app.settings.tokens.access_token_alg);
-    Ok(app.keys.ring().sign(TokenType::AccessToken, algorithm, claims.iat, &claims)?)
+fn access_token(
+    app: &App,
+    client: &Client,
+    target: &Target,
+    claims: &AccessTokenClaims,
+) -> Result<String, OAuthError> {
+    match target.format(client) {
+        TokenFormat::Jwt => {
+            let algorithm = target.algorithm(client).unwrap_or(app.settings.tokens.access_token_alg);
+            Ok(app.keys.ring().sign(TokenType::AccessToken, algorithm, claims.iat, claims)?)
+        }
+        TokenFormat::Opaque => Ok(sealed(app, claims)?),
+    }
+}
+
+/// Claims as an opaque token, which nobody but this server can read.
+fn sealed(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
+    let sealed = app.master_key.seal_token(OPAQUE_PURPOSE, &serde_json::to_vec(claims)?)?;
+    Ok(format!("{OPAQUE_PREFIX}{sealed}"))
 }
 
 fn id_token(
@@ -211,6 +253,9 @@ fn id_token(
 ) -> Result<String, OAuthError> {
     let algorithm = client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg);
     let authentication = &issuance.grant.authentication;
+    let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(issuance.user));
+    // What an external page says of this sign-in counts more than what is said of every one.
+    extra.extend(issuance.grant.context.id_token.clone());
     let claims = IdTokenClaims {
         iss: app.issuer().to_owned(),
         sub: issuance.user.id.as_str().to_owned(),
@@ -223,7 +268,7 @@ fn id_token(
         amr: claims::amr(&authentication.amr),
         at_hash: claims::at_hash(algorithm, access_token),
         sid: issuance.grant.session_id.clone(),
-        extra: issuance.grant.context.id_token.clone(),
+        extra,
     };
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, now, &claims)?)
 }

@@ -10,7 +10,8 @@ use crate::crypto::jwks::KeySet;
 use crate::model::{Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::client_auth::AuthenticatedClient;
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::protocol::resource::{self, Target};
+use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
 
 pub(super) async fn exchange(
     app: &App,
@@ -19,7 +20,7 @@ pub(super) async fn exchange(
 ) -> Result<TokenResponse, OAuthError> {
     // RFC 7521 4.1 leaves it to the server whether the client must authenticate: whoever holds a stray assertion must not.
     client.must_be_confidential()?;
-    let scope = scope(client, parameters.get("scope"))?;
+    let (scope, target) = asked(app, client, parameters)?;
     let token_endpoint = app.settings.server.issuer.join("/token");
     let expected = client_authentication::expected(app, &token_endpoint);
     let assertion = Assertion::read(parameters.require("assertion")?, Purpose::AuthorizationGrant, &expected)
@@ -33,7 +34,7 @@ pub(super) async fn exchange(
     if !app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
         return Err(OAuthError::invalid_grant("The assertion was used before; make one with a new jti."));
     }
-    issue::for_user_without_grant(app, client, &user.id, &scope, app.now())
+    issue::for_user_without_grant(app, client, &user, &scope, &target, app.now())
 }
 
 fn not_trusted() -> OAuthError {
@@ -64,19 +65,19 @@ async fn user(app: &App, issuer: &TrustedIssuer, subject: &str) -> Result<User, 
 }
 
 /// What was asked, all of it registered for the client; nothing where nothing was asked.
-fn scope(client: &AuthenticatedClient, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
-    let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
-    let asked: ScopeSet = asked
-        .unwrap_or_default()
-        .parse()
-        .map_err(|_| invalid("A scope holds a character that none may have."))?;
-    if asked.contains(Scope::OPENID) || asked.contains(Scope::OFFLINE_ACCESS) {
-        return Err(invalid(
-            "openid and offline_access need a user who signed in here; in this grant nobody did.",
-        ));
+fn asked(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<(ScopeSet, Target), OAuthError> {
+    let catalogue = app.registry.catalogue();
+    let scope = scope::asked(parameters.get("scope").unwrap_or_default(), client, &catalogue)?;
+    if scope.contains(Scope::OPENID) || scope.contains(Scope::OFFLINE_ACCESS) {
+        let description =
+            "openid and offline_access need a user who signed in here; in this grant nobody did.";
+        return Err(OAuthError::new(ErrorCode::InvalidScope, description));
     }
-    if !asked.is_subset(&client.scope) {
-        return Err(invalid("A scope is not registered for this client."));
-    }
-    Ok(asked)
+    let target = Target::new(&resource::asked(parameters)?, client, &catalogue)?.must_agree(client)?;
+    target.must_admit(&scope)?;
+    Ok((scope, target))
 }

@@ -23,6 +23,7 @@ pub use issue::TokenResponse;
 use crate::app::App;
 use crate::model::{Client, Grant, GrantType};
 use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::storage::StorageError;
 
@@ -49,6 +50,17 @@ pub async fn exchange(
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
     }
+}
+
+/// What the tokens of this request will be for: the resources that were granted, or those of them that it names.
+fn target(
+    app: &App,
+    client: &Client,
+    grant: &Grant,
+    parameters: &Parameters<'_>,
+) -> Result<Target, OAuthError> {
+    let asked = resource::asked(parameters)?;
+    Target::narrowed(&grant.resources, &asked, client, &app.registry.catalogue())?.must_agree(client)
 }
 
 fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {

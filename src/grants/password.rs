@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::password_grant::{self, Factors};
+use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 
 /// RFC 8176 2.
@@ -24,11 +25,17 @@ pub(super) async fn exchange(
     address: &str,
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
-    let scope = password_grant::scope(client, parameters.get("scope"))?;
+    let (catalogue, resources) = (app.registry.catalogue(), resource::asked(parameters)?);
+    let asked = parameters.get("scope");
+    let scope = password_grant::scope(client, asked, &catalogue)?;
+    let target = Target::new(&resources, client, &catalogue)?.must_agree(client)?;
+    if asked.is_some() {
+        target.must_admit(&scope)?;
+    }
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
     let user = password_check::recognise(app, username, password, address).await.map_err(refused)?;
     password_grant::judge(factors(&user))?;
-    let grant = grant(app, client, &user, scope, now);
+    let grant = grant(app, client, &user, (scope, resources), now);
     app.storage.insert_grant(&grant).await?;
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
     let refresh = match &grant.state {
@@ -42,6 +49,7 @@ pub(super) async fn exchange(
         grant: &grant,
         user: &user,
         scope: &grant.scope,
+        target: &target,
         nonce: None,
         refresh_generation: refresh.map(|refresh| refresh.generation),
     };
@@ -72,12 +80,18 @@ fn refused(why: Unrecognised) -> OAuthError {
 }
 
 /// A grant that begins active: there is no code and no session.
-fn grant(app: &App, client: &Client, user: &User, scope: ScopeSet, now: Timestamp) -> Grant {
+fn grant(
+    app: &App,
+    client: &Client,
+    user: &User,
+    (scope, resources): (ScopeSet, Vec<String>),
+    now: Timestamp,
+) -> Grant {
     let refreshable = issue::is_refreshable(client, &scope);
     let life = if refreshable {
         issue::refresh_absolute(app, client)
     } else {
-        Lifetime::Seconds(issue::access_lifetime(app, client))
+        Lifetime::Seconds(issue::access_lifetime(app, client, &resources))
     };
     Grant {
         id: GrantId::new(random::id()),
@@ -85,6 +99,7 @@ fn grant(app: &App, client: &Client, user: &User, scope: ScopeSet, now: Timestam
         user_id: user.id.clone(),
         session_id: None,
         scope,
+        resources,
         authentication: Authentication { auth_time: now, amr: PASSWORD.to_owned() },
         context: GrantContext::default(),
         salt: random::id(),

@@ -7,7 +7,7 @@ use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, Timestamp, User};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
-use crate::protocol::{OAuthError, Parameters};
+use crate::protocol::{OAuthError, Parameters, scope};
 use crate::storage::Rotation;
 
 pub(super) async fn exchange(
@@ -27,13 +27,24 @@ pub(super) async fn exchange(
     if user.disabled {
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }
-    let scope = refresh::narrowed(&grant.scope, parameters.get("scope"))?;
+    let asked = parameters.get("scope");
+    let scope = scope::narrowed(&grant.scope, asked, client, &app.registry.catalogue())?;
+    let target = super::target(app, client, &grant, parameters)?;
+    if asked.is_some() {
+        target.must_admit(&scope)?;
+    }
     let next = match reuse {
         true => use_again(app, &grant, generation, now).await?,
         false => rotate(app, client, &grant, generation, now).await?,
     };
-    let issuance =
-        ForGrant { grant: &grant, user: &user, scope: &scope, nonce: None, refresh_generation: Some(next) };
+    let issuance = ForGrant {
+        grant: &grant,
+        user: &user,
+        scope: &scope,
+        target: &target,
+        nonce: None,
+        refresh_generation: Some(next),
+    };
     issue::for_grant(app, client, issuance, now)
 }
 

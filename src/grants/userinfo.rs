@@ -10,7 +10,7 @@ use crate::clients::{self, Registered};
 use crate::crypto::hs256;
 use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
 use crate::protocol::claims::AccessTokenClaims;
-use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo};
+use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo, resource};
 
 /// What the client of the token reads.
 pub enum Answer {
@@ -48,6 +48,11 @@ async fn answer(
 ) -> Result<Answer, OAuthError> {
     if !access_tokens::is_current(app, claims, app.now()) {
         return Err(invalid());
+    }
+    // RFC 9068 4: a token whose aud does not name this resource MUST be rejected.
+    if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
+        let description = "The access token is for another resource; ask for one without resource.";
+        return Err(OAuthError::new(ErrorCode::InvalidToken, description));
     }
     let legacy = registered.client.policy().userinfo == UserinfoProfile::LegacyHs256;
     // OpenID Connect Core 5.3.1: the token has to come from OpenID authentication.

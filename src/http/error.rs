@@ -24,6 +24,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::UnauthorizedClient
         | ErrorCode::UnsupportedGrantType
         | ErrorCode::InvalidScope
+        | ErrorCode::InvalidTarget
         | ErrorCode::AccessDenied
         | ErrorCode::UnsupportedResponseType
         | ErrorCode::LoginRequired

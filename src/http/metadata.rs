@@ -1,6 +1,7 @@
-//! Documents about the server: metadata (RFC 8414), JWK Set, health. The metadata is written once at start.
+//! Documents about the server: metadata (RFC 8414), JWK Set, health. The metadata is written at start, and again when
+//! the registered scopes change.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -9,35 +10,61 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::model::Catalogue;
 use crate::protocol::discovery::{self, Operator};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Seconds others may keep the documents; a new key is published for longer before it signs.
 const MAX_AGE: i64 = 900;
 
-/// What never changes while the server runs.
+/// What hardly ever changes while the server runs.
 #[derive(Clone)]
 pub struct Documents {
-    discovery: Bytes,
+    discovery: Arc<RwLock<Discovery>>,
     cache_control: HeaderValue,
 }
 
-impl Documents {
-    pub fn new(app: &App) -> Self {
+/// The metadata document, and what it was written from.
+#[derive(Clone)]
+struct Discovery {
+    catalogue: Arc<Catalogue>,
+    document: Bytes,
+}
+
+impl Discovery {
+    fn new(app: &App) -> Self {
+        let catalogue = app.registry.catalogue();
         let branding = &app.settings.branding;
         let operator = Operator {
             policy_uri: branding.policy_url.as_deref(),
             tos_uri: branding.tos_url.as_deref(),
             password_grant: app.settings.grants.password,
         };
-        let document = discovery::document(app.issuer(), &app.settings.keys.algorithms, operator);
+        let (algorithms, scopes) = (&app.settings.keys.algorithms, catalogue.public_scopes());
+        let document = discovery::document(app.issuer(), algorithms, operator, scopes);
+        Self { document: document.to_string().into(), catalogue }
+    }
+}
+
+impl Documents {
+    pub fn new(app: &App) -> Self {
         let max_age = MAX_AGE.min(app.settings.keys.publish_seconds);
         let cache_control = format!("public, max-age={max_age}");
         Self {
-            discovery: document.to_string().into(),
+            discovery: Arc::new(RwLock::new(Discovery::new(app))),
             cache_control: HeaderValue::try_from(cache_control)
                 .unwrap_or(HeaderValue::from_static("no-cache")),
         }
+    }
+
+    fn discovery(&self, app: &App) -> Bytes {
+        let known = self.discovery.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if Arc::ptr_eq(&known.catalogue, &app.registry.catalogue()) {
+            return known.document;
+        }
+        let now = Discovery::new(app);
+        self.discovery.write().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
+        now.document
     }
 
     fn answer(&self, body: Bytes) -> Response {
@@ -49,8 +76,8 @@ impl Documents {
 }
 
 /// Both well-known documents (RFC 8414 3, OpenID Connect Discovery 4).
-pub async fn discovery(Extension(documents): Extension<Documents>) -> Response {
-    documents.answer(documents.discovery.clone())
+pub async fn discovery(State(app): State<Arc<App>>, Extension(documents): Extension<Documents>) -> Response {
+    documents.answer(documents.discovery(&app))
 }
 
 /// The JWK Set (RFC 7517 5).

@@ -10,6 +10,9 @@ pub struct AuthorizationRequest {
     pub client_id: ClientId,
     pub redirect_uri: String,
     pub scope: ScopeSet,
+    /// RFC 8707 2.1: what the tokens will be for; empty: the client's default audience.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

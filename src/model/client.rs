@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Algorithm, AssertionAlgorithm, ClientId, ScopeSet, Secret, Switches, Timestamp};
+use super::{
+    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Switches,
+    Timestamp, TokenFormat,
+};
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct Client {
     pub grant_types: Vec<GrantType>,
     /// Scopes the client may ask for.
     pub scope: ScopeSet,
+    /// How these cover the ones it asks for. None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_strategy: Option<ScopeStrategy>,
     pub token_endpoint_auth_method: AuthMethod,
     /// None: every algorithm that goes with the method (RFC 7591 2, OpenID Connect Dynamic Client Registration 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +51,21 @@ pub struct Client {
     /// `aud` of the client's access tokens; the issuer where empty (RFC 9068 3).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
+    /// The registered resources it may ask tokens for (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// The resource whose server this client is: it may ask about that one's tokens, and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_server: Option<String>,
+    /// None: the profile's. Ask [`Client::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_format: Option<TokenFormat>,
+    /// Extra claims of its access tokens.
+    #[serde(default, skip_serializing_if = "ClaimsMapping::is_empty")]
+    pub claims_mapping: ClaimsMapping,
+    /// Extra claims of its ID tokens.
+    #[serde(default, skip_serializing_if = "ClaimsMapping::is_empty")]
+    pub id_token_claims_mapping: ClaimsMapping,
     #[serde(default)]
     pub skip_consent: bool,
     /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).

@@ -8,7 +8,10 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Scope};
+use super::{
+    AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Scope, ScopeStrategy,
+    TokenFormat,
+};
 
 const DAY: i64 = 86_400;
 const YEAR: i64 = 365 * DAY;
@@ -192,6 +195,8 @@ pub struct ClientPolicy {
     pub state: Presence,
     pub token_redirect_uri: Presence,
     pub authorization_scheme: Presence,
+    pub token_format: TokenFormat,
+    pub scope_strategy: ScopeStrategy,
 }
 
 impl ClientPolicy {
@@ -220,6 +225,8 @@ impl ClientPolicy {
             state: Presence::Optional,
             token_redirect_uri: Presence::Optional,
             authorization_scheme: Presence::Required,
+            token_format: TokenFormat::Jwt,
+            scope_strategy: ScopeStrategy::Exact,
         }
     }
 
@@ -237,6 +244,7 @@ impl ClientPolicy {
                 access_token_lifetime: Some(3600),
                 authorization_code_lifetime: Some(120),
                 status: StatusProfile::InvalidGrant401,
+                scope_strategy: ScopeStrategy::Hierarchical,
                 ..strict
             },
             ClientProfile::Fattureincloud => Self {
@@ -265,11 +273,15 @@ impl ClientPolicy {
                 aliases: vec![TokenResponseAlias::ExpireIn, TokenResponseAlias::Bearer],
                 state: Presence::Required,
                 authorization_scheme: Presence::Optional,
+                token_format: TokenFormat::Opaque,
+                scope_strategy: ScopeStrategy::Hierarchical,
                 ..strict
             },
             ClientProfile::Hydra16 => Self {
                 introspection: IntrospectionPolicy::Any,
                 refresh_token_lifetime: Some(Lifetime::Seconds(30 * DAY)),
+                token_format: TokenFormat::Opaque,
+                scope_strategy: ScopeStrategy::Wildcard,
                 ..strict
             },
         };
@@ -330,6 +342,8 @@ impl Client {
             state: own.state.unwrap_or(preset.state),
             token_redirect_uri: own.token_redirect_uri.unwrap_or(preset.token_redirect_uri),
             authorization_scheme: own.authorization_scheme.unwrap_or(preset.authorization_scheme),
+            token_format: self.token_format.unwrap_or(preset.token_format),
+            scope_strategy: self.scope_strategy.unwrap_or(preset.scope_strategy),
         }
         // A registration that says otherwise is refused; a row that does is read strictly.
         .for_method(self.token_endpoint_auth_method)

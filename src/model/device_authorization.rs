@@ -10,6 +10,8 @@ pub struct DeviceAuthorization {
     pub salt: String,
     pub client_id: ClientId,
     pub scope: ScopeSet,
+    /// The URIs of the resources that were asked for (RFC 8707).
+    pub resources: Vec<String>,
     pub state: DeviceState,
     /// Who decided.
     pub user_id: Option<UserId>,

@@ -10,6 +10,8 @@ pub struct Grant {
     pub user_id: UserId,
     pub session_id: Option<SessionId>,
     pub scope: ScopeSet,
+    /// The URIs of the resources that were granted (RFC 8707); tokens may be for fewer, never for others.
+    pub resources: Vec<String>,
     pub authentication: Authentication,
     pub context: GrantContext,
     /// Random, part of every handle's tag: the master key alone forges nothing.

@@ -5,12 +5,15 @@
 mod algorithm;
 mod assertion_algorithm;
 mod authorization_request;
+mod claim_source;
 mod client;
 mod client_policy;
 mod device_authorization;
 mod grant;
 mod handover;
 mod ids;
+mod registered_scope;
+mod resource;
 mod scope;
 mod secret;
 mod session;
@@ -22,6 +25,7 @@ mod user;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
+pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     AuthMethod, Client, ClientSecrets, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
     Ui,
@@ -34,6 +38,8 @@ pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use registered_scope::{RegisteredScope, ScopeStrategy};
+pub use resource::{Catalogue, Resource, TokenFormat};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;
 pub use session::Session;

@@ -19,6 +19,17 @@ impl Scope {
     }
 }
 
+impl FromStr for Scope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() || !text.bytes().all(is_scope_byte) {
+            return Err(InvalidScope);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// A text that is not a list of scope tokens.
 #[derive(Debug, thiserror::Error)]
 #[error("a scope token holds a character outside %x21 / %x23-5B / %x5D-7E (RFC 6749 3.3)")]
@@ -51,6 +62,11 @@ impl ScopeSet {
         Self(self.0.iter().filter(|scope| !other.contains(scope.as_str())).cloned().collect())
     }
 
+    /// The scopes of this set that `keep` says yes to.
+    pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope.as_str())).cloned().collect())
+    }
+
     /// The scopes of this set that are in `other` too.
     pub fn within(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|scope| other.contains(scope.as_str())).cloned().collect())
@@ -70,11 +86,9 @@ impl FromStr for ScopeSet {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut scopes: Vec<Scope> = Vec::new();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
-            if !token.bytes().all(is_scope_byte) {
-                return Err(InvalidScope);
-            }
-            if !scopes.iter().any(|scope| scope.as_str() == token) {
-                scopes.push(Scope(token.to_owned()));
+            let token: Scope = token.parse()?;
+            if !scopes.contains(&token) {
+                scopes.push(token);
             }
         }
         Ok(Self(scopes))

@@ -199,11 +199,12 @@ async fn page(
 }
 
 async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<AppRow>, Failure> {
-    let mut rows = Vec::new();
+    let (mut rows, catalogue) = (Vec::new(), app.registry.catalogue());
     for access in access(app, person).await? {
         let Some(registered) = app.clients.find(&access.client_id).await? else { continue };
         let client = &registered.client;
-        let permissions = access.scope.iter().map(|scope| Permission::new(text, scope, false)).collect();
+        let permission = |scope| Permission::new(text, &catalogue, scope, false);
+        let permissions = access.scope.iter().map(permission).collect();
         rows.push(AppRow {
             client_id: access.client_id.as_str().to_owned(),
             application: Application::new(

@@ -44,7 +44,7 @@ async fn begin(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, F
     let client = Arc::clone(&registered.client);
     let target = authorize::prove(&parameters, &client)?;
     // From here on an error goes to the client.
-    match authorize::validate(&parameters, &client, &target) {
+    match authorize::validate(&parameters, &client, &app.registry.catalogue(), &target) {
         Ok(request) => Flow { client, target, request, pending: None }.advance(app, visitor).await,
         Err(error) => {
             crate::http::log(&error);

@@ -17,6 +17,7 @@ use crate::http::extract;
 use crate::model::ScopeSet;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
+use crate::protocol::resource::Target;
 use crate::storage::Remember;
 
 /// What a person may answer.
@@ -113,14 +114,17 @@ async fn switch(app: &App, visitor: &Visitor, id: &str, person: &SignedIn) -> Re
 fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &ScopeSet) -> Response {
     let client = &flow.client;
     let frame = visitor.frame(app, flow.request.ui_locales.as_deref());
-    let scopes = flow.request.scope.iter();
+    let (scopes, catalogue) = (flow.request.scope.iter(), app.registry.catalogue());
+    let target = Target::narrowed(&flow.request.resources, &[], client, &catalogue).unwrap_or_default();
+    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
     let view = ConsentPage {
         frame,
         application: Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()),
         signed_in_as: &person.user.username,
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
-        permissions: scopes.map(|scope| Permission::new(frame.text, scope, new.contains(scope))).collect(),
+        resources: target.names().map(str::to_owned).collect(),
+        permissions: scopes.map(permission).collect(),
         offline: client.gets_refresh_token(&flow.request.scope),
         return_to: ReturnTo::parse(flow.target.uri()),
         policy: client.policy_uri.as_deref().and_then(WebLink::parse),

@@ -23,6 +23,7 @@ use crate::http::extract;
 use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, ScopeSet};
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
+use crate::protocol::resource::Target;
 use crate::storage::Remember;
 use crate::throttle::{Attempt, Subject};
 
@@ -237,13 +238,16 @@ async fn confirmation(
     let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
     let new = authorization.scope.without(&before.map_or_else(ScopeSet::default, |consent| consent.scope));
     let frame = visitor.frame(app, None);
-    let permission = |scope| Permission::new(frame.text, scope, new.contains(scope));
+    let catalogue = app.registry.catalogue();
+    let target = Target::narrowed(&authorization.resources, &[], client, &catalogue).unwrap_or_default();
+    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
     let view = DeviceConfirmPage {
         frame,
         application: application(client),
         signed_in_as: &person.user.username,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         user_code: &code.displayed(),
+        resources: target.names().map(str::to_owned).collect(),
         permissions: authorization.scope.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&authorization.scope),
         address: &authorization.address,

@@ -232,6 +232,10 @@ async fn take_consent(
         context: context(&handover, accepted),
     };
     flow.request.scope = scope;
+    if let Some(granted) = &decision.context.audience {
+        // No token of this grant is for more, whatever the client asks for later.
+        flow.request.resources.retain(|uri| granted.contains(uri));
+    }
     flow.issue(app, visitor, &person, decision).await
 }
 

@@ -11,6 +11,7 @@ use super::i18n::{Messages, choose};
 use super::links::{ReturnTo, WebLink};
 use super::site::{Branding, Frame, Site};
 use super::views::*;
+use crate::model::Catalogue;
 
 const NOW: i64 = 1_772_539_200;
 const LONG: &str = "The Extraordinarily Long-Winded Donaudampfschifffahrtsgesellschaftskapitänsmütze Planner";
@@ -45,6 +46,10 @@ fn login(frame: Frame<'_>) -> LoginPage<'_> {
     }
 }
 
+fn permission(text: &Messages, scope: &str, is_new: bool) -> Permission {
+    Permission::new(text, &Catalogue::default(), scope, is_new)
+}
+
 fn consent(frame: Frame<'_>) -> ConsentPage<'_> {
     let scopes = ["openid", "profile", "email", "offline_access"];
     ConsentPage {
@@ -53,7 +58,8 @@ fn consent(frame: Frame<'_>) -> ConsentPage<'_> {
         signed_in_as: "Maria Lindqvist",
         request: "r-1",
         csrf: "c-1",
-        permissions: scopes.map(|scope| Permission::new(frame.text, scope, true)).into(),
+        resources: Vec::new(),
+        permissions: scopes.map(|scope| permission(frame.text, scope, true)).into(),
         offline: true,
         return_to: ReturnTo::parse("https://calendar.acme.example/callback"),
         policy: WebLink::parse("https://acme.example/privacy"),
@@ -65,7 +71,7 @@ fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Opt
     AppRow {
         client_id: application.name.clone(),
         application,
-        permissions: scopes.iter().map(|scope| Permission::new(text, scope, false)).collect(),
+        permissions: scopes.iter().map(|scope| permission(text, scope, false)).collect(),
         since: text.date(NOW - 90 * 86_400),
         last_used: used.map(|at| text.when(at, NOW)),
     }
@@ -130,7 +136,8 @@ fn device_confirm(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
         signed_in_as: "Maria Lindqvist",
         csrf: "c-1",
         user_code: "WDJB-MJHT",
-        permissions: scopes.map(|scope| Permission::new(frame.text, scope, true)).into(),
+        resources: Vec::new(),
+        permissions: scopes.map(|scope| permission(frame.text, scope, true)).into(),
         offline: true,
         address: "203.0.113.7",
         device: None,
@@ -143,7 +150,8 @@ fn device_confirm_long(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
     DeviceConfirmPage {
         application: Application::new(LONG, None, None),
         signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
-        permissions: scopes.map(|(scope, is_new)| Permission::new(frame.text, scope, is_new)).into(),
+        resources: vec!["Calendars".to_owned(), LONG.to_owned()],
+        permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
         offline: false,
         address: "2001:db8:1234:5678:9abc:def0:1234:5678",
         device: browser::recognise(frame.text, "Chrome/140.0 (Linux; Android 15)"),
@@ -221,7 +229,8 @@ fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
             Some("https://a-very-long-host-name.of-a-company.example/"),
         ),
         signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
-        permissions: scopes.map(|(scope, is_new)| Permission::new(frame.text, scope, is_new)).into(),
+        resources: vec!["Calendars".to_owned(), LONG.to_owned()],
+        permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
         offline: false,
         return_to: ReturnTo::parse("http://127.0.0.1:49152/callback"),
         ..consent(frame)
@@ -278,7 +287,7 @@ fn what_others_wrote_is_escaped() {
     let application = Application::new(evil, Some(evil), Some("javascript:alert(1)"));
     let login =
         LoginPage { application: Some(application.clone()), username: evil, request: evil, ..login(frame) };
-    let permissions = vec![Permission::new(frame.text, evil, true)];
+    let permissions = vec![permission(frame.text, evil, true)];
     let consent =
         ConsentPage { application: application.clone(), permissions, signed_in_as: evil, ..consent(frame) };
     let device = DevicePage { user_code: evil, signed_in_as: evil, ..device(frame) };

@@ -8,6 +8,8 @@ use axum::http::StatusCode;
 use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
+use crate::model::Catalogue;
+
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 
 /// The application a page speaks of.
@@ -106,6 +108,8 @@ pub struct ConsentPage<'a> {
     pub signed_in_as: &'a str,
     pub request: &'a str,
     pub csrf: &'a str,
+    /// The names of the resources that are asked for.
+    pub resources: Vec<String>,
     pub permissions: Vec<Permission>,
     /// There will be a refresh token: it lasts until it is taken back.
     pub offline: bool,
@@ -133,18 +137,30 @@ pub struct Permission {
 }
 
 impl Permission {
-    pub fn new(text: &Messages, scope: &str, is_new: bool) -> Self {
-        let key = match scope {
-            "openid" => "scope.openid",
-            "profile" => "scope.profile",
-            "email" => "scope.email",
-            "address" => "scope.address",
-            "phone" => "scope.phone",
-            "groups" => "scope.groups",
-            "offline_access" => "scope.offline_access",
-            _ => "scope.other",
-        };
-        Self { sentence: text.with(key, &[("scope", scope)]), is_new }
+    /// In the words of the operator where they speak the page's language, else in ours; better in English than without
+    /// any words.
+    pub fn new(text: &Messages, catalogue: &Catalogue, scope: &str, is_new: bool) -> Self {
+        let described =
+            |tag: &str| catalogue.scope(scope).and_then(|known| known.description(tag)).map(str::to_owned);
+        let ours = || our_sentence(scope).map(|key| text.get(key).to_owned());
+        let neutral = || text.with("scope.other", &[("scope", scope)]);
+        let sentence =
+            described(text.tag()).or_else(ours).or_else(|| described("en")).unwrap_or_else(neutral);
+        Self { sentence, is_new }
+    }
+}
+
+/// The key of our own sentence about a scope.
+fn our_sentence(scope: &str) -> Option<&'static str> {
+    match scope {
+        "openid" => Some("scope.openid"),
+        "profile" => Some("scope.profile"),
+        "email" => Some("scope.email"),
+        "address" => Some("scope.address"),
+        "phone" => Some("scope.phone"),
+        "groups" => Some("scope.groups"),
+        "offline_access" => Some("scope.offline_access"),
+        _ => None,
     }
 }
 

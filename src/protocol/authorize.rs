@@ -9,9 +9,11 @@ use url::Url;
 use super::error::{ErrorCode, OAuthError};
 use super::handover::Rejection;
 use super::parameters::Parameters;
-use super::{pkce, redirect_uri};
+use super::resource::{self, Target};
+use super::{pkce, redirect_uri, scope};
 use crate::model::{
-    AuthorizationRequest, Client, ConsentPolicy, GrantType, PkcePolicy, Presence, Prompt, Scope, ScopeSet,
+    AuthorizationRequest, Catalogue, Client, ConsentPolicy, GrantType, PkcePolicy, Presence, Prompt, Scope,
+    ScopeSet,
 };
 
 /// Bytes of `state` that are kept for the client.
@@ -68,6 +70,7 @@ pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTar
 pub fn validate(
     parameters: &Parameters<'_>,
     client: &Client,
+    catalogue: &Catalogue,
     target: &RedirectTarget,
 ) -> Result<AuthorizationRequest, OAuthError> {
     parameters.refuse_repeated()?;
@@ -77,7 +80,7 @@ pub fn validate(
         let description = "The client is not registered for the authorization code grant.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
-    let scope = scope(parameters, client)?;
+    let (scope, resources) = asked(parameters, client, catalogue)?;
     let nonce = limited(parameters, "nonce", MAX_NONCE)?;
     let code_challenge = code_challenge(parameters, client, &scope, nonce.is_some())?;
     let state = limited(parameters, "state", MAX_STATE)?;
@@ -89,6 +92,7 @@ pub fn validate(
         redirect_uri: target.uri.clone(),
         state: target.state.clone(),
         scope,
+        resources,
         nonce,
         code_challenge,
         prompt: prompts(parameters, client)?,
@@ -123,19 +127,19 @@ fn check_response(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
     }
 }
 
-/// What was asked for, all of it registered for the client.
-pub fn scope(parameters: &Parameters<'_>, client: &Client) -> Result<ScopeSet, OAuthError> {
-    let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
-    let text = parameters.get("scope").ok_or_else(|| invalid("Name the scopes the client needs."))?;
-    let scope: ScopeSet =
-        text.parse().map_err(|_| invalid("A scope holds a character that none may have."))?;
+/// What was asked for: scopes that the client may have, and resources that these make sense for.
+pub fn asked(
+    parameters: &Parameters<'_>,
+    client: &Client,
+    catalogue: &Catalogue,
+) -> Result<(ScopeSet, Vec<String>), OAuthError> {
+    let scope = scope::asked(parameters.get("scope").unwrap_or_default(), client, catalogue)?;
     if scope.is_empty() {
-        return Err(invalid("Name the scopes the client needs."));
+        return Err(OAuthError::new(ErrorCode::InvalidScope, "Name the scopes the client needs."));
     }
-    if !scope.is_subset(&client.scope) {
-        return Err(invalid("A scope is not registered for this client."));
-    }
-    Ok(scope)
+    let resources = resource::asked(parameters)?;
+    Target::new(&resources, client, catalogue)?.must_admit(&scope)?;
+    Ok((scope, resources))
 }
 
 /// RFC 7636 4.4.1, RFC 9700 2.1.1: S256 is required, unless the operator made PKCE optional for a confidential client,

@@ -31,10 +31,15 @@ impl Audience {
     }
 
     pub fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::One(one) => one == name,
-            Self::Many(many) => many.iter().any(|one| one == name),
-        }
+        self.iter().any(|one| one == name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        };
+        names.iter().map(String::as_str)
     }
 }
 
@@ -64,6 +69,9 @@ pub struct AccessTokenClaims {
     /// What an external consent page added, where Hydra has it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub ext: Map<String, Value>,
+    /// What the client's `claims_mapping` adds; none of the names above.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl AccessTokenClaims {
@@ -89,7 +97,7 @@ pub struct IdTokenClaims {
     pub at_hash: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
-    /// What an external consent page added.
+    /// What the client's `id_token_claims_mapping` and an external consent page add; none of the names above.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }

@@ -120,6 +120,7 @@ mod tests {
             salt: String::new(),
             client_id: ClientId::new("app"),
             scope: "openid".parse().unwrap(),
+            resources: Vec::new(),
             state,
             user_id: None,
             interval: 5,

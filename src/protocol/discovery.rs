@@ -16,9 +16,16 @@ pub struct Operator<'a> {
     pub password_grant: bool,
 }
 
-/// The document of both well-known locations.
-pub fn document(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) -> Value {
-    let mut document = bare_document(issuer, algorithms, operator.password_grant);
+/// The document of both well-known locations; `scopes` are those that the operator made public.
+pub fn document<'a>(
+    issuer: &str,
+    algorithms: &[Algorithm],
+    operator: Operator<'_>,
+    scopes: impl Iterator<Item = &'a str>,
+) -> Value {
+    let scopes: Vec<&str> =
+        SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
+    let mut document = bare_document(issuer, algorithms, &scopes, operator.password_grant);
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
@@ -27,7 +34,7 @@ pub fn document(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) 
     document
 }
 
-fn bare_document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -> Value {
+fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], password_grant: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
     let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
@@ -53,7 +60,7 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], password_grant: bool) -
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
         "end_session_endpoint": at("/logout"),
-        "scopes_supported": SCOPES,
+        "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": grant_types,

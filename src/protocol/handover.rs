@@ -233,9 +233,9 @@ impl Rejection {
     }
 }
 
-/// What a page may grant: the audience of the client's tokens.
-pub fn requested_audience<'a>(_request: &'a AuthorizationRequest, client: &'a Client) -> &'a [String] {
-    &client.audience
+/// What a page may grant: the resources that were asked for, else the audience of the client's tokens.
+pub fn requested_audience<'a>(request: &'a AuthorizationRequest, client: &'a Client) -> &'a [String] {
+    if request.resources.is_empty() { &client.audience } else { &request.resources }
 }
 
 /// The authorization request as a URL, from what is kept of it.
@@ -260,6 +260,9 @@ pub fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
         if let Some(value) = value {
             query.append_pair(name, value);
         }
+    }
+    for uri in &request.resources {
+        query.append_pair("resource", uri);
     }
     format!("{issuer}/authorize?{}", query.finish())
 }

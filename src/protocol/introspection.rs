@@ -49,6 +49,9 @@ pub struct ActiveToken {
     pub amr: Vec<String>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub ext: Map<String, Value>,
+    /// RFC 7662 2.2: the token's extra claims, which is how the server of a resource with opaque tokens sees them.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Introspection {
@@ -71,6 +74,7 @@ impl Introspection {
             auth_time: claims.auth_time,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
+            extra: claims.extra.clone(),
             ext: claims.ext.clone(),
         }))
     }
@@ -97,13 +101,19 @@ impl Introspection {
             auth_time: Some(grant.authentication.auth_time),
             acr: Some(super::claims::acr(grant)),
             amr: super::claims::amr(&grant.authentication.amr),
+            extra: Map::new(),
             ext: Map::new(),
         }))
     }
 }
 
-/// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'.
+/// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'. `audience`
+/// is none for a refresh token, which is for its client only.
 pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {
+    // Not even its own: a token for another resource must never look good where this one's are accepted.
+    if let (Some(resource), Some(audience)) = (&caller.resource_server, audience) {
+        return audience.contains(resource) || audience.contains(caller.id.as_str());
+    }
     match caller.policy().introspection {
         IntrospectionPolicy::Any => true,
         IntrospectionPolicy::Audience => {

@@ -3,6 +3,7 @@
 pub mod assertion;
 pub mod authorize;
 pub mod claims;
+pub mod claims_mapping;
 pub mod client_auth;
 pub mod code;
 pub mod device;
@@ -19,6 +20,8 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
+pub mod resource;
+pub mod scope;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

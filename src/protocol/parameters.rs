@@ -39,6 +39,15 @@ impl<'a> Parameters<'a> {
         found.map(|(_, value)| value.as_ref()).filter(|value| !value.is_empty())
     }
 
+    /// Every value of a parameter that may be repeated.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value.as_ref())
+            .filter(|value| !value.is_empty())
+    }
+
     /// The value of a parameter that must be there.
     pub fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| OAuthError::invalid_request(format!("The parameter {name} is missing.")))

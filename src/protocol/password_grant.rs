@@ -1,7 +1,8 @@
 //! The password grant (RFC 6749 4.3), which RFC 9700 2.4 forbids: what is left of it for those who cannot do without.
 
 use super::error::{ErrorCode, OAuthError};
-use crate::model::{Client, Scope, ScopeSet};
+use super::scope;
+use crate::model::{Catalogue, Client, Scope, ScopeSet};
 
 /// What a user has to show to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,29 +25,26 @@ pub fn judge(factors: Factors) -> Result<(), OAuthError> {
 
 /// The scope that is granted: nobody is asked, so it never exceeds the client's list, and identity and offline access
 /// have to be asked for by name.
-pub fn scope(client: &Client, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
-    let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
+pub fn scope(client: &Client, asked: Option<&str>, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
     // RFC 6749 3.3: a server without a scope to go by processes a default or fails.
     if !client.is_first_party() {
         let description = "The password grant is for the operator's own applications.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
     let Some(text) = asked else {
-        let by_name: ScopeSet = [Scope::OPENID, Scope::OFFLINE_ACCESS].join(" ").parse().unwrap_or_default();
-        return Ok(client.scope.without(&by_name));
+        let strategy = client.policy().scope_strategy;
+        let by_name = |held: &str| {
+            [Scope::OPENID, Scope::OFFLINE_ACCESS].iter().any(|name| scope::covers(strategy, held, name))
+        };
+        return Ok(client.scope.filter(|held| !by_name(held)));
     };
-    let asked: ScopeSet =
-        text.parse().map_err(|_| invalid("A scope holds a character that none may have."))?;
-    if !asked.is_subset(&client.scope) {
-        return Err(invalid("A scope is not registered for this client."));
-    }
-    Ok(asked)
+    scope::asked(text, client, catalogue)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Factors, judge, scope};
-    use crate::model::Client;
+    use crate::model::{Catalogue, Client};
 
     fn client(first_party: bool) -> Client {
         let metadata = serde_json::json!({
@@ -59,7 +57,8 @@ mod tests {
 
     #[test]
     fn who_asks_for_nothing_gets_no_identity_and_no_offline_access() {
-        let granted = |asked| scope(&client(true), asked).map(|scope| scope.to_string());
+        let granted =
+            |asked| scope(&client(true), asked, &Catalogue::default()).map(|scope| scope.to_string());
         assert_eq!(granted(None).unwrap(), "read write");
         assert_eq!(granted(Some("openid read")).unwrap(), "openid read");
         assert!(granted(Some("read admin")).is_err());
@@ -68,7 +67,10 @@ mod tests {
 
     #[test]
     fn a_client_of_others_gets_nothing() {
-        assert_eq!(scope(&client(false), None).unwrap_err().code.as_str(), "unauthorized_client");
+        assert_eq!(
+            scope(&client(false), None, &Catalogue::default()).unwrap_err().code.as_str(),
+            "unauthorized_client"
+        );
     }
 
     #[test]

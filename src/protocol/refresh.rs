@@ -1,7 +1,7 @@
 //! Refresh tokens (RFC 6749 6, RFC 9700 4.14): rotation, the grace for a lost response, replay.
 
 use super::error::{ErrorCode, OAuthError};
-use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, RotationPolicy, ScopeSet, Timestamp};
+use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, RotationPolicy, Timestamp};
 
 /// How long refresh tokens live, for one client.
 #[derive(Debug, Clone, Copy)]
@@ -82,13 +82,4 @@ pub fn replayed() -> OAuthError {
     OAuthError::invalid_grant(
         "The refresh token was used before, so the grant is revoked. The user has to sign in.",
     )
-}
-
-/// RFC 6749 6: the scope MUST NOT include one that was not granted.
-pub fn narrowed(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
-    let Some(text) = asked else { return Ok(granted.clone()) };
-    let asked: Option<ScopeSet> = text.parse().ok();
-    asked
-        .filter(|asked| !asked.is_empty() && asked.is_subset(granted))
-        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidScope, "The scope holds one that was not granted."))
 }

@@ -1,8 +1,10 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
-use super::redirect_uri;
+use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
-use crate::model::{AuthMethod, Client, GrantType, PkcePolicy, RotationPolicy, Scope, UserinfoProfile};
+use crate::model::{
+    AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, RotationPolicy, Scope, UserinfoProfile,
+};
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
 pub const MAX_CODE_LIFETIME: i64 = 600;
@@ -30,6 +32,8 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_switches(client, &mut complain);
     check_authentication(client, &mut complain);
     check_lifetimes(client, &mut complain);
+    check_resources(client, &mut complain);
+    check_claims(client, &mut complain);
     problems
 }
 
@@ -135,11 +139,46 @@ fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, Strin
         complain("skip_consent", "not with a loopback redirect URI: anyone could listen there".into());
     }
     // OpenID Connect Core 11: offline access MUST have consent, unless other conditions are in place.
-    if client.scope.contains(Scope::OFFLINE_ACCESS) && !client.is_first_party() {
+    let strategy = client.policy().scope_strategy;
+    let covers_offline = |held| scope::covers(strategy, held, Scope::OFFLINE_ACCESS);
+    if client.scope.iter().any(covers_offline) && !client.is_first_party() {
         complain(
             "skip_consent",
             "with offline_access only for the operator's own applications: set first_party".into(),
         );
+    }
+}
+
+fn check_resources(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    for uri in &client.resources {
+        if let Err(error) = resource::check_uri(uri) {
+            complain("resources", format!("{uri}: {error}"));
+        }
+    }
+    let Some(uri) = &client.resource_server else { return };
+    if let Err(error) = resource::check_uri(uri) {
+        complain("resource_server", format!("{uri}: {error}"));
+    }
+    // RFC 7662 2.1: it has to prove who it is to ask about tokens.
+    if client.token_endpoint_auth_method == AuthMethod::None {
+        complain("resource_server", "only a client with a secret can ask about tokens".into());
+    }
+    if client.policy().introspection == IntrospectionPolicy::Any {
+        complain(
+            "resource_server",
+            "it may ask about its own resource's tokens only, so not about any".into(),
+        );
+    }
+}
+
+fn check_claims(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    for (member, mapping) in [
+        ("claims_mapping", &client.claims_mapping),
+        ("id_token_claims_mapping", &client.id_token_claims_mapping),
+    ] {
+        for problem in claims_mapping::check(mapping) {
+            complain(member, problem);
+        }
     }
 }
 
@@ -254,6 +293,40 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_that_covers_offline_access_counts_as_offline_access() {
+        let silent = |scope: &str, strategy: &str| {
+            problems(json!({
+                "skip_consent": true, "scope": scope, "scope_strategy": strategy,
+            }))
+        };
+        assert_eq!(silent("openid", "exact"), [""; 0]);
+        assert_eq!(silent("openid offline_access", "exact"), ["skip_consent"]);
+        assert_eq!(silent("*", "exact"), [""; 0]);
+        assert_eq!(silent("*", "wildcard"), ["skip_consent"]);
+    }
+
+    #[test]
+    fn a_resource_server_proves_who_it_is_and_asks_about_its_own_tokens_only() {
+        let server = |change: Value| {
+            let mut all = json!({"resource_server": "https://api.example"});
+            all.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            problems(all)
+        };
+        assert_eq!(server(json!({})), [""; 0]);
+        for change in [
+            json!({"token_endpoint_auth_method": "none"}),
+            json!({"introspection_policy": "any"}),
+            json!({"resource_server": "api"}),
+        ] {
+            assert_eq!(server(change), ["resource_server"]);
+        }
+        assert_eq!(
+            problems(json!({"resources": ["https://a.example", "a", "https://a#b"]})),
+            ["resources"; 2]
+        );
+    }
+
+    #[test]
     fn keys_are_given_inline_or_by_uri_and_not_both() {
         let method = "private_key_jwt";
         assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
@@ -273,6 +346,14 @@ mod tests {
             problems(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})),
             ["jwks"]
         );
+    }
+
+    #[test]
+    fn a_reserved_claim_is_refused_in_both_kinds_of_token() {
+        for member in ["claims_mapping", "id_token_claims_mapping"] {
+            assert_eq!(problems(json!({ member: {"tenant": "const:acme"} })), [""; 0]);
+            assert_eq!(problems(json!({ member: {"sub": "user.email"} })), [member]);
+        }
     }
 
     #[test]

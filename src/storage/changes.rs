@@ -10,6 +10,8 @@ use super::{Storage, StorageError};
 pub enum Topic {
     Clients,
     Keys,
+    Resources,
+    Scopes,
 }
 
 impl Topic {
@@ -17,6 +19,8 @@ impl Topic {
         match self {
             Self::Clients => "clients",
             Self::Keys => "keys",
+            Self::Resources => "resources",
+            Self::Scopes => "scopes",
         }
     }
 }
@@ -26,6 +30,8 @@ impl Topic {
 pub struct Versions {
     pub clients: i64,
     pub keys: i64,
+    pub resources: i64,
+    pub scopes: i64,
 }
 
 #[derive(FromRow)]
@@ -40,7 +46,12 @@ impl Storage {
             self.db.fetch_all("SELECT topic, version FROM changes", values![]).await?;
         let of =
             |topic: Topic| rows.iter().find(|row| row.topic == topic.as_str()).map_or(0, |row| row.version);
-        Ok(Versions { clients: of(Topic::Clients), keys: of(Topic::Keys) })
+        Ok(Versions {
+            clients: of(Topic::Clients),
+            keys: of(Topic::Keys),
+            resources: of(Topic::Resources),
+            scopes: of(Topic::Scopes),
+        })
     }
 
     /// Called after every write to a topic.

@@ -11,7 +11,7 @@ use crate::model::{
 macro_rules! device_columns {
     () => {
         "id, salt, client_id, scope, state, user_id, interval_seconds, last_polled_at, address, user_agent, \
-         created_at, expires_at"
+         created_at, expires_at, resources"
     };
 }
 
@@ -29,6 +29,7 @@ struct DeviceRow {
     user_agent: String,
     created_at: i64,
     expires_at: i64,
+    resources: String,
 }
 
 impl DeviceRow {
@@ -45,6 +46,7 @@ impl DeviceRow {
         };
         Ok(DeviceAuthorization {
             scope: self.scope.parse().map_err(|error| impossible(&error))?,
+            resources: grants::resources_of(&self.resources),
             state,
             id: DeviceAuthorizationId::new(self.id),
             salt: self.salt,
@@ -68,9 +70,9 @@ impl Storage {
         user_code: &str,
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO device_authorizations (id, salt, client_id, user_code, scope, state, \
-             interval_seconds, address, user_agent, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10) ON CONFLICT (user_code) DO NOTHING";
-        let scope = device.scope.to_string();
+             interval_seconds, address, user_agent, created_at, expires_at, resources) \
+             VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11) ON CONFLICT (user_code) DO NOTHING";
+        let (scope, resources) = (device.scope.to_string(), device.resources.join(" "));
         let bound = values![
             device.id.as_str(),
             &device.salt,
@@ -82,6 +84,7 @@ impl Storage {
             &device.user_agent,
             device.created_at.unix(),
             device.expires_at.unix(),
+            &resources,
         ];
         Ok(self.db.execute(INSERT, bound).await? == 1)
     }

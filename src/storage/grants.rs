@@ -12,13 +12,14 @@ use crate::model::{
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at, context) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+     expires_at, context, resources) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
     "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
      g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, ",
+     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, g.resources, ",
     user_columns!(),
     " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
 );
@@ -44,6 +45,7 @@ struct GrantRow {
     grant_created_at: i64,
     grant_expires_at: Option<i64>,
     context: Option<String>,
+    resources: String,
 }
 
 #[derive(FromRow)]
@@ -83,6 +85,7 @@ impl GrantRow {
             user_id: UserId::new(self.user_id),
             session_id: self.session_id.map(SessionId::new),
             scope,
+            resources: resources_of(&self.resources),
             authentication: Authentication { auth_time: Timestamp::from_unix(self.auth_time), amr: self.amr },
             context,
             salt: self.salt,
@@ -168,6 +171,11 @@ impl<'a> StateColumns<'a> {
     }
 }
 
+/// What a column of resources holds: URIs, separated by spaces.
+pub(super) fn resources_of(column: &str) -> Vec<String> {
+    column.split(' ').filter(|uri| !uri.is_empty()).map(str::to_owned).collect()
+}
+
 /// What a column of JSON says about a grant.
 pub(super) fn context_of(id: &str, context: Option<&str>) -> Result<GrantContext, StorageError> {
     let Some(json) = context else { return Ok(GrantContext::default()) };
@@ -183,12 +191,25 @@ fn context_column(grant: &Grant) -> Result<Option<String>, StorageError> {
     json.map(Some).map_err(|error| StorageError::impossible("grants", grant.id.as_str(), error.to_string()))
 }
 
+/// The columns whose text has to be put together.
+struct Texts {
+    scope: String,
+    context: Option<String>,
+    resources: String,
+}
+
+impl Texts {
+    fn of(grant: &Grant) -> Result<Self, StorageError> {
+        Ok(Self {
+            scope: grant.scope.to_string(),
+            context: context_column(grant)?,
+            resources: grant.resources.join(" "),
+        })
+    }
+}
+
 /// The values of [`INSERT`].
-fn insert_values<'a>(
-    grant: &'a Grant,
-    scope: &'a str,
-    context: Option<&'a str>,
-) -> Result<[Value<'a>; 19], StorageError> {
+fn insert_values<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 20], StorageError> {
     let columns = StateColumns::of(grant)?;
     Ok([
         grant.id.as_str().into(),
@@ -197,7 +218,7 @@ fn insert_values<'a>(
         grant.session_id.as_ref().map(SessionId::as_str).into(),
         columns.state.into(),
         grant.salt.as_str().into(),
-        scope.into(),
+        texts.scope.as_str().into(),
         grant.authentication.auth_time.unix().into(),
         grant.authentication.amr.as_str().into(),
         columns.redirect_uri.into(),
@@ -209,21 +230,20 @@ fn insert_values<'a>(
         columns.rotated_at.unix().into(),
         grant.created_at.unix().into(),
         grant.expires_at.map(Timestamp::unix).into(),
-        context.into(),
+        texts.context.as_deref().into(),
+        texts.resources.as_str().into(),
     ])
 }
 
 /// Inserts a grant in a transaction. False when there is one of this id.
 pub(super) async fn insert(tx: &mut Transaction, grant: &Grant) -> Result<bool, StorageError> {
-    let (scope, context) = (grant.scope.to_string(), context_column(grant)?);
-    Ok(tx.execute(INSERT, &insert_values(grant, &scope, context.as_deref())?).await? == 1)
+    Ok(tx.execute(INSERT, &insert_values(grant, &Texts::of(grant)?)?).await? == 1)
 }
 
 impl Storage {
     /// Inserts a grant. False when there is one of this id: the request was answered before.
     pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StorageError> {
-        let (scope, context) = (grant.scope.to_string(), context_column(grant)?);
-        Ok(self.db.execute(INSERT, &insert_values(grant, &scope, context.as_deref())?).await? == 1)
+        Ok(self.db.execute(INSERT, &insert_values(grant, &Texts::of(grant)?)?).await? == 1)
     }
 
     /// A grant with its user as of now.

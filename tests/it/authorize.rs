@@ -162,10 +162,11 @@ on_both! {
         let answer = server.get(&format!("{right}&state=other")).await;
         answer.assert_redirect_error("invalid_request");
         assert_eq!(query_of(answer.location(), "state"), None);
-        // RFC 8707 2
-        assert_accepted(
-            &server.get(&format!("{right}&resource=https://a.example&resource=https://b.example")).await,
-        );
+        // RFC 8707 2: these may be, so that is not what is wrong with them.
+        for name in ["resource", "audience"] {
+            let uris = format!("{name}=https://a.example&{name}=https://b.example");
+            server.get(&format!("{right}&{uris}")).await.assert_redirect_error("invalid_target");
+        }
     }
 
     async fn pkce_with_s256_is_required(kind: Kind) {

@@ -120,6 +120,10 @@ fn the_jwt_bearer_grant_is_named_in_full_or_short() {
     for name in [JWT_BEARER, "jwt-bearer"] {
         let created = place.json(&["client", "create", "--name", "B", "--grant-type", name]);
         assert_eq!(created["grant_types"], json!([JWT_BEARER]));
-        assert!(place.text(&["client", "show", created["client_id"].as_str().unwrap()]).contains(JWT_BEARER));
+        assert!(
+            place
+                .text(&["client", "show", "--", created["client_id"].as_str().unwrap()])
+                .contains(JWT_BEARER)
+        );
     }
 }

@@ -6,7 +6,7 @@ use crate::support::{
     Answer, Browser, PASSWORD, Registration, TestServer, claims_of, encode, hidden, on_both, text,
 };
 
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile offline_access";
 
 /// A client with the device grant; `change` replaces members of its metadata.

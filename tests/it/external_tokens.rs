@@ -84,6 +84,60 @@ on_both! {
         }
     }
 
+    async fn the_page_grants_some_of_the_resources_that_were_asked_for_and_no_token_is_for_others(kind: Kind) {
+        const A: &str = "https://a.example";
+        const B: &str = "https://b.example";
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        server.resource(A, json!({})).await;
+        server.resource(B, json!({})).await;
+        let client = server.external_client().await;
+        server.change_client(&client, json!({"resources": [A, B]})).await;
+        let (ui, both) = (ExternalUi(&server), format!("{A} {B}"));
+        let asked = [("audience", both.as_str())];
+        let shown = ui.get("login", &ui.start(&mut server.browser(), &client, &asked).await).await.json();
+        assert_eq!(shown["requested_access_token_audience"], json!([A, B]));
+        assert_eq!(query_of(shown["request_url"].as_str().unwrap(), "resource").as_deref(), Some(A));
+        for (granted, expected, refused) in [
+            (json!([B]), json!(B), Some(A)),
+            (json!([A, B]), json!([A, B]), None),
+            (json!([]), json!(server.issuer()), Some(A)),
+            (json!(null), json!([A, B]), None),
+        ] {
+            let consent = json!({"grant_scope": ALL, "grant_access_token_audience": granted});
+            let tokens = ui.tokens(&client, &asked, consent).await;
+            assert_eq!(claims_of(&text(&tokens, "access_token"))["aud"], expected);
+            let token = text(&tokens, "refresh_token");
+            if let Some(uri) = refused {
+                let form = [("grant_type", "refresh_token"), ("refresh_token", &*token), ("resource", uri)];
+                server.post_as(&client, "/token", &form).await.assert_error(400, "invalid_target");
+            }
+            let again = server.refresh(&client, &token).await;
+            assert_eq!(claims_of(&again.text("access_token"))["aud"], expected);
+        }
+        // The client's own audience was not asked for.
+        let (mut browser, consent) = (server.browser(), json!({"grant_scope": ALL,
+            "grant_access_token_audience": ["https://api.example"]}));
+        let challenge = ui.start(&mut browser, &client, &asked).await;
+        let challenge = ui.log_in(&mut browser, &challenge, json!({"subject": "ada"})).await;
+        ui.put("consent/accept", &challenge, consent).await.assert_error(400, "invalid_request");
+    }
+
+    async fn mapped_claims_and_those_of_the_page_are_side_by_side_and_the_page_counts_more(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let client = server.external_client().await;
+        let mapping = json!({"tenant": "const:mapped", "plan": "const:free"});
+        server.change_client(&client, json!({"claims_mapping": mapping, "id_token_claims_mapping": mapping})).await;
+        let page = json!({"tenant": "page"});
+        let consent = json!({"grant_scope": ALL, "session": {"access_token": page, "id_token": page}});
+        let tokens = ExternalUi(&server).tokens(&client, &[], consent).await;
+        let access = claims_of(&text(&tokens, "access_token"));
+        assert_eq!((&access["tenant"], &access["plan"], &access["ext"]), (&json!("mapped"), &json!("free"), &page));
+        let id = claims_of(&text(&tokens, "id_token"));
+        assert_eq!((&id["tenant"], &id["plan"]), (&json!("page"), &json!("free")));
+        let about = server.introspect(&client, &text(&tokens, "access_token")).await.json();
+        assert_eq!((&about["tenant"], &about["ext"]), (&json!("mapped"), &page));
+    }
+
     async fn hy_14_an_application_for_hydra_works_with_the_paths_and_the_json_it_knows(kind: Kind) {
         let server = TestServer::with_external_ui(kind, &[]).await;
         let (client, ui, mut browser) = (server.external_client().await, ExternalUi(&server), server.browser());

@@ -75,6 +75,25 @@ on_both! {
         assert_eq!((about["active"].as_bool(), about["sub"].as_str()), (Some(true), Some(place.user.id.as_str())));
     }
 
+    async fn the_token_may_be_for_a_resource_in_its_form_with_mapped_claims(kind: Kind) {
+        const API: &str = "https://api.example";
+        let place = Place::new(kind).await;
+        place.server.resource(API, json!({"scope": "read", "token_format": "opaque", "access_token_lifetime": 60})).await;
+        let change = json!({"resources": [API], "claims_mapping": {"who": "user.id"}});
+        place.server.change_client(&place.client, change).await;
+        let assertion = place.assertion(place.user.id.as_str(), json!({}));
+        let wrong = place.exchange(&assertion, &[("scope", "read"), ("resource", "https://other.example")]).await;
+        wrong.assert_error(400, "invalid_target");
+        // The assertion is not spent by that.
+        let answer = place.exchange(&assertion, &[("scope", "read"), ("resource", API)]).await.json();
+        assert_eq!(answer["expires_in"], 60);
+        let token = text(&answer, "access_token");
+        assert!(!token.contains('.'), "{token}");
+        let about = place.server.introspect(&place.client, &token).await.json();
+        assert_eq!((&about["aud"], &about["sub"]), (&json!(API), &json!(place.user.id.as_str())));
+        assert_eq!(about["who"], place.user.id.as_str());
+    }
+
     async fn the_subject_is_an_id_a_name_or_a_verified_address_as_the_operator_said(kind: Kind) {
         for (claim, right, wrong) in [
             (SubjectClaim::Sub, "", ["ada", "ada@mail.example"]),

@@ -46,6 +46,7 @@ impl World {
             user_id: self.user.id.clone(),
             session_id: Some(SessionId::new("session")),
             scope: "openid profile".parse().unwrap(),
+            resources: vec!["https://a.example".to_owned(), "https://b.example".to_owned()],
             authentication: Authentication { auth_time: START, amr: "pwd".into() },
             context: GrantContext { acr: Some("2".into()), ..GrantContext::default() },
             salt: "salt".into(),

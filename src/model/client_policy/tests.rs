@@ -42,6 +42,26 @@ fn a_switch_wins_over_the_profile() {
 }
 
 #[test]
+fn the_form_of_tokens_and_the_language_of_scopes_are_the_profiles_unless_they_are_set() {
+    use crate::model::ScopeStrategy::{Exact, Hierarchical, Wildcard};
+    use crate::model::TokenFormat::{Jwt, Opaque};
+    for (profile, expected) in [
+        (ClientProfile::Default, (Jwt, Exact)),
+        (ClientProfile::Ilert, (Jwt, Hierarchical)),
+        (ClientProfile::Fattureincloud, (Jwt, Exact)),
+        (ClientProfile::Primer, (Jwt, Exact)),
+        (ClientProfile::Aqueduct, (Opaque, Hierarchical)),
+        (ClientProfile::Hydra16, (Opaque, Wildcard)),
+    ] {
+        let policy = client(json!({"profile": profile})).policy();
+        assert_eq!((policy.token_format, policy.scope_strategy), expected, "{profile:?}");
+        let own = json!({"profile": profile, "token_format": "jwt", "scope_strategy": "exact"});
+        let policy = client(own).policy();
+        assert_eq!((policy.token_format, policy.scope_strategy), (Jwt, Exact), "{profile:?}");
+    }
+}
+
+#[test]
 fn no_profile_lets_a_client_without_a_secret_do_what_needs_one() {
     for profile in ClientProfile::ALL {
         for own in

@@ -51,6 +51,8 @@ pub struct DeviceConfirmPage<'a> {
     pub csrf: &'a str,
     /// As the device shows it.
     pub user_code: &'a str,
+    /// The names of the resources that are asked for.
+    pub resources: Vec<String>,
     pub permissions: Vec<Permission>,
     /// `offline_access` is among them: it lasts until it is taken back.
     pub offline: bool,

@@ -49,7 +49,7 @@ on_both! {
 
     async fn hy_07_an_audience_is_one_or_more_resource_urls_or_parts_of_them(kind: Kind) {
         let audience = json!(["https://api.example/", "https://api.example/users"]);
-        let (server, client) = start(kind, "hydra16", json!({"audience": audience})).await;
+        let (server, client) = start(kind, "hydra16", json!({"audience": audience, "token_format": "jwt"})).await;
         let tokens = tokens_without_pkce(&server, &client, "read").await;
         let claims = server.verified(&text(&tokens, "access_token")).await.1;
         assert_eq!(claims["aud"], audience);

@@ -3,6 +3,7 @@
 mod assertions;
 pub mod authorization;
 mod browser;
+mod catalogue;
 mod database;
 mod documents;
 mod external;

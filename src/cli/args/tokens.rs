@@ -1,0 +1,46 @@
+//! What a client's tokens are for and what is in them.
+
+use clap::{Args, ValueEnum};
+
+/// A part of the settings of a client; they are read like the rest of them.
+#[derive(Debug, Default, Args)]
+pub struct ClientTokens {
+    /// A registered resource the client may ask tokens for; may be repeated.
+    #[arg(long = "resource", value_name = "URI")]
+    pub resources: Vec<String>,
+    /// The resource whose server this client is: it may introspect that one's tokens.
+    #[arg(long, value_name = "URI")]
+    pub resource_server: Option<String>,
+    /// How the client's scopes cover the ones it asks for.
+    #[arg(long, value_name = "STRATEGY")]
+    pub scope_strategy: Option<ScopeStrategyArg>,
+    /// Whether the client's access tokens can be read by others (jwt) or by this server only (opaque).
+    #[arg(long, value_name = "FORMAT")]
+    pub token_format: Option<TokenFormatArg>,
+    /// An extra claim of access tokens, such as locale=user.profile.locale or tenant=const:acme; may be repeated.
+    #[arg(long = "claim", value_name = "NAME=SOURCE")]
+    pub claims: Vec<String>,
+    /// An extra claim of ID tokens; may be repeated.
+    #[arg(long = "id-token-claim", value_name = "NAME=SOURCE")]
+    pub id_token_claims: Vec<String>,
+}
+
+impl ClientTokens {
+    /// One that was deleted since does not keep a client from being changed otherwise.
+    pub fn names_resources(&self) -> bool {
+        !self.resources.is_empty() || self.resource_server.is_some()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScopeStrategyArg {
+    Exact,
+    Hierarchical,
+    Wildcard,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenFormatArg {
+    Jwt,
+    Opaque,
+}

@@ -1,0 +1,68 @@
+//! From the command line's words to what a client's tokens are for and what is in them.
+
+use super::args::tokens::{ClientTokens, ScopeStrategyArg, TokenFormatArg};
+use super::client_settings::{replace, set_some, set_text};
+use crate::model::{Catalogue, ClaimsMapping, Client, ScopeStrategy, TokenFormat};
+
+/// Puts what was given into `client`; complains of what cannot be put.
+pub fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String>) {
+    replace(&mut client.resources, given.resources);
+    set_text(&mut client.resource_server, given.resource_server);
+    set_some(&mut client.scope_strategy, given.scope_strategy.map(scope_strategy));
+    set_some(&mut client.token_format, given.token_format.map(token_format));
+    for (place, given, flag) in [
+        (&mut client.claims_mapping, given.claims, "claim"),
+        (&mut client.id_token_claims_mapping, given.id_token_claims, "id-token-claim"),
+    ] {
+        match mapping(&given) {
+            Ok(Some(mapping)) => *place = mapping,
+            Ok(None) => {}
+            Err(problem) => problems.push(format!("{flag}: {problem}")),
+        }
+    }
+}
+
+/// The resources a client names that nobody registered.
+pub fn unknown_resources(client: &Client, catalogue: &Catalogue) -> Vec<String> {
+    let named = client.resources.iter().chain(&client.resource_server);
+    let unknown = named.filter(|uri| catalogue.resource(uri).is_none());
+    unknown
+        .map(|uri| format!("there is no resource {uri}; `chancery resource create` registers it"))
+        .collect()
+}
+
+/// One empty text clears.
+fn mapping(given: &[String]) -> Result<Option<ClaimsMapping>, String> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let mut mapping = ClaimsMapping::new();
+    for text in given.iter().filter(|text| !text.is_empty()) {
+        let (name, source) = text.split_once('=').ok_or_else(|| format!("{text}: write NAME=SOURCE"))?;
+        let source = source.parse().map_err(|error| format!("{name}: {error}"))?;
+        if mapping.insert(name.to_owned(), source).is_some() {
+            return Err(format!("{name} is given more than once"));
+        }
+    }
+    Ok(Some(mapping))
+}
+
+/// A mapping as it was given.
+pub fn written(mapping: &ClaimsMapping) -> String {
+    mapping.iter().map(|(name, source)| format!("{name}={source}")).collect::<Vec<_>>().join(" ")
+}
+
+fn scope_strategy(given: ScopeStrategyArg) -> ScopeStrategy {
+    match given {
+        ScopeStrategyArg::Exact => ScopeStrategy::Exact,
+        ScopeStrategyArg::Hierarchical => ScopeStrategy::Hierarchical,
+        ScopeStrategyArg::Wildcard => ScopeStrategy::Wildcard,
+    }
+}
+
+pub fn token_format(given: TokenFormatArg) -> TokenFormat {
+    match given {
+        TokenFormatArg::Jwt => TokenFormat::Jwt,
+        TokenFormatArg::Opaque => TokenFormat::Opaque,
+    }
+}

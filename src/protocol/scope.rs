@@ -1,0 +1,361 @@
+//! Which scopes a client may ask for, given those it is registered with (RFC 6749 3.3).
+//!
+//! To OAuth a scope is opaque. Where a client's own vocabulary has a grammar, its strategy says which; what a scope
+//! implies is registered with it. Neither adds to what is granted: that is never more than was asked.
+
+use super::error::{ErrorCode, OAuthError};
+use super::registration::InvalidMetadata;
+use crate::model::{Catalogue, Client, RegisteredScope, Scope, ScopeSet, ScopeStrategy};
+
+/// Bytes of a scope's name and of one description.
+const MAX_NAME: usize = 128;
+const MAX_DESCRIPTION: usize = 300;
+
+/// Whether holding `held` covers `asked`.
+pub fn covers(strategy: ScopeStrategy, held: &str, asked: &str) -> bool {
+    held == asked
+        || match strategy {
+            ScopeStrategy::Exact => false,
+            ScopeStrategy::Hierarchical => is_below(held, asked),
+            ScopeStrategy::Wildcard => matches_pattern(held, asked),
+        }
+}
+
+/// Whether the scopes a client holds, with all they imply, cover `asked`.
+pub fn is_covered(strategy: ScopeStrategy, catalogue: &Catalogue, held: &ScopeSet, asked: &str) -> bool {
+    // Most often it is there by its own name.
+    held.contains(asked)
+        || with_implied(catalogue, held).into_iter().any(|held| covers(strategy, held, asked))
+}
+
+/// Reads `scope`, all of which must be covered by what the client is registered with.
+pub fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
+    let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
+    let asked: ScopeSet =
+        text.parse().map_err(|_| invalid("A scope holds a character that none may have."))?;
+    let strategy = client.policy().scope_strategy;
+    let may_ask = |scope: &str| is_covered(strategy, catalogue, &client.scope, scope);
+    if !asked.iter().all(may_ask) {
+        return Err(invalid("A scope is not registered for this client."));
+    }
+    Ok(asked)
+}
+
+/// RFC 6749 6: the scope MUST NOT include one that was not granted.
+pub fn narrowed(
+    granted: &ScopeSet,
+    asked: Option<&str>,
+    client: &Client,
+    catalogue: &Catalogue,
+) -> Result<ScopeSet, OAuthError> {
+    let Some(text) = asked else { return Ok(granted.clone()) };
+    let asked: Option<ScopeSet> = text.parse().ok();
+    let strategy = client.policy().scope_strategy;
+    let was_granted = |scope: &str| is_covered(strategy, catalogue, granted, scope);
+    asked
+        .filter(|asked| !asked.is_empty() && asked.iter().all(was_granted))
+        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidScope, "The scope holds one that was not granted."))
+}
+
+/// Every problem of a scope that somebody wants to register.
+pub fn check(scope: &RegisteredScope) -> Vec<InvalidMetadata> {
+    let mut problems = Vec::new();
+    let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
+    if scope.name.as_str().len() > MAX_NAME {
+        complain("scope", format!("at most {MAX_NAME} bytes"));
+    }
+    // Not by a pattern either: whether a client may ask for these must be seen from its own scopes.
+    let reserved = |implied| {
+        [Scope::OPENID, Scope::OFFLINE_ACCESS]
+            .iter()
+            .any(|name| covers(ScopeStrategy::Wildcard, implied, name))
+    };
+    if scope.implies.iter().any(reserved) {
+        complain("implies", "openid and offline_access are registered for the client itself".into());
+    }
+    for (tag, description) in &scope.descriptions {
+        if tag.is_empty() || !tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            complain("descriptions", format!("{tag:?} is no language tag; write en, de, pt-BR"));
+        }
+        let shown = !description.trim().is_empty() && !description.chars().any(char::is_control);
+        if !shown || description.len() > MAX_DESCRIPTION {
+            complain("descriptions", format!("{tag}: one sentence of 1 to {MAX_DESCRIPTION} bytes"));
+        }
+    }
+    problems
+}
+
+/// The scopes themselves and everything they imply, each once: a circle ends.
+fn with_implied<'a>(catalogue: &'a Catalogue, held: &'a ScopeSet) -> Vec<&'a str> {
+    let mut all: Vec<&str> = held.iter().collect();
+    let mut next = 0;
+    while let Some(name) = all.get(next).copied() {
+        for implied in catalogue.scope(name).into_iter().flat_map(|scope| scope.implies.iter()) {
+            if !all.contains(&implied) {
+                all.push(implied);
+            }
+        }
+        next += 1;
+    }
+    all
+}
+
+/// What the last part of a hierarchical scope lets one do; nothing is as good as `r`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Read,
+    Write,
+    Delete,
+}
+
+/// Splits off `:r`, `:w` or `:d`.
+fn level(scope: &str) -> (&str, Level) {
+    match scope.rsplit_once(':') {
+        Some((thing, "r")) if !thing.is_empty() => (thing, Level::Read),
+        Some((thing, "w")) if !thing.is_empty() => (thing, Level::Write),
+        Some((thing, "d")) if !thing.is_empty() => (thing, Level::Delete),
+        _ => (scope, Level::Read),
+    }
+}
+
+/// `user` covers `user:email` and `user.email`, `source:d` covers `source:w` covers `source:r` and `source`. A scope
+/// without a level reads: `source` does not cover `source:w`.
+fn is_below(held: &str, asked: &str) -> bool {
+    let ((held, most), (asked, level)) = (level(held), level(asked));
+    if level > most || held.is_empty() {
+        return false;
+    }
+    match asked.strip_prefix(held) {
+        None => false,
+        Some("") => true,
+        Some(rest) => match rest.strip_prefix([':', '.']) {
+            Some(below) => below.split([':', '.']).all(|part| !part.is_empty()),
+            None => false,
+        },
+    }
+}
+
+/// The wildcard strategy of Ory Hydra v1: parts between dots, where `*` stands for one part, and as the last one for
+/// one or more. Unlike there no part that it stands for may be empty, not even a later one.
+fn matches_pattern(pattern: &str, asked: &str) -> bool {
+    let asked: Vec<&str> = asked.split('.').collect();
+    let pattern: Vec<&str> = pattern.split('.').collect();
+    let open = pattern.last() == Some(&"*");
+    let fits = asked.len() == pattern.len() || (open && asked.len() > pattern.len());
+    let same = |(at, part): (usize, &&str)| match pattern.get(at) {
+        Some(&"*") => !part.is_empty(),
+        Some(wanted) => wanted == part,
+        None => !part.is_empty(),
+    };
+    fits && asked.iter().enumerate().all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, covers, is_covered, narrowed};
+    use crate::model::ScopeStrategy::{self, Exact, Hierarchical, Wildcard};
+    use crate::model::{Catalogue, Client, RegisteredScope, ScopeSet, Timestamp};
+
+    #[track_caller]
+    fn assert_covers(strategy: ScopeStrategy, expected: bool, cases: &[(&str, &str)]) {
+        for (held, asked) in cases {
+            assert_eq!(covers(strategy, held, asked), expected, "{strategy:?}: {held} covers {asked}");
+        }
+    }
+
+    fn registered(name: &str, implies: &str) -> RegisteredScope {
+        RegisteredScope {
+            name: name.parse().unwrap(),
+            descriptions: [("en".to_owned(), "Do something".to_owned())].into(),
+            implies: implies.parse().unwrap(),
+            is_public: false,
+            created_at: Timestamp::from_unix(0),
+        }
+    }
+
+    fn scopes(text: &str) -> ScopeSet {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn exact_covers_only_itself() {
+        assert_covers(Exact, true, &[("a", "a"), ("foo.*", "foo.*"), ("source:w", "source:w")]);
+        assert_covers(
+            Exact,
+            false,
+            &[
+                ("a", "A"),
+                ("a", "a:b"),
+                ("a:b", "a"),
+                ("foo.*", "foo.bar"),
+                ("*", "a"),
+                ("source:w", "source:r"),
+            ],
+        );
+    }
+
+    #[test]
+    fn hierarchical_covers_what_is_below() {
+        let cases = [
+            ("user", "user"),
+            ("user", "user:email"),
+            ("user", "user.email"),
+            ("user", "user:email:primary"),
+            ("user:email", "user:email"),
+            ("user", "user:r"),
+            ("user:r", "user:email"),
+            ("user:w", "user:email:w"),
+        ];
+        assert_covers(Hierarchical, true, &cases);
+        let cases = [
+            ("user", "users"),
+            ("user", "user:"),
+            ("user", "user::email"),
+            ("user", "user:email:"),
+            ("user", "user.:email"),
+            ("user", "user-email"),
+            ("user", "us"),
+            ("user", "User:email"),
+            ("user:email", "user"),
+            ("user.email", "user:email"),
+            ("user", "email:user"),
+            ("user", ":user"),
+            ("", "user"),
+            ("*", "user"),
+            ("user.*", "user.email"),
+        ];
+        assert_covers(Hierarchical, false, &cases);
+    }
+
+    #[test]
+    fn il_06_il_24_delete_covers_write_covers_read() {
+        let cases = [
+            ("source:d", "source:w"),
+            ("source:d", "source:r"),
+            ("source:d", "source"),
+            ("source:w", "source:r"),
+            ("source:w", "source"),
+            ("source:r", "source"),
+            ("source", "source:r"),
+        ];
+        assert_covers(Hierarchical, true, &cases);
+        let cases = [
+            ("source", "source:w"),
+            ("source", "source:d"),
+            ("source:r", "source:w"),
+            ("source:w", "source:d"),
+            ("source:r", "source:alert:w"),
+            ("source:w", "sources:w"),
+            ("source:w", "alert:w"),
+            (":w", "source:w"),
+            ("w", "source:w"),
+            ("source:w", ":w"),
+        ];
+        assert_covers(Hierarchical, false, &cases);
+    }
+
+    #[test]
+    fn hy_19_a_wildcard_stands_for_whole_parts() {
+        let cases = [
+            ("foo.*", "foo.bar"),
+            ("foo.*", "foo.bar.baz"),
+            ("foo.*", "foo.*"),
+            ("*", "asdf"),
+            ("*", "asdf.asdf"),
+            ("*", "openid"),
+            ("foo*", "foo*"),
+            ("foo.*.baz", "foo.*.baz"),
+            ("foo.*.baz", "foo.bar.baz"),
+            ("foo.*.bar.*", "foo.baz.bar.baz"),
+            ("foo.*.bar.*", "foo.baz.bar.bar.bar"),
+            ("foo.*.bar.*", "foo.1.bar.1.2.3.4.5"),
+            ("foo", "foo"),
+        ];
+        assert_covers(Wildcard, true, &cases);
+        let cases = [
+            ("foo.*", "foo"),
+            ("foo.*", "foo."),
+            ("foo.*", "foobar"),
+            ("foo.*", "foo.bar."),
+            ("foo.*", "foo..bar"),
+            ("foo.*", ".foo.bar"),
+            ("foo.*", "FOO.bar"),
+            ("foo.*", "foo:bar"),
+            ("foo.*", "barfoo.bar"),
+            ("foo.*", "*"),
+            ("foo.*", ""),
+            ("*", ""),
+            ("*", "."),
+            ("*", "a."),
+            ("foo", "foo.*"),
+            ("foo", "*"),
+            ("foo", "fo"),
+            ("foo", "foo.bar"),
+            ("foo*", "foo"),
+            ("foo*", "foobar"),
+            ("foo*", "foo.bar"),
+            ("foo.*.baz", "foo..baz"),
+            ("foo.*.baz", "foo.baz"),
+            ("foo.*.baz", "foo.bar.bar"),
+            ("foo.*.baz", "foo.bar.baz.bar"),
+            ("foo.*.bar.*", "foo.baz.baz.bar.baz"),
+            ("foo.*.bar.*", "foo.baz.bar"),
+            ("*.bar", "foo.foo.bar"),
+        ];
+        assert_covers(Wildcard, false, &cases);
+    }
+
+    #[test]
+    fn implied_scopes_count_under_every_strategy_and_a_circle_ends() {
+        let all = vec![registered("a", "b"), registered("b", "c a"), registered("w", "foo.* user")];
+        let catalogue = Catalogue::new(Vec::new(), all);
+        for strategy in [Exact, Hierarchical, Wildcard] {
+            for asked in ["a", "b", "c"] {
+                assert!(is_covered(strategy, &catalogue, &scopes("x a"), asked), "{strategy:?} {asked}");
+            }
+            assert!(!is_covered(strategy, &catalogue, &scopes("x c"), "b"));
+            assert!(!is_covered(strategy, &catalogue, &scopes(""), "a"));
+        }
+        assert!(is_covered(Wildcard, &catalogue, &scopes("w"), "foo.bar"));
+        assert!(!is_covered(Exact, &catalogue, &scopes("w"), "foo.bar"));
+        assert!(is_covered(Hierarchical, &catalogue, &scopes("w"), "user:email"));
+    }
+
+    #[test]
+    fn narrowing_follows_the_strategy_and_never_adds() {
+        let catalogue = Catalogue::default();
+        let client = |strategy: &str| -> Client {
+            let metadata = serde_json::json!({
+                "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "source:d",
+                "token_endpoint_auth_method": "none", "scope_strategy": strategy, "client_id_issued_at": 0,
+            });
+            serde_json::from_value(metadata).unwrap()
+        };
+        let granted = scopes("source:w email");
+        let narrow = |strategy: &str, asked| {
+            narrowed(&granted, asked, &client(strategy), &catalogue).map(|scope| scope.to_string()).ok()
+        };
+        assert_eq!(narrow("exact", None).as_deref(), Some("source:w email"));
+        assert_eq!(narrow("exact", Some("email")).as_deref(), Some("email"));
+        assert_eq!(narrow("exact", Some("source:r")), None);
+        assert_eq!(narrow("hierarchical", Some("source:r")).as_deref(), Some("source:r"));
+        for asked in ["source:d", "", " ", "openid", "a\"b"] {
+            assert_eq!(narrow("hierarchical", Some(asked)), None, "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_checked_before_it_is_registered() {
+        assert!(check(&registered("source:w", "source:r foo.*")).is_empty());
+        for implied in ["openid", "offline_access", "*"] {
+            assert_eq!(check(&registered("a", implied)).len(), 1, "{implied}");
+        }
+        let mut bad = registered(&"x".repeat(129), "offline_access");
+        bad.descriptions = [("".to_owned(), "a\nb".to_owned()), ("e n".to_owned(), " ".to_owned())].into();
+        let members: Vec<_> = check(&bad).into_iter().map(|problem| problem.member).collect();
+        assert_eq!(
+            members,
+            ["scope", "implies", "descriptions", "descriptions", "descriptions", "descriptions"]
+        );
+    }
+}
