@@ -12,9 +12,15 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A 128-bit identifier: 22 characters of base64url.
+/// A 128-bit identifier: 22 characters of base64url, of which the first is no hyphen, so that a command line does not
+/// take it for an option.
 pub fn id() -> String {
-    URL_SAFE_NO_PAD.encode(bytes::<16>())
+    loop {
+        let id = URL_SAFE_NO_PAD.encode(bytes::<16>());
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
 }
 
 /// A text of `length` characters, each drawn evenly from `alphabet`.
