@@ -13,6 +13,11 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
+use super::client_settings::identity::IdentityArgs;
+use super::client_settings::logout::LogoutArgs;
+use super::client_settings::origin::OriginArgs;
+use super::client_settings::requests::RequestArgs;
+use super::client_settings::sign_in::SignInArgs;
 use super::switches::SwitchArgs;
 use crate::model::{Algorithm, AssertionAlgorithm};
 
@@ -219,6 +224,16 @@ pub struct ClientSettings {
     pub tos_uri: Option<String>,
     #[command(flatten)]
     pub tokens: tokens::ClientTokens,
+    #[command(flatten)]
+    pub requests: RequestArgs,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
+    #[command(flatten)]
+    pub sign_in: SignInArgs,
+    #[command(flatten)]
+    pub logout: LogoutArgs,
+    #[command(flatten)]
+    pub origin: OriginArgs,
     #[command(flatten)]
     pub switches: SwitchArgs,
 }

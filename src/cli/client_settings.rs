@@ -1,13 +1,20 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
+pub mod identity;
+pub mod logout;
+pub mod origin;
+pub mod requests;
+pub mod sign_in;
+
 use std::path::Path;
 
 use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg, UiArg};
 use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::model::{
-    Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, GrantType,
-    IntrospectionPolicy, Lifetime, PkcePolicy, ScopeSet, Switches, Timestamp, Ui,
+    Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, ClientIdentity, ClientLogout,
+    ClientOrigin, ClientRequests, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
+    ScopeSet, Switches, Timestamp, Ui,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration;
@@ -50,6 +57,11 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         access_token_lifetime: None,
         refresh_token_lifetime: None,
         refresh_token_idle_lifetime: None,
+        requests: ClientRequests::default(),
+        identity: ClientIdentity::default(),
+        sign_in: ClientSignIn::default(),
+        logout: ClientLogout::default(),
+        origin: ClientOrigin::default(),
         switches: Switches::default(),
         created_at: now,
     }
@@ -104,6 +116,11 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     set_text(&mut client.policy_uri, given.policy_uri);
     set_text(&mut client.tos_uri, given.tos_uri);
     client_tokens::apply(client, given.tokens, &mut problems);
+    given.requests.apply(&mut client.requests);
+    given.identity.apply(&mut client.identity);
+    given.sign_in.apply(&mut client.sign_in);
+    given.logout.apply(&mut client.logout);
+    given.origin.apply(&mut client.origin);
     given.switches.apply(&mut client.switches);
     problems
 }

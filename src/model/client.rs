@@ -1,5 +1,11 @@
 //! A registered client: RFC 7591 metadata, plus the switches of this server.
 
+mod identity;
+mod logout;
+mod origin;
+mod requests;
+mod sign_in;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -7,6 +13,12 @@ use super::{
     Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Switches,
     Timestamp, TokenFormat,
 };
+
+pub use identity::ClientIdentity;
+pub use logout::ClientLogout;
+pub use origin::ClientOrigin;
+pub use requests::ClientRequests;
+pub use sign_in::ClientSignIn;
 
 /// A client as registered. The serialised form is the client's metadata document, without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +102,16 @@ pub struct Client {
     pub refresh_token_lifetime: Option<Lifetime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token_idle_lifetime: Option<Lifetime>,
+    #[serde(flatten)]
+    pub requests: ClientRequests,
+    #[serde(flatten)]
+    pub identity: ClientIdentity,
+    #[serde(flatten)]
+    pub sign_in: ClientSignIn,
+    #[serde(flatten)]
+    pub logout: ClientLogout,
+    #[serde(flatten)]
+    pub origin: ClientOrigin,
     #[serde(flatten)]
     pub switches: Switches,
     /// When it was registered (RFC 7591 3.2.1).

@@ -1,5 +1,11 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
+mod identity;
+mod logout;
+mod origin;
+mod requests;
+mod sign_in;
+
 use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
 use crate::model::{
@@ -34,6 +40,11 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     check_lifetimes(client, &mut complain);
     check_resources(client, &mut complain);
     check_claims(client, &mut complain);
+    requests::check(client, &mut complain);
+    identity::check(client, &mut complain);
+    sign_in::check(client, &mut complain);
+    logout::check(client, &mut complain);
+    origin::check(client, &mut complain);
     problems
 }
 

@@ -17,6 +17,7 @@ mod client_assertions;
 mod client_authentication;
 mod code;
 mod compat;
+mod conformance;
 mod consent;
 mod device;
 mod external_tokens;

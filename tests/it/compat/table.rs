@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::support::sources;
+
 /// The binding promises of each system, by the first letters of their ids. Numbers that are missing here are extras.
 const PROMISES: [(&str, u32); 5] = [("IL", 22), ("FC", 18), ("PR", 36), ("AQ", 15), ("HY", 18)];
 
@@ -19,20 +21,6 @@ fn rows() -> Vec<(String, String)> {
     table.lines().take_while(|line| line.starts_with('|')).filter_map(row).collect()
 }
 
-/// Everything that is a test's name in this binary.
-fn names(directory: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            names(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let after = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
-            found.extend(after.map(str::to_owned));
-        }
-    }
-}
-
 #[test]
 fn every_promise_is_in_the_table() {
     let listed: BTreeSet<String> = rows().into_iter().map(|(id, _)| id).collect();
@@ -44,8 +32,7 @@ fn every_promise_is_in_the_table() {
 
 #[test]
 fn every_test_that_the_table_names_exists_and_is_named_after_its_promise() {
-    let mut known = BTreeSet::new();
-    names(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut known);
+    let known = sources::functions();
     for (id, test) in rows() {
         if test == "not yet" {
             continue;
@@ -59,8 +46,7 @@ fn every_test_that_the_table_names_exists_and_is_named_after_its_promise() {
 
 #[test]
 fn every_test_named_after_a_promise_is_in_the_table() {
-    let mut known = BTreeSet::new();
-    names(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut known);
+    let known = sources::functions();
     let listed: BTreeSet<String> =
         rows().into_iter().map(|(_, test)| test.trim_matches('`').to_owned()).collect();
     let is_promise = |name: &str| {

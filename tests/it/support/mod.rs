@@ -9,6 +9,7 @@ mod documents;
 mod external;
 mod process;
 mod server;
+pub mod sources;
 mod tokens;
 
 pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};

@@ -1,0 +1,7 @@
+//! What a client expects of a sign-in: its age, its strength, who may begin it (OpenID Connect Registration 2).
+
+use serde::{Deserialize, Serialize};
+
+/// What a client expects of a sign-in. A part of the metadata of [`Client`](super::Client).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientSignIn {}
