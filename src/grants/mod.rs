@@ -8,6 +8,7 @@ pub mod client_authentication;
 mod client_credentials;
 pub mod device_authorization;
 mod device_code;
+pub mod encryption;
 pub mod handover;
 pub mod introspection;
 mod issue;

@@ -10,9 +10,11 @@ use jsonwebtoken::{DecodingKey, jwk::Jwk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::KeyError;
 use super::key_pair::KeyPair;
+use crate::crypto::jwe::DecryptionKey;
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, SigningKey, Timestamp};
 
@@ -50,6 +52,7 @@ pub struct KeyRing {
     /// By the encoded JOSE header: the server writes its headers in one way only, so a token whose header is not in
     /// here is not one of ours, whatever it claims.
     by_head: HashMap<String, (TokenType, Arc<Entry>)>,
+    decryption: DecryptionKey,
     jwks: Bytes,
 }
 
@@ -64,9 +67,11 @@ impl KeyRing {
                 by_head.insert(head.clone(), (kind, Arc::clone(entry)));
             }
         }
-        let published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
+        let decryption = DecryptionKey::derive(master)?;
+        let mut published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
+        published.push(decryption.jwk().clone());
         let jwks = json!({ "keys": published }).to_string().into();
-        Ok(Self { entries, by_head, jwks })
+        Ok(Self { entries, by_head, decryption, jwks })
     }
 
     /// The JWK Set document.
@@ -109,6 +114,11 @@ impl KeyRing {
             jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &entry.verifier, algorithm).ok()?;
         let payload = signed.get(head.len() + 1..).filter(|_| genuine)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    /// Opens what somebody encrypted to this server, with the key of `use` `enc` in the JWK Set.
+    pub fn decrypt(&self, token: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.decryption.decrypt(token)
     }
 
     /// The youngest key of an algorithm whose time has come; before that of the first one, the first.

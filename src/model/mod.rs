@@ -9,6 +9,7 @@ mod claim_source;
 mod client;
 mod client_policy;
 mod device_authorization;
+mod encryption;
 mod grant;
 mod handover;
 mod ids;
@@ -35,6 +36,7 @@ pub use client_policy::{
     Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
+pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
