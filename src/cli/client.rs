@@ -10,9 +10,10 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{digest, random};
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret,
-    Timestamp,
+    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, Encryption, GrantType, Lifetime,
+    RetiredSecret, Secret, SubjectType, Timestamp,
 };
+use crate::sector_identifier;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -57,6 +58,7 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
+        self.check_sector("registering the client", &client).await?;
         let secret = client.token_endpoint_auth_method.has_secret().then(|| new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
@@ -98,6 +100,7 @@ impl Commands<'_> {
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, mut secrets) = self.find(&asked.id).await?;
         let had_secret = client.token_endpoint_auth_method.has_secret();
+        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
         if let Some(name) = asked.name {
             client.name = name;
         }
@@ -108,6 +111,9 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
+        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
+            self.check_sector("changing the client", &client).await?;
+        }
         let method = client.token_endpoint_auth_method;
         // A secret that was known to a public client is none, and one of which only the digest is left cannot be
         // computed with, so it counts only for a while beside the new one; a client without such a method has none.
@@ -170,6 +176,12 @@ impl Commands<'_> {
             sealed: sealed.transpose().map_err(app::StartError::from)?,
             retired: None,
         })
+    }
+
+    /// Whether the sector that the client names lists its redirect URIs.
+    async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
+        let checked = sector_identifier::check(&app::outbound(self.settings)?, client).await;
+        Failure::of(doing, checked.err().map(|error| error.to_string()).into_iter().collect())
     }
 
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
@@ -240,6 +252,11 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
+        ("ID token encryption", encryption(client.identity.id_token_encryption())),
+        ("UserInfo alg", algorithm(client.identity.userinfo_signed_response_alg)),
+        ("UserInfo encryption", encryption(client.identity.userinfo_encryption())),
+        ("subject type", word(&client.identity.subject_type.unwrap_or(SubjectType::Public))?),
+        ("sector identifier", text(&client.identity.sector_identifier_uri)),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),
@@ -290,6 +307,10 @@ fn keys(client: &Client) -> String {
 
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn encryption(encryption: Option<Encryption>) -> String {
+    encryption.map(|Encryption { alg, enc }| format!("{alg}, {enc}")).unwrap_or_default()
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

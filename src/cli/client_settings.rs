@@ -129,10 +129,13 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
-    if let Some(Err(error)) =
-        client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+    for (member, uri) in
+        [("jwks_uri", &client.jwks_uri), ("sector_identifier_uri", &client.identity.sector_identifier_uri)]
     {
-        problems.push(format!("jwks_uri: {error}"));
+        let checked = uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private));
+        if let Some(Err(error)) = checked {
+            problems.push(format!("{member}: {error}"));
+        }
     }
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
@@ -140,6 +143,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
+        ("userinfo_signed_response_alg", client.identity.userinfo_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));
     }

@@ -103,6 +103,11 @@ impl KeySet {
         Self::read(&serde_json::from_slice(json).map_err(|_| InvalidKeySet::NoSet)?)
     }
 
+    /// Whether a signature can be verified with any of them.
+    pub fn can_verify(&self) -> bool {
+        !self.verifying.is_empty()
+    }
+
     /// Whether a key of this id is here that a signature can be verified with.
     pub fn holds(&self, kid: &str) -> bool {
         self.verifying.iter().any(|key| key.kid.as_deref() == Some(kid))

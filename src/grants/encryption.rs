@@ -60,7 +60,10 @@ impl Encryptor {
 async fn public(app: &App, registered: &Registered, encryption: Encryption) -> Option<Arc<KeySet>> {
     let keys = match (&registered.keys, &registered.client.jwks_uri) {
         (Some(keys), _) => Arc::clone(keys),
-        (None, Some(uri)) => app.remote_keys.find(uri, None, app.now()).await?,
+        (None, Some(uri)) => {
+            let suits = |keys: &KeySet| keys.encryption_key(encryption.alg).is_some();
+            app.remote_keys.find_suited(uri, suits, app.now()).await?
+        }
         (None, None) => return None,
     };
     keys.encryption_key(encryption.alg).is_some().then_some(keys)

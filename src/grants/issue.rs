@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use super::draft::Draft;
+use super::encryption::Encryptor;
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
+use crate::crypto::jwe::Payload;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{Client, Grant, Lifetime, ScopeSet, Timestamp, TokenFormat, TokenResponseAlias};
 use crate::protocol::OAuthError;
@@ -62,22 +64,37 @@ impl From<KeyError> for OAuthError {
 }
 
 /// A draft that was settled: only this can be minted.
-pub(super) struct Settled<'a>(Draft<'a>);
+pub(super) struct Settled<'a> {
+    draft: Draft<'a>,
+    /// Of the ID token, where the client wants it encrypted.
+    encryptor: Option<Encryptor>,
+}
 
 impl<'a> Draft<'a> {
     /// The last word on the claims, before anything is consumed for the tokens.
-    pub async fn settle(self, _app: &App) -> Result<Settled<'a>, OAuthError> {
-        Ok(Settled(self))
+    pub async fn settle(self, app: &App) -> Result<Settled<'a>, OAuthError> {
+        let encryption = self.client.identity.id_token_encryption().filter(|_| self.id.is_some());
+        let encryptor = match encryption {
+            Some(encryption) => Some(Encryptor::find(app, self.client, encryption, "The ID token").await?),
+            None => None,
+        };
+        Ok(Settled { draft: self, encryptor })
     }
 }
 
 impl Settled<'_> {
     /// The tokens; the refresh token is that of this generation, if the grant has any.
     pub fn mint(self, app: &App, refresh_generation: Option<u32>) -> Result<TokenResponse, OAuthError> {
-        let Draft { client, grant, target, has_scope, access, id, .. } = self.0;
+        let Self { draft, encryptor } = self;
+        let Draft { client, grant, target, has_scope, access, id, .. } = draft;
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
-        let id_token = id.map(|claims| id_token(app, client, claims, &access_token)).transpose()?;
+        let signed = id.map(|claims| id_token(app, client, claims, &access_token)).transpose()?;
+        // OpenID Connect Core 2: signed, then encrypted.
+        let id_token = match (signed, encryptor) {
+            (Some(token), Some(encryptor)) => Some(encryptor.encrypt(Payload::Jwt, token.as_bytes())?),
+            (signed, _) => signed,
+        };
         let refresh = match (grant, refresh_generation) {
             (Some(grant), Some(generation)) => Some(refresh_token(app, grant, generation)?),
             _ => None,

@@ -18,6 +18,7 @@ mod password;
 pub mod password_check;
 mod refresh_token;
 pub mod revocation;
+pub mod subject;
 pub mod userinfo;
 
 pub use issue::TokenResponse;

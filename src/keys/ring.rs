@@ -25,15 +25,19 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core 2
     IdToken,
+    /// OpenID Connect Core 5.3.2
+    Userinfo,
 }
 
 impl TokenType {
-    const ALL: [Self; 2] = [Self::AccessToken, Self::IdToken];
+    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Userinfo];
 
-    fn as_str(self) -> &'static str {
+    /// None: there is no `typ`, because none is registered, and one of our own could be refused by a client.
+    fn as_str(self) -> Option<&'static str> {
         match self {
-            Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::AccessToken => Some("at+jwt"),
+            Self::IdToken => Some("JWT"),
+            Self::Userinfo => None,
         }
     }
 }
@@ -42,7 +46,7 @@ impl TokenType {
 struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
-    heads: [String; 2],
+    heads: [String; 3],
     verifier: DecodingKey,
 }
 
@@ -140,8 +144,8 @@ fn entry(master: &MasterKey, key: &SigningKey) -> Result<Entry, KeyError> {
 
 /// The encoded JOSE header. A change of one byte here makes every token of an older version unknown.
 fn head(pair: &KeyPair, kind: TokenType) -> String {
-    let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"{}"}}"#, pair.algorithm, pair.id(), kind.as_str());
-    URL_SAFE_NO_PAD.encode(header)
+    let typ = kind.as_str().map(|typ| format!(r#","typ":"{typ}""#)).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{}","kid":"{}"{typ}}}"#, pair.algorithm, pair.id()))
 }
 
 fn jose_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
@@ -204,11 +208,18 @@ mod tests {
     }
 
     #[test]
-    fn an_id_token_is_no_access_token() {
+    fn no_kind_of_token_passes_for_another() {
         let ring = ring(&[(Algorithm::ES256, 0)]);
-        let token = ring.sign(TokenType::IdToken, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
-        assert!(ring.verify::<Value>(TokenType::AccessToken, &token).is_none());
-        assert!(ring.verify::<Value>(TokenType::IdToken, &token).is_some());
+        for kind in TokenType::ALL {
+            let token = ring.sign(kind, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
+            for other in TokenType::ALL {
+                assert_eq!(
+                    ring.verify::<Value>(other, &token).is_some(),
+                    kind == other,
+                    "{kind:?}, {other:?}"
+                );
+            }
+        }
     }
 
     #[test]

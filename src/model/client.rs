@@ -14,7 +14,7 @@ use super::{
     Timestamp, TokenFormat,
 };
 
-pub use identity::ClientIdentity;
+pub use identity::{ClientIdentity, SubjectType, sector};
 pub use logout::ClientLogout;
 pub use origin::ClientOrigin;
 pub use requests::ClientRequests;

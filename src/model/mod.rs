@@ -29,7 +29,8 @@ pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests, ClientSecrets,
-    ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret, Ui,
+    ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret, SubjectType, Ui,
+    sector,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,

@@ -12,6 +12,7 @@ use super::sessions::{self, SignedIn};
 use super::views::{Application, LoggedOutPage, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::grants::subject;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
 use crate::protocol::claims::IdTokenClaims;
@@ -49,11 +50,19 @@ struct Request {
     return_to: Option<String>,
 }
 
+impl Request {
+    /// Whether this very session is proven to be meant.
+    fn means(&self, app: &App, person: &SignedIn) -> bool {
+        let (Some(hint), Some(client)) = (&self.hint, &self.client) else { return false };
+        logout::means(hint, &person.session, &subject::of(app, client, &person.user.id))
+    }
+}
+
 async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
     parameters.refuse_repeated()?;
     let request = read(app, parameters).await?;
     let Some(person) = visitor.signed_in_at_all(app).await? else { return Ok(done(app, visitor, &request)) };
-    if request.hint.as_ref().is_some_and(|hint| logout::means(hint, &person.session)) {
+    if request.means(app, &person) {
         return sign_out(app, visitor, &person, &request).await;
     }
     match (way, parameters.get("decision")) {

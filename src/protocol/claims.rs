@@ -66,6 +66,9 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The user of a token without a grant whose `sub` does not tell (`grants/subject.rs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_user: Option<String>,
     /// What an external consent page added, where Hydra has it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub ext: Map<String, Value>,
@@ -126,9 +129,13 @@ pub fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
 }
 
 /// The claims about a user that scopes give access to (OpenID Connect Core 5.4).
-pub fn of_user<'s>(user: &User, scopes: impl Iterator<Item = &'s str>) -> Map<String, Value> {
+pub fn of_user<'s>(
+    subject: String,
+    user: &User,
+    scopes: impl Iterator<Item = &'s str>,
+) -> Map<String, Value> {
     let mut claims = Map::new();
-    claims.insert("sub".into(), user.id.as_str().into());
+    claims.insert("sub".into(), subject.into());
     for scope in scopes {
         match scope {
             "profile" => add_profile(user, &mut claims),

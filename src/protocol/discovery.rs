@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Algorithm, AssertionAlgorithm};
+use crate::model::{Algorithm, AssertionAlgorithm, ContentEncryption, KeyManagement};
 
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
@@ -25,7 +25,11 @@ pub fn document<'a>(
 ) -> Value {
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
-    let mut document = bare_document(issuer, algorithms, &scopes, operator.password_grant);
+    let mut document = bare_document(issuer, &scopes, operator.password_grant);
+    let names: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    if let (Some(members), Value::Object(identity)) = (document.as_object_mut(), identity(&names)) {
+        members.extend(identity);
+    }
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
@@ -34,7 +38,7 @@ pub fn document<'a>(
     document
 }
 
-fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], password_grant: bool) -> Value {
+fn bare_document(issuer: &str, scopes: &[&str], password_grant: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
     let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
@@ -49,7 +53,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
     if password_grant {
         grant_types.push("password");
     }
-    let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -64,8 +67,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": grant_types,
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": authentication,
@@ -79,6 +80,23 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
+    })
+}
+
+/// How clients are told who a user is.
+fn identity(algorithms: &[&str]) -> Value {
+    let (alg, enc) = (
+        KeyManagement::ALL.map(KeyManagement::as_str),
+        ContentEncryption::ALL.map(ContentEncryption::as_str),
+    );
+    json!({
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "id_token_encryption_alg_values_supported": alg,
+        "id_token_encryption_enc_values_supported": enc,
+        "userinfo_signing_alg_values_supported": algorithms,
+        "userinfo_encryption_alg_values_supported": alg,
+        "userinfo_encryption_enc_values_supported": enc,
         "claims_supported": [
             "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid",
             "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
