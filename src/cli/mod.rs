@@ -10,6 +10,7 @@ pub mod healthcheck;
 mod issuer;
 mod key_file;
 mod keys;
+mod logout_deliveries;
 mod open;
 mod output;
 mod password;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Scope(command) => wait(scope::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
+        Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)
 }

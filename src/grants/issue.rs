@@ -8,9 +8,11 @@ use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
-    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, TokenResponseAlias, User,
+    Algorithm, Client, Grant, Lifetime, LogoutDelivery, Scope, ScopeSet, Timestamp, TokenFormat, TokenId,
+    TokenResponseAlias, User,
 };
 use crate::protocol::OAuthError;
+use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
 use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
 use crate::protocol::claims_mapping;
 use crate::protocol::resource::Target;
@@ -251,7 +253,7 @@ fn id_token(
     access_token: &str,
     now: Timestamp,
 ) -> Result<String, OAuthError> {
-    let algorithm = client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg);
+    let algorithm = id_token_algorithm(app, client);
     let authentication = &issuance.grant.authentication;
     let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(issuance.user));
     // What an external page says of this sign-in counts more than what is said of every one.
@@ -271,6 +273,32 @@ fn id_token(
         extra,
     };
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, now, &claims)?)
+}
+
+/// What tells a client that a session of its has ended, signed as its ID tokens are.
+pub(super) fn logout_token(
+    app: &App,
+    client: &Client,
+    delivery: &LogoutDelivery,
+    now: Timestamp,
+) -> Result<String, OAuthError> {
+    let claims = LogoutTokenClaims {
+        iss: app.issuer(),
+        sub: delivery.user_id.as_str(),
+        aud: &client.id,
+        iat: now,
+        exp: now.plus(backchannel_logout::LIFETIME),
+        // Of its own each time: a client that remembers what it has seen must not refuse another attempt.
+        jti: TokenId::new(random::id()),
+        events: Events::default(),
+        sid: &delivery.session_id,
+    };
+    let algorithm = id_token_algorithm(app, client);
+    Ok(app.keys.ring().sign(TokenType::LogoutToken, algorithm, now, &claims)?)
+}
+
+fn id_token_algorithm(app: &App, client: &Client) -> Algorithm {
+    client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg)
 }
 
 fn refresh_token(app: &App, grant: &Grant, generation: u32) -> Result<String, OAuthError> {

@@ -113,7 +113,7 @@ async fn sign_out(
     person: &SignedIn,
     request: &Request,
 ) -> Result<Response, Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request);
     sessions::clear_cookie(app, &mut response);
