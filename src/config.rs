@@ -33,7 +33,7 @@ pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 
-use crate::model::{Algorithm, Client, Secret, Ui};
+use crate::model::Algorithm;
 use layers::Layers;
 use reader::{Reader, Refusal};
 
