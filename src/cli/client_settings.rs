@@ -129,9 +129,11 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
-    for (member, uri) in
-        [("jwks_uri", &client.jwks_uri), ("sector_identifier_uri", &client.identity.sector_identifier_uri)]
-    {
+    for (member, uri) in [
+        ("jwks_uri", &client.jwks_uri),
+        ("sector_identifier_uri", &client.identity.sector_identifier_uri),
+        ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
+    ] {
         let checked = uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private));
         if let Some(Err(error)) = checked {
             problems.push(format!("{member}: {error}"));

@@ -27,10 +27,12 @@ pub enum TokenType {
     IdToken,
     /// OpenID Connect Core 5.3.2
     Userinfo,
+    /// OpenID Connect Back-Channel Logout 2.4
+    LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Userinfo];
+    const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Userinfo, Self::LogoutToken];
 
     /// None: there is no `typ`, because none is registered, and one of our own could be refused by a client.
     fn as_str(self) -> Option<&'static str> {
@@ -38,6 +40,7 @@ impl TokenType {
             Self::AccessToken => Some("at+jwt"),
             Self::IdToken => Some("JWT"),
             Self::Userinfo => None,
+            Self::LogoutToken => Some("logout+jwt"),
         }
     }
 }
@@ -46,7 +49,7 @@ impl TokenType {
 struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
-    heads: [String; 3],
+    heads: [String; TokenType::ALL.len()],
     verifier: DecodingKey,
 }
 

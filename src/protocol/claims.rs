@@ -112,6 +112,41 @@ pub fn acr(grant: &Grant) -> String {
     grant.context.acr.clone().unwrap_or_else(|| ACR_SINGLE_FACTOR.to_owned())
 }
 
+/// What tokens and UserInfo may say of a person and a sign-in (OpenID Connect Discovery 3: `claims_supported`).
+pub const SUPPORTED: [&str; 31] = [
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "at_hash",
+    "sid",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "groups",
+];
+
 /// RFC 8176 values as the list that tokens carry.
 pub fn amr(text: &str) -> Vec<String> {
     text.split(' ').filter(|value| !value.is_empty()).map(str::to_owned).collect()

@@ -26,9 +26,8 @@ pub fn document<'a>(
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
     let mut document = bare_document(issuer, &scopes, operator.password_grant);
-    let names: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    if let (Some(members), Value::Object(identity)) = (document.as_object_mut(), identity(&names)) {
-        members.extend(identity);
+    for (member, value) in sessions(issuer).into_iter().chain(identity(algorithms)) {
+        document[member] = value;
     }
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
@@ -36,6 +35,32 @@ pub fn document<'a>(
         }
     }
     document
+}
+
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+fn sessions(issuer: &str) -> [(&'static str, Value); 3] {
+    [
+        ("end_session_endpoint", format!("{issuer}/logout").into()),
+        ("backchannel_logout_supported", true.into()),
+        ("backchannel_logout_session_supported", true.into()),
+    ]
+}
+
+/// How clients are told who a user is (OpenID Connect Discovery 3).
+fn identity(algorithms: &[Algorithm]) -> [(&'static str, Value); 8] {
+    let alg: Value = KeyManagement::ALL.map(KeyManagement::as_str).to_vec().into();
+    let enc: Value = ContentEncryption::ALL.map(ContentEncryption::as_str).to_vec().into();
+    let signing: Value = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    [
+        ("subject_types_supported", json!(["public", "pairwise"])),
+        ("id_token_signing_alg_values_supported", signing.clone()),
+        ("id_token_encryption_alg_values_supported", alg.clone()),
+        ("id_token_encryption_enc_values_supported", enc.clone()),
+        ("userinfo_signing_alg_values_supported", signing),
+        ("userinfo_encryption_alg_values_supported", alg),
+        ("userinfo_encryption_enc_values_supported", enc),
+        ("claims_supported", json!(super::claims::SUPPORTED)),
+    ]
 }
 
 fn bare_document(issuer: &str, scopes: &[&str], password_grant: bool) -> Value {
@@ -62,7 +87,6 @@ fn bare_document(issuer: &str, scopes: &[&str], password_grant: bool) -> Value {
         "jwks_uri": at("/jwks"),
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
-        "end_session_endpoint": at("/logout"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -80,28 +104,5 @@ fn bare_document(issuer: &str, scopes: &[&str], password_grant: bool) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
-    })
-}
-
-/// How clients are told who a user is.
-fn identity(algorithms: &[&str]) -> Value {
-    let (alg, enc) = (
-        KeyManagement::ALL.map(KeyManagement::as_str),
-        ContentEncryption::ALL.map(ContentEncryption::as_str),
-    );
-    json!({
-        "subject_types_supported": ["public", "pairwise"],
-        "id_token_signing_alg_values_supported": algorithms,
-        "id_token_encryption_alg_values_supported": alg,
-        "id_token_encryption_enc_values_supported": enc,
-        "userinfo_signing_alg_values_supported": algorithms,
-        "userinfo_encryption_alg_values_supported": alg,
-        "userinfo_encryption_enc_values_supported": enc,
-        "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid",
-            "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
-            "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at", "email",
-            "email_verified", "phone_number", "phone_number_verified", "address", "groups"
-        ],
     })
 }

@@ -7,9 +7,7 @@ use chancery::crypto::jwe::DecryptionKey;
 use chancery::crypto::master_key::MasterKey;
 use serde_json::{Value, json};
 
-use crate::support::{
-    Documents, Kind, Registration, Signer, TestServer, claims_of, merged, names, on_both, text,
-};
+use crate::support::{Documents, Registration, Signer, TestServer, claims_of, merged, names, on_both, text};
 
 const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUND__TIMEOUT_SECONDS", "1")];
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Registration, TestServer, claims_of, on_both, text};
+use crate::support::{Registration, TestServer, claims_of, on_both, text};
 
 /// A client of the sector of `host` that knows users by pairwise subjects.
 async fn client_of(server: &TestServer, host: &str, change: Value) -> Registration {
