@@ -1,6 +1,7 @@
 //! Minting: the only place that makes tokens.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use super::draft::Draft;
@@ -13,7 +14,7 @@ use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
     Algorithm, Client, Grant, Lifetime, LogoutDelivery, ScopeSet, Timestamp, TokenFormat, TokenId,
-    TokenResponseAlias,
+    TokenResponseAlias, UserId,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
@@ -205,6 +206,20 @@ pub(super) fn logout_token(
     };
     let algorithm = id_token_algorithm(app, client);
     Ok(app.keys.ring().sign(TokenType::LogoutToken, algorithm, now, &claims)?)
+}
+
+/// What UserInfo says, signed (OpenID Connect Core 5.3.2).
+pub(super) fn userinfo(
+    app: &App,
+    algorithm: Algorithm,
+    claims: &Map<String, Value>,
+) -> Result<String, OAuthError> {
+    Ok(app.keys.ring().sign(TokenType::Userinfo, algorithm, app.now(), claims)?)
+}
+
+/// The user of a token, for nobody but this server.
+pub(super) fn sealed_user(app: &App, purpose: &str, user: &UserId) -> Option<String> {
+    app.master_key.seal_token(purpose, user.as_str().as_bytes()).ok()
 }
 
 fn id_token_algorithm(app: &App, client: &Client) -> Algorithm {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::encryption::Encryptor;
-use super::{access_tokens, subject};
+use super::{access_tokens, issue, subject};
 use crate::app::App;
 use crate::clients::{self, Registered};
 use crate::crypto::hs256;
 use crate::crypto::jwe::Payload;
-use crate::keys::TokenType;
 use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo, resource};
@@ -71,7 +70,8 @@ async fn answer(
     }
     let subject = subject::of(app, &registered.client, &user.id);
     let mut about = context.id_token;
-    about.extend(claims::of_user(subject, &user, claims.scope.split(' ')));
+    let locales = context.claims_locales.as_deref();
+    about.extend(claims::of_user(subject, &user, claims.scope.split(' '), locales));
     as_registered(app, &registered.client, about).await
 }
 
@@ -90,7 +90,7 @@ async fn as_registered(
         Some(algorithm) => {
             about.insert("iss".into(), app.issuer().into());
             about.insert("aud".into(), client.id.as_str().into());
-            Some(app.keys.ring().sign(TokenType::Userinfo, algorithm, app.now(), &about)?)
+            Some(issue::userinfo(app, algorithm, &about)?)
         }
         None => None,
     };
