@@ -142,6 +142,8 @@ mod tests {
         ] {
             assert!(serde_json::from_value::<crate::model::ClientIdentity>(json!({member: value})).is_err());
         }
+        // ID tokens too (OpenID Connect Core 2 leaves it to the server).
+        assert!(serde_json::from_value::<crate::model::Algorithm>(json!("none")).is_err());
     }
 
     #[test]
