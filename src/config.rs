@@ -6,6 +6,7 @@
 mod aliases;
 mod database;
 mod external;
+mod grants;
 mod issuer;
 mod layers;
 mod problem;
@@ -27,6 +28,7 @@ use url::Url;
 
 pub use aliases::Alias;
 pub use database::{DatabaseUrl, MasterKey};
+pub use grants::GrantSettings;
 pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
@@ -166,12 +168,6 @@ pub struct KeySettings {
     pub publish_seconds: i64,
 }
 
-/// Which grants are offered beside those that are always there.
-#[derive(Clone, Debug)]
-pub struct GrantSettings {
-    pub password: bool,
-}
-
 #[derive(Clone, Debug)]
 pub struct AliasSettings {
     pub paths: Vec<Alias>,
@@ -261,7 +257,7 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
-        let grants = grants(reader);
+        let grants = GrantSettings::read(reader);
         let aliases = aliases(reader);
         let clients = clients(reader);
         let outbound = outbound(reader);
@@ -371,10 +367,6 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
         access_token_alg: access_token_alg?,
         id_token_alg: id_token_alg?,
     })
-}
-
-fn grants(reader: &mut Reader) -> Option<GrantSettings> {
-    Some(GrantSettings { password: reader.boolean("grants.password")? })
 }
 
 fn aliases(reader: &mut Reader) -> Option<AliasSettings> {

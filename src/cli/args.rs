@@ -244,6 +244,8 @@ pub enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// For response types with an access token or without a code; needs grants.implicit.
+    Implicit,
     Password,
     #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
@@ -381,7 +383,7 @@ pub struct KeysRotate {
     pub output: Output,
 }
 
-fn algorithm(text: &str) -> Result<Algorithm, String> {
+pub fn algorithm(text: &str) -> Result<Algorithm, String> {
     let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
     Algorithm::deserialize(name).map_err(|_| "write ES256, RS256, PS256 or EdDSA".to_owned())
 }

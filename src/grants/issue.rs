@@ -1,5 +1,7 @@
 //! Minting: the only place that makes tokens.
 
+pub(super) mod front_channel;
+
 use serde::Serialize;
 
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
@@ -87,7 +89,10 @@ pub(super) fn for_grant(
     let claims = access_claims(app, client, &issuance, now);
     let access_token = access_token(app, client, issuance.target, &claims)?;
     let id_token = match issuance.scope.contains(Scope::OPENID) {
-        true => Some(id_token(app, client, &issuance, &access_token, now)?),
+        true => {
+            let beside = Beside { access_token: Some(&access_token), ..Beside::default() };
+            Some(id_token(app, client, &issuance, beside, now)?)
+        }
         false => None,
     };
     let refresh =
@@ -244,11 +249,21 @@ fn sealed(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
     Ok(format!("{OPAQUE_PREFIX}{sealed}"))
 }
 
+/// What an ID token is bound to, because it is given out together with it.
+#[derive(Default)]
+struct Beside<'a> {
+    access_token: Option<&'a str>,
+    code: Option<&'a str>,
+    state: Option<&'a str>,
+    /// Where there is no access token to ask UserInfo with, the ID token says what the scopes give access to.
+    tells_scopes: bool,
+}
+
 fn id_token(
     app: &App,
     client: &Client,
     issuance: &ForGrant<'_>,
-    access_token: &str,
+    beside: Beside<'_>,
     now: Timestamp,
 ) -> Result<String, OAuthError> {
     let algorithm = client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg);
@@ -256,6 +271,11 @@ fn id_token(
     let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(issuance.user));
     // What an external page says of this sign-in counts more than what is said of every one.
     extra.extend(issuance.grant.context.id_token.clone());
+    if beside.tells_scopes {
+        let about = claims::of_user(issuance.user, issuance.scope.iter());
+        extra.extend(about.into_iter().filter(|(name, _)| name != "sub"));
+    }
+    let hash = |text: Option<&str>| text.map(|text| claims::left_half(algorithm, text));
     let claims = IdTokenClaims {
         iss: app.issuer().to_owned(),
         sub: issuance.user.id.as_str().to_owned(),
@@ -266,7 +286,9 @@ fn id_token(
         nonce: issuance.nonce.clone(),
         acr: claims::acr(issuance.grant),
         amr: claims::amr(&authentication.amr),
-        at_hash: claims::at_hash(algorithm, access_token),
+        at_hash: hash(beside.access_token),
+        c_hash: hash(beside.code),
+        s_hash: hash(beside.state),
         sid: issuance.grant.session_id.clone(),
         extra,
     };

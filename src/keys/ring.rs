@@ -23,15 +23,18 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core 2
     IdToken,
+    /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
+    AuthorizationResponse,
 }
 
 impl TokenType {
-    const ALL: [Self; 2] = [Self::AccessToken, Self::IdToken];
+    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::AuthorizationResponse];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
         }
     }
 }
@@ -40,7 +43,7 @@ impl TokenType {
 struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
-    heads: [String; 2],
+    heads: [String; 3],
     verifier: DecodingKey,
 }
 

@@ -364,6 +364,7 @@ impl Client {
             !matches!(policy.refresh, RefreshTokenPolicy::OfflineAccess | RefreshTokenPolicy::Never);
         [
             (self.may_use(GrantType::Password), "password grant"),
+            (self.requests.response_types.iter().any(|each| each.is_implicit()), "implicit response type"),
             (policy.pkce == PkcePolicy::Optional, "PKCE optional"),
             (keeps_access, "refresh token without offline_access"),
             (policy.rotation == RotationPolicy::Reuse, "refresh token reused"),

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::http::extract;
 use crate::model::ClientId;
 use crate::protocol::Parameters;
-use crate::protocol::authorize::{self, Unproven};
+use crate::protocol::authorize::{self, Offer, Unproven};
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let result = begin(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
@@ -44,11 +44,10 @@ async fn begin(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, F
     let client = Arc::clone(&registered.client);
     let target = authorize::prove(&parameters, &client)?;
     // From here on an error goes to the client.
-    match authorize::validate(&parameters, &client, &app.registry.catalogue(), &target) {
+    let catalogue = app.registry.catalogue();
+    let offer = Offer { catalogue: &catalogue, implicit: app.settings.grants.implicit };
+    match authorize::validate(&parameters, &client, offer, &target) {
         Ok(request) => Flow { client, target, request, pending: None }.advance(app, visitor).await,
-        Err(error) => {
-            crate::http::log(&error);
-            Ok(visitor.redirect(app, &target.failure(app.issuer(), &error)))
-        }
+        Err(error) => visitor.refuse(app, &client, &target, &error),
     }
 }

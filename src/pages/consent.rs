@@ -78,7 +78,7 @@ async fn submit(
     }
     match choice(&parameters)? {
         Choice::Allow => allow(app, visitor, *flow, &person).await,
-        Choice::Deny => Ok(flow.deny(app, visitor)),
+        Choice::Deny => flow.deny(app, visitor),
         Choice::Switch => switch(app, visitor, id, &person).await,
     }
 }

@@ -21,6 +21,7 @@ pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
 pub mod resource;
+pub mod response;
 pub mod scope;
 
 pub use error::{ErrorCode, OAuthError};

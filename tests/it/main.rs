@@ -40,6 +40,8 @@ mod races;
 mod refresh;
 mod remote_keys;
 mod resources;
+mod response_modes;
+mod response_types;
 mod revocation;
 mod scopes;
 mod sign_in;
