@@ -7,9 +7,10 @@ use crate::app::App;
 use crate::crypto::random;
 use crate::model::{
     Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantContext, GrantId, GrantState,
-    Lifetime, RequestId, Session, Timestamp, User,
+    Lifetime, RequestId, ResponseType, Session, Timestamp, User,
 };
 use crate::protocol::OAuthError;
+use crate::protocol::resource::Target;
 use crate::protocol::response::Success;
 use crate::storage::Remember;
 
@@ -29,27 +30,34 @@ pub struct Approval<'a> {
 
 /// Makes the grant. None when the request was answered before and what came of it is used or expired.
 pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success>, OAuthError> {
-    let now = app.now();
+    let (now, client, request) = (app.now(), approval.client, approval.request);
+    let target = match request.response_type {
+        ResponseType::Code => Target::default(),
+        _ => Target::narrowed(&request.resources, &[], client, &app.registry.catalogue())?,
+    };
+    let tokens = async |grant| match front_channel::draft(app, client, approval.made(grant, &target), now) {
+        Some(draft) => draft.settle(app).await.map(Some),
+        None => Ok(None),
+    };
     let grant = grant(app, &approval, now);
+    let settled = tokens(&grant).await?;
     let issued = match approval.remember {
         Some(remember) => app.storage.approve(&grant, remember).await?,
         None => app.storage.insert_grant(&grant).await?,
     };
-    let grant = if issued {
+    if issued {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant approved");
-        Some(grant)
-    } else {
-        answered_before(app, &approval, &grant, now).await?
-    };
-    let Some(grant) = grant else { return Ok(None) };
-    let approved = Approved {
-        grant: &grant,
-        user: approval.user,
-        response_type: approval.request.response_type,
-        state: approval.request.state.as_deref(),
-        nonce: approval.request.nonce.as_deref(),
-    };
-    front_channel::success(app, approval.client, &approved, now).map(Some)
+        return front_channel::mint(app, request, &grant, settled).map(Some);
+    }
+    let Some(first) = answered_before(app, &approval, &grant, now).await? else { return Ok(None) };
+    let settled = tokens(&first).await?;
+    front_channel::mint(app, request, &first, settled).map(Some)
+}
+
+impl<'a> Approval<'a> {
+    fn made(&self, grant: &'a Grant, target: &'a Target) -> Approved<'a> {
+        Approved { request: self.request, grant, user: self.user, target }
+    }
 }
 
 /// A form that was sent twice gets the same code again, while it can still be redeemed, and the same tokens.

@@ -94,11 +94,10 @@ pub struct IdTokenClaims {
     pub acr: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
-    /// None: no access token was issued with it.
+    /// Of what is given out together with it (OpenID Connect Core 3.3.2.11; `s_hash` FAPI 1.0 Advanced 5.1.1). None until
+    /// that is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
-    /// Of the code and the state it was issued with, through the browser only (OpenID Connect Core 3.3.2.11, FAPI 1.0
-    /// Advanced 5.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub c_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

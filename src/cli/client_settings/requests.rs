@@ -2,19 +2,18 @@
 
 use clap::Args;
 
-use super::set_some;
-use crate::cli::args;
+use crate::cli::given::{Given, or_preset, set, word};
 use crate::model::{Algorithm, ClientRequests, ResponseType};
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Debug, Default, Args)]
 pub struct RequestArgs {
     /// A response type the client may ask for, like "code id_token"; may be repeated. By default code.
-    #[arg(long = "response-type", value_name = "TYPE")]
-    pub response_types: Vec<ResponseType>,
+    #[arg(long = "response-type", value_name = "TYPE", value_parser = or_preset(str::parse::<ResponseType>))]
+    pub response_types: Vec<Given<ResponseType>>,
     /// The algorithm that signs the client's authorization responses, every one of them then.
-    #[arg(long, value_name = "ALG", value_parser = args::algorithm)]
-    pub authorization_signed_response_alg: Option<Algorithm>,
+    #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]
+    pub authorization_signed_response_alg: Option<Given<Algorithm>>,
 }
 
 impl RequestArgs {
@@ -22,12 +21,15 @@ impl RequestArgs {
     pub fn apply(self, place: &mut ClientRequests) {
         if !self.response_types.is_empty() {
             place.response_types.clear();
-            for response_type in self.response_types {
-                if !place.response_types.contains(&response_type) {
+        }
+        for given in self.response_types {
+            match given {
+                Given::Is(response_type) if !place.response_types.contains(&response_type) => {
                     place.response_types.push(response_type);
                 }
+                Given::Is(_) | Given::Preset => {}
             }
         }
-        set_some(&mut place.authorization_signed_response_alg, self.authorization_signed_response_alg);
+        set(&mut place.authorization_signed_response_alg, self.authorization_signed_response_alg);
     }
 }

@@ -1,75 +1,78 @@
 //! What the authorization endpoint itself gives out (RFC 6749 4.2.2, OpenID Connect Core 3.2.2.5, 3.3.2.5). Never a refresh
 //! token.
 
-use super::{Beside, ForGrant};
+use super::super::draft::{Draft, ForGrant};
+use super::{Beside, Settled};
 use crate::app::App;
 use crate::keys::TokenType;
-use crate::model::{Client, Grant, ResponseType, Timestamp, User};
-use crate::protocol::OAuthError;
+use crate::model::{AuthorizationRequest, Client, Grant, GrantType, ResponseType, Timestamp, User};
 use crate::protocol::resource::Target;
 use crate::protocol::response::{FrontChannelToken, ResponseClaims, Success};
+use crate::protocol::{OAuthError, claims};
 
 /// Seconds an access token lives at most that went through a browser.
 const LONGEST: i64 = 600;
 
-/// An approved request.
+/// An approved request, and the grant that came of it.
+#[derive(Clone, Copy)]
 pub struct Approved<'a> {
+    pub request: &'a AuthorizationRequest,
     pub grant: &'a Grant,
     pub user: &'a User,
-    pub response_type: ResponseType,
-    pub state: Option<&'a str>,
-    pub nonce: Option<&'a str>,
+    pub target: &'a Target,
 }
 
-/// Everything that the response type asks for.
-pub fn success(
-    app: &App,
-    client: &Client,
-    approved: &Approved<'_>,
-    now: Timestamp,
-) -> Result<Success, OAuthError> {
-    let Approved { grant, user, response_type, .. } = *approved;
-    let code = response_type.has_code().then(|| super::code(app, grant)).transpose()?;
-    if response_type == ResponseType::Code {
-        return Ok(Success { code, ..Success::default() });
+/// What its tokens will say; none where it is answered with a code alone.
+pub fn draft<'a>(app: &App, client: &'a Client, approved: Approved<'a>, now: Timestamp) -> Option<Draft<'a>> {
+    let Approved { request, grant, user, target } = approved;
+    if request.response_type == ResponseType::Code {
+        return None;
     }
-    let target = Target::narrowed(&grant.resources, &[], client, &app.registry.catalogue())?;
-    let issuance = ForGrant {
+    let asked = ForGrant {
+        grant_type: GrantType::Implicit,
         grant,
         user,
         scope: &grant.scope,
-        target: &target,
-        nonce: approved.nonce.map(str::to_owned),
-        refresh_generation: None,
+        target,
+        nonce: request.nonce.clone(),
     };
-    let access_token = match response_type.has_token() {
-        true => Some(access_token(app, client, &issuance, now)?),
+    let mut draft = Draft::for_grant(app, client, asked, now);
+    draft.access.exp = draft.access.exp.min(now.plus(LONGEST));
+    draft.id = draft.id.filter(|_| request.response_type.has_id_token());
+    // OpenID Connect Core 5.4: the claims are in the ID token where no access token is ever issued.
+    if let Some(id) = draft.id.as_mut().filter(|_| request.response_type == ResponseType::IdToken) {
+        let about = claims::of_user(user, grant.scope.iter());
+        id.extra.extend(about.into_iter().filter(|(name, _)| name != "sub"));
+    }
+    Some(draft)
+}
+
+/// Everything that the response type asks for.
+pub fn mint(
+    app: &App,
+    request: &AuthorizationRequest,
+    grant: &Grant,
+    tokens: Option<Settled<'_>>,
+) -> Result<Success, OAuthError> {
+    let code = request.response_type.has_code().then(|| super::code(app, grant)).transpose()?;
+    let Some(Settled(Draft { client, target, access, id, .. })) = tokens else {
+        return Ok(Success { code, ..Success::default() });
+    };
+    let access_token = match request.response_type.has_token() {
+        true => Some(FrontChannelToken {
+            token: super::access_token(app, client, target, &access)?,
+            expires_in: access.exp.since(access.iat),
+            scope: access.scope,
+        }),
         false => None,
     };
     let beside = Beside {
         access_token: access_token.as_ref().map(|access| access.token.as_str()),
         code: code.as_deref(),
-        state: approved.state,
-        // OpenID Connect Core 5.4: the claims are in the ID token where no access token is ever issued.
-        tells_scopes: response_type == ResponseType::IdToken,
+        state: request.state.as_deref(),
     };
-    let id_token = match response_type.has_id_token() {
-        true => Some(super::id_token(app, client, &issuance, beside, now)?),
-        false => None,
-    };
+    let id_token = id.map(|claims| super::id_token(app, client, claims, beside)).transpose()?;
     Ok(Success { code, access_token, id_token })
-}
-
-fn access_token(
-    app: &App,
-    client: &Client,
-    issuance: &ForGrant<'_>,
-    now: Timestamp,
-) -> Result<FrontChannelToken, OAuthError> {
-    let mut claims = super::access_claims(app, client, issuance, now);
-    claims.exp = claims.exp.min(now.plus(LONGEST));
-    let token = super::access_token(app, client, issuance.target, &claims)?;
-    Ok(FrontChannelToken { token, expires_in: claims.exp.since(now), scope: claims.scope })
 }
 
 /// Seconds anything that is given out without a code lives, at most.

@@ -18,7 +18,7 @@ pub use database::{Database, Kind};
 pub use documents::Documents;
 pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use process::{Process, program};
-pub use server::{Answer, Registration, START, TestServer, claims_of, encode, fragment_of, query_of};
+pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};
 
 /// RFC 7636 appendix B.

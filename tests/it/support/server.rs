@@ -111,7 +111,7 @@ pub fn query_of(url: &str, name: &str) -> Option<String> {
 }
 
 /// A parameter of a fragment.
-pub fn fragment_of(url: &str, name: &str) -> Option<String> {
+fn fragment_of(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     let mut pairs = url::form_urlencoded::parse(url.fragment()?.as_bytes());
     pairs.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
