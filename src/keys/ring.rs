@@ -25,16 +25,20 @@ pub enum TokenType {
     IdToken,
     /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
     AuthorizationResponse,
+    /// OpenID Connect Back-Channel Logout 2.4
+    LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::AuthorizationResponse];
+    const ALL: [Self; 4] =
+        [Self::AccessToken, Self::IdToken, Self::AuthorizationResponse, Self::LogoutToken];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
             Self::AuthorizationResponse => "oauth-authz-resp+jwt",
+            Self::LogoutToken => "logout+jwt",
         }
     }
 }
@@ -43,7 +47,7 @@ impl TokenType {
 struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
-    heads: [String; 3],
+    heads: [String; TokenType::ALL.len()],
     verifier: DecodingKey,
 }
 

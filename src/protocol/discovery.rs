@@ -29,6 +29,7 @@ pub fn document<'a>(
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
     let mut document = bare_document(issuer, algorithms, &scopes, operator);
     add(&mut document, requests_and_responses(algorithms, operator));
+    add(&mut document, sessions(issuer));
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
@@ -64,6 +65,15 @@ fn requests_and_responses(algorithms: &[Algorithm], operator: Operator<'_>) -> V
     })
 }
 
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+fn sessions(issuer: &str) -> Value {
+    json!({
+        "end_session_endpoint": format!("{issuer}/logout"),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+    })
+}
+
 fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operator: Operator<'_>) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
@@ -92,7 +102,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operat
         "jwks_uri": at("/jwks"),
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
-        "end_session_endpoint": at("/logout"),
         "scopes_supported": scopes,
         "grant_types_supported": grant_types,
         "subject_types_supported": ["public"],
