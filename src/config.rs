@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod aliases;
+mod authorization;
 mod database;
 mod external;
 mod grants;
@@ -27,6 +28,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
 pub use aliases::Alias;
+pub use authorization::AuthorizationSettings;
 pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
 pub use grants::GrantSettings;
@@ -55,6 +57,7 @@ pub struct Settings {
     pub branding: BrandingSettings,
     pub keys: KeySettings,
     pub grants: GrantSettings,
+    pub authorization: AuthorizationSettings,
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
     pub outbound: OutboundSettings,
@@ -232,6 +235,7 @@ impl Settings {
         let passwords = passwords(reader);
         let branding = branding(reader);
         let grants = GrantSettings::read(reader);
+        let authorization = AuthorizationSettings::read(reader);
         let aliases = aliases(reader);
         let clients = clients(reader);
         let outbound = outbound(reader);
@@ -249,6 +253,7 @@ impl Settings {
             branding: branding?,
             keys: keys?,
             grants: grants?,
+            authorization: authorization?,
             aliases: aliases?,
             clients: clients?,
             outbound: outbound?,

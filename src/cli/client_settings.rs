@@ -152,6 +152,12 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     if client.may_use(GrantType::Password) && !settings.grants.password {
         problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
     }
+    for uri in &client.requests.request_uris {
+        let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
+        if let Err(error) = Outbound::check(address, settings.outbound.allow_private) {
+            problems.push(format!("request_uris: {uri}: {error}"));
+        }
+    }
     if client.requests.response_types.iter().any(|asked| asked.is_implicit()) && !settings.grants.implicit {
         let problem =
             "response_types: only code and code id_token are on; grants.implicit turns the others on";

@@ -4,6 +4,7 @@
 pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
+pub mod authorization_request;
 pub mod authorization_response;
 pub mod client_authentication;
 mod client_credentials;
@@ -17,6 +18,7 @@ mod jwt_bearer;
 pub mod logout_delivery;
 mod password;
 pub mod password_check;
+pub mod pushed_request;
 mod refresh_token;
 pub mod revocation;
 pub mod userinfo;

@@ -30,8 +30,7 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    const ALL: [Self; 4] =
-        [Self::AccessToken, Self::IdToken, Self::AuthorizationResponse, Self::LogoutToken];
+    const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::AuthorizationResponse, Self::LogoutToken];
 
     fn as_str(self) -> &'static str {
         match self {

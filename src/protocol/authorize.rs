@@ -29,6 +29,24 @@ pub enum Unproven {
     RedirectUriMissing,
     RedirectUriNotRegistered,
     Malformed,
+    /// Unknown, used, expired, or another client's.
+    PushedRequestUnusable,
+}
+
+impl Unproven {
+    /// What is wrong, for the developer.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::ClientIdMissing => "The parameter client_id is missing.",
+            Self::UnknownClient => "No client has this client_id.",
+            Self::RedirectUriMissing => "The parameter redirect_uri is missing.",
+            Self::RedirectUriNotRegistered => "redirect_uri is not one that is registered for the client.",
+            Self::Malformed => "client_id or redirect_uri was sent more than once.",
+            Self::PushedRequestUnusable => {
+                "request_uri is not one of a pushed request of this client, or it has expired or was used."
+            }
+        }
+    }
 }
 
 /// Stage one, part one: whose request it claims to be.
@@ -63,6 +81,18 @@ pub struct Offer<'a> {
     pub catalogue: &'a Catalogue,
     /// Also response types that are implicit.
     pub implicit: bool,
+    /// Every request has to be pushed (RFC 9126 5), whatever its client is registered for.
+    pub must_be_pushed: bool,
+    /// Every request has to be a signed request object (RFC 9101 10.5), whatever its client is registered for.
+    pub must_be_signed: bool,
+}
+
+/// How a request got here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Arrival {
+    pub is_pushed: bool,
+    /// In a request object that the client signed.
+    pub is_signed: bool,
 }
 
 /// Stage two: everything else.
@@ -70,10 +100,12 @@ pub fn validate(
     parameters: &Parameters<'_>,
     client: &Client,
     offer: Offer<'_>,
+    arrival: Arrival,
     target: &RedirectTarget,
 ) -> Result<AuthorizationRequest, OAuthError> {
     parameters.refuse_repeated()?;
     refuse_unsupported(parameters)?;
+    check_arrival(client, offer, arrival)?;
     let (response_type, response_mode) = response::requested(parameters, client, offer.implicit)?;
     check_grant_type(client, response_type)?;
     let (scope, resources) = asked(parameters, client, offer.catalogue)?;
@@ -140,16 +172,22 @@ fn usable(scope: ScopeSet, response_type: ResponseType) -> ScopeSet {
     }
 }
 
-/// RFC 9101 6.3, OpenID Connect Core 3.1.2.6: what is not understood is refused by its own name.
+/// OpenID Connect Core 3.1.2.6: what is not understood is refused by its own name.
 fn refuse_unsupported(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
-    for (name, code) in [
-        ("request", ErrorCode::RequestNotSupported),
-        ("request_uri", ErrorCode::RequestUriNotSupported),
-        ("registration", ErrorCode::RegistrationNotSupported),
-    ] {
-        if parameters.get(name).is_some() {
-            return Err(OAuthError::new(code, format!("The parameter {name} is not supported.")));
-        }
+    if parameters.get("registration").is_some() {
+        let description = "The parameter registration is not supported.";
+        return Err(OAuthError::new(ErrorCode::RegistrationNotSupported, description));
+    }
+    Ok(())
+}
+
+fn check_arrival(client: &Client, offer: Offer<'_>, arrival: Arrival) -> Result<(), OAuthError> {
+    let own = &client.requests;
+    if (offer.must_be_pushed || own.require_pushed_authorization_requests) && !arrival.is_pushed {
+        return Err(OAuthError::invalid_request("The request has to be pushed first (RFC 9126)."));
+    }
+    if (offer.must_be_signed || own.require_signed_request_object) && !arrival.is_signed {
+        return Err(OAuthError::invalid_request("The request has to be a signed request object (RFC 9101)."));
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ pub struct Operator<'a> {
     pub password_grant: bool,
     /// Whether implicit response types are.
     pub implicit: bool,
+    /// Whether every authorization request has to be pushed, or signed.
+    pub must_be_pushed: bool,
+    pub must_be_signed: bool,
 }
 
 /// The document of both well-known locations; `scopes` are those that the operator made public.
@@ -28,7 +31,7 @@ pub fn document<'a>(
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
     let mut document = bare_document(issuer, algorithms, &scopes, operator);
-    add(&mut document, requests_and_responses(algorithms, operator));
+    add(&mut document, requests_and_responses(issuer, algorithms, operator));
     add(&mut document, sessions(issuer));
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
@@ -45,7 +48,7 @@ fn add(document: &mut Value, members: Value) {
 }
 
 /// How authorization requests are sent and answered.
-fn requests_and_responses(algorithms: &[Algorithm], operator: Operator<'_>) -> Value {
+fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) -> Value {
     let response_types: Vec<&str> = ResponseType::ALL
         .into_iter()
         .filter(|response_type| operator.implicit || !response_type.is_implicit())
@@ -55,13 +58,19 @@ fn requests_and_responses(algorithms: &[Algorithm], operator: Operator<'_>) -> V
     let response_modes: Vec<&str> =
         ResponseMode::ALL.into_iter().map(ResponseMode::as_str).chain(["jwt"]).collect();
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let request_objects: Vec<&str> = super::request_object::algorithms().collect();
     json!({
         "response_types_supported": response_types,
         "response_modes_supported": response_modes,
         "authorization_signing_alg_values_supported": algorithms,
         "authorization_response_iss_parameter_supported": true,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
+        "pushed_authorization_request_endpoint": format!("{issuer}/par"),
+        "require_pushed_authorization_requests": operator.must_be_pushed,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "require_signed_request_object": operator.must_be_signed,
+        "request_object_signing_alg_values_supported": request_objects,
     })
 }
 
