@@ -1,5 +1,7 @@
 //! Minting: the only place that makes tokens.
 
+pub(super) mod front_channel;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -96,12 +98,9 @@ impl Settled<'_> {
         let Draft { client, grant, target, has_scope, access, id, .. } = draft;
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
-        let signed = id.map(|claims| id_token(app, client, claims, &access_token)).transpose()?;
-        // OpenID Connect Core 2: signed, then encrypted.
-        let id_token = match (signed, encryptor) {
-            (Some(token), Some(encryptor)) => Some(encryptor.encrypt(Payload::Jwt, token.as_bytes())?),
-            (signed, _) => signed,
-        };
+        let beside = Beside { access_token: Some(&access_token), ..Beside::default() };
+        let id_token =
+            id.map(|claims| id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
         let refresh = match (grant, refresh_generation) {
             (Some(grant), Some(generation)) => Some(refresh_token(app, grant, generation)?),
             _ => None,
@@ -174,15 +173,32 @@ fn sealed(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
     Ok(format!("{OPAQUE_PREFIX}{sealed}"))
 }
 
+/// What an ID token is given out together with, and bound to.
+#[derive(Default)]
+struct Beside<'a> {
+    access_token: Option<&'a str>,
+    code: Option<&'a str>,
+    state: Option<&'a str>,
+}
+
+/// Signed, and then encrypted where there is a key for that (OpenID Connect Core 2).
 fn id_token(
     app: &App,
     client: &Client,
     mut claims: IdTokenClaims,
-    access_token: &str,
+    beside: Beside<'_>,
+    encryptor: Option<&Encryptor>,
 ) -> Result<String, OAuthError> {
     let algorithm = id_token_algorithm(app, client);
-    claims.at_hash = Some(claims::at_hash(algorithm, access_token));
-    Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?)
+    let hash = |text: Option<&str>| text.map(|text| claims::left_half(algorithm, text));
+    claims.at_hash = hash(beside.access_token);
+    claims.c_hash = hash(beside.code);
+    claims.s_hash = hash(beside.state);
+    let token = app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?;
+    match encryptor {
+        Some(encryptor) => encryptor.encrypt(Payload::Jwt, token.as_bytes()),
+        None => Ok(token),
+    }
 }
 
 /// What tells a client that a session of its has ended, signed as its ID tokens are.

@@ -27,12 +27,15 @@ pub enum TokenType {
     IdToken,
     /// OpenID Connect Core 5.3.2
     Userinfo,
+    /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
+    AuthorizationResponse,
     /// OpenID Connect Back-Channel Logout 2.4
     LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Userinfo, Self::LogoutToken];
+    const ALL: [Self; 5] =
+        [Self::AccessToken, Self::IdToken, Self::Userinfo, Self::AuthorizationResponse, Self::LogoutToken];
 
     /// None: there is no `typ`, because none is registered, and one of our own could be refused by a client.
     fn as_str(self) -> Option<&'static str> {
@@ -40,6 +43,7 @@ impl TokenType {
             Self::AccessToken => Some("at+jwt"),
             Self::IdToken => Some("JWT"),
             Self::Userinfo => None,
+            Self::AuthorizationResponse => Some("oauth-authz-resp+jwt"),
             Self::LogoutToken => Some("logout+jwt"),
         }
     }

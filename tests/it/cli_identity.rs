@@ -45,9 +45,11 @@ fn how_a_client_is_told_who_users_are_is_set_shown_and_cleared() {
     for member in ["userinfo_signed_response_alg", "id_token_encrypted_response_alg", "subject_type"] {
         assert_eq!(cleared.get(member), None);
     }
-    for (flag, value) in
-        [("--userinfo-signed-response-alg", "none"), ("--userinfo-encrypted-response-alg", "RSA1_5")]
-    {
+    for (flag, value) in [
+        ("--id-token-alg", "none"),
+        ("--userinfo-signed-response-alg", "none"),
+        ("--userinfo-encrypted-response-alg", "RSA1_5"),
+    ] {
         assert_eq!(
             place.run(&["client", "update", "app", flag, value]).status.code(),
             Some(2),
