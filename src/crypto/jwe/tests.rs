@@ -63,29 +63,53 @@ fn the_key_agreement_of_rfc_7518_appendix_c() {
     assert_eq!(URL_SAFE_NO_PAD.encode(&*key), "VqqN6vgjbSBcIijNcacQGg");
 }
 
-#[test]
-fn the_content_encryption_of_rfc_7518_appendix_b_1() {
-    let key: Vec<u8> = (0..32).collect();
-    let hex = |text: &str| -> Vec<u8> {
-        let digits: Vec<char> = text.chars().filter(|digit| !digit.is_whitespace()).collect();
-        let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
-        digits.chunks(2).map(byte).collect()
-    };
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<char> = text.chars().filter(|digit| !digit.is_whitespace()).collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+/// RFC 7518 appendix B: the same text under a key of 0, 1, 2 ...
+#[track_caller]
+fn assert_kerckhoffs(enc: ContentEncryption, ciphertext: &str, tag: &str) {
+    let key: Vec<u8> = (0..u8::try_from(enc.key_length()).unwrap()).collect();
     let sealed = content::Sealed {
         iv: hex("1af38c2dc2b96ffdd86694092341bc04"),
-        ciphertext: hex("c80edfa32ddf39d5ef00c0b468834279 a2e46a1b8049f792f76bfe54b903a9c9
-            a94ac9b47ad2655c5f10f9aef71427e2 fc6f9b3f399a221489f16362c7032336
-            09d45ac69864e3321cf82935ac4096c8 6e133314c54019e8ca7980dfa4b9cf1b
-            384c486f3a54c51078158ee5d79de59f bd34d848b3d69550a67646344427ade5
-            4b8851ffb598f7f80074b9473c82e2db"),
-        tag: hex("652c3fa36b0a7c5b3219fab3a30bc1c4"),
+        ciphertext: hex(ciphertext),
+        tag: hex(tag),
     };
     let aad = b"The second principle of Auguste Kerckhoffs";
-    let plain = content::open(ContentEncryption::A128CbcHs256, &key, aad, sealed).unwrap();
+    let plain = content::open(enc, &key, aad, sealed).unwrap();
     assert_eq!(
         std::str::from_utf8(&plain).unwrap(),
         "A cipher system must not be required to be secret, and it must be able to fall into the hands of the enemy \
          without inconvenience"
+    );
+}
+
+#[test]
+fn the_content_encryption_of_rfc_7518_appendix_b_1() {
+    assert_kerckhoffs(
+        ContentEncryption::A128CbcHs256,
+        "c80edfa32ddf39d5ef00c0b468834279 a2e46a1b8049f792f76bfe54b903a9c9
+         a94ac9b47ad2655c5f10f9aef71427e2 fc6f9b3f399a221489f16362c7032336
+         09d45ac69864e3321cf82935ac4096c8 6e133314c54019e8ca7980dfa4b9cf1b
+         384c486f3a54c51078158ee5d79de59f bd34d848b3d69550a67646344427ade5
+         4b8851ffb598f7f80074b9473c82e2db",
+        "652c3fa36b0a7c5b3219fab3a30bc1c4",
+    );
+}
+
+#[test]
+fn the_content_encryption_of_rfc_7518_appendix_b_3() {
+    assert_kerckhoffs(
+        ContentEncryption::A256CbcHs512,
+        "4affaaadb78c31c5da4b1b590d10ffbd 3dd8d5d302423526912da037ecbcc7bd
+         822c301dd67c373bccb584ad3e9279c2 e6d12a1374b77f077553df829410446b
+         36ebd97066296ae6427ea75c2e0846a1 1a09ccf5370dc80bfecbad28c73f09b3
+         a3b75e662a2594410ae496b2e2e6609e 31e6e02cc837f053d21f37ff4f51950b
+         be2638d09dd7a4930930806d0703b1f6",
+        "4dd3b4c088a7f45c216839645b2012bf 2e6269a8c56a816dbc1b267761955bc5",
     );
 }
 
