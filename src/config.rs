@@ -11,6 +11,7 @@ mod layers;
 mod problem;
 mod proxies;
 mod reader;
+mod registration;
 #[cfg(test)]
 mod tests;
 mod warnings;
@@ -27,12 +28,14 @@ use url::Url;
 
 pub use aliases::Alias;
 pub use database::{DatabaseUrl, MasterKey};
+pub use external::{AdminSettings, ExternalUi, UiSettings};
 pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
+pub use registration::{RegistrationMode, RegistrationSettings};
 
-use crate::model::{Algorithm, Client, Secret, Ui};
+use crate::model::Algorithm;
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -54,6 +57,7 @@ pub struct Settings {
     pub grants: GrantSettings,
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
+    pub registration: RegistrationSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     pub ui: UiSettings,
@@ -198,34 +202,6 @@ pub struct OutboundSettings {
     pub max_bytes: usize,
 }
 
-#[derive(Clone, Debug)]
-pub struct AdminSettings {
-    /// None: there is no admin listener.
-    pub listen: Option<SocketAddr>,
-    pub token: Option<Secret>,
-}
-
-#[derive(Clone, Debug)]
-pub struct UiSettings {
-    pub external: Option<ExternalUi>,
-    pub default: Ui,
-}
-
-/// Where the login and consent pages of somebody else are.
-#[derive(Clone, Debug)]
-pub struct ExternalUi {
-    pub login_url: Url,
-    pub consent_url: Url,
-}
-
-impl UiSettings {
-    /// The external pages, if this client uses them.
-    pub fn external_for(&self, client: &Client) -> Option<&ExternalUi> {
-        let whose = client.ui.unwrap_or(self.default);
-        self.external.as_ref().filter(|_| whose == Ui::External)
-    }
-}
-
 impl Settings {
     /// Reads the defaults, then `file`, then the environment's `CHANCERY_SECTION__KEY`.
     pub fn load(
@@ -264,6 +240,7 @@ impl Settings {
         let grants = grants(reader);
         let aliases = aliases(reader);
         let clients = clients(reader);
+        let registration = registration::read(reader);
         let outbound = outbound(reader);
         let admin = external::admin(reader);
         let ui = external::ui(reader, admin.as_ref());
@@ -281,6 +258,7 @@ impl Settings {
             grants: grants?,
             aliases: aliases?,
             clients: clients?,
+            registration: registration?,
             outbound: outbound?,
             admin: admin?,
             ui: ui?,

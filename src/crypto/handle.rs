@@ -25,6 +25,10 @@ pub enum Purpose {
     RefreshToken,
     Session,
     DeviceCode,
+    /// What a client manages its own registration with (RFC 7592 1.2).
+    RegistrationAccessToken,
+    /// What lets a client be registered (RFC 7591 1.2).
+    InitialAccessToken,
     /// What the browser brings back from an external page.
     Verifier,
 }
@@ -37,6 +41,8 @@ impl Purpose {
             Self::RefreshToken => "cy_rt_",
             Self::Session => "cy_st_",
             Self::DeviceCode => "cy_dc_",
+            Self::RegistrationAccessToken => "cy_ra_",
+            Self::InitialAccessToken => "cy_ia_",
             Self::Verifier => "cy_cv_",
         }
     }

@@ -27,6 +27,7 @@ pub struct Approval<'a> {
 pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<String>, OAuthError> {
     let now = app.now();
     let grant = grant(app, &approval, now);
+    app.clients.note_use(approval.client).await?;
     let issued = match approval.remember {
         Some(remember) => app.storage.approve(&grant, remember).await?,
         None => app.storage.insert_grant(&grant).await?,

@@ -15,6 +15,7 @@ mod jwt_bearer;
 mod password;
 pub mod password_check;
 mod refresh_token;
+pub mod registration;
 pub mod revocation;
 pub mod userinfo;
 

@@ -37,3 +37,11 @@ pub fn empty() -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response
 }
+
+/// A success that says nothing (RFC 7592 2.3).
+pub fn no_content() -> Response {
+    let mut response = empty();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::PRAGMA, NO_CACHE);
+    response
+}

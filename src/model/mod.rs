@@ -13,6 +13,7 @@ mod grant;
 mod handover;
 mod ids;
 mod registered_scope;
+mod registration;
 mod resource;
 mod scope;
 mod secret;
@@ -27,8 +28,9 @@ pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
-    AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests, ClientSecrets,
-    ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret, Ui,
+    ApplicationType, AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,
+    ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+    SelfRegistered, Ui,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
@@ -39,6 +41,7 @@ pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
+pub use registration::{InitialAccessToken, SoftwareIssuer};
 pub use resource::{Catalogue, Resource, TokenFormat};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;

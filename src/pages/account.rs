@@ -207,11 +207,7 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
         let permissions = access.scope.iter().map(permission).collect();
         rows.push(AppRow {
             client_id: access.client_id.as_str().to_owned(),
-            application: Application::new(
-                &client.name,
-                client.logo_uri.as_deref(),
-                client.client_uri.as_deref(),
-            ),
+            application: Application::of(client, text.tag()),
             permissions,
             since: text.date(access.since.unix()),
             last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),

@@ -223,11 +223,10 @@ fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
     let long_scope = "https://api.acme.example/calendars/shared-with-everybody-in-the-company.readonly";
     let scopes = [("openid", false), ("groups", true), (long_scope, true)];
     ConsentPage {
-        application: Application::new(
-            LONG,
-            None,
-            Some("https://a-very-long-host-name.of-a-company.example/"),
-        ),
+        application: Application {
+            unchecked: true,
+            ..Application::new(LONG, None, Some("https://a-very-long-host-name.of-a-company.example/"))
+        },
         signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
         resources: vec!["Calendars".to_owned(), LONG.to_owned()],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),

@@ -10,7 +10,7 @@ use super::{Storage, StorageError};
 use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
 
 #[derive(FromRow)]
-struct ClientRow {
+pub(super) struct ClientRow {
     id: String,
     metadata: String,
     secret_digest: Option<String>,
@@ -18,13 +18,25 @@ struct ClientRow {
     retired_secret_expires_at: Option<i64>,
     sealed_secret: Option<String>,
     retired_sealed_secret: Option<String>,
+    unused_until: Option<i64>,
 }
 
+macro_rules! client_columns {
+    () => {
+        "id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
+         sealed_secret, retired_sealed_secret, unused_until"
+    };
+}
+pub(super) use client_columns;
+
 impl ClientRow {
-    fn into_client(self) -> Result<(Client, ClientSecrets), StorageError> {
+    pub(super) fn into_client(self) -> Result<(Client, ClientSecrets), StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("clients", &self.id, what.to_string());
-        let client: Client = serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
+        let mut client: Client = serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
+        if let Some(origin) = &mut client.origin.self_registered {
+            origin.unused_until = self.unused_until.map(Timestamp::from_unix);
+        }
         let digest = |text: &str| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
             bytes.ok_or_else(|| impossible(&"a secret's digest is not SHA-256"))
@@ -43,12 +55,12 @@ impl ClientRow {
 }
 
 /// What goes into the columns of secrets.
-struct SecretColumns<'a> {
-    current: Option<String>,
-    retired: Option<String>,
-    retired_expires_at: Option<i64>,
-    sealed: Option<&'a str>,
-    retired_sealed: Option<&'a str>,
+pub(super) struct SecretColumns<'a> {
+    pub current: Option<String>,
+    pub retired: Option<String>,
+    pub retired_expires_at: Option<i64>,
+    pub sealed: Option<&'a str>,
+    pub retired_sealed: Option<&'a str>,
 }
 
 impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
@@ -64,23 +76,21 @@ impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
     }
 }
 
-fn metadata(client: &Client) -> Result<String, StorageError> {
+pub(super) fn metadata(client: &Client) -> Result<String, StorageError> {
     serde_json::to_string(client)
         .map_err(|error| StorageError::impossible("clients", client.id.as_str(), error.to_string()))
 }
 
 impl Storage {
     pub async fn client(&self, id: &ClientId) -> Result<Option<(Client, ClientSecrets)>, StorageError> {
-        const FIND: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
-             sealed_secret, retired_sealed_secret FROM clients WHERE id = $1";
+        const FIND: &str = concat!("SELECT ", client_columns!(), " FROM clients WHERE id = $1");
         let row: Option<ClientRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(ClientRow::into_client).transpose()
     }
 
     /// All clients, the oldest first.
     pub async fn clients(&self) -> Result<Vec<Client>, StorageError> {
-        const LIST: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
-             sealed_secret, retired_sealed_secret FROM clients ORDER BY created_at, id";
+        const LIST: &str = concat!("SELECT ", client_columns!(), " FROM clients ORDER BY created_at, id");
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
         rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
     }

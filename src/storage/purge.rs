@@ -23,12 +23,21 @@ pub struct Purged {
     pub tokens: u64,
     pub keys: u64,
     pub assertions: u64,
+    pub registrations: u64,
 }
 
 impl Purged {
     /// Whether another round may find more.
     pub fn is_full(&self) -> bool {
-        let rows = [self.sessions, self.requests, self.devices, self.grants, self.tokens, self.assertions];
+        let rows = [
+            self.sessions,
+            self.requests,
+            self.devices,
+            self.grants,
+            self.tokens,
+            self.assertions,
+            self.registrations,
+        ];
         rows.into_iter().any(|rows| rows >= BATCH as u64)
     }
 }
@@ -56,6 +65,7 @@ impl Storage {
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
         const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE id IN \
              (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
+        const REGISTRATION_TOKENS: &str = "DELETE FROM registration_tokens WHERE expires_at <= $1";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
@@ -64,6 +74,7 @@ impl Storage {
         let ended = self.db.execute(ENDED_GRANTS, values![grants_before, BATCH]).await?;
         let unredeemed = self.db.execute(UNREDEEMED_GRANTS, values![grants_before, BATCH]).await?;
         let revoked = self.db.execute(REVOKED_GRANTS, values![grants_before, BATCH]).await?;
+        self.db.execute(REGISTRATION_TOKENS, values![now.unix()]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
             requests: self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
@@ -71,6 +82,7 @@ impl Storage {
             grants: unclaimed + ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
             assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
+            registrations: self.purge_registrations(now, BATCH).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }
