@@ -66,6 +66,9 @@ fn what_a_client_says_of_its_software_is_set_and_cleared() {
     let shown = place.text(&["client", "show", "app"]);
     assert!(shown.contains("acme 2") && shown.contains("ops@app.example"), "{shown}");
     assert!(place.text(&["client", "list"]).contains("operator"));
-    let cleared = place.json(&["client", "update", "app", "--contact", "", "--software-id", ""]);
-    assert_eq!((&cleared["contacts"], &cleared["software_id"]), (&Value::Null, &Value::Null));
+    let clear = ["--contact", "", "--software-id", "", "--application-type", ""];
+    let cleared = place.json(&[&["client", "update", "app"][..], &clear].concat());
+    for member in ["contacts", "software_id", "application_type"] {
+        assert_eq!(cleared[member], Value::Null, "{member}");
+    }
 }

@@ -1,16 +1,17 @@
 //! Where a registration comes from and what it says of the software.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{replace, set_some, set_text};
+use super::super::given::{self, Given};
+use super::{replace, set_text};
 use crate::model::{ApplicationType, ClientOrigin};
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Debug, Default, Args)]
 pub struct OriginArgs {
     /// Which redirect URIs the client may have: web, https only; native, its own scheme or loopback as well.
-    #[arg(long, value_name = "TYPE")]
-    pub application_type: Option<ApplicationTypeArg>,
+    #[arg(long, value_name = "TYPE", value_parser = given::word::<ApplicationType>)]
+    pub application_type: Option<Given<ApplicationType>>,
     /// How to reach the people who run it; may be repeated.
     #[arg(long = "contact", value_name = "TEXT")]
     pub contacts: Vec<String>,
@@ -22,22 +23,10 @@ pub struct OriginArgs {
     pub software_version: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ApplicationTypeArg {
-    Web,
-    Native,
-}
-
 impl OriginArgs {
     /// Puts what was given into `place`.
     pub fn apply(self, place: &mut ClientOrigin) {
-        set_some(
-            &mut place.application_type,
-            self.application_type.map(|given| match given {
-                ApplicationTypeArg::Web => ApplicationType::Web,
-                ApplicationTypeArg::Native => ApplicationType::Native,
-            }),
-        );
+        given::set(&mut place.application_type, self.application_type);
         replace(&mut place.contacts, self.contacts);
         set_text(&mut place.software_id, self.software_id);
         set_text(&mut place.software_version, self.software_version);
