@@ -141,6 +141,7 @@ pub struct SessionSettings {
     pub lifetime_seconds: i64,
     pub idle_seconds: i64,
     pub request_seconds: i64,
+    pub expiry_signs_out: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -373,7 +374,13 @@ fn sessions(reader: &mut Reader) -> Option<SessionSettings> {
     let lifetime = reader.number("sessions.lifetime_seconds", 60..=YEAR);
     let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
     let request = reader.number("sessions.request_seconds", 60..=DAY);
-    Some(SessionSettings { lifetime_seconds: lifetime?, idle_seconds: idle?, request_seconds: request? })
+    let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
+    Some(SessionSettings {
+        lifetime_seconds: lifetime?,
+        idle_seconds: idle?,
+        request_seconds: request?,
+        expiry_signs_out: expiry_signs_out?,
+    })
 }
 
 fn passwords(reader: &mut Reader) -> Option<PasswordSettings> {

@@ -9,6 +9,9 @@ use super::issuer::is_loopback;
 use super::reader::{Reader, Refusal};
 use crate::model::{Client, Secret, Ui};
 
+/// 32 characters of base64 are 192 bits.
+const SHORTEST_TOKEN: usize = 32;
+
 #[derive(Clone, Debug)]
 pub struct AdminSettings {
     /// None: there is no admin listener.
@@ -36,9 +39,6 @@ impl UiSettings {
         self.external.as_ref().filter(|_| whose == Ui::External)
     }
 }
-
-/// 32 characters of base64 are 192 bits.
-const SHORTEST_TOKEN: usize = 32;
 
 pub(super) fn admin(reader: &mut Reader) -> Option<AdminSettings> {
     let listen = reader.parsed("admin.listen", |text| {

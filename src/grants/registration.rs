@@ -258,10 +258,13 @@ fn settle(client: &mut Client, settings: &Settings) -> Result<(), OAuthError> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     let mut problems = registration::check(client);
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
-    if let Some(Err(error)) =
-        client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
-    {
-        complain("jwks_uri", error.to_string());
+    let fetched =
+        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.logout.backchannel_logout_uri)];
+    for (member, uri) in fetched {
+        let checked = uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private));
+        if let Some(Err(error)) = checked {
+            complain(member, error.to_string());
+        }
     }
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         complain("ui", "set ui.login_url and ui.consent_url before a client uses them".to_owned());

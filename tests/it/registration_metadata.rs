@@ -99,8 +99,16 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
         ),
         one("frontchannel_logout_uri", uri.clone(), Refused),
         one("frontchannel_logout_session_required", json!(true), Refused),
-        one("backchannel_logout_uri", uri.clone(), Refused),
-        one("backchannel_logout_session_required", json!(true), Refused),
+        one(
+            "backchannel_logout_uri",
+            uri.clone(),
+            Honoured("the_logout_token_says_whose_session_has_ended_and_nothing_else"),
+        ),
+        (
+            "backchannel_logout_session_required",
+            json!({"backchannel_logout_session_required": true, "backchannel_logout_uri": uri}),
+            Honoured("the_logout_token_says_whose_session_has_ended_and_nothing_else"),
+        ),
         one("tls_client_certificate_bound_access_tokens", json!(true), Refused),
         one("tls_client_auth_subject_dn", json!("CN=app"), Refused),
         one("tls_client_auth_san_dns", json!("app.example"), Refused),
