@@ -5,7 +5,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::support::{
-    BY_TOKEN, OPEN, REDIRECT_URI, Registration, Signer, TestServer, claims_of, merged, on_both,
+    BY_TOKEN, Documents, OPEN, REDIRECT_URI, Registration, Signer, TestServer, claims_of, merged, on_both,
     registration_of, text,
 };
 
@@ -281,6 +281,19 @@ on_both! {
         assert_eq!(claims_of(&text(&answer.json(), "access_token"))["client_id"], json!(id));
         let other = Signer::new("ES256");
         server.ask_with(&other.sign(&claims()), &[]).await.assert_invalid_client();
+    }
+
+    async fn a_registered_jwks_uri_is_fetched_when_the_client_authenticates(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("OUTBOUND__ALLOW_PRIVATE", "true")]).await;
+        let signer = Signer::new("RS256");
+        let documents = Documents::serve(&signer.jwks()).await;
+        let metadata = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": documents.url});
+        let before = registered(&server, metadata).await;
+        assert_eq!(documents.requests(), 0, "nobody makes the server fetch by registering");
+        let id = text(&before, "client_id");
+        let assertion = signer.sign(&server.assertion_claims(&id, &id, json!({})));
+        server.ask_with(&assertion, &[]).await.assert_error(400, "unauthorized_client");
+        assert_eq!(documents.requests(), 1);
     }
 
     async fn signing_out_returns_to_what_the_client_registered(kind: Kind) {
