@@ -158,7 +158,7 @@ async fn remove(
     let what = what(purpose);
     if !removed {
         return Err(Failure::refused(format!(
-            "{what} of the issuer {issuer} are not trusted\n    `chancery issuer list` shows those that are"
+            "the issuer {issuer} is not trusted with {what}\n    `chancery issuer list` shows those that are"
         )));
     }
     if as_json {

@@ -38,8 +38,7 @@ pub fn empty() -> Response {
 
 /// A success that says nothing (RFC 7592 2.3).
 pub fn no_content() -> Response {
-    let mut response = empty();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(header::PRAGMA, NO_CACHE);
+    let mut response = no_store(StatusCode::NO_CONTENT, Vec::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }

@@ -235,7 +235,8 @@ fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str,
     }
     // Whether it can be fetched at all depends on the settings, which are not known here.
     if let Some(uri) = &client.jwks_uri
-        && !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri))
+        && (redirect_uri::check(uri).is_err()
+            || !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri)))
     {
         complain("jwks_uri", "use an https URI".into());
     }

@@ -48,7 +48,7 @@ fn an_issuer_is_trusted_for_one_thing_at_a_time() {
     assert_eq!(place.json(&["issuer", "list"]), json!([]));
     assert_eq!(place.json(&[&["issuer", "list"][..], &software].concat()), json!([added]));
     let remove = ["issuer", "remove", "--issuer", "https://vouch.example"];
-    assert!(place.refusal(&remove).contains("assertions of the issuer"));
+    assert!(place.refusal(&remove).contains("is not trusted with assertions"));
     assert!(place.text(&[&remove[..], &software].concat()).contains("trusted no more"));
 }
 
