@@ -135,6 +135,11 @@ impl Client {
         self.skip_consent && !self.is_self_registered()
     }
 
+    /// Whether everybody may start it from their account page: one of the operator's own that knows how.
+    pub fn is_for_everybody(&self) -> bool {
+        self.is_first_party() && self.sign_in.initiate_login_uri.is_some()
+    }
+
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
     }

@@ -187,6 +187,8 @@ pub struct AccountPage<'a> {
     pub notice: Option<AccountNotice>,
     pub password_problem: Option<PasswordProblem>,
     pub apps: Vec<AppRow>,
+    /// What the person may start without having used it.
+    pub more_apps: Vec<AppLink>,
     pub sessions: Vec<SessionRow>,
 }
 
@@ -209,6 +211,15 @@ pub struct AppRow {
     pub permissions: Vec<Permission>,
     pub since: String,
     pub last_used: Option<String>,
+    /// Where it is started, if it can be.
+    pub start: Option<String>,
+}
+
+/// An app to start.
+#[derive(Debug, Clone)]
+pub struct AppLink {
+    pub application: Application,
+    pub start: String,
 }
 
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::FromRow;
 
 use super::changes::Topic;
-use super::db::values;
+use super::db::{Value, values};
 use super::{Storage, StorageError};
 use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
 
@@ -81,6 +81,32 @@ pub(super) fn metadata(client: &Client) -> Result<String, StorageError> {
         .map_err(|error| StorageError::impossible("clients", client.id.as_str(), error.to_string()))
 }
 
+/// Writes all that follows from a client's metadata and secrets.
+pub(super) const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
+     retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
+     backchannel_logout = $9, for_everybody = $10 WHERE id = $1";
+
+/// What [`UPDATE`] binds.
+pub(super) fn update_values<'v>(
+    client: &'v Client,
+    metadata: &'v str,
+    columns: &'v SecretColumns<'v>,
+    now: Timestamp,
+) -> [Value<'v>; 10] {
+    [
+        client.id.as_str().into(),
+        metadata.into(),
+        columns.current.as_deref().into(),
+        columns.retired.as_deref().into(),
+        columns.retired_expires_at.into(),
+        now.unix().into(),
+        columns.sealed.into(),
+        columns.retired_sealed.into(),
+        client.logout.backchannel_logout_uri.is_some().into(),
+        client.is_for_everybody().into(),
+    ]
+}
+
 impl Storage {
     pub async fn client(&self, id: &ClientId) -> Result<Option<(Client, ClientSecrets)>, StorageError> {
         const FIND: &str = concat!("SELECT ", client_columns!(), " FROM clients WHERE id = $1");
@@ -95,6 +121,14 @@ impl Storage {
         rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
     }
 
+    /// The clients that everybody may start from their account page.
+    pub async fn clients_for_everybody(&self) -> Result<Vec<Client>, StorageError> {
+        const LIST: &str =
+            concat!("SELECT ", client_columns!(), " FROM clients WHERE for_everybody ORDER BY id");
+        let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
+        rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
+    }
+
     /// Registers a client. False when its id is taken.
     pub async fn insert_client(
         &self,
@@ -102,8 +136,8 @@ impl Storage {
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
-             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9) \
+             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout, \
+             for_everybody) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10) \
              ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
@@ -116,6 +150,7 @@ impl Storage {
             columns.sealed,
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
+            client.is_for_everybody(),
         ];
         let inserted = self.db.execute(INSERT, bound).await? == 1;
         self.changed(Topic::Clients).await?;
@@ -129,22 +164,9 @@ impl Storage {
         secrets: &ClientSecrets,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
-        const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
-             retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
-             backchannel_logout = $9 WHERE id = $1";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
-        let bound = values![
-            client.id.as_str(),
-            &metadata,
-            columns.current.as_deref(),
-            columns.retired.as_deref(),
-            columns.retired_expires_at,
-            now.unix(),
-            columns.sealed,
-            columns.retired_sealed,
-            client.logout.backchannel_logout_uri.is_some(),
-        ];
-        let updated = self.db.execute(UPDATE, bound).await? == 1;
+        let bound = update_values(client, &metadata, &columns, now);
+        let updated = self.db.execute(UPDATE, &bound).await? == 1;
         self.changed(Topic::Clients).await?;
         Ok(updated)
     }

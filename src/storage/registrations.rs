@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::changes::Topic;
-use super::clients::{ClientRow, SecretColumns, client_columns, metadata};
+use super::clients::{ClientRow, SecretColumns, UPDATE, client_columns, metadata, update_values};
 use super::db::values;
 use super::{Storage, StorageError};
 use crate::model::{Client, ClientId, ClientSecrets, InitialAccessToken, Timestamp};
@@ -73,16 +73,14 @@ impl Storage {
         const RAISE: &str = "UPDATE changes SET version = version + 1 WHERE topic = 'registrations'";
         const SPEND: &str = "UPDATE registration_tokens SET uses_left = uses_left - 1 WHERE id = $1 \
              AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $2)";
-        const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, sealed_secret, registration_salt, \
-             unused_until, created_at, updated_at) SELECT $1, $2, $3, $4, $5, $6, $7, $7 \
-             WHERE (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) < $8";
+        const INSERT: &str = "INSERT INTO clients (id, metadata, registration_salt, unused_until, created_at, updated_at) \
+             SELECT $1, $2, $3, $4, $5, $5 \
+             WHERE (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) < $6";
         let (metadata, columns) = (metadata(new.client)?, SecretColumns::from(new.secrets));
         let unused_until = new.client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
         let bound = values![
             new.client.id.as_str(),
             &metadata,
-            columns.current.as_deref(),
-            columns.sealed,
             new.salt,
             unused_until.map(Timestamp::unix),
             now.unix(),
@@ -98,6 +96,7 @@ impl Storage {
         if transaction.execute(INSERT, bound).await? != 1 {
             return Ok(RegistrationOutcome::Full);
         }
+        transaction.execute(UPDATE, &update_values(new.client, &metadata, &columns, now)).await?;
         transaction.commit().await?;
         // Unknown ids are in no cache, so no cache has to be told.
         Ok(RegistrationOutcome::Registered)

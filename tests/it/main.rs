@@ -26,6 +26,7 @@ mod external_tokens;
 mod external_ui;
 mod happy_path;
 mod hostile;
+mod initiated_login;
 mod introspection;
 mod issued_tokens;
 mod jwt_bearer;

@@ -283,6 +283,20 @@ on_both! {
         server.ask_with(&other.sign(&claims()), &[]).await.assert_invalid_client();
     }
 
+    async fn a_registered_client_is_told_of_the_end_of_sessions(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        server.user("ada").await;
+        let told = json!({"backchannel_logout_uri": "https://app.example/logout"});
+        let client = registration_of(&registered(&server, told).await);
+        let mut browser = server.browser();
+        browser.tokens(&client, "ada", &[]).await;
+        let ada = server.app.storage.user_by_username("ada").await.unwrap().unwrap().id;
+        let now = server.app.now();
+        let session = &server.app.storage.sessions_of(&ada, now).await.unwrap()[0].id;
+        server.app.storage.end_session(session, &ada, now).await.unwrap();
+        assert_eq!(server.number("SELECT COUNT(*) FROM logout_deliveries").await, 1);
+    }
+
     async fn a_registered_jwks_uri_is_fetched_when_the_client_authenticates(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN, ("OUTBOUND__ALLOW_PRIVATE", "true")]).await;
         let signer = Signer::new("RS256");

@@ -90,7 +90,11 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
         one("default_max_age", json!(60), Refused),
         one("require_auth_time", json!(true), Refused),
         one("default_acr_values", json!(["1"]), Refused),
-        one("initiate_login_uri", uri.clone(), Refused),
+        one(
+            "initiate_login_uri",
+            uri.clone(),
+            Honoured("an_app_with_access_is_started_from_the_account_page"),
+        ),
         one("request_uris", json!(["https://app.example/r"]), Refused),
         one(
             "post_logout_redirect_uris",
