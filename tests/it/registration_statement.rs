@@ -24,13 +24,14 @@ on_both! {
         let signer = Signer::new("ES256");
         believe(&server, Some(signer.jwks()), None).await;
         let jwt = signer.sign(&statement(json!({"redirect_uris": ["https://vouched.example/cb"]})));
-        let answer = server.register(json!({"software_statement": jwt, "client_name": "Liar", "software_version": "2"})).await;
+        let answer = server.register(json!({"software_statement": jwt, "client_name": "Liar", "client_name#de": "Schwindler", "software_version": "2"})).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         let registered = answer.json();
         assert_eq!(registered["software_statement"], json!(jwt));
         assert_eq!((&registered["client_name"], &registered["software_id"]), (&json!("Vouched"), &json!("acme")));
         assert_eq!(registered["redirect_uris"], json!(["https://vouched.example/cb"]));
         assert_eq!(registered["software_version"], "2");
+        assert_eq!(registered["client_name#de"], json!(null), "nor is it otherwise in another language");
     }
 
     async fn a_statement_is_refused_unless_it_is_right_in_every_way(kind: Kind) {

@@ -73,6 +73,8 @@ pub fn lay_over(given: &mut Members, claims: Members) {
     const OF_THE_JWT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
     let about_client =
         |(name, value): &(String, Value)| !OF_THE_JWT.contains(&name.as_str()) && !value.is_null();
+    // Nor does it hold in one language only: what is vouched for is not said otherwise in another.
+    given.retain(|name, _| name.split_once('#').is_none_or(|(member, _)| !claims.contains_key(member)));
     given.extend(claims.into_iter().filter(about_client));
 }
 
