@@ -69,7 +69,8 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
 /// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
 pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
     let has = |grant_type| grant_types.contains(&grant_type);
-    let for_a_user = has(GrantType::AuthorizationCode) || has(GrantType::DeviceCode);
+    let for_a_user =
+        [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Implicit].into_iter().any(has);
     match (for_a_user, has(GrantType::RefreshToken)) {
         (true, true) => OFFLINE_SCOPE,
         (true, false) => PERSONAL_SCOPE,
@@ -184,6 +185,7 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+        GrantTypeArg::Implicit => GrantType::Implicit,
         GrantTypeArg::Password => GrantType::Password,
         GrantTypeArg::DeviceCode => GrantType::DeviceCode,
         GrantTypeArg::JwtBearer => GrantType::JwtBearer,

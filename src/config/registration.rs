@@ -64,7 +64,7 @@ fn scope(text: &str) -> Result<Scope, Refusal> {
 
 fn grant_type(text: &str) -> Result<GrantType, Refusal> {
     let refused = || {
-        let remedy = "write authorization_code, refresh_token, client_credentials or \
+        let remedy = "write authorization_code, refresh_token, client_credentials, implicit or \
                       urn:ietf:params:oauth:grant-type:device_code";
         (format!("\"{text}\" cannot be offered"), remedy.to_owned())
     };

@@ -29,6 +29,8 @@ pub enum Purpose {
     RegistrationAccessToken,
     /// What lets a client be registered (RFC 7591 1.2).
     InitialAccessToken,
+    /// `request_uri` of a pushed authorization request (RFC 9126); its salt is the client's id.
+    PushedRequest,
     /// What the browser brings back from an external page.
     Verifier,
 }
@@ -43,6 +45,7 @@ impl Purpose {
             Self::DeviceCode => "cy_dc_",
             Self::RegistrationAccessToken => "cy_ra_",
             Self::InitialAccessToken => "cy_ia_",
+            Self::PushedRequest => "cy_pr_",
             Self::Verifier => "cy_cv_",
         }
     }

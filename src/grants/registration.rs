@@ -266,6 +266,17 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
             complain(member, error.to_string());
         }
     }
+    for uri in &client.requests.request_uris {
+        // OpenID Connect Registration 2: a fragment is the digest of what is there.
+        let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
+        if let Err(error) = Outbound::check(address, settings.outbound.allow_private) {
+            complain("request_uris", format!("{uri}: {error}"));
+        }
+    }
+    if client.requests.response_types.iter().any(|asked| asked.is_implicit()) && !settings.grants.implicit {
+        let problem = "only code and code id_token are on; grants.implicit turns the others on";
+        complain("response_types", problem.to_owned());
+    }
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         complain("ui", "set ui.login_url and ui.consent_url before a client uses them".to_owned());
     }
@@ -275,6 +286,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
+        ("authorization_signed_response_alg", client.requests.authorization_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));
     }

@@ -183,6 +183,8 @@ pub enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// RFC 6749 4.2: not at the token endpoint. Off unless the server and the client both have it on.
+    Implicit,
     /// Off unless the server and the client both have it on.
     Password,
     /// RFC 8628 3.4
@@ -200,6 +202,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::Implicit => "implicit",
             Self::Password => "password",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -210,7 +213,11 @@ impl GrantType {
     /// the user's own consent, the operator has to know the application.
     pub fn is_for_self_registered(self) -> bool {
         match self {
-            Self::AuthorizationCode | Self::RefreshToken | Self::ClientCredentials | Self::DeviceCode => true,
+            Self::AuthorizationCode
+            | Self::RefreshToken
+            | Self::ClientCredentials
+            | Self::Implicit
+            | Self::DeviceCode => true,
             Self::Password | Self::JwtBearer => false,
         }
     }

@@ -61,7 +61,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
 pub fn document(client: &Client) -> Value {
     // A client is a plain struct of plain values: this never fails.
     let mut document = serde_json::to_value(client).unwrap_or_default();
-    if client.may_use(GrantType::AuthorizationCode) {
+    if client.may_use(GrantType::AuthorizationCode) && client.requests.response_types.is_empty() {
         document["response_types"] = json!(["code"]);
     }
     document
@@ -118,8 +118,9 @@ fn check_uris(client: &Client, complain: &mut impl FnMut(&'static str, String)) 
 }
 
 fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
-    if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
-        complain("redirect_uris", "the authorization code grant needs at least one".into());
+    let redirects = [GrantType::AuthorizationCode, GrantType::Implicit];
+    if redirects.iter().any(|grant| client.may_use(*grant)) && client.redirect_uris.is_empty() {
+        complain("redirect_uris", "the authorization code and implicit grants need at least one".into());
     }
     let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Password];
     if client.may_use(GrantType::RefreshToken) && !with_user.iter().any(|grant| client.may_use(*grant)) {
