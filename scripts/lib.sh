@@ -76,6 +76,8 @@ python_ready() { have python3 && python3 -c 'import ensurepip, sys; sys.exit(sys
 
 need_python() { need "Python 3.10 or newer" python_ready python3 python3-venv; }
 
+apache_ready() { have apache2 && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; }
+
 chromium_path() {
   local name
   for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do

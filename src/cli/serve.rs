@@ -71,9 +71,7 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
 /// Listens for the answers of external pages, where the settings say so.
 pub async fn admin_listener(app: &App) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = app.settings.admin.listen else { return Ok(None) };
-    let listener = bind("admin.listen", address).await?;
-    tracing::info!(address = %listener.local_addr()?, "listening for external pages");
-    Ok(Some(listener))
+    Ok(Some(bind("admin.listen", address).await?))
 }
 
 /// Answers requests on both listeners until `stopped` says so.
@@ -98,6 +96,7 @@ async fn serve_admin(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let Some(listener) = listener else { return Ok(()) };
+    tracing::info!(address = %listener.local_addr()?, "listening for external pages");
     let server = &app.settings.server;
     let service = http::middleware::layers(admin::router(Arc::clone(app)), server);
     Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
