@@ -197,7 +197,8 @@ fn dishonoured(asked: &Members, client: &Client) -> Vec<InvalidMetadata> {
     let differs = |name: &&str| {
         let Some(value) = asked.get(*name) else { return false };
         // What is off by being absent may be switched off by its name. A scope named twice is said once.
-        let off = said.get(*name).is_none() && value == &Value::Bool(false);
+        let nothing = value == &json!(false) || value == &json!([]);
+        let off = nothing && said.get(*name).is_none();
         *name != "scope" && !off && said.get(*name) != Some(value)
     };
     let problem = |member| InvalidMetadata { member, problem: "this server does not do that".into() };
