@@ -7,8 +7,10 @@ pub mod html;
 pub mod http;
 pub mod load;
 pub mod operation;
+pub mod plot;
 pub mod process;
 pub mod report;
+pub mod statements;
 pub mod target;
 pub mod task;
 
