@@ -5,6 +5,7 @@ pub mod browser;
 pub mod histogram;
 pub mod html;
 pub mod http;
+pub mod limit;
 pub mod load;
 pub mod operation;
 pub mod plot;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chancery_bench::Result;
 use chancery_bench::http::Connection;
+use chancery_bench::limit;
 use chancery_bench::load::{self, Plan, Processes};
 use chancery_bench::operation::{self, Context, Operation};
 use chancery_bench::process;
@@ -26,6 +27,8 @@ const USAGE: &str = "usage:
   chancery-bench run --url URL --fixtures DIR --pid PID [--postmaster PID] [--database NAME]
                      [--seconds 5] [--warm-up 1] [--concurrency 1,16,64] [--rounds 1] [--threads 2]
                      [--pool 50000] [--only OPERATION] [--statements PROGRAM] [--results FILE] [--check]
+  chancery-bench limit --url URL --pid PID --results FILE [--postmaster PID] [--seconds 5] [--threads 2]
+  chancery-bench distances --results FILE    tables of the ceilings and the distances to them
   chancery-bench plot --results FILE    an SVG of what `run` appended there
   chancery-bench wait --url URL [--since UNIX_SECONDS] [--timeout 30]    milliseconds until /readyz says 200
   chancery-bench free-port
@@ -39,6 +42,8 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let result = Options::parse(arguments).and_then(|options| match command.as_str() {
         "run" => run(&options),
+        "limit" => limit(&options),
+        "distances" => distances(&options),
         "plot" => plot(&options),
         "wait" => wait(&options),
         "free-port" => free_port(),
@@ -84,7 +89,7 @@ fn run(options: &Options) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let target = Arc::new(runtime.block_on(Target::load(run.server.clone(), &run.fixtures))?);
     let idle = process::memory(run.processes.server)?.resident;
-    let mut results = String::new();
+    let mut results = Vec::new();
     let mut objections = Vec::new();
     for concurrency in &run.concurrencies {
         let context = Context::sign_in(target.clone(), *concurrency, run.pool, run.plan.threads);
@@ -96,10 +101,10 @@ fn run(options: &Options) -> Result<ExitCode> {
         let report = Report { database: run.database.clone(), concurrency: *concurrency, rows, idle };
         println!("{}", report.markdown());
         objections.extend(report.objections());
-        report.results().iter().for_each(|result| results.push_str(&format!("{result}\n")));
+        results.extend(report.results());
     }
     if let Some(path) = options.text("results") {
-        OpenOptions::new().create(true).append(true).open(path)?.write_all(results.as_bytes())?;
+        append(path, &results)?;
     }
     objections.iter().for_each(|objection| eprintln!("{}: {objection}", run.database));
     let failed = options.text("check").is_some() && !objections.is_empty();
@@ -122,23 +127,17 @@ struct Run {
 
 impl Run {
     fn parse(options: &Options) -> Result<Self> {
-        let postmaster = options.text("postmaster").map(str::parse).transpose()?;
-        let plan = Plan {
-            warm_up: Duration::from_secs(options.number("warm-up", 1, 0, 30)?),
-            measure: Duration::from_secs(options.number("seconds", 5, 1, 60)?),
-            threads: options.number("threads", 2, 1, 64)?,
-        };
         Ok(Self {
             server: Server::parse(options.required("url")?)?,
             fixtures: PathBuf::from(options.required("fixtures")?),
             database: options.text("database").unwrap_or("database").to_owned(),
             operations: operation::select(options.text("only"))?,
-            processes: Processes { server: options.required("pid")?.parse()?, postmaster },
+            processes: processes(options)?,
             statements: options.text("statements").map(|program| Statements::new(Path::new(program))),
             concurrencies: concurrencies(options.text("concurrency").unwrap_or("64"))?,
             pool: options.number("pool", 50_000, 1, 500_000)?,
             rounds: options.number("rounds", 1, 1, 9)?,
-            plan,
+            plan: plan(options)?,
         })
     }
 
@@ -165,6 +164,19 @@ impl Run {
     }
 }
 
+fn plan(options: &Options) -> Result<Plan> {
+    Ok(Plan {
+        warm_up: Duration::from_secs(options.number("warm-up", 1, 0, 30)?),
+        measure: Duration::from_secs(options.number("seconds", 5, 1, 60)?),
+        threads: options.number("threads", 2, 1, 64)?,
+    })
+}
+
+fn processes(options: &Options) -> Result<Processes> {
+    let postmaster = options.text("postmaster").map(str::parse).transpose()?;
+    Ok(Processes { server: options.required("pid")?.parse()?, postmaster })
+}
+
 /// `1,16,64`: the numbers of connections to measure with, one after the other.
 fn concurrencies(text: &str) -> Result<Vec<usize>> {
     let number = |text: &str| text.parse().ok().filter(|number| (1..=1024).contains(number));
@@ -185,13 +197,34 @@ fn median(mut rounds: Vec<Row>) -> Option<Row> {
     rounds.into_iter().nth(index)
 }
 
-/// Draws the results that `run` wrote.
-fn plot(options: &Options) -> Result<ExitCode> {
-    let results = fs::read_to_string(options.required("results")?)?;
-    let results: Vec<Value> =
-        results.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?;
-    print!("{}", chancery_bench::plot::svg(&results));
+/// Measures the bare server.
+fn limit(options: &Options) -> Result<ExitCode> {
+    let server = Server::parse(options.required("url")?)?;
+    let results = limit::measure(&server, plan(options)?, processes(options)?)?;
+    append(options.required("results")?, &results)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn distances(options: &Options) -> Result<ExitCode> {
+    println!("{}", limit::distances(&results(options)?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Draws the results.
+fn plot(options: &Options) -> Result<ExitCode> {
+    print!("{}", chancery_bench::plot::svg(&results(options)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line of JSON for each.
+fn append(path: &str, results: &[Value]) -> Result<()> {
+    let lines: String = results.iter().map(|result| format!("{result}\n")).collect();
+    Ok(OpenOptions::new().create(true).append(true).open(path)?.write_all(lines.as_bytes())?)
+}
+
+fn results(options: &Options) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(options.required("results")?)?;
+    Ok(text.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?)
 }
 
 /// Waits for the first 200 on /readyz and prints how long that took, from `--since` if given.
