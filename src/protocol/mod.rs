@@ -20,6 +20,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
+pub mod reserved_claims;
 pub mod resource;
 pub mod scope;
 
