@@ -3,16 +3,17 @@
 use crate::model::Client;
 use crate::outbound::Outbound;
 
+pub const MEMBER: &str = "sector_identifier_uri";
 const ACCEPT: &str = "application/json";
 
 /// Why a client may not belong to the sector it names.
 #[derive(Debug, thiserror::Error)]
 pub enum NotOfSector {
-    #[error("sector_identifier_uri: it could not be fetched: {0}")]
+    #[error("it could not be fetched: {0}")]
     Unreachable(#[from] crate::outbound::OutboundError),
-    #[error("sector_identifier_uri: it MUST be a JSON array of redirect URIs")]
+    #[error("it MUST be a JSON array of redirect URIs")]
     NoList(#[from] serde_json::Error),
-    #[error("sector_identifier_uri: its list lacks the redirect URI {0}")]
+    #[error("its list lacks the redirect URI {0}")]
     Missing(String),
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Registration, TestServer, claims_of, on_both, text};
+use crate::support::{Documents, OPEN, Registration, TestServer, claims_of, on_both, text};
 
 /// A client of the sector of `host` that knows users by pairwise subjects.
 async fn client_of(server: &TestServer, host: &str, change: Value) -> Registration {
@@ -82,5 +82,23 @@ on_both! {
         assert!(server.is_active(&client, &token).await);
         server.app.storage.set_disabled(&user.id, true, server.app.now()).await.unwrap();
         assert!(!server.is_active(&client, &token).await);
+    }
+
+    /// oidcc-registration-sector-uri, oidcc-registration-sector-bad
+    async fn a_client_that_registers_itself_must_be_in_the_list_of_its_sector(kind: Kind) {
+        let uris = json!(["https://app.example/cb", "https://other.example/cb"]);
+        let documents = Documents::serve(&uris).await;
+        let server = TestServer::start_with(kind, &[OPEN, ("OUTBOUND__ALLOW_PRIVATE", "true")]).await;
+        let members = json!({"subject_type": "pairwise", "redirect_uris": uris,
+            "sector_identifier_uri": documents.url});
+        let registered = server.register(members.clone()).await;
+        assert_eq!(registered.status.as_u16(), 201, "{registered:?}");
+        assert_eq!(registered.json()["sector_identifier_uri"], documents.url);
+        for list in [json!(["https://app.example/cb"]), json!({}), json!([1]), json!("https://app.example/cb")] {
+            documents.publish(&list, "");
+            let refused = server.register(members.clone()).await;
+            refused.assert_error(400, "invalid_client_metadata");
+            assert!(text(&refused.json(), "error_description").contains("sector_identifier_uri: "), "{refused:?}");
+        }
     }
 }
