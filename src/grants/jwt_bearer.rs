@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use super::{TokenResponse, client_authentication, issue};
+use super::draft::{Draft, WithoutGrant};
+use super::{TokenResponse, client_authentication};
 use crate::app::App;
 use crate::crypto::jwks::KeySet;
-use crate::model::{Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
+use crate::model::{GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
@@ -30,11 +31,14 @@ pub(super) async fn exchange(
         return Err(not_trusted());
     }
     let user = user(app, &issuer, &assertion.subject).await?;
+    let asked =
+        WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
+    let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
     if !app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
         return Err(OAuthError::invalid_grant("The assertion was used before; make one with a new jti."));
     }
-    issue::for_user_without_grant(app, client, &user, &scope, &target, app.now())
+    tokens.mint(app, None)
 }
 
 fn not_trusted() -> OAuthError {

@@ -102,7 +102,7 @@ async fn sign_out(
     person: &SignedIn,
     request: &Request,
 ) -> Answer {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request);
     accounts.remove(&person.session.id);

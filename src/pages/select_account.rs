@@ -97,7 +97,7 @@ async fn choose(app: &App, goal: &Goal, accounts: &mut Accounts, id: &SessionId)
 }
 
 async fn sign_out(app: &App, person: &SignedIn) -> Result<(), Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     Ok(())
 }

@@ -83,10 +83,10 @@ impl Visitor {
         if before == Before::Ends
             && let Some(ended) = accounts.current.take_if(|current| current.session.id != session.id)
         {
-            app.storage.end_session(&ended.session.id, &ended.user.id).await?;
+            app.storage.end_session(&ended.session.id, &ended.user.id, app.now()).await?;
         }
         if let Some(surplus) = accounts.enter(SignedIn { session: session.clone(), user, handle }) {
-            app.storage.end_session(&surplus.session.id, &surplus.user.id).await?;
+            app.storage.end_session(&surplus.session.id, &surplus.user.id, app.now()).await?;
         }
         Ok(Started { session, accounts })
     }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod assertion;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod claims;
 pub mod claims_mapping;
 pub mod client_auth;
@@ -21,6 +22,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
+pub mod reserved_claims;
 pub mod resource;
 pub mod scope;
 

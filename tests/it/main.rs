@@ -9,6 +9,7 @@ mod account;
 mod accounts;
 mod architecture;
 mod authorize;
+mod backchannel_logout;
 mod budget;
 mod cli;
 mod cli_catalogue;

@@ -1,0 +1,141 @@
+//! What the tokens of one request will say, known before anything is consumed for them.
+
+use serde_json::Map;
+
+use crate::app::App;
+use crate::crypto::random;
+use crate::model::{Client, Grant, GrantType, Scope, ScopeSet, Timestamp, TokenId, User};
+use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::claims_mapping;
+use crate::protocol::resource::Target;
+
+/// Claims that nobody has signed yet. [`Draft::settle`](super::issue) makes of it what can be minted.
+pub(super) struct Draft<'a> {
+    #[expect(dead_code, reason = "for whoever has a say in what is settled")]
+    pub grant_type: GrantType,
+    pub client: &'a Client,
+    #[expect(dead_code, reason = "the same")]
+    pub user: Option<&'a User>,
+    pub grant: Option<&'a Grant>,
+    pub target: &'a Target,
+    /// Whether the client asked for a scope or was granted one.
+    pub has_scope: bool,
+    pub access: AccessTokenClaims,
+    pub id: Option<IdTokenClaims>,
+}
+
+/// Tokens for a user's grant.
+pub(super) struct ForGrant<'a> {
+    pub grant_type: GrantType,
+    pub grant: &'a Grant,
+    pub user: &'a User,
+    /// At most what was granted.
+    pub scope: &'a ScopeSet,
+    /// What the access token is for.
+    pub target: &'a Target,
+    pub nonce: Option<String>,
+}
+
+/// Tokens without a grant: no row, no refresh token, no ID token.
+pub(super) struct WithoutGrant<'a> {
+    pub grant_type: GrantType,
+    /// None: the client acts for itself (RFC 6749 4.4). Introspection tells the two apart by their `sub`.
+    pub user: Option<&'a User>,
+    pub scope: &'a ScopeSet,
+    pub target: &'a Target,
+}
+
+impl<'a> Draft<'a> {
+    /// Access and ID token of a grant.
+    pub fn for_grant(app: &App, client: &'a Client, asked: ForGrant<'a>, now: Timestamp) -> Self {
+        let has_id_token = asked.scope.contains(Scope::OPENID);
+        Self {
+            grant_type: asked.grant_type,
+            client,
+            user: Some(asked.user),
+            grant: Some(asked.grant),
+            target: asked.target,
+            has_scope: true,
+            access: access_claims(app, client, &asked, now),
+            id: has_id_token.then(|| id_claims(app, client, asked, now)),
+        }
+    }
+
+    /// An access token that stands for itself.
+    pub fn without_grant(app: &App, client: &'a Client, asked: WithoutGrant<'a>, now: Timestamp) -> Self {
+        let WithoutGrant { grant_type, user, scope, target } = asked;
+        let access = AccessTokenClaims {
+            // RFC 9068 2.2: without a resource owner, sub is the client.
+            sub: user.map_or(client.id.as_str(), |user| user.id.as_str()).to_owned(),
+            extra: claims_mapping::apply(&client.claims_mapping, user),
+            ..bare_claims(app, client, scope, target, now)
+        };
+        let has_scope = !scope.is_empty();
+        Self { grant_type, client, user, grant: None, target, has_scope, access, id: None }
+    }
+}
+
+fn bare_claims(
+    app: &App,
+    client: &Client,
+    scope: &ScopeSet,
+    target: &Target,
+    now: Timestamp,
+) -> AccessTokenClaims {
+    AccessTokenClaims {
+        iss: app.issuer().to_owned(),
+        sub: String::new(),
+        aud: target.audience(&client.audience, app.issuer()),
+        client_id: client.id.clone(),
+        iat: now,
+        exp: now.plus(target.lifetime(client, app.settings.tokens.access_token_seconds)),
+        jti: TokenId::new(random::id()),
+        scope: target.scope(scope).to_string(),
+        grant: None,
+        sid: None,
+        auth_time: None,
+        acr: None,
+        amr: Vec::new(),
+        ext: Map::new(),
+        extra: Map::new(),
+    }
+}
+
+fn access_claims(app: &App, client: &Client, asked: &ForGrant<'_>, now: Timestamp) -> AccessTokenClaims {
+    let authentication = &asked.grant.authentication;
+    let context = &asked.grant.context;
+    let registered = context.audience.as_ref().unwrap_or(&client.audience);
+    AccessTokenClaims {
+        aud: asked.target.audience(registered, app.issuer()),
+        sub: asked.user.id.as_str().to_owned(),
+        grant: Some(asked.grant.id.clone()),
+        sid: asked.grant.session_id.clone(),
+        auth_time: Some(authentication.auth_time),
+        acr: Some(claims::acr(asked.grant)),
+        amr: claims::amr(&authentication.amr),
+        ext: context.access_token.clone(),
+        extra: claims_mapping::apply(&client.claims_mapping, Some(asked.user)),
+        ..bare_claims(app, client, asked.scope, asked.target, now)
+    }
+}
+
+fn id_claims(app: &App, client: &Client, asked: ForGrant<'_>, now: Timestamp) -> IdTokenClaims {
+    let authentication = &asked.grant.authentication;
+    let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(asked.user));
+    // What an external page says of this sign-in counts more than what is said of every one.
+    extra.extend(asked.grant.context.id_token.clone());
+    IdTokenClaims {
+        iss: app.issuer().to_owned(),
+        sub: asked.user.id.as_str().to_owned(),
+        aud: client.id.clone(),
+        iat: now,
+        exp: now.plus(app.settings.tokens.id_token_seconds),
+        auth_time: authentication.auth_time,
+        nonce: asked.nonce,
+        acr: claims::acr(asked.grant),
+        amr: claims::amr(&authentication.amr),
+        at_hash: None,
+        sid: asked.grant.session_id.clone(),
+        extra,
+    }
+}
