@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::answer::Failure;
 use super::flow::{Flow, Resumed};
+use super::i18n::Messages;
 use super::links::ReturnTo;
 use super::own_page::OwnPage;
 use super::views::Application;
@@ -57,9 +58,8 @@ impl Goal {
         }
     }
 
-    pub fn application(&self) -> Option<Application> {
-        let client = &self.flow()?.client;
-        Some(Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()))
+    pub fn application(&self, text: &Messages) -> Option<Application> {
+        Some(Application::of(&self.flow()?.client, text.tag()))
     }
 
     pub fn return_to(&self) -> Option<ReturnTo> {

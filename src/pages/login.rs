@@ -128,9 +128,10 @@ fn page(
     username: &str,
     problem: Option<LoginProblem>,
 ) -> Response {
+    let frame = visitor.frame(app, goal.ui_locales());
     let view = LoginPage {
-        frame: visitor.frame(app, goal.ui_locales()),
-        application: goal.application(),
+        frame,
+        application: goal.application(frame.text),
         return_to: goal.return_to(),
         request: goal.request_id(),
         return_page: &goal.return_page(app),

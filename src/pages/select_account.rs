@@ -104,9 +104,10 @@ async fn sign_out(app: &App, person: &SignedIn) -> Result<(), Failure> {
 
 fn page(app: &App, visitor: &Visitor, goal: &Goal, accounts: &Accounts) -> Response {
     let current = accounts.current.as_ref().map(|person| &person.session.id);
+    let frame = visitor.frame(app, goal.ui_locales());
     let view = SelectAccountPage {
-        frame: visitor.frame(app, goal.ui_locales()),
-        application: goal.application(),
+        frame,
+        application: goal.application(frame.text),
         return_to: goal.return_to(),
         request: goal.request_id(),
         return_page: &goal.return_page(app),
