@@ -14,7 +14,7 @@ use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
 use crate::model::{
-    AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, ScopeSet,
+    AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
@@ -159,6 +159,11 @@ impl Flow {
 
     /// Issues what was asked for and sends the browser back with it.
     pub async fn issue(self, app: &App, visitor: &Visitor, person: &SignedIn, decision: Decision) -> Answer {
+        // An external page may grant less than was asked for.
+        if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
+            let description = "The scope openid was not granted, which an ID token needs.";
+            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description));
+        }
         let fresh = RequestId::new(random::id());
         let approval = Approval {
             id: self.pending.as_ref().map_or(&fresh, |pending| &pending.id),
