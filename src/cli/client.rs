@@ -199,6 +199,13 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("assertion alg", client.token_endpoint_auth_signing_alg.map(|a| a.to_string()).unwrap_or_default()),
         ("keys", keys(client)),
         ("grant types", grant_types(client)),
+        ("response types", response_types(client)),
+        (
+            "pushed requests",
+            if client.requests.require_pushed_authorization_requests { "required" } else { "" }.to_owned(),
+        ),
+        ("request objects", request_objects(client)),
+        ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
@@ -284,6 +291,17 @@ fn keys(client: &Client) -> String {
     let set = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")?.as_array());
     let id = |key: &Value| key.get("kid").and_then(Value::as_str).unwrap_or("(without kid)").to_owned();
     set.map(|set| set.iter().map(id).collect::<Vec<_>>().join(" ")).unwrap_or_default()
+}
+
+fn response_types(client: &Client) -> String {
+    client.requests.response_types.iter().map(|each| each.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn request_objects(client: &Client) -> String {
+    let own = &client.requests;
+    let algorithm = own.request_object_signing_alg.map(|algorithm| algorithm.as_str());
+    let required = own.require_signed_request_object.then_some("required");
+    required.into_iter().chain(algorithm).collect::<Vec<_>>().join(" ")
 }
 
 fn grant_types(client: &Client) -> String {
