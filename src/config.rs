@@ -439,7 +439,8 @@ fn keys(reader: &mut Reader) -> Option<KeySettings> {
     if let Some(list) = &algorithms {
         let names: BTreeSet<String> = list.iter().map(|algorithm| format!("{algorithm:?}")).collect();
         if list.is_empty() || names.len() != list.len() {
-            let remedy = "name each of ES256, RS256, PS256, EdDSA at most once, and at least one".to_owned();
+            let remedy =
+                "name each of ES256, ES384, RS256, PS256, EdDSA at most once, and at least one".to_owned();
             reader.refuse("keys.algorithms", "it is empty or names an algorithm twice".to_owned(), remedy);
         }
     }
@@ -466,7 +467,7 @@ fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
-    choice(text, "ES256, RS256, PS256 or EdDSA")
+    choice(text, "ES256, ES384, RS256, PS256 or EdDSA")
 }
 
 /// One of an enum's serde names.

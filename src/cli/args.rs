@@ -367,7 +367,7 @@ pub struct KeysRotate {
 
 fn algorithm(text: &str) -> Result<Algorithm, String> {
     let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
-    Algorithm::deserialize(name).map_err(|_| "write ES256, RS256, PS256 or EdDSA".to_owned())
+    Algorithm::deserialize(name).map_err(|_| "write ES256, ES384, RS256, PS256 or EdDSA".to_owned())
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, &'static str> {

@@ -240,6 +240,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
+        ("Introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),

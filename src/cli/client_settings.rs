@@ -140,6 +140,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
+        ("introspection_signed_response_alg", client.identity.introspection_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));
     }

@@ -31,6 +31,13 @@ pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
+/// A JWT of this media type, which nobody may keep either.
+pub fn jwt(media_type: HeaderValue, token: String) -> Response {
+    let mut response = no_store(StatusCode::OK, token.into_bytes());
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
 /// A success without content. It has no media type either: some clients try to read what has one.
 pub fn empty() -> Response {
     let mut response = StatusCode::OK.into_response();

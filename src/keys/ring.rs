@@ -23,15 +23,18 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core 2
     IdToken,
+    /// RFC 9701 5
+    TokenIntrospection,
 }
 
 impl TokenType {
-    const ALL: [Self; 2] = [Self::AccessToken, Self::IdToken];
+    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::TokenIntrospection];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::TokenIntrospection => "token-introspection+jwt",
         }
     }
 }
@@ -40,7 +43,7 @@ impl TokenType {
 struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
-    heads: [String; 2],
+    heads: [String; TokenType::ALL.len()],
     verifier: DecodingKey,
 }
 
@@ -137,6 +140,7 @@ fn head(pair: &KeyPair, kind: TokenType) -> String {
 fn jose_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     match algorithm {
         Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
         Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
         Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
         Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
@@ -194,11 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_token_is_no_access_token() {
+    fn an_id_token_is_no_access_token_and_neither_is_an_introspection_answer() {
         let ring = ring(&[(Algorithm::ES256, 0)]);
         let token = ring.sign(TokenType::IdToken, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
         assert!(ring.verify::<Value>(TokenType::AccessToken, &token).is_none());
         assert!(ring.verify::<Value>(TokenType::IdToken, &token).is_some());
+        let token =
+            ring.sign(TokenType::TokenIntrospection, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
+        assert!(ring.verify::<Value>(TokenType::AccessToken, &token).is_none());
     }
 
     #[test]

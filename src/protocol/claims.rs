@@ -1,6 +1,6 @@
 //! Claims: of access tokens (RFC 9068 2.2), of ID tokens (OpenID Connect Core 2), of a user by scope (5.4).
 
-use aws_lc_rs::digest::{SHA512, digest as sha};
+use aws_lc_rs::digest::{SHA384, SHA512, digest as sha};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,7 @@ pub fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
         Algorithm::ES256 | Algorithm::RS256 | Algorithm::PS256 => {
             URL_SAFE_NO_PAD.encode(&digest::sha256(access_token.as_bytes())[..16])
         }
+        Algorithm::ES384 => URL_SAFE_NO_PAD.encode(&sha(&SHA384, access_token.as_bytes()).as_ref()[..24]),
         // Ed25519 hashes with SHA-512 (RFC 8032 5.1).
         Algorithm::EdDSA => URL_SAFE_NO_PAD.encode(&sha(&SHA512, access_token.as_bytes()).as_ref()[..32]),
     }

@@ -66,6 +66,7 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "grant_types_supported": grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": authentication,

@@ -107,6 +107,16 @@ impl Introspection {
     }
 }
 
+/// An answer as a JWT for one resource server (RFC 9701 5). It has neither `sub` nor `exp` of its own, so that nobody takes
+/// it for an access token, whatever its `typ` says to those who don't look at it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SignedIntrospection {
+    pub iss: String,
+    pub aud: ClientId,
+    pub iat: Timestamp,
+    pub token_introspection: Introspection,
+}
+
 /// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'. `audience`
 /// is none for a refresh token, which is for its client only.
 pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {

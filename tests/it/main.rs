@@ -25,6 +25,7 @@ mod external_ui;
 mod happy_path;
 mod hostile;
 mod introspection;
+mod introspection_jwt;
 mod issued_tokens;
 mod jwt_bearer;
 mod logout;

@@ -3,4 +3,12 @@
 use crate::model::Client;
 
 /// Every problem of these members.
-pub fn check(_client: &Client, _complain: &mut impl FnMut(&'static str, String)) {}
+pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    // RFC 9701 5: the answer is for an authenticated resource server.
+    if client.identity.introspection_signed_response_alg.is_some() && !client.is_confidential() {
+        complain(
+            "introspection_signed_response_alg",
+            "only a client with a secret can ask about tokens".into(),
+        );
+    }
+}
