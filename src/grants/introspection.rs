@@ -6,7 +6,6 @@ use super::{access_tokens, issue, refresh_token};
 use crate::app::App;
 use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::keys::TokenType;
 use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp, UserId};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::introspection::{Introspection, SignedIntrospection, may_ask};
@@ -25,17 +24,13 @@ pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Intro
 
 /// The answer as a JWT for the caller alone, by the algorithm it registered (RFC 9701 5).
 pub fn sign(app: &App, caller: &Client, answer: Introspection) -> Result<String, OAuthError> {
-    let registered = caller.identity.introspection_signed_response_alg;
-    // RFC 9701 6 has the same default as OpenID Connect Registration 2 has for ID tokens: RS256.
-    let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
-    let now = app.now();
     let claims = SignedIntrospection {
         iss: app.issuer().to_owned(),
         aud: caller.id.clone(),
-        iat: now,
+        iat: app.now(),
         token_introspection: answer,
     };
-    Ok(app.keys.ring().sign(TokenType::TokenIntrospection, algorithm, now, &claims)?)
+    issue::introspection(app, caller, &claims)
 }
 
 /// The client of a good access token, which may ask with that instead of its credentials (RFC 7662 2.1) if it may ask

@@ -10,6 +10,7 @@ use crate::keys::{KeyError, TokenType};
 use crate::model::{Client, Grant, Lifetime, ScopeSet, Timestamp, TokenFormat, TokenResponseAlias};
 use crate::protocol::OAuthError;
 use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::introspection::SignedIntrospection;
 use crate::protocol::resource::Target;
 
 /// RFC 6749 5.1.
@@ -159,6 +160,18 @@ fn id_token(
     let algorithm = client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg);
     claims.at_hash = Some(claims::at_hash(algorithm, access_token));
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?)
+}
+
+/// An introspection answer for `caller`. RFC 9701 6 has the same default as OpenID Connect Registration 2 has for ID tokens:
+/// RS256.
+pub(super) fn introspection(
+    app: &App,
+    caller: &Client,
+    claims: &SignedIntrospection,
+) -> Result<String, OAuthError> {
+    let registered = caller.identity.introspection_signed_response_alg;
+    let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
+    Ok(app.keys.ring().sign(TokenType::TokenIntrospection, algorithm, claims.iat, claims)?)
 }
 
 fn refresh_token(app: &App, grant: &Grant, generation: u32) -> Result<String, OAuthError> {
