@@ -64,6 +64,9 @@ pub enum Command {
     /// Manage signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look at how clients were told that a session has ended.
+    #[command(subcommand)]
+    LogoutDeliveries(LogoutDeliveriesCommand),
 }
 
 #[derive(Debug, Args)]
@@ -274,6 +277,8 @@ pub enum UserCommand {
     Show(UserName),
     /// Set a user's password.
     SetPassword(SetPassword),
+    /// End every session of a user; access for offline use stays.
+    SignOut(UserName),
     /// Refuse a user from now on, and end what they started.
     Disable(UserName),
     /// Let a disabled user in again.
@@ -343,6 +348,12 @@ pub struct PasswordSource {
     /// Make a password and print it once.
     #[arg(long)]
     pub generate_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogoutDeliveriesCommand {
+    /// List those that wait, and those of the last day.
+    List(Output),
 }
 
 #[derive(Debug, Subcommand)]

@@ -129,10 +129,14 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
-    if let Some(Err(error)) =
-        client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+    for (member, uri) in
+        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.logout.backchannel_logout_uri)]
     {
-        problems.push(format!("jwks_uri: {error}"));
+        if let Some(Err(error)) =
+            uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+        {
+            problems.push(format!("{member}: {error}"));
+        }
     }
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());

@@ -11,6 +11,7 @@ mod healthcheck;
 mod issuer;
 mod key_file;
 mod keys;
+mod logout_deliveries;
 mod open;
 mod output;
 mod password;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Scope(command) => wait(scope::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
+        Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,14 @@ use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use super::draft::Draft;
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
+use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
-use crate::model::{Client, Grant, Lifetime, ScopeSet, Timestamp, TokenFormat, TokenResponseAlias};
+use crate::model::{
+    Algorithm, Client, Grant, Lifetime, LogoutDelivery, ScopeSet, Timestamp, TokenFormat, TokenId,
+    TokenResponseAlias,
+};
 use crate::protocol::OAuthError;
+use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
 use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
 use crate::protocol::introspection::SignedIntrospection;
 use crate::protocol::resource::Target;
@@ -157,7 +162,7 @@ fn id_token(
     mut claims: IdTokenClaims,
     access_token: &str,
 ) -> Result<String, OAuthError> {
-    let algorithm = client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg);
+    let algorithm = id_token_algorithm(app, client);
     claims.at_hash = Some(claims::at_hash(algorithm, access_token));
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?)
 }
@@ -172,6 +177,32 @@ pub(super) fn introspection(
     let registered = caller.identity.introspection_signed_response_alg;
     let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
     Ok(app.keys.ring().sign(TokenType::TokenIntrospection, algorithm, claims.iat, claims)?)
+}
+
+/// What tells a client that a session of its has ended, signed as its ID tokens are.
+pub(super) fn logout_token(
+    app: &App,
+    client: &Client,
+    delivery: &LogoutDelivery,
+    now: Timestamp,
+) -> Result<String, OAuthError> {
+    let claims = LogoutTokenClaims {
+        iss: app.issuer(),
+        sub: delivery.user_id.as_str(),
+        aud: &client.id,
+        iat: now,
+        exp: now.plus(backchannel_logout::LIFETIME),
+        // Of its own each time: a client that remembers what it has seen must not refuse another attempt.
+        jti: TokenId::new(random::id()),
+        events: Events::default(),
+        sid: &delivery.session_id,
+    };
+    let algorithm = id_token_algorithm(app, client);
+    Ok(app.keys.ring().sign(TokenType::LogoutToken, algorithm, now, &claims)?)
+}
+
+fn id_token_algorithm(app: &App, client: &Client) -> Algorithm {
+    client.id_token_signed_response_alg.unwrap_or(app.settings.tokens.id_token_alg)
 }
 
 fn refresh_token(app: &App, grant: &Grant, generation: u32) -> Result<String, OAuthError> {

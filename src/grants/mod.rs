@@ -13,6 +13,7 @@ pub mod handover;
 pub mod introspection;
 mod issue;
 mod jwt_bearer;
+pub mod logout_delivery;
 mod password;
 pub mod password_check;
 mod refresh_token;

@@ -25,16 +25,19 @@ pub enum TokenType {
     IdToken,
     /// RFC 9701 5
     TokenIntrospection,
+    /// OpenID Connect Back-Channel Logout 2.4
+    LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::TokenIntrospection];
+    const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::TokenIntrospection, Self::LogoutToken];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
             Self::TokenIntrospection => "token-introspection+jwt",
+            Self::LogoutToken => "logout+jwt",
         }
     }
 }

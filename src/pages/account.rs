@@ -48,7 +48,7 @@ pub async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sen
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     let session = SessionId::new(parameters.require("session")?);
-    app.storage.end_session(&session, &person.user.id).await?;
+    app.storage.end_session(&session, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, %session, "session ended from the account page");
     Ok(visitor.redirect_to_page(&app, "/account?done=session"))
 }

@@ -84,7 +84,7 @@ async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> A
 
 /// Somebody else wants to sign in for the same request.
 async fn switch(app: &App, visitor: &Visitor, id: &str, person: &SignedIn) -> Answer {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     let mut response = visitor.redirect_to_page(app, &format!("/login?request={id}"));
     sessions::clear_cookie(app, &mut response);
     Ok(response)

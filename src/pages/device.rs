@@ -120,7 +120,7 @@ fn sign_in(app: &App, visitor: &Visitor) -> Response {
 
 /// Somebody else wants to decide.
 async fn switch(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     let mut response = sign_in(app, visitor);
     sessions::clear_cookie(app, &mut response);
     Ok(response)

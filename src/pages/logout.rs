@@ -91,7 +91,7 @@ async fn read(app: &App, parameters: &Parameters<'_>) -> Result<Request, Failure
 }
 
 async fn sign_out(app: &App, visitor: &Visitor, person: &SignedIn, request: &Request) -> Answer {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request);
     sessions::clear_cookie(app, &mut response);

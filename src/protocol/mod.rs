@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod claims;
 pub mod claims_mapping;
 pub mod client_auth;
