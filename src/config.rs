@@ -13,6 +13,7 @@ mod proxies;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod token_hook;
 mod warnings;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
+pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
 use layers::Layers;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub clients: ClientSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
+    /// None: there is none.
+    pub token_hook: Option<TokenHookSettings>,
     pub ui: UiSettings,
 }
 
@@ -239,6 +243,8 @@ impl Settings {
         let aliases = aliases(reader);
         let clients = clients(reader);
         let outbound = outbound(reader);
+        let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
+        let token_hook = token_hook::read(reader, outbound_private);
         let admin = external::admin(reader);
         let ui = external::ui(reader, admin.as_ref());
         Some(Self {
@@ -257,6 +263,7 @@ impl Settings {
             clients: clients?,
             outbound: outbound?,
             admin: admin?,
+            token_hook: token_hook?,
             ui: ui?,
         })
     }

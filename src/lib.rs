@@ -22,3 +22,4 @@ pub mod remote_keys;
 pub mod storage;
 pub mod telemetry;
 pub mod throttle;
+pub mod token_hook;

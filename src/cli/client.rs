@@ -231,6 +231,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("resources", list(&client.resources)),
         ("server of resource", text(&client.resource_server)),
         ("token format", word(&client.policy().token_format)?),
+        ("token hook", client.token_hook.map(output::yes_or_no).unwrap_or_default()),
         ("claims", client_tokens::written(&client.claims_mapping)),
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),

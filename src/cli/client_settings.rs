@@ -48,6 +48,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         token_format: None,
         claims_mapping: ClaimsMapping::new(),
         id_token_claims_mapping: ClaimsMapping::new(),
+        token_hook: None,
         skip_consent: false,
         verification_uri_complete: false,
         ui: None,
@@ -147,6 +148,9 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
         ("introspection_signed_response_alg", client.identity.introspection_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));
+    }
+    if client.token_hook == Some(true) && settings.token_hook.is_none() {
+        problems.push("token_hook: set token_hook.url before a client uses it".to_owned());
     }
     if client.may_use(GrantType::Password) && !settings.grants.password {
         problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());

@@ -1,6 +1,6 @@
 //! The choices that are weaker than the defaults, told once at start.
 
-use super::{LogLevel, Settings};
+use super::{LogLevel, OnFailure, Settings};
 
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
 const ARGON2_COST: u64 = 19_456 * 2;
@@ -53,6 +53,11 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
     warn(
         settings.outbound.allow_private,
         "outbound.allow_private is true: URLs of clients may lead the server into your own network, for tests only"
+            .to_owned(),
+    );
+    warn(
+        settings.token_hook.as_ref().is_some_and(|hook| hook.on_failure == OnFailure::Issue),
+        "token_hook.on_failure is issue: while the token hook fails, tokens are issued without its claims or refusal"
             .to_owned(),
     );
     warn(

@@ -42,7 +42,7 @@ pub(super) async fn exchange(
         target: &target,
         nonce: conditions.nonce.clone(),
     };
-    let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
+    let tokens = Draft::for_grant(app, client, asked, now).settle_or_spend(app).await?;
     if !app.storage.redeem_code(&grant.id, now).await? {
         return Err(revoke(app, &grant, code::used()).await);
     }

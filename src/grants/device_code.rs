@@ -35,7 +35,7 @@ pub(super) async fn exchange(
         target: &target,
         nonce: None,
     };
-    let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
+    let tokens = Draft::for_grant(app, client, asked, now).settle_or_spend(app).await?;
     if !app.storage.consume_device(&authorization.id, now).await? {
         return Err(device::used());
     }

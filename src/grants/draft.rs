@@ -9,12 +9,10 @@ use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
 use crate::protocol::claims_mapping;
 use crate::protocol::resource::Target;
 
-/// Claims that nobody has signed yet. [`Draft::settle`](super::issue) makes of it what can be minted.
+/// Claims that nobody has signed yet. [`Draft::settle`](super::settle) makes of it what can be minted.
 pub(super) struct Draft<'a> {
-    #[expect(dead_code, reason = "for whoever has a say in what is settled")]
     pub grant_type: GrantType,
     pub client: &'a Client,
-    #[expect(dead_code, reason = "the same")]
     pub user: Option<&'a User>,
     pub grant: Option<&'a Grant>,
     pub target: &'a Target,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use super::draft::Draft;
+use super::settle::Settled;
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
@@ -67,20 +68,10 @@ impl From<KeyError> for OAuthError {
     }
 }
 
-/// A draft that was settled: only this can be minted.
-pub(super) struct Settled<'a>(Draft<'a>);
-
-impl<'a> Draft<'a> {
-    /// The last word on the claims, before anything is consumed for the tokens.
-    pub async fn settle(self, _app: &App) -> Result<Settled<'a>, OAuthError> {
-        Ok(Settled(self))
-    }
-}
-
 impl Settled<'_> {
     /// The tokens; the refresh token is that of this generation, if the grant has any.
     pub fn mint(self, app: &App, refresh_generation: Option<u32>) -> Result<TokenResponse, OAuthError> {
-        let Draft { client, grant, target, has_scope, access, id, .. } = self.0;
+        let Draft { client, grant, target, has_scope, access, id, .. } = self.into_draft();
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
         let id_token = id.map(|claims| id_token(app, client, claims, &access_token)).transpose()?;

@@ -18,6 +18,7 @@ mod password;
 pub mod password_check;
 mod refresh_token;
 pub mod revocation;
+mod settle;
 pub mod userinfo;
 
 pub use issue::TokenResponse;

@@ -78,6 +78,9 @@ pub struct Client {
     /// Extra claims of its ID tokens.
     #[serde(default, skip_serializing_if = "ClaimsMapping::is_empty")]
     pub id_token_claims_mapping: ClaimsMapping,
+    /// Whether the operator's service has a say in its tokens. None: the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_hook: Option<bool>,
     #[serde(default)]
     pub skip_consent: bool,
     /// Whether device authorizations come with a link that fills in the user code (RFC 8628 3.3.1).

@@ -24,6 +24,7 @@ pub mod registration;
 pub mod reserved_claims;
 pub mod resource;
 pub mod scope;
+pub mod token_hook;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

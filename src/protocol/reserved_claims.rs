@@ -1,6 +1,8 @@
 //! Claims that are the server's own word: whoever may add claims to tokens (a mapping, an external consent page, the
 //! token hook) must not give these a meaning of their own.
 
+use serde_json::{Map, Value};
+
 /// What the standards define for tokens and for what is said about them (RFC 7519 4.1, RFC 7662 2.2, RFC 7800 3.1,
 /// RFC 8693 4, RFC 9068 2.2, RFC 9396 9.1, RFC 9701 5, RFC 9901 4, OpenID Connect Core 2, 3.3.2.11 and 5.6.2, OpenID
 /// Connect sessions and logout), and what this server adds.
@@ -40,6 +42,28 @@ const RESERVED: [&str; 34] = [
     "token_type",
     "typ",
 ];
+
+/// Bytes of JSON that may be added to one token: it travels in a header.
+const MOST_BYTES: usize = 4096;
+const LONGEST_NAME: usize = 128;
+
+/// What keeps these claims from being added to a token, as a sentence.
+pub fn check_added(claims: &Map<String, Value>) -> Result<(), String> {
+    if let Some(name) = claims.keys().find(|name| is_reserved(name)) {
+        return Err(format!("the claim {name} is the server's own; choose another name."));
+    }
+    let json = serde_json::to_string(claims).map_err(|error| error.to_string())?;
+    if json.len() > MOST_BYTES {
+        return Err(format!("give at most {MOST_BYTES} bytes of JSON."));
+    }
+    Ok(())
+}
+
+/// Whether a claim can be called so.
+pub fn is_name(name: &str) -> bool {
+    let shown = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+    !name.is_empty() && name.len() <= LONGEST_NAME && shown
+}
 
 /// Whether a claim is the server's own word.
 pub fn is_reserved(name: &str) -> bool {

@@ -48,4 +48,5 @@ mod sign_in;
 mod storage;
 mod support;
 mod token;
+mod token_hook;
 mod userinfo;
