@@ -71,13 +71,17 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
             .to_owned(),
     );
     warn(
-        settings.token_hook.as_ref().is_some_and(|hook| hook.on_failure == OnFailure::Issue),
-        "token_hook.on_failure is issue: while the token hook fails, tokens are issued without its claims or refusal"
-            .to_owned(),
-    );
-    warn(
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
+    warnings.extend(of_token_hook(settings));
     warnings
+}
+
+fn of_token_hook(settings: &Settings) -> Option<String> {
+    let hook = settings.token_hook.as_ref().filter(|hook| hook.on_failure == OnFailure::Issue)?;
+    Some(format!(
+        "token_hook.on_failure is issue: while {} fails, tokens are issued without its claims or refusal",
+        hook.url
+    ))
 }
