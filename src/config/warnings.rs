@@ -74,8 +74,7 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    warnings.extend(of_token_hook(settings));
-    warnings
+    warnings.into_iter().chain(of_token_hook(settings)).collect()
 }
 
 fn of_token_hook(settings: &Settings) -> Option<String> {
