@@ -226,6 +226,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
         ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
+        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),

@@ -19,6 +19,7 @@ mod logout;
 mod own_page;
 mod sent;
 mod sessions;
+mod signed_out;
 mod site;
 mod views;
 mod visitor;

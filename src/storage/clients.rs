@@ -92,8 +92,8 @@ impl Storage {
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
-             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9) \
+             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout, \
+             frontchannel_logout) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10) \
              ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
@@ -106,6 +106,7 @@ impl Storage {
             columns.sealed,
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
+            client.logout.frontchannel_logout_uri.is_some(),
         ];
         let inserted = self.db.execute(INSERT, bound).await? == 1;
         self.changed(Topic::Clients).await?;
@@ -121,7 +122,7 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
              retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
-             backchannel_logout = $9 WHERE id = $1";
+             backchannel_logout = $9, frontchannel_logout = $10 WHERE id = $1";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
             client.id.as_str(),
@@ -133,6 +134,7 @@ impl Storage {
             columns.sealed,
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
+            client.logout.frontchannel_logout_uri.is_some(),
         ];
         let updated = self.db.execute(UPDATE, bound).await? == 1;
         self.changed(Topic::Clients).await?;

@@ -23,6 +23,7 @@ mod consent;
 mod device;
 mod external_tokens;
 mod external_ui;
+mod frontchannel_logout;
 mod happy_path;
 mod hostile;
 mod introspection;
