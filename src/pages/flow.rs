@@ -138,8 +138,9 @@ impl Flow {
         decision: Decision,
     ) -> Result<Response, Failure> {
         let fresh = RequestId::new(random::id());
+        let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
         let approval = Approval {
-            id: self.pending.as_ref().map_or(&fresh, |pending| &pending.id),
+            id,
             request: &self.request,
             client: &self.client,
             session: &person.session,
@@ -147,7 +148,11 @@ impl Flow {
             context: decision.context,
         };
         let code = approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
-        Ok(visitor.redirect(app, &self.target.success(app.issuer(), &code)))
+        let session_state = visitor.session_state(app, &self.request, id);
+        let mut response =
+            visitor.redirect(app, &self.target.success(app.issuer(), &code, session_state.as_deref()));
+        visitor.mend_browser_state(app, &mut response);
+        Ok(response)
     }
 
     /// The person said no (RFC 6749 4.1.2.1).

@@ -241,9 +241,12 @@ impl RedirectTarget {
         &self.uri
     }
 
-    /// The address of a successful answer (RFC 6749 4.1.2).
-    pub fn success(&self, issuer: &str, code: &str) -> String {
-        self.with(issuer, &[("code", code)])
+    /// The address of a successful answer (RFC 6749 4.1.2, OpenID Connect Session Management 3).
+    pub fn success(&self, issuer: &str, code: &str, session_state: Option<&str>) -> String {
+        match session_state {
+            Some(state) => self.with(issuer, &[("code", code), ("session_state", state)]),
+            None => self.with(issuer, &[("code", code)]),
+        }
     }
 
     /// The address of an error answer (RFC 6749 4.1.2.1).

@@ -37,10 +37,12 @@ pub fn document<'a>(
     document
 }
 
-/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3).
-fn sessions(issuer: &str) -> [(&'static str, Value); 5] {
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3,
+/// Session Management 3.3).
+fn sessions(issuer: &str) -> [(&'static str, Value); 6] {
     [
         ("end_session_endpoint", format!("{issuer}/logout").into()),
+        ("check_session_iframe", format!("{issuer}/check_session").into()),
         ("backchannel_logout_supported", true.into()),
         ("backchannel_logout_session_supported", true.into()),
         ("frontchannel_logout_supported", true.into()),

@@ -24,6 +24,7 @@ pub mod registration;
 pub mod reserved_claims;
 pub mod resource;
 pub mod scope;
+pub mod session_state;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

@@ -44,6 +44,7 @@ mod remote_keys;
 mod resources;
 mod revocation;
 mod scopes;
+mod session_management;
 mod sign_in;
 mod storage;
 mod support;
