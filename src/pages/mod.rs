@@ -19,6 +19,7 @@ mod login;
 mod logout;
 mod own_page;
 mod sent;
+mod session_state;
 mod sessions;
 mod signed_out;
 mod site;
@@ -51,6 +52,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", get(logout::get).post(logout::post))
+        .route("/check_session", get(session_state::page))
         .route("/device", get(device::get).post(device::post))
         .route("/device/confirm", post(device::confirm))
         .route("/account", get(account::get))

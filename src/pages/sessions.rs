@@ -5,6 +5,7 @@ use axum::response::Response;
 
 use super::answer::Failure;
 use super::cookies::Cookie;
+use super::session_state;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -135,6 +136,7 @@ impl Started {
         if let Some(value) = Cookie::Session.write(issuer, self.cookie.expose(), self.cookie_seconds) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
+        session_state::set_cookie(app, response, std::iter::once(self.cookie.expose()));
     }
 }
 
@@ -149,4 +151,5 @@ pub fn clear_cookie(app: &App, response: &mut Response) {
     if let Some(value) = Cookie::Session.write(&app.settings.server.issuer, "", Some(0)) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
+    session_state::set_cookie(app, response, std::iter::empty());
 }

@@ -27,6 +27,7 @@ pub mod reserved_claims;
 pub mod resource;
 pub mod response;
 pub mod scope;
+pub mod session_state;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

@@ -49,6 +49,7 @@ mod response_modes;
 mod response_types;
 mod revocation;
 mod scopes;
+mod session_management;
 mod sign_in;
 mod storage;
 mod support;

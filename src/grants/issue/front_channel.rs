@@ -72,7 +72,7 @@ pub fn mint(
         state: request.state.as_deref(),
     };
     let id_token = id.map(|claims| super::id_token(app, client, claims, beside)).transpose()?;
-    Ok(Success { code, access_token, id_token })
+    Ok(Success { code, access_token, id_token, ..Success::default() })
 }
 
 /// Seconds anything that is given out without a code lives, at most.
