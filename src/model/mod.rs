@@ -28,7 +28,7 @@ mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
-pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
+pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     ApplicationType, AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use url::Url;
 
+use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
 use super::sent::{Form, Query};
-use super::sessions::{self, SignedIn};
 use super::signed_out::{self, Onward};
 use super::views::{Application, LogoutPage, Problem};
 use super::visitor::Visitor;
@@ -68,19 +68,19 @@ impl Request<'_> {
 async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
     logout::check(parameters)?;
     let request = read(app, parameters).await?;
-    let Some(person) = visitor.signed_in_at_all(app).await? else {
-        return Ok(done(app, visitor, &request, &[]));
-    };
-    if request.means(&person) {
-        return sign_out(app, visitor, &person, &request).await;
+    let accounts = visitor.accounts_at_all(app).await?;
+    let meant = accounts.all().find(|person| request.means(person)).cloned();
+    if let Some(person) = meant {
+        return sign_out(app, visitor, accounts, &person, &request).await;
     }
+    let Some(person) = accounts.current.clone() else { return Ok(done(app, visitor, &request, &[])) };
     match (way, parameters.get("decision")) {
         (Way::Form, Some(decision)) => {
             if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
                 return Err(Failure::new(Problem::StaleForm));
             }
             match decision {
-                "sign_out" => sign_out(app, visitor, &person, &request).await,
+                "sign_out" => sign_out(app, visitor, accounts, &person, &request).await,
                 _ => Ok(visitor.redirect_to_page(app, "/account")),
             }
         }
@@ -112,12 +112,19 @@ async fn read<'p>(app: &App, parameters: &'p Parameters<'_>) -> Result<Request<'
     Ok(Request { hint, logout_hint, client, return_to, ui_locales })
 }
 
-async fn sign_out(app: &App, visitor: &Visitor, person: &SignedIn, request: &Request<'_>) -> Answer {
+async fn sign_out(
+    app: &App,
+    visitor: &Visitor,
+    mut accounts: Accounts,
+    person: &SignedIn,
+    request: &Request<'_>,
+) -> Answer {
     let frames = signed_out::frames(app, &person.session.id).await?;
     app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request, &frames);
-    sessions::clear_cookie(app, &mut response);
+    accounts.remove(&person.session.id);
+    accounts.set_cookies(app, &mut response);
     Ok(response)
 }
 

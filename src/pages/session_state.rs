@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::accounts::SEPARATOR;
 use super::cookies::Cookie;
 use super::i18n;
 use super::site::Frame;
@@ -99,6 +100,7 @@ impl Visitor {
 
     /// The handles of its sessions that the browser sent, good or not.
     fn session_handles(&self) -> impl Iterator<Item = &str> {
-        self.session_cookie.as_deref().into_iter()
+        let others = self.accounts_cookie.as_deref().unwrap_or_default().split(SEPARATOR);
+        self.session_cookie.as_deref().into_iter().chain(others)
     }
 }

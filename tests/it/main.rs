@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod accounts;
 mod architecture;
 mod authorize;
 mod backchannel_logout;

@@ -204,6 +204,20 @@ on_both! {
         }
     }
 
+    async fn an_algorithm_for_what_the_client_cannot_do_is_left_out(kind: Kind) {
+        let server = TestServer::start_with(kind, &ROOM).await;
+        let members = ["token_endpoint_auth_signing_alg", "request_object_signing_alg"];
+        for member in members {
+            // What the library idpyoidc sends of its own accord.
+            let answer = server.register(json!({ member: "RS256" })).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+            assert!(answer.json()[member].is_null(), "{answer:?}");
+            assert_refused(&server.register(json!({ member: "RS257" })).await, member);
+        }
+        let signed = json!({"request_object_signing_alg": "RS256", "require_signed_request_object": true});
+        assert_refused(&server.register(signed).await, "request_object_signing_alg");
+    }
+
     async fn what_is_not_done_may_be_declined_by_its_name(kind: Kind) {
         let server = TestServer::start_with(kind, &ROOM).await;
         let answer = server.register(json!({"tls_client_certificate_bound_access_tokens": false})).await;
