@@ -10,10 +10,11 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, Lifetime, RetiredSecret, Secret,
-    SelfRegistered, Timestamp,
+    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, Encryption, Lifetime, RetiredSecret, Secret,
+    SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
+use crate::sector_identifier;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -55,6 +56,7 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
+        self.check_sector("registering the client", &client).await?;
         let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
@@ -100,6 +102,7 @@ impl Commands<'_> {
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, secrets) = self.find(&asked.id).await?;
         let had_secret = client.token_endpoint_auth_method.has_secret();
+        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
         if let Some(name) = asked.name {
             client.name = name;
         }
@@ -110,6 +113,9 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
+        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
+            self.check_sector("changing the client", &client).await?;
+        }
         let seal = |secret: &Secret| self.seal(&client, secret);
         let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.now, seal)?;
         self.save(&client, &secrets).await?;
@@ -155,6 +161,13 @@ impl Commands<'_> {
         Ok(sealed.map_err(app::StartError::from)?)
     }
 
+    /// Whether the sector that the client names lists its redirect URIs.
+    async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
+        let checked = sector_identifier::check(&app::outbound(self.settings)?, client).await;
+        let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
+        Failure::of(doing, problem.into_iter().collect())
+    }
+
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
         self.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
     }
@@ -181,6 +194,20 @@ fn weakens(client: &Client) -> String {
     }
 }
 
+/// Where the client is, beside its redirect URIs.
+fn addresses(client: &Client) -> [(&'static str, String); 7] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        ("post-logout URIs", client.post_logout_redirect_uris.join(" ")),
+        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
+        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
+        ("home page", text(&client.client_uri)),
+        ("logo", text(&client.logo_uri)),
+        ("privacy policy", text(&client.policy_uri)),
+        ("terms of service", text(&client.tos_uri)),
+    ]
+}
+
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&document(client, secret));
@@ -191,7 +218,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     let algorithm =
         |algorithm: Option<crate::model::Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
     let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
-    output::record(&[
+    let members = [
         ("client id", client.id.to_string()),
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
@@ -208,9 +235,6 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
-        ("post-logout URIs", list(&client.post_logout_redirect_uris)),
-        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
-        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
@@ -226,15 +250,16 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
+        ("ID token encryption", encryption(client.identity.id_token_encryption())),
+        ("UserInfo alg", algorithm(client.identity.userinfo_signed_response_alg)),
+        ("UserInfo encryption", encryption(client.identity.userinfo_encryption())),
+        ("subject type", word(&client.identity.subject_type.unwrap_or(SubjectType::Public))?),
+        ("sector identifier", text(&client.identity.sector_identifier_uri)),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),
         ("refresh token lifetime", lifetime(client.refresh_token_lifetime)),
         ("refresh token idle lifetime", lifetime(client.refresh_token_idle_lifetime)),
-        ("home page", text(&client.client_uri)),
-        ("logo", text(&client.logo_uri)),
-        ("privacy policy", text(&client.policy_uri)),
-        ("terms of service", text(&client.tos_uri)),
         ("origin", origin(client)),
         (
             "application type",
@@ -244,7 +269,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("software", software(client)),
         ("removed if unused", unused_until.map(output::moment).unwrap_or_default()),
         ("created", output::moment(client.created_at)),
-    ])?;
+    ];
+    output::record(&[&members[..], &addresses(client)].concat())?;
     if secret.is_some() {
         output::line("The secret is shown this once: keep it where the application finds it.")?;
     }
@@ -307,6 +333,10 @@ fn request_objects(client: &Client) -> String {
 
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn encryption(encryption: Option<Encryption>) -> String {
+    encryption.map(|Encryption { alg, enc }| format!("{alg}, {enc}")).unwrap_or_default()
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

@@ -241,6 +241,7 @@ fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
         access_token: accepted.access_token_claims().cloned().unwrap_or_default(),
         id_token: accepted.id_token_claims().cloned().unwrap_or_default(),
         audience: accepted.grant_access_token_audience,
+        claims_locales: None,
     }
 }
 

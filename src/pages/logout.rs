@@ -14,6 +14,7 @@ use super::signed_out::{self, Onward};
 use super::views::{Application, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::grants::subject;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
 use crate::protocol::Parameters;
@@ -55,8 +56,11 @@ struct Request<'p> {
 
 impl Request<'_> {
     /// Whether it is proven that this session is meant.
-    fn means(&self, person: &SignedIn) -> bool {
-        self.hint.means(&person.session) && logout::hints_at(self.logout_hint, &person.user)
+    fn means(&self, app: &App, person: &SignedIn) -> bool {
+        let Some(client) = &self.client else { return false };
+        let subject = subject::of(app, client, &person.user.id);
+        self.hint.means(&person.session, &subject)
+            && logout::hints_at(self.logout_hint, &person.user, &subject)
     }
 
     fn application(&self) -> Option<Application> {
@@ -69,7 +73,7 @@ async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: 
     logout::check(parameters)?;
     let request = read(app, parameters).await?;
     let accounts = visitor.accounts_at_all(app).await?;
-    let meant = accounts.all().find(|person| request.means(person)).cloned();
+    let meant = accounts.all().find(|person| request.means(app, person)).cloned();
     if let Some(person) = meant {
         return sign_out(app, visitor, accounts, &person, &request).await;
     }

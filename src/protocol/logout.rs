@@ -29,12 +29,11 @@ impl Hint {
         }
     }
 
-    /// Whether it shows that this very session is meant. Then nobody has to be asked (section 2).
-    pub fn means(&self, session: &Session) -> bool {
+    /// Whether it shows that this very session is meant, of the user whom its client knows by `subject`. Then nobody has to
+    /// be asked (section 2).
+    pub fn means(&self, session: &Session, subject: &str) -> bool {
         match self {
-            Self::Genuine(claims) => {
-                claims.sub == session.user_id.as_str() && claims.sid.as_ref() == Some(&session.id)
-            }
+            Self::Genuine(claims) => claims.sub == subject && claims.sid.as_ref() == Some(&session.id),
             Self::Absent | Self::Bad => false,
         }
     }
@@ -52,8 +51,8 @@ pub fn check(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
 }
 
 /// Whether `logout_hint` (section 2) says nothing against this user: it is what they sign in with, or their `sub`.
-pub fn hints_at(logout_hint: Option<&str>, user: &User) -> bool {
-    let names = [Some(user.id.as_str()), Some(user.username.as_str()), user.email.as_deref()];
+pub fn hints_at(logout_hint: Option<&str>, user: &User, subject: &str) -> bool {
+    let names = [Some(subject), Some(user.username.as_str()), user.email.as_deref()];
     logout_hint.is_none_or(|hint| names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(hint)))
 }
 

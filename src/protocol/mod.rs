@@ -30,6 +30,7 @@ pub mod resource;
 pub mod response;
 pub mod scope;
 pub mod session_state;
+pub mod webfinger;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;
