@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
 import { Report, assert, assertEqual } from "../support/report.mjs";
+import { application, assertPosted, authorization } from "./form_post.mjs";
 import { Inspector } from "./inspector.mjs";
 import { ALLOW, DENY, launch, visit } from "./person.mjs";
 
@@ -135,6 +136,41 @@ async function revokeAndSignOut(report, inspector, person) {
   await inspector.look(page, "error");
 }
 
+/** Which account goes on, and signing out without an application. */
+async function accounts(report, inspector, person) {
+  const { page, about } = person;
+  await report.check("an application that asks for it gets the account chooser", async () => {
+    // The demo asks nothing of the kind: its own request, and one parameter more.
+    const begun = await page.request.get(new URL("/sign-in", about.demo_url).href, { maxRedirects: 0 });
+    await page.goto(`${begun.headers().location}&prompt=select_account`);
+    assert((await person.text("main")).includes("Dana Demo"), await person.text("main"));
+  });
+  await inspector.look(page, "select-account");
+  await page.goto(`${about.issuer.replace(/\/$/, "")}/logout`);
+  await inspector.look(page, "logout");
+  await report.check("signing out at the server's own page", async () => {
+    await person.follow(() => page.click("button[name=decision][value=sign_out]"));
+    assert((await person.text("h1")).includes("signed out"), await person.text("main"));
+  });
+  await inspector.look(page, "signed-out");
+}
+
+/** An application that is answered by a form: its page posts itself, or waits for its button. */
+async function formPost(report, person, byItself) {
+  const { page, about } = person;
+  const app = about.application;
+  const how = byItself ? "by itself" : "at the press of its button, without JavaScript";
+  await report.check(`an answer by a form is posted ${how}`, async () => {
+    const state = `"<${how}>&'`;
+    await page.goto(authorization(about, app, state));
+    if (await page.locator("input[name=password]").count()) await person.signIn();
+    if (await page.locator(ALLOW).count()) await person.follow(() => page.click(ALLOW));
+    if (!byItself) await person.follow(() => page.click("form.by-itself button"));
+    await page.waitForSelector("#arrived");
+    assertPosted(about, app, state);
+  });
+}
+
 /** A television shows a code; the person types it here. */
 async function device(report, inspector, person) {
   const { page, about } = person;
@@ -201,18 +237,27 @@ async function main() {
       ...["--grant-type", "device_code", "--grant-type", "refresh_token"],
     ]);
     about.device_client = television.client_id;
+    about.application = await application();
+    const answered = await chancery.command([
+      ...["client", "create", "--name", "Form Reader", "--auth-method", "none"],
+      ...["--redirect-uri", about.application.redirectUri, "--scope", "openid"],
+    ]);
+    about.form_client = answered.client_id;
     const inspector = new Inspector(report, join(screenshots, database));
     const browser = await launch();
     try {
       await visit(browser, about, { javaScriptEnabled: false }, (person) => withoutJavaScript(report, person));
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
-        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device]) {
+        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device, accounts]) {
           await report.together(part.name, () => part(report, inspector, person));
         }
       });
+      await visit(browser, about, {}, (person) => formPost(report, person, true));
+      await visit(browser, about, { javaScriptEnabled: false }, (person) => formPost(report, person, false));
     } finally {
       await browser.close();
+      about.application.close();
     }
     await report.check("no page broke its Content-Security-Policy or its script", () =>
       assertEqual(about.complaints.join("\n"), "", "complaints"),
