@@ -49,6 +49,7 @@ impl Decision {
 pub enum Who {
     Person { signed_in: Box<SignedIn>, by: Option<Means> },
     ToBeChosen,
+    Another,
     Nobody,
 }
 
@@ -129,6 +130,7 @@ impl Flow {
         let (at, by) = match account::meant(&self.request, decided, &all, has_current) {
             Meant::Account { at, by } => (at, by),
             Meant::Unsettled => return Ok(Who::ToBeChosen),
+            Meant::Another => return Ok(Who::Another),
             Meant::Nobody => return Ok(Who::Nobody),
         };
         let mut all = accounts.into_all();
@@ -152,6 +154,7 @@ impl Flow {
                 Person::Known { auth_time: signed_in.session.auth_time, by: *by }
             }
             Who::ToBeChosen => Person::ToBeChosen,
+            Who::Another => Person::Another,
             Who::Nobody => Person::Unknown,
         };
         Situation { person, consented, decided: false, now: app.now() }
@@ -204,7 +207,7 @@ impl Who {
     pub fn person(&self) -> Option<&SignedIn> {
         match self {
             Self::Person { signed_in, .. } => Some(signed_in),
-            Self::ToBeChosen | Self::Nobody => None,
+            Self::ToBeChosen | Self::Another | Self::Nobody => None,
         }
     }
 
@@ -212,7 +215,7 @@ impl Who {
     pub fn chosen(&self) -> Option<&SignedIn> {
         match self {
             Self::Person { signed_in, by: Some(Means::Choice) } => Some(signed_in),
-            Self::Person { .. } | Self::ToBeChosen | Self::Nobody => None,
+            Self::Person { .. } | Self::ToBeChosen | Self::Another | Self::Nobody => None,
         }
     }
 }

@@ -128,6 +128,7 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operat
         "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "display_values_supported": ["page", "popup", "touch"],
         "claims_parameter_supported": false,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
         "claims_supported": [

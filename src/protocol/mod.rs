@@ -12,6 +12,7 @@ pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod handover;
+pub mod hint;
 pub mod initiated_login;
 pub mod interaction;
 pub mod introspection;

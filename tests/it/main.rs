@@ -26,6 +26,7 @@ mod device;
 mod external_tokens;
 mod external_ui;
 mod happy_path;
+mod hints;
 mod hostile;
 mod initiated_login;
 mod introspection;
