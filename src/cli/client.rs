@@ -10,10 +10,11 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, Lifetime, RetiredSecret, Secret,
-    SelfRegistered, Timestamp,
+    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
+    Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
+use crate::sector_identifier;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -55,6 +56,7 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
+        self.check_sector("registering the client", &client).await?;
         let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
@@ -100,6 +102,7 @@ impl Commands<'_> {
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, secrets) = self.find(&asked.id).await?;
         let had_secret = client.token_endpoint_auth_method.has_secret();
+        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
         if let Some(name) = asked.name {
             client.name = name;
         }
@@ -110,6 +113,9 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
+        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
+            self.check_sector("changing the client", &client).await?;
+        }
         let seal = |secret: &Secret| self.seal(&client, secret);
         let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.now, seal)?;
         self.save(&client, &secrets).await?;
@@ -155,6 +161,13 @@ impl Commands<'_> {
         Ok(sealed.map_err(app::StartError::from)?)
     }
 
+    /// Whether the sector that the client names lists its redirect URIs.
+    async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
+        let checked = sector_identifier::check(&app::outbound(self.settings)?, client).await;
+        let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
+        Failure::of(doing, problem.into_iter().collect())
+    }
+
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
         self.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
     }
@@ -188,8 +201,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     let list = |texts: &[String]| texts.join(" ");
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
-    let algorithm =
-        |algorithm: Option<crate::model::Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
+    let algorithm = |algorithm: Option<Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
     let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
     output::record(&[
         ("client id", client.id.to_string()),
@@ -224,7 +236,9 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("weakens", client.weakens().join(", ")),
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
-        ("ID token alg", algorithm(client.id_token_signed_response_alg)),
+        ("ID token alg", id_token_protection(client)),
+        ("UserInfo alg", userinfo_protection(&client.identity)),
+        ("subject type", subject_type(&client.identity)?),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),
@@ -306,6 +320,28 @@ fn request_objects(client: &Client) -> String {
 
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// What signs, and what encrypts.
+fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> String {
+    let encrypted = encryption.map(|Encryption { alg, enc }| format!("encrypted {alg}, {enc}"));
+    [signed.map(|alg| alg.to_string()), encrypted].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn id_token_protection(client: &Client) -> String {
+    protection(client.id_token_signed_response_alg, client.identity.id_token_encryption())
+}
+
+fn userinfo_protection(identity: &ClientIdentity) -> String {
+    protection(identity.userinfo_signed_response_alg, identity.userinfo_encryption())
+}
+
+fn subject_type(identity: &ClientIdentity) -> Result<String, Failure> {
+    let subject_type = word(&identity.subject_type.unwrap_or(SubjectType::Public))?;
+    Ok(match &identity.sector_identifier_uri {
+        Some(uri) => format!("{subject_type}, sector {uri}"),
+        None => subject_type,
+    })
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

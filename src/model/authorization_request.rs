@@ -42,6 +42,9 @@ pub struct AuthorizationRequest {
     pub display: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui_locales: Option<String>,
+    /// OpenID Connect Core 5.2
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_locales: Option<String>,
 }
 
 impl AuthorizationRequest {

@@ -14,7 +14,7 @@ use super::{
     Timestamp, TokenFormat,
 };
 
-pub use identity::ClientIdentity;
+pub use identity::{ClientIdentity, SubjectType, sector};
 pub use logout::ClientLogout;
 pub use origin::{ApplicationType, ClientOrigin, SelfRegistered};
 pub use requests::ClientRequests;

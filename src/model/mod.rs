@@ -9,6 +9,7 @@ mod claim_source;
 mod client;
 mod client_policy;
 mod device_authorization;
+mod encryption;
 mod grant;
 mod handover;
 mod ids;
@@ -33,13 +34,14 @@ pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     ApplicationType, AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,
     ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
-    SelfRegistered, Ui,
+    SelfRegistered, SubjectType, Ui, sector,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
+pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};

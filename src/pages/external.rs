@@ -22,6 +22,7 @@ use crate::config::ExternalUi;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::crypto::random;
 use crate::grants::handover::{CONSENT, LOGIN};
+use crate::grants::subject;
 use crate::model::{
     GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId, Timestamp,
     User, UserId,
@@ -127,7 +128,8 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
         None => None,
     };
     let subject = UserId::new(&accepted.subject);
-    if flow.request.subject.as_ref().is_some_and(|required| required != subject.as_str()) {
+    let known_by = subject::of(app, &flow.client, &subject);
+    if flow.request.subject.as_ref().is_some_and(|required| *required != known_by) {
         return refuse_another(app, visitor, &flow, &handover).await;
     }
     let facts = LoginFacts { acr: accepted.acr(), context: accepted.context.clone() };
@@ -253,6 +255,7 @@ fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
         access_token: accepted.access_token_claims().cloned().unwrap_or_default(),
         id_token: accepted.id_token_claims().cloned().unwrap_or_default(),
         audience: accepted.grant_access_token_audience,
+        claims_locales: None,
     }
 }
 

@@ -13,8 +13,10 @@ use crate::app::App;
 use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
+use crate::grants::subject;
 use crate::model::{
     AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
+    User,
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
@@ -127,7 +129,8 @@ impl Flow {
         let has_current = accounts.current.is_some();
         let all: Vec<_> = accounts.all().map(|person| (&person.session, &person.user)).collect();
         let decided = self.pending.as_ref().and_then(|pending| pending.account.as_ref());
-        let (at, by) = match account::meant(&self.request, decided, &all, has_current) {
+        let is_known_by = |user: &User, sub: &str| subject::of(app, &self.client, &user.id) == sub;
+        let (at, by) = match account::meant(&self.request, decided, &all, has_current, is_known_by) {
             Meant::Account { at, by } => (at, by),
             Meant::Unsettled => return Ok(Who::ToBeChosen),
             Meant::Another => return Ok(Who::Another),

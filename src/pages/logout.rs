@@ -13,6 +13,7 @@ use super::sent::{Form, Query};
 use super::views::{Application, LoggedOutPage, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::grants::subject;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
 use crate::protocol::claims::IdTokenClaims;
@@ -50,13 +51,19 @@ struct Request {
     return_to: Option<String>,
 }
 
+impl Request {
+    /// Whether this very session is proven to be meant.
+    fn means(&self, app: &App, person: &SignedIn) -> bool {
+        let (Some(hint), Some(client)) = (&self.hint, &self.client) else { return false };
+        logout::means(hint, &person.session, &subject::of(app, client, &person.user.id))
+    }
+}
+
 async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
     parameters.refuse_repeated()?;
     let request = read(app, parameters).await?;
     let accounts = visitor.accounts_at_all(app).await?;
-    let meant =
-        |person: &&SignedIn| request.hint.as_ref().is_some_and(|hint| logout::means(hint, &person.session));
-    let hinted = accounts.all().find(meant).cloned();
+    let hinted = accounts.all().find(|person| request.means(app, person)).cloned();
     if let Some(person) = hinted {
         return sign_out(app, visitor, accounts, &person, &request).await;
     }

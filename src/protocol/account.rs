@@ -20,24 +20,26 @@ pub enum Meant {
     Nobody,
 }
 
-/// Whom of `accounts` the request is about; the first is the current one if `has_current`.
+/// Whom of `accounts` the request is about; the first is the current one if `has_current`. `is_known_by` says whether the
+/// client knows a user by this subject.
 pub fn meant(
     request: &AuthorizationRequest,
     decided: Option<&RequestAccount>,
     accounts: &[(&Session, &User)],
     has_current: bool,
+    is_known_by: impl Fn(&User, &str) -> bool,
 ) -> Meant {
     let decided_on = decided.and_then(|decided| {
         let at = accounts.iter().position(|(session, _)| session.id == decided.session_id)?;
         Some(match &request.subject {
-            Some(subject) if accounts[at].1.id.as_str() != subject => Meant::Another,
+            Some(subject) if !is_known_by(accounts[at].1, subject) => Meant::Another,
             _ => Meant::Account { at, by: Some(decided.by) },
         })
     });
     // Section 3.1.2.2: MUST NOT reply for a different user, even if they have an active session.
     let required = || {
         let subject = request.subject.as_deref()?;
-        let at = accounts.iter().position(|(_, user)| user.id.as_str() == subject);
+        let at = accounts.iter().position(|(_, user)| is_known_by(user, subject));
         Some(at.map_or(Meant::Nobody, |at| Meant::Account { at, by: None }))
     };
     let hinted = || {
@@ -99,6 +101,10 @@ mod tests {
         (session, user)
     }
 
+    fn is(user: &User, subject: &str) -> bool {
+        user.id.as_str() == subject
+    }
+
     fn ask(login_hint: Option<&str>, decided: Option<&str>, has_current: bool, names: &[&str]) -> Meant {
         let mut request = serde_json::json!({"client_id": "app", "redirect_uri": "https://app.example/cb", "scope": "openid"});
         request["login_hint"] = login_hint.into();
@@ -109,7 +115,7 @@ mod tests {
         });
         let accounts: Vec<_> = names.iter().map(|name| account(name)).collect();
         let accounts: Vec<_> = accounts.iter().map(|(session, user)| (session, user)).collect();
-        meant(&request, decided.as_ref(), &accounts, has_current)
+        meant(&request, decided.as_ref(), &accounts, has_current, is)
     }
 
     #[test]
@@ -136,7 +142,7 @@ mod tests {
             });
             let accounts = [account("ada"), account("bob")];
             let accounts: Vec<_> = accounts.iter().map(|(session, user)| (session, user)).collect();
-            meant(&request, decided.as_ref(), &accounts, true)
+            meant(&request, decided.as_ref(), &accounts, true, is)
         };
         assert_eq!(about("bob", None), Meant::Account { at: 1, by: None });
         assert_eq!(about("eve", None), Meant::Nobody);

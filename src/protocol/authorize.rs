@@ -139,6 +139,7 @@ pub fn validate(
         acr_values: hint(parameters, "acr_values").or_else(|| default_acr_values(client)),
         display: hint(parameters, "display").filter(|display| DISPLAYS.contains(&display.as_str())),
         ui_locales: hint(parameters, "ui_locales"),
+        claims_locales: hint(parameters, "claims_locales"),
     })
 }
 

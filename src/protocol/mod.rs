@@ -30,6 +30,7 @@ pub mod reserved_claims;
 pub mod resource;
 pub mod response;
 pub mod scope;
+pub mod webfinger;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

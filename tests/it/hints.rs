@@ -30,6 +30,17 @@ on_both! {
         other.get(&silent).await.assert_redirect_error("login_required");
     }
 
+    async fn a_pairwise_subject_hints_at_its_user_too(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"skip_consent": true, "subject_type": "pairwise"})).await;
+        let ada = server.user("ada").await;
+        let mut browser = server.browser();
+        let hint = text(&browser.tokens(&client, "ada", &[]).await, "id_token");
+        assert_ne!(claims_of(&hint)["sub"], ada.id.as_str());
+        let silent = server.authorization(&client, &[("prompt", "none"), ("id_token_hint", &hint)]);
+        assert_code(&browser.get(&silent).await);
+    }
+
     async fn whoever_signs_in_in_place_of_the_hinted_user_gets_no_code(kind: Kind) {
         let server = TestServer::start(kind).await;
         let client = server.client(json!({"skip_consent": true})).await;
