@@ -1,24 +1,30 @@
 //! Minting: the only place that makes tokens.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
+use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE, Subject};
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
-    Client, Grant, Lifetime, Scope, ScopeSet, Timestamp, TokenFormat, TokenId, TokenResponseAlias, User,
+    Client, Grant, GrantId, Lifetime, Scope, ScopeSet, SessionId, Timestamp, TokenFormat, TokenId,
+    TokenResponseAlias, User,
 };
 use crate::protocol::OAuthError;
-use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::claims::{self, AccessTokenClaims, Actor, IdTokenClaims, SubjectKind};
 use crate::protocol::claims_mapping;
 use crate::protocol::resource::Target;
+use crate::protocol::token_exchange::{self, Requested};
 
 /// RFC 6749 5.1.
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
     access_token: String,
+    /// RFC 8693 2.2.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     /// The same again, for a client that reads it by this name.
@@ -46,6 +52,7 @@ impl TokenResponse {
         let expires_in = claims.exp.since(now);
         Self {
             access_token,
+            issued_token_type: None,
             token_type: if policy.has_alias(TokenResponseAlias::Bearer) { "bearer" } else { "Bearer" },
             expires_in,
             expire_in: policy.has_alias(TokenResponseAlias::ExpireIn).then_some(expires_in),
@@ -145,6 +152,66 @@ fn lone(
     Ok(TokenResponse { scope: response.scope.filter(|_| !scope.is_empty()), ..response })
 }
 
+/// A token in exchange for another (RFC 8693 2.2).
+pub(super) struct ForExchange<'a> {
+    pub subject: &'a Subject,
+    pub origin: Origin,
+    pub scope: &'a ScopeSet,
+    pub target: &'a Target,
+    pub act: Option<Actor>,
+    pub may_act: Option<Value>,
+    pub requested: Requested,
+}
+
+/// What a token takes over from the one that it is exchanged for.
+#[derive(Default)]
+pub(super) struct Origin {
+    /// Whatever ends it ends the new token too.
+    pub grant: Option<GrantId>,
+    pub sid: Option<SessionId>,
+    pub auth_time: Option<Timestamp>,
+    pub acr: Option<String>,
+    pub amr: Vec<String>,
+}
+
+/// An access token for the subject of another token, which it does not outlive: no row, no refresh token.
+pub(super) fn for_exchange(
+    app: &App,
+    client: &Client,
+    exchange: ForExchange<'_>,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let ForExchange { subject, origin, scope, target, act, may_act, requested } = exchange;
+    let (sub, kind, user) = match subject {
+        Subject::User(user) => (user.id.as_str(), SubjectKind::User, Some(&**user)),
+        Subject::Client(id) => (id.as_str(), SubjectKind::Client, None),
+    };
+    let bare = bare_claims(app, client, scope, target, now);
+    let claims = AccessTokenClaims {
+        sub: sub.to_owned(),
+        exp: bare.exp.min(expires_at),
+        grant: origin.grant,
+        sid: origin.sid,
+        auth_time: origin.auth_time,
+        acr: origin.acr,
+        amr: origin.amr,
+        act,
+        // Who alone may act for the subject stays so from one exchange to the next.
+        may_act: may_act.or(bare.may_act),
+        exchanged: Some(kind),
+        extra: claims_mapping::apply(&client.claims_mapping, user),
+        ..bare
+    };
+    let access_token = access_token(app, client, target, &claims)?;
+    let response = TokenResponse::new(client, access_token, claims, now);
+    Ok(TokenResponse {
+        issued_token_type: Some(requested.as_str()),
+        scope: response.scope.filter(|_| !scope.is_empty()),
+        ..response
+    })
+}
+
 /// Seconds a code of this client lives.
 pub(super) fn code_lifetime(app: &App, client: &Client) -> i64 {
     client.policy().authorization_code_lifetime.unwrap_or(app.settings.tokens.authorization_code_seconds)
@@ -200,8 +267,11 @@ fn bare_claims(
         auth_time: None,
         acr: None,
         amr: Vec::new(),
-        ext: serde_json::Map::new(),
-        extra: serde_json::Map::new(),
+        act: None,
+        may_act: token_exchange::may_act(client),
+        exchanged: None,
+        ext: Map::new(),
+        extra: Map::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod password;
 pub mod password_check;
 mod refresh_token;
 pub mod revocation;
+mod token_exchange;
 pub mod userinfo;
 
 pub use issue::TokenResponse;
@@ -49,6 +50,7 @@ pub async fn exchange(
         GrantType::Password => password::exchange(app, client, parameters, address).await,
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
+        GrantType::TokenExchange => token_exchange::exchange(app, client, parameters).await,
     }
 }
 
@@ -72,6 +74,7 @@ fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuth
         "password" if app.settings.grants.password => Ok(GrantType::Password),
         "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
+        "urn:ietf:params:oauth:grant-type:token-exchange" => Ok(GrantType::TokenExchange),
         _ => {
             let description = "The server does not speak this grant type.";
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))

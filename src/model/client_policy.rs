@@ -362,6 +362,7 @@ impl Client {
         let longer = |seconds: Option<i64>, usual| seconds.is_some_and(|seconds| seconds > usual);
         let keeps_access =
             !matches!(policy.refresh, RefreshTokenPolicy::OfflineAccess | RefreshTokenPolicy::Never);
+        let exchanges = self.may_use(GrantType::TokenExchange);
         [
             (self.may_use(GrantType::Password), "password grant"),
             (policy.pkce == PkcePolicy::Optional, "PKCE optional"),
@@ -376,6 +377,8 @@ impl Client {
             (policy.userinfo == UserinfoProfile::LegacyHs256, "UserInfo signed with the secret"),
             (policy.authorization_scheme == Presence::Optional, "credentials without scheme"),
             (self.skip_consent, "no consent"),
+            (exchanges && self.exchange.policy().allows_impersonation(), "impersonation by token exchange"),
+            (exchanges && self.exchange.takes_any(), "exchanges any token"),
         ]
         .into_iter()
         .filter_map(|(weaker, words)| weaker.then_some(words))

@@ -27,8 +27,9 @@ pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
-    AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests, ClientSecrets,
-    ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret, Ui,
+    AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,
+    ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+    TokenExchangePolicy, Ui,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,

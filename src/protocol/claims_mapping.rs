@@ -7,7 +7,7 @@ use crate::model::{ClaimSource, ClaimsMapping, User};
 /// Names a mapping must not give a meaning of its own: what the standards define for tokens and for introspection
 /// (RFC 7519 4.1, RFC 7662 2.2, RFC 7800 3.1, RFC 8693 4, RFC 9068 2.2, RFC 9396 9.1, OpenID Connect Core 2 and 5.6.2, RFC 9901), and
 /// what this server adds.
-const RESERVED: [&str; 32] = [
+const RESERVED: [&str; 33] = [
     "_claim_names",
     "_claim_sources",
     "_sd",
@@ -25,6 +25,7 @@ const RESERVED: [&str; 32] = [
     "client_id",
     "cnf",
     "events",
+    "exchanged",
     "exp",
     "ext",
     "grant",

@@ -45,6 +45,7 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "client_credentials",
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     ];
     if password_grant {
         grant_types.push("password");

@@ -20,7 +20,7 @@ const LONGEST_REMEMBER: i64 = 315_360_000;
 
 /// Claims that are the server's own word (RFC 7519 4.1, RFC 9068 2.2, OpenID Connect Core 2 and 3.3.2.11, RFC 7800,
 /// RFC 8693, OpenID Connect sessions and logout).
-const RESERVED: [&str; 25] = [
+const RESERVED: [&str; 26] = [
     "iss",
     "sub",
     "aud",
@@ -43,6 +43,7 @@ const RESERVED: [&str; 25] = [
     "cnf",
     "act",
     "may_act",
+    "exchanged",
     "events",
     "ext",
     "typ",

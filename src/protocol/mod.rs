@@ -22,6 +22,7 @@ pub mod refresh;
 pub mod registration;
 pub mod resource;
 pub mod scope;
+pub mod token_exchange;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

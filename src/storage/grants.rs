@@ -16,13 +16,20 @@ const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, st
      $18, $19, $20) \
      ON CONFLICT (id) DO NOTHING";
 
-const FIND: &str = concat!(
-    "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
-     g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, g.resources, ",
-    user_columns!(),
-    " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
-);
+macro_rules! grant_and_user {
+    () => {
+        concat!(
+            "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, \
+             g.amr, g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, \
+             g.rotated_at, g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, \
+             g.resources, ",
+            user_columns!(),
+            " FROM grants g JOIN users u ON u.id = g.user_id "
+        )
+    };
+}
+
+const FIND: &str = concat!(grant_and_user!(), "WHERE g.id = $1");
 
 #[derive(FromRow)]
 struct GrantRow {
@@ -104,6 +111,16 @@ pub struct Rotation {
     pub now: Timestamp,
     /// How many seconds after a rotation its predecessor still gets the same successor.
     pub grace: i64,
+}
+
+/// What an ID token says of where it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn<'a> {
+    pub user: &'a UserId,
+    pub client: &'a ClientId,
+    pub session: Option<&'a SessionId>,
+    pub auth_time: Timestamp,
+    pub issued_at: Timestamp,
 }
 
 /// A client that holds live grants of a user.
@@ -249,6 +266,34 @@ impl Storage {
     /// A grant with its user as of now.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<(Grant, User)>, StorageError> {
         let row: Option<GrantAndUserRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
+        row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?))).transpose()
+    }
+
+    /// The newest live grant that an ID token of these claims may have come from, with its user as of now: of the same
+    /// sign-in, while its session lives, and of an enabled user.
+    pub async fn grant_of_id_token(
+        &self,
+        sign_in: SignIn<'_>,
+        now: Timestamp,
+    ) -> Result<Option<(Grant, User)>, StorageError> {
+        const FIND: &str = concat!(
+            grant_and_user!(),
+            "LEFT JOIN sessions s ON s.id = g.session_id AND s.expires_at > $6 \
+             WHERE g.user_id = $1 AND g.client_id = $2 AND COALESCE(g.session_id, '') = $3 AND g.auth_time = $4 \
+             AND g.created_at <= $5 AND g.state = 'active' AND (g.expires_at IS NULL OR g.expires_at > $6) \
+             AND (g.session_id IS NULL OR s.id IS NOT NULL) AND NOT u.disabled \
+             ORDER BY g.created_at DESC, g.id LIMIT 1"
+        );
+        let SignIn { user, client, session, auth_time, issued_at } = sign_in;
+        let bound = values![
+            user.as_str(),
+            client.as_str(),
+            session.map_or("", SessionId::as_str),
+            auth_time.unix(),
+            issued_at.unix(),
+            now.unix(),
+        ];
+        let row: Option<GrantAndUserRow> = self.db.fetch_optional(FIND, bound).await?;
         row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?))).transpose()
     }
 

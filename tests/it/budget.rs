@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::support::{TestServer, on_both, query_of, text};
+use crate::token_exchange::{ACCESS_TOKEN, ID_TOKEN, Place, TOKEN_EXCHANGE, exchange};
 
 on_both! {
     async fn client_credentials_takes_one_statement_and_none_once_the_client_is_cached(kind: Kind) {
@@ -56,6 +57,29 @@ on_both! {
                 assert_eq!((statements, active), (1, true));
             }
         }
+    }
+
+    async fn a_token_exchange_takes_one_read_for_each_token(kind: Kind) {
+        let place = Place::new(kind).await;
+        let (subject, server) = (place.subject_token().await, &place.server);
+        let own = server.client_token(&place.backend, "read").await;
+        let actor = [("actor_token", own.as_str()), ("actor_token_type", ACCESS_TOKEN)];
+        for (form, expected) in [(&[][..], 1), (&actor[..], 2)] {
+            for _ in 0..2 {
+                let (statements, answer) = server.statements(place.exchange(&subject, form)).await;
+                assert_eq!((statements, answer.status.as_u16()), (expected, 200));
+            }
+        }
+        // One for an ID token too, and one to ask about what came of it.
+        let change = json!({"grant_types": ["authorization_code", TOKEN_EXCHANGE], "token_exchange_policy": "any"});
+        server.change_client(&place.web, change).await;
+        let id_token = text(&place.tokens().await, "id_token");
+        let form = [("subject_token_type", ID_TOKEN)];
+        let (statements, answer) = server.statements(exchange(server, &place.web, &id_token, &form)).await;
+        assert_eq!((statements, answer.status.as_u16()), (1, 200));
+        let (statements, active) =
+            server.statements(server.is_active(&place.web, &answer.text("access_token"))).await;
+        assert_eq!((statements, active), (1, true));
     }
 
     async fn userinfo_takes_one_every_time(kind: Kind) {

@@ -46,4 +46,5 @@ mod sign_in;
 mod storage;
 mod support;
 mod token;
+mod token_exchange;
 mod userinfo;
