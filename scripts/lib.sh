@@ -71,6 +71,10 @@ need_node() {
     die "missing: Node.js 20 or newer (found $(node --version))."
 }
 
+python_ready() { have python3 && python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))'; }
+
+need_python() { need "Python 3.10 or newer" python_ready python3 python3-venv; }
+
 chromium_path() {
   local name
   for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
@@ -88,6 +92,29 @@ node_packages() {
   if [ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ]; then return 0; fi
   (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null) || return 1
   touch "$dir/node_modules/.package-lock.json"
+}
+
+# python_packages REQUIREMENTS DIR: a virtual environment in DIR with these packages, made anew when the list changed.
+python_packages() {
+  local requirements=$1 dir=$2
+  if cmp -s "$requirements" "$dir/installed.txt"; then return 0; fi
+  rm -rf "$dir"
+  python3 -m venv "$dir" || return 1
+  "$dir/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r "$requirements" \
+    </dev/null || return 1
+  "$dir/bin/pip" check --disable-pip-version-check || return 1
+  cp "$requirements" "$dir/installed.txt"
+}
+
+# --- where temporary files go -----------------------------------------------------------------------
+
+# Memory, where there is enough: databases of tests are made and dropped thousands of times, and nothing of them must
+# last. A TMPDIR that is set stays as it is.
+temporary_files_in_memory() {
+  local free
+  [ -z "${TMPDIR:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ] || return 0
+  free=$(df -Pk /dev/shm | awk 'NR == 2 {print $4}')
+  if [ "${free:-0}" -gt $((2 * 1024 * 1024)) ]; then export TMPDIR=/dev/shm; fi
 }
 
 # --- a throw-away Postgres --------------------------------------------------------------------------

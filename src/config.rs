@@ -27,12 +27,13 @@ use url::Url;
 
 pub use aliases::Alias;
 pub use database::{DatabaseUrl, MasterKey};
+pub use external::{AdminSettings, ExternalUi, UiSettings};
 pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 
-use crate::model::{Algorithm, Client, Secret, Ui};
+use crate::model::Algorithm;
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -137,6 +138,7 @@ pub struct SessionSettings {
     pub lifetime_seconds: i64,
     pub idle_seconds: i64,
     pub request_seconds: i64,
+    pub expiry_signs_out: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -196,34 +198,6 @@ pub struct OutboundSettings {
     pub ca_file: Option<PathBuf>,
     pub timeout: Duration,
     pub max_bytes: usize,
-}
-
-#[derive(Clone, Debug)]
-pub struct AdminSettings {
-    /// None: there is no admin listener.
-    pub listen: Option<SocketAddr>,
-    pub token: Option<Secret>,
-}
-
-#[derive(Clone, Debug)]
-pub struct UiSettings {
-    pub external: Option<ExternalUi>,
-    pub default: Ui,
-}
-
-/// Where the login and consent pages of somebody else are.
-#[derive(Clone, Debug)]
-pub struct ExternalUi {
-    pub login_url: Url,
-    pub consent_url: Url,
-}
-
-impl UiSettings {
-    /// The external pages, if this client uses them.
-    pub fn external_for(&self, client: &Client) -> Option<&ExternalUi> {
-        let whose = client.ui.unwrap_or(self.default);
-        self.external.as_ref().filter(|_| whose == Ui::External)
-    }
 }
 
 impl Settings {
@@ -395,7 +369,13 @@ fn sessions(reader: &mut Reader) -> Option<SessionSettings> {
     let lifetime = reader.number("sessions.lifetime_seconds", 60..=YEAR);
     let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
     let request = reader.number("sessions.request_seconds", 60..=DAY);
-    Some(SessionSettings { lifetime_seconds: lifetime?, idle_seconds: idle?, request_seconds: request? })
+    let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
+    Some(SessionSettings {
+        lifetime_seconds: lifetime?,
+        idle_seconds: idle?,
+        request_seconds: request?,
+        expiry_signs_out: expiry_signs_out?,
+    })
 }
 
 fn passwords(reader: &mut Reader) -> Option<PasswordSettings> {

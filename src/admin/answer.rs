@@ -1,7 +1,7 @@
 //! Answers of the admin listener: JSON, also for errors, with the members that Hydra's have.
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
@@ -57,8 +57,10 @@ impl Refusal {
     pub fn disabled() -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", "The user is disabled.")
     }
+}
 
-    pub fn respond(&self) -> Response {
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
         let body = json!({
             "error": self.error, "error_description": self.description, "status_code": self.status.as_u16(),
         });
@@ -87,13 +89,14 @@ impl From<StorageError> for Refusal {
     }
 }
 
-/// Either answer.
-pub fn respond<T: Serialize>(result: Result<T, Refusal>) -> Response {
-    let body = result.and_then(|value| {
-        serde_json::to_vec(&value).map_err(|error| Refusal::from(OAuthError::server_error(error)))
-    });
-    match body {
-        Ok(body) => no_store(StatusCode::OK, body),
-        Err(refusal) => refusal.respond(),
+/// A JSON document.
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => no_store(StatusCode::OK, body),
+            Err(error) => Refusal::from(OAuthError::server_error(error)).into_response(),
+        }
     }
 }

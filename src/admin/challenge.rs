@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::answer::Refusal;
+use super::answer::{Json, Refusal};
 use crate::app::App;
 use crate::grants::handover::{CONSENT, LOGIN, redirect_to};
+use crate::http::extract::Body;
 use crate::model::{Client, Handover, HandoverStep, PendingRequest, RequestId};
 use crate::protocol::handover::{Answer, Rejection};
 use crate::protocol::{OAuthError, Parameters};
@@ -93,14 +92,18 @@ impl Challenge {
 
     /// Notes the answer, once. The very same answer again gets the same redirect until the browser has used it, because
     /// the page may have lost our response; any other is a conflict.
-    pub async fn answer<T: Serialize>(&self, app: &App, answer: &Answer<T>) -> Result<Completed, Refusal> {
+    pub async fn answer<T: Serialize>(
+        &self,
+        app: &App,
+        answer: &Answer<T>,
+    ) -> Result<Json<Completed>, Refusal> {
         let id = &self.pending.id;
         let answer = serde_json::to_string(answer).map_err(OAuthError::server_error)?;
         if !app.storage.answer_handover(id, self.page.steps(), &answer, app.now()).await? {
             return Err(Refusal::handled());
         }
         tracing::info!(client = %self.client.id, request = %id, page = ?self.page, "external page answered");
-        Ok(Completed { redirect_to: redirect_to(app, &self.handover, self.page.generation())? })
+        Ok(Json(Completed { redirect_to: redirect_to(app, &self.handover, self.page.generation())? }))
     }
 }
 
@@ -109,8 +112,8 @@ pub async fn reject(
     app: &App,
     page: Page,
     query: Option<&str>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Completed, Refusal> {
+    body: Body,
+) -> Result<Json<Completed>, Refusal> {
     let rejection: Rejection = read(body)?;
     rejection.check()?;
     let challenge = Challenge::find(app, page, query).await?;
@@ -119,9 +122,7 @@ pub async fn reject(
 }
 
 /// A JSON body, whatever its media type says: Hydra does not look at it either.
-pub fn read<T: DeserializeOwned + for<'d> Deserialize<'d>>(
-    body: Result<Bytes, BytesRejection>,
-) -> Result<T, Refusal> {
+pub fn read<T: DeserializeOwned + for<'d> Deserialize<'d>>(body: Body) -> Result<T, Refusal> {
     let body = body.map_err(|_| OAuthError::invalid_request("The body could not be read."))?;
     let read = serde_json::from_slice(&body);
     Ok(read.map_err(|error| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use url::Url;
 
 use super::answer::Refusal;
@@ -26,7 +26,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         }
         None => is_for_this_computer(&request),
     };
-    if permitted { next.run(request).await } else { Refusal::unauthorized().respond() }
+    if permitted { next.run(request).await } else { Refusal::unauthorized().into_response() }
 }
 
 fn is_for_this_computer(request: &Request) -> bool {

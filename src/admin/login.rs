@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::answer::{Refusal, respond};
+use super::answer::{Json, Refusal};
 use super::challenge::{self, Challenge, Completed, Page};
 use crate::app::App;
+use crate::http::extract::Body;
 use crate::model::{ClientId, UserId};
 use crate::protocol::OAuthError;
 use crate::protocol::handover::{self, AcceptLogin, Answer};
 
-pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let found = Challenge::unanswered(&app, Page::Login, query.as_deref()).await;
-    respond(found.map(|found| describe(&app, &found)))
+pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
+    let challenge = Challenge::unanswered(&app, Page::Login, query.as_deref()).await?;
+    Ok(Json(describe(&app, &challenge)))
 }
 
 /// The members of Hydra's `loginRequest`.
@@ -40,18 +38,10 @@ fn describe(app: &App, challenge: &Challenge) -> Value {
 pub async fn accept(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    respond(accepted(&app, query.as_deref(), body).await)
-}
-
-async fn accepted(
-    app: &App,
-    query: Option<&str>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Completed, Refusal> {
+    body: Body,
+) -> Result<Json<Completed>, Refusal> {
     let login: AcceptLogin = challenge::read(body)?;
-    let challenge = Challenge::find(app, Page::Login, query).await?;
+    let challenge = Challenge::find(&app, Page::Login, query.as_deref()).await?;
     login.check(challenge.handover.subject.as_ref().map(UserId::as_str))?;
     // RFC 9068 5: nobody's sub may be that of a client on its own behalf.
     if app.clients.find(&ClientId::new(&login.subject)).await?.is_some() {
@@ -61,13 +51,13 @@ async fn accepted(
     if user.is_some_and(|user| user.disabled) {
         return Err(Refusal::disabled());
     }
-    challenge.answer(app, &Answer::Accept(login)).await
+    challenge.answer(&app, &Answer::Accept(login)).await
 }
 
 pub async fn reject(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    respond(challenge::reject(&app, Page::Login, query.as_deref(), body).await)
+    body: Body,
+) -> Result<Json<Completed>, Refusal> {
+    challenge::reject(&app, Page::Login, query.as_deref(), body).await
 }

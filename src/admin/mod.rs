@@ -22,8 +22,8 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/admin/v1", challenges())
         .nest("/oauth2/auth/requests", challenges())
-        .fallback(async || Refusal::not_found().respond())
-        .method_not_allowed_fallback(async || Refusal::method().respond())
+        .fallback(async || Refusal::not_found())
+        .method_not_allowed_fallback(async || Refusal::method())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
         .with_state(app)
 }

@@ -1,4 +1,5 @@
-//! What the server does by itself: noticing changes that other processes made, and removing what has expired.
+//! What the server does by itself: noticing changes that other processes made, telling clients of logouts,
+//! and removing what has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
-use crate::storage::{StorageError, Versions};
+use crate::grants::logout_delivery::Courier;
+use crate::storage::{Purged, StorageError, Versions};
 
 /// How often the counters of changes are read, where the database does not tell by itself.
 const POLL: Duration = Duration::from_secs(2);
@@ -15,6 +17,8 @@ const POLL: Duration = Duration::from_secs(2);
 const RELOAD_KEYS: Duration = Duration::from_secs(300);
 /// The same for resources and scopes, should every other way fail.
 const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
+/// How often is looked for clients to tell of a logout: one of another process is noticed by this only.
+const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this.
 const PURGE_MORE: Duration = Duration::from_millis(200);
@@ -29,6 +33,7 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(purge(Arc::clone(app)));
     tasks.spawn(refresh_keys(Arc::clone(app)));
     tasks.spawn(refresh_registry(Arc::clone(app)));
+    tasks.spawn(tell_of_logouts(Arc::clone(app)));
     Background(tasks)
 }
 
@@ -99,13 +104,23 @@ async fn refresh_keys(app: Arc<App>) {
     }
 }
 
+async fn tell_of_logouts(app: Arc<App>) {
+    let mut courier = Courier::default();
+    loop {
+        if let Err(error) = courier.round(&app).await {
+            tracing::warn!(%error, "could not look for clients to tell of a logout");
+        }
+        sleep(TELL_OF_LOGOUT).await;
+    }
+}
+
 async fn purge(app: Arc<App>) {
     let mut ticks = interval(PURGE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         loop {
-            match app.storage.purge(app.now()).await {
+            match remove(&app).await {
                 Ok(purged) if purged.is_full() => sleep(PURGE_MORE).await,
                 Ok(purged) => {
                     tracing::debug!(?purged, "removed what had expired");
@@ -121,4 +136,13 @@ async fn purge(app: Arc<App>) {
             tracing::warn!(%error, "could not checkpoint");
         }
     }
+}
+
+/// One round of removing what has expired.
+async fn remove(app: &App) -> Result<Purged, StorageError> {
+    let now = app.now();
+    if app.settings.sessions.expiry_signs_out {
+        while app.storage.end_expired_sessions(now).await? > 0 {}
+    }
+    app.storage.purge(now).await
 }

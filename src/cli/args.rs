@@ -19,8 +19,10 @@ use super::client_settings::logout::LogoutArgs;
 use super::client_settings::origin::OriginArgs;
 use super::client_settings::requests::RequestArgs;
 use super::client_settings::sign_in::SignInArgs;
+use super::given::{Given, or_preset, word};
 use super::switches::SwitchArgs;
-use crate::model::{Algorithm, AssertionAlgorithm};
+use crate::model::{Algorithm, AssertionAlgorithm, IntrospectionPolicy, Lifetime, PkcePolicy, Ui};
+use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_CODE_LIFETIME};
 
 /// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
 #[derive(Debug, Parser)]
@@ -63,6 +65,9 @@ pub enum Command {
     /// Manage signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look at how clients were told that a session has ended.
+    #[command(subcommand)]
+    LogoutDeliveries(LogoutDeliveriesCommand),
 }
 
 #[derive(Debug, Args)]
@@ -167,8 +172,8 @@ pub struct ClientSettings {
     #[arg(long, value_name = "METHOD")]
     pub auth_method: Option<AuthMethodArg>,
     /// The algorithm that the client signs its assertions with; by default any that goes with its method.
-    #[arg(long, value_name = "ALG")]
-    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
+    #[arg(long, value_name = "ALG", value_parser = or_preset(str::parse::<AssertionAlgorithm>))]
+    pub token_endpoint_auth_signing_alg: Option<Given<AssertionAlgorithm>>,
     /// A file with the client's public keys, a JWK Set.
     #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
     pub jwks: Option<PathBuf>,
@@ -182,35 +187,35 @@ pub struct ClientSettings {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub verification_uri_complete: Option<bool>,
     /// Whose login and consent pages people see: the server's own, or those at ui.login_url and ui.consent_url.
-    #[arg(long, value_name = "WHOSE")]
-    pub ui: Option<UiArg>,
+    #[arg(long, value_name = "WHOSE", value_parser = word::<Ui>)]
+    pub ui: Option<Given<Ui>>,
     /// Whether the client must use PKCE.
-    #[arg(long)]
-    pub pkce: Option<PkceArg>,
+    #[arg(long, value_parser = word::<PkcePolicy>)]
+    pub pkce: Option<Given<PkcePolicy>>,
     /// An audience of the client's access tokens; may be repeated.
     #[arg(long, value_name = "AUD")]
     pub audience: Vec<String>,
     /// Which tokens the client may introspect: those it owns or is the audience of, or any.
-    #[arg(long, value_name = "POLICY")]
-    pub introspection_policy: Option<IntrospectionPolicyArg>,
+    #[arg(long, value_name = "POLICY", value_parser = word::<IntrospectionPolicy>)]
+    pub introspection_policy: Option<Given<IntrospectionPolicy>>,
     /// The algorithm that signs the client's ID tokens.
-    #[arg(long, value_name = "ALG", value_parser = algorithm)]
-    pub id_token_alg: Option<Algorithm>,
+    #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]
+    pub id_token_alg: Option<Given<Algorithm>>,
     /// The algorithm that signs the client's access tokens.
-    #[arg(long, value_name = "ALG", value_parser = algorithm)]
-    pub access_token_alg: Option<Algorithm>,
+    #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]
+    pub access_token_alg: Option<Given<Algorithm>>,
     /// The lifetime of an access token in seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..))]
-    pub access_token_lifetime: Option<i64>,
+    #[arg(long, value_name = "SECONDS", value_parser = or_preset(within::<1, MAX_ACCESS_TOKEN_LIFETIME>))]
+    pub access_token_lifetime: Option<Given<i64>>,
     /// The lifetime of a refresh token in seconds; -1 means never.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = lifetime)]
-    pub refresh_token_lifetime: Option<i64>,
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = or_preset(lifetime))]
+    pub refresh_token_lifetime: Option<Given<Lifetime>>,
     /// The seconds after which an unused refresh token ends; -1 means never.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = lifetime)]
-    pub refresh_token_idle_lifetime: Option<i64>,
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = or_preset(lifetime))]
+    pub refresh_token_idle_lifetime: Option<Given<Lifetime>>,
     /// The lifetime of an authorization code in seconds, at most 600.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=600))]
-    pub authorization_code_lifetime: Option<i64>,
+    #[arg(long, value_name = "SECONDS", value_parser = or_preset(within::<1, MAX_CODE_LIFETIME>))]
+    pub authorization_code_lifetime: Option<Given<i64>>,
     /// The client's home page.
     #[arg(long, value_name = "URI")]
     pub client_uri: Option<String>,
@@ -268,24 +273,6 @@ pub enum AuthMethodArg {
     None,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum UiArg {
-    Own,
-    External,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PkceArg {
-    Required,
-    Optional,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum IntrospectionPolicyArg {
-    Audience,
-    Any,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     /// Create a user.
@@ -296,6 +283,8 @@ pub enum UserCommand {
     Show(UserName),
     /// Set a user's password.
     SetPassword(SetPassword),
+    /// End every session of a user; access for offline use stays.
+    SignOut(UserName),
     /// Refuse a user from now on, and end what they started.
     Disable(UserName),
     /// Let a disabled user in again.
@@ -368,6 +357,12 @@ pub struct PasswordSource {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum LogoutDeliveriesCommand {
+    /// List those that wait, and those of the last day.
+    List(Output),
+}
+
+#[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// List the signing keys.
     List(Output),
@@ -392,7 +387,12 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
     Algorithm::deserialize(name).map_err(|_| "write ES256, RS256, PS256 or EdDSA".to_owned())
 }
 
-fn lifetime(text: &str) -> Result<i64, String> {
+fn lifetime(text: &str) -> Result<Lifetime, &'static str> {
     let seconds = text.parse().ok().filter(|seconds: &i64| *seconds == -1 || *seconds > 0);
-    seconds.ok_or_else(|| "write a number of seconds, or -1 for never".to_owned())
+    seconds.map(Lifetime::from).ok_or("write a number of seconds, or -1 for never")
+}
+
+pub fn within<const LEAST: i64, const MOST: i64>(text: &str) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("write a number from {LEAST} to {MOST}"))
 }

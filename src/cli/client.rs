@@ -225,6 +225,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
         ("post-logout URIs", list(&client.post_logout_redirect_uris)),
+        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),

@@ -9,13 +9,14 @@ pub mod sign_in;
 
 use std::path::Path;
 
-use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg, IntrospectionPolicyArg, PkceArg, UiArg};
+use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg};
+use super::given::{self, Given};
 use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::model::{
     Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientExchange, ClientId,
-    ClientIdentity, ClientLogout, ClientOrigin, ClientRequests, ClientSignIn, GrantType, IntrospectionPolicy,
-    Lifetime, PkcePolicy, ScopeSet, Switches, Timestamp, Ui,
+    ClientIdentity, ClientLogout, ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches,
+    Timestamp, Ui,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration;
@@ -104,15 +105,15 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
     set(&mut client.skip_consent, given.skip_consent);
     set(&mut client.verification_uri_complete, given.verification_uri_complete);
-    set_some(&mut client.ui, given.ui.map(ui));
-    set_some(&mut client.pkce, given.pkce.map(pkce));
-    set_some(&mut client.introspection_policy, given.introspection_policy.map(introspection_policy));
-    set_some(&mut client.id_token_signed_response_alg, given.id_token_alg);
-    set_some(&mut client.access_token_signed_response_alg, given.access_token_alg);
-    set_some(&mut client.access_token_lifetime, given.access_token_lifetime);
-    set_some(&mut client.authorization_code_lifetime, given.authorization_code_lifetime);
-    set_some(&mut client.refresh_token_lifetime, given.refresh_token_lifetime.map(Lifetime::from));
-    set_some(&mut client.refresh_token_idle_lifetime, given.refresh_token_idle_lifetime.map(Lifetime::from));
+    given::set(&mut client.ui, given.ui);
+    given::set(&mut client.pkce, given.pkce);
+    given::set(&mut client.introspection_policy, given.introspection_policy);
+    given::set(&mut client.id_token_signed_response_alg, given.id_token_alg);
+    given::set(&mut client.access_token_signed_response_alg, given.access_token_alg);
+    given::set(&mut client.access_token_lifetime, given.access_token_lifetime);
+    given::set(&mut client.authorization_code_lifetime, given.authorization_code_lifetime);
+    given::set(&mut client.refresh_token_lifetime, given.refresh_token_lifetime);
+    given::set(&mut client.refresh_token_idle_lifetime, given.refresh_token_idle_lifetime);
     set_text(&mut client.client_uri, given.client_uri);
     set_text(&mut client.logo_uri, given.logo_uri);
     set_text(&mut client.policy_uri, given.policy_uri);
@@ -132,10 +133,14 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     let mut problems: Vec<String> =
         registration::check(client).iter().map(|problem| problem.to_string()).collect();
-    if let Some(Err(error)) =
-        client.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+    for (member, uri) in
+        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.logout.backchannel_logout_uri)]
     {
-        problems.push(format!("jwks_uri: {error}"));
+        if let Some(Err(error)) =
+            uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+        {
+            problems.push(format!("{member}: {error}"));
+        }
     }
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
@@ -164,13 +169,13 @@ pub fn unknown_algorithm(member: &str, algorithm: Option<Algorithm>, settings: &
 fn set_authentication(
     client: &mut Client,
     method: Option<AuthMethod>,
-    algorithm: Option<AssertionAlgorithm>,
+    algorithm: Option<Given<AssertionAlgorithm>>,
 ) {
     if method.is_some_and(|method| method != client.token_endpoint_auth_method) {
         client.token_endpoint_auth_signing_alg = None;
     }
     set(&mut client.token_endpoint_auth_method, method);
-    set_some(&mut client.token_endpoint_auth_signing_alg, algorithm);
+    given::set(&mut client.token_endpoint_auth_signing_alg, algorithm);
 }
 
 /// Either form of keys takes the place of the other; an empty text clears.
@@ -192,12 +197,6 @@ fn set_keys(client: &mut Client, file: Option<&Path>, uri: Option<String>) -> Op
 
 pub fn set<T>(place: &mut T, given: Option<T>) {
     if let Some(given) = given {
-        *place = given;
-    }
-}
-
-pub fn set_some<T>(place: &mut Option<T>, given: Option<T>) {
-    if given.is_some() {
         *place = given;
     }
 }
@@ -235,27 +234,6 @@ fn auth_method(given: AuthMethodArg) -> AuthMethod {
         AuthMethodArg::ClientSecretJwt => AuthMethod::ClientSecretJwt,
         AuthMethodArg::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
         AuthMethodArg::None => AuthMethod::None,
-    }
-}
-
-fn ui(given: UiArg) -> Ui {
-    match given {
-        UiArg::Own => Ui::Own,
-        UiArg::External => Ui::External,
-    }
-}
-
-fn pkce(given: PkceArg) -> PkcePolicy {
-    match given {
-        PkceArg::Required => PkcePolicy::Required,
-        PkceArg::Optional => PkcePolicy::Optional,
-    }
-}
-
-fn introspection_policy(given: IntrospectionPolicyArg) -> IntrospectionPolicy {
-    match given {
-        IntrospectionPolicyArg::Audience => IntrospectionPolicy::Audience,
-        IntrospectionPolicyArg::Any => IntrospectionPolicy::Any,
     }
 }
 

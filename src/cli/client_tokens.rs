@@ -1,15 +1,16 @@
 //! From the command line's words to what a client's tokens are for and what is in them.
 
-use super::args::tokens::{ClientTokens, ScopeStrategyArg, TokenFormatArg};
-use super::client_settings::{replace, set_some, set_text};
-use crate::model::{Catalogue, ClaimsMapping, Client, ScopeStrategy, TokenFormat};
+use super::args::tokens::ClientTokens;
+use super::client_settings::{replace, set_text};
+use super::given::set;
+use crate::model::{Catalogue, ClaimsMapping, Client};
 
 /// Puts what was given into `client`; complains of what cannot be put.
 pub fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String>) {
     replace(&mut client.resources, given.resources);
     set_text(&mut client.resource_server, given.resource_server);
-    set_some(&mut client.scope_strategy, given.scope_strategy.map(scope_strategy));
-    set_some(&mut client.token_format, given.token_format.map(token_format));
+    set(&mut client.scope_strategy, given.scope_strategy);
+    set(&mut client.token_format, given.token_format);
     for (place, given, flag) in [
         (&mut client.claims_mapping, given.claims, "claim"),
         (&mut client.id_token_claims_mapping, given.id_token_claims, "id-token-claim"),
@@ -50,19 +51,4 @@ fn mapping(given: &[String]) -> Result<Option<ClaimsMapping>, String> {
 /// A mapping as it was given.
 pub fn written(mapping: &ClaimsMapping) -> String {
     mapping.iter().map(|(name, source)| format!("{name}={source}")).collect::<Vec<_>>().join(" ")
-}
-
-fn scope_strategy(given: ScopeStrategyArg) -> ScopeStrategy {
-    match given {
-        ScopeStrategyArg::Exact => ScopeStrategy::Exact,
-        ScopeStrategyArg::Hierarchical => ScopeStrategy::Hierarchical,
-        ScopeStrategyArg::Wildcard => ScopeStrategy::Wildcard,
-    }
-}
-
-pub fn token_format(given: TokenFormatArg) -> TokenFormat {
-    match given {
-        TokenFormatArg::Jwt => TokenFormat::Jwt,
-        TokenFormatArg::Opaque => TokenFormat::Opaque,
-    }
 }

@@ -6,10 +6,12 @@ mod client;
 mod client_settings;
 mod client_tokens;
 mod failure;
-pub mod healthcheck;
+pub mod given;
+mod healthcheck;
 mod issuer;
 mod key_file;
 mod keys;
+mod logout_deliveries;
 mod open;
 mod output;
 mod password;
@@ -46,6 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Scope(command) => wait(scope::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
+        Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::args::catalogue::{ResourceCommand, ResourceCreate, ResourceSettings, ResourceUpdate};
-use super::client_settings::{set_some, unknown_algorithm};
-use super::client_tokens::token_format;
+use super::client_settings::unknown_algorithm;
+use super::given::set;
 use super::{Failure, open, output};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -74,9 +74,9 @@ impl Commands<'_> {
                 Err(error) => problems.push(format!("scope: {error}")),
             }
         }
-        set_some(&mut resource.token_format, given.token_format.map(token_format));
-        set_some(&mut resource.access_token_lifetime, given.access_token_lifetime);
-        set_some(&mut resource.access_token_signed_response_alg, given.access_token_alg);
+        set(&mut resource.token_format, given.token_format);
+        set(&mut resource.access_token_lifetime, given.access_token_lifetime);
+        set(&mut resource.access_token_signed_response_alg, given.access_token_alg);
         problems.extend(resource::check(resource).iter().map(ToString::to_string));
         let algorithm = resource.access_token_signed_response_alg;
         problems.extend(unknown_algorithm("access_token_signed_response_alg", algorithm, self.settings));

@@ -1,22 +1,14 @@
 //! The switches of a client on the command line: a flag each, named like its member in the metadata.
 
-use std::fmt::Debug;
-
 use clap::Args;
-use serde::de::value::{Error as ValueError, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer};
 
+use super::args::within;
+use super::given::{Given, or_preset, set, word};
 use crate::model::{
     ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile, Switches,
     TokenResponseAlias, UserinfoProfile,
 };
-
-/// A value, or the empty text, which goes back to what the profile presets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given<T> {
-    Preset,
-    Is(T),
-}
+use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_REFRESH_GRANTS};
 
 /// What a client is set to beside what its profile presets. An empty text goes back to the preset.
 #[derive(Debug, Default, Args)]
@@ -36,12 +28,12 @@ pub struct SwitchArgs {
     /// Whether a refresh needs the client's secret: required, optional.
     #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
     pub refresh_authentication: Option<Given<Presence>>,
-    /// The seconds a refresh token has to be old before it is used; 0 means none.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
-    pub refresh_interval: Option<i64>,
+    /// The seconds a refresh token has to be old before it is used.
+    #[arg(long, value_name = "SECONDS", value_parser = or_preset(within::<0, MAX_ACCESS_TOKEN_LIFETIME>))]
+    pub refresh_interval: Option<Given<i64>>,
     /// How many grants with refresh tokens a user may have with the client; the oldest are revoked.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
-    pub max_refresh_grants: Option<i64>,
+    #[arg(long, value_name = "NUMBER", value_parser = or_preset(within::<1, MAX_REFRESH_GRANTS>))]
+    pub max_refresh_grants: Option<Given<i64>>,
     /// A member the token response has beside the standard's: scopes, expire_in; or bearer, for its token_type.
     /// May be repeated.
     #[arg(long = "token-response-alias", value_name = "ALIAS", value_parser = word::<TokenResponseAlias>)]
@@ -80,8 +72,8 @@ impl SwitchArgs {
         set(&mut switches.token_redirect_uri, self.token_redirect_uri);
         set(&mut switches.authorization_scheme, self.authorization_scheme);
         switches.first_party = self.first_party.or(switches.first_party);
-        switches.refresh_interval = self.refresh_interval.or(switches.refresh_interval);
-        switches.max_refresh_grants = self.max_refresh_grants.or(switches.max_refresh_grants);
+        set(&mut switches.refresh_interval, self.refresh_interval);
+        set(&mut switches.max_refresh_grants, self.max_refresh_grants);
         if !self.token_response_aliases.is_empty() {
             let named = |given: Given<TokenResponseAlias>| match given {
                 Given::Is(alias) => Some(alias),
@@ -93,34 +85,9 @@ impl SwitchArgs {
     }
 }
 
-fn set<T>(place: &mut Option<T>, given: Option<Given<T>>) {
-    match given {
-        None => {}
-        Some(Given::Preset) => *place = None,
-        Some(Given::Is(value)) => *place = Some(value),
-    }
-}
-
-/// A registered word, as it is written in the metadata.
-fn word<T: DeserializeOwned>(text: &str) -> Result<Given<T>, String> {
-    if text.is_empty() {
-        return Ok(Given::Preset);
-    }
-    let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
-    T::deserialize(name).map(Given::Is).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_word_that_is_not_known_names_those_that_are() {
-        assert_eq!(word::<ClientProfile>("primer"), Ok(Given::Is(ClientProfile::Primer)));
-        assert_eq!(word::<ClientProfile>(""), Ok(Given::Preset));
-        assert!(word::<ClientProfile>("hydra").unwrap_err().contains("hydra16"));
-        assert_eq!(word::<StatusProfile>("userinfo_403"), Ok(Given::Is(StatusProfile::Userinfo403)));
-    }
 
     #[test]
     fn an_empty_text_goes_back_to_the_preset() {

@@ -24,6 +24,7 @@ pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure
             show(&commands.find(&asked.username).await?, None, asked.output.json)?;
         }
         UserCommand::SetPassword(asked) => commands.set_password(asked).await?,
+        UserCommand::SignOut(asked) => commands.sign_out(&asked.username, asked.output.json).await?,
         UserCommand::Disable(asked) => commands.disable(&asked.username, true, asked.output.json).await?,
         UserCommand::Enable(asked) => commands.disable(&asked.username, false, asked.output.json).await?,
         UserCommand::Delete(asked) => commands.delete(&asked.username, asked.output.json).await?,
@@ -102,6 +103,15 @@ impl Commands<'_> {
         Ok(())
     }
 
+    async fn sign_out(&self, name: &str, as_json: bool) -> Result<(), Failure> {
+        let user = self.find(name).await?;
+        self.storage.end_sessions(&user.id, self.now).await?;
+        if as_json {
+            return output::json(&document(&user, None)?);
+        }
+        Ok(output::line(&format!("ended every session of {}", user.username))?)
+    }
+
     async fn disable(&self, name: &str, disabled: bool, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
         if !self.storage.set_disabled(&user.id, disabled, self.now).await? {
@@ -123,7 +133,7 @@ impl Commands<'_> {
 
     async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
-        if !self.storage.delete_user(&user.id).await? {
+        if !self.storage.delete_user(&user.id, self.now).await? {
             return Err(unknown(name));
         }
         if as_json {

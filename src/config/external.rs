@@ -1,14 +1,44 @@
 //! The admin listener, and the login and consent pages of somebody else.
 
+use std::net::SocketAddr;
+
 use url::Url;
 
+use super::choice;
 use super::issuer::is_loopback;
 use super::reader::{Reader, Refusal};
-use super::{AdminSettings, ExternalUi, UiSettings, choice};
-use crate::model::{Secret, Ui};
+use crate::model::{Client, Secret, Ui};
 
 /// 32 characters of base64 are 192 bits.
 const SHORTEST_TOKEN: usize = 32;
+
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// None: there is no admin listener.
+    pub listen: Option<SocketAddr>,
+    pub token: Option<Secret>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UiSettings {
+    pub external: Option<ExternalUi>,
+    pub default: Ui,
+}
+
+/// Where the login and consent pages of somebody else are.
+#[derive(Clone, Debug)]
+pub struct ExternalUi {
+    pub login_url: Url,
+    pub consent_url: Url,
+}
+
+impl UiSettings {
+    /// The external pages, if this client uses them.
+    pub fn external_for(&self, client: &Client) -> Option<&ExternalUi> {
+        let whose = client.ui.unwrap_or(self.default);
+        self.external.as_ref().filter(|_| whose == Ui::External)
+    }
+}
 
 pub(super) fn admin(reader: &mut Reader) -> Option<AdminSettings> {
     let listen = reader.parsed("admin.listen", |text| {

@@ -94,6 +94,15 @@ pub(super) enum Subject {
     Client(ClientId),
 }
 
+impl Subject {
+    pub fn sub(&self) -> &str {
+        match self {
+            Self::User(user) => user.id.as_str(),
+            Self::Client(id) => id.as_str(),
+        }
+    }
+}
+
 /// The subject of a token, where [`state`] would call it good: one question to the database.
 pub(super) async fn subject(app: &App, claims: &AccessTokenClaims) -> Result<Option<Subject>, StorageError> {
     if !clients_are_registered(app, claims).await? {

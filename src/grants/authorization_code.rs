@@ -1,10 +1,10 @@
 //! `grant_type=authorization_code` (RFC 6749 4.1.3): one read, one conditional write.
 
 use super::TokenResponse;
-use super::issue::{self, ForGrant};
+use super::draft::{Draft, ForGrant};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{Grant, GrantId, User};
+use crate::model::{Grant, GrantId, GrantType, User};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::code::{self, Attempt, Verdict};
 use crate::protocol::{OAuthError, Parameters};
@@ -34,21 +34,22 @@ pub(super) async fn exchange(
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }
     let target = super::target(app, client, &grant, parameters)?;
+    let asked = ForGrant {
+        grant_type: GrantType::AuthorizationCode,
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        target: &target,
+        nonce: conditions.nonce.clone(),
+    };
+    let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
     if !app.storage.redeem_code(&grant.id, now).await? {
         return Err(revoke(app, &grant, code::used()).await);
     }
     if conditions.refreshable {
         super::cap_grants(app, client, &grant).await?;
     }
-    let issuance = ForGrant {
-        grant: &grant,
-        user: &user,
-        scope: &grant.scope,
-        target: &target,
-        nonce: conditions.nonce.clone(),
-        refresh_generation: conditions.refreshable.then_some(1),
-    };
-    issue::for_grant(app, client, issuance, now)
+    tokens.mint(app, conditions.refreshable.then_some(1))
 }
 
 /// The grant behind a genuine code.

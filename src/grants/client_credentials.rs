@@ -1,14 +1,14 @@
 //! `grant_type=client_credentials` (RFC 6749 4.4): no statement at all once the client is cached.
 
 use super::TokenResponse;
-use super::issue;
+use super::draft::{Draft, WithoutGrant};
 use crate::app::App;
-use crate::model::Scope;
+use crate::model::{GrantType, Scope};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
 
-pub(super) fn exchange(
+pub(super) async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
@@ -23,5 +23,7 @@ pub(super) fn exchange(
     }
     let target = Target::new(&resource::asked(parameters)?, client, &catalogue)?.must_agree(client)?;
     target.must_admit(&scope)?;
-    issue::for_client(app, client, &scope, &target, app.now())
+    let asked =
+        WithoutGrant { grant_type: GrantType::ClientCredentials, user: None, scope: &scope, target: &target };
+    Draft::without_grant(app, client, asked, app.now()).settle(app).await?.mint(app, None)
 }

@@ -2,10 +2,10 @@
 //! write, the one that gets the tokens two reads and one conditional write.
 
 use super::TokenResponse;
-use super::issue::{self, ForGrant};
+use super::draft::{Draft, ForGrant};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{DeviceAuthorization, DeviceAuthorizationId, Grant, GrantId, GrantState, User};
+use crate::model::{DeviceAuthorization, DeviceAuthorizationId, Grant, GrantId, GrantState, GrantType, User};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, Verdict};
 use crate::protocol::{OAuthError, Parameters};
@@ -27,6 +27,15 @@ pub(super) async fn exchange(
     }
     let (grant, user) = approved(app, &authorization).await?;
     let target = super::target(app, client, &grant, parameters)?;
+    let asked = ForGrant {
+        grant_type: GrantType::DeviceCode,
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        target: &target,
+        nonce: None,
+    };
+    let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
     if !app.storage.consume_device(&authorization.id, now).await? {
         return Err(device::used());
     }
@@ -38,15 +47,7 @@ pub(super) async fn exchange(
     if refresh_generation.is_some() {
         super::cap_grants(app, client, &grant).await?;
     }
-    let issuance = ForGrant {
-        grant: &grant,
-        user: &user,
-        scope: &grant.scope,
-        target: &target,
-        nonce: None,
-        refresh_generation,
-    };
-    issue::for_grant(app, client, issuance, now)
+    tokens.mint(app, refresh_generation)
 }
 
 /// The authorization behind a genuine device code.

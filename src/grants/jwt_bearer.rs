@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use super::{TokenResponse, client_authentication, issue};
+use super::draft::{Draft, WithoutGrant};
+use super::{TokenResponse, client_authentication};
 use crate::app::App;
 use crate::crypto::jwks::KeySet;
-use crate::model::{Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
+use crate::model::{GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
@@ -22,9 +23,12 @@ pub(super) async fn exchange(
     client.must_be_confidential()?;
     let (scope, target) = asked(app, client, parameters)?;
     let (assertion, user) = vouched_for(app, parameters.require("assertion")?).await?;
+    let asked =
+        WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
+    let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
     spend(app, &assertion).await?;
-    issue::for_user_without_grant(app, client, &user, &scope, &target, app.now())
+    tokens.mint(app, None)
 }
 
 /// The assertion of a trusted issuer, and the user it is about. It is not spent by this.

@@ -8,10 +8,12 @@ pub mod client_authentication;
 mod client_credentials;
 pub mod device_authorization;
 mod device_code;
+mod draft;
 pub mod handover;
 pub mod introspection;
 mod issue;
 mod jwt_bearer;
+pub mod logout_delivery;
 mod password;
 pub mod password_check;
 mod refresh_token;
@@ -46,7 +48,7 @@ pub async fn exchange(
     match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
         GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
-        GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters),
+        GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters).await,
         GrantType::Password => password::exchange(app, client, parameters, address).await,
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,

@@ -1,14 +1,14 @@
 //! `grant_type=password` (RFC 6749 4.3): for the operator's own applications that cannot open a browser. Off for the
 //! server and off for each client; every use is logged.
 
-use super::TokenResponse;
-use super::issue::{self, ForGrant};
+use super::draft::{Draft, ForGrant};
 use super::password_check::{self, Unrecognised};
+use super::{TokenResponse, issue};
 use crate::app::App;
 use crate::crypto::random;
 use crate::model::{
-    Authentication, Client, Grant, GrantContext, GrantId, GrantState, Lifetime, Refresh, ScopeSet, Timestamp,
-    User,
+    Authentication, Client, Grant, GrantContext, GrantId, GrantState, GrantType, Lifetime, Refresh, ScopeSet,
+    Timestamp, User,
 };
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::password_grant::{self, Factors};
@@ -36,6 +36,15 @@ pub(super) async fn exchange(
     let user = password_check::recognise(app, username, password, address).await.map_err(refused)?;
     password_grant::judge(factors(&user))?;
     let grant = grant(app, client, &user, (scope, resources), now);
+    let asked = ForGrant {
+        grant_type: GrantType::Password,
+        grant: &grant,
+        user: &user,
+        scope: &grant.scope,
+        target: &target,
+        nonce: None,
+    };
+    let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
     app.storage.insert_grant(&grant).await?;
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
     let refresh = match &grant.state {
@@ -45,15 +54,7 @@ pub(super) async fn exchange(
     if refresh.is_some() {
         super::cap_grants(app, client, &grant).await?;
     }
-    let issuance = ForGrant {
-        grant: &grant,
-        user: &user,
-        scope: &grant.scope,
-        target: &target,
-        nonce: None,
-        refresh_generation: refresh.map(|refresh| refresh.generation),
-    };
-    issue::for_grant(app, client, issuance, now)
+    tokens.mint(app, refresh.map(|refresh| refresh.generation))
 }
 
 /// What the user signs in with. There is nothing but passwords yet.

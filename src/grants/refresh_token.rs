@@ -1,10 +1,10 @@
 //! `grant_type=refresh_token` (RFC 6749 6): one read, one conditional write that also tells a replay.
 
-use super::TokenResponse;
-use super::issue::{self, ForGrant};
+use super::draft::{Draft, ForGrant};
+use super::{TokenResponse, issue};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{Client, Grant, GrantId, Timestamp, User};
+use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
 use crate::protocol::{OAuthError, Parameters, scope};
@@ -33,19 +33,20 @@ pub(super) async fn exchange(
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
-    let next = match reuse {
-        true => use_again(app, &grant, generation, now).await?,
-        false => rotate(app, client, &grant, generation, now).await?,
-    };
-    let issuance = ForGrant {
+    let asked = ForGrant {
+        grant_type: GrantType::RefreshToken,
         grant: &grant,
         user: &user,
         scope: &scope,
         target: &target,
         nonce: None,
-        refresh_generation: Some(next),
     };
-    issue::for_grant(app, client, issuance, now)
+    let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
+    let next = match reuse {
+        true => use_again(app, &grant, generation, now).await?,
+        false => rotate(app, client, &grant, generation, now).await?,
+    };
+    tokens.mint(app, Some(next))
 }
 
 pub(super) fn policy(app: &App, client: &Client) -> RefreshPolicy {

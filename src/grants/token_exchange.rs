@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::access_tokens::{self, OPAQUE_PREFIX, Subject};
-use super::issue::{self, ForExchange, Origin};
+use super::draft::{Draft, ForExchange, Origin};
 use super::{TokenResponse, jwt_bearer};
 use crate::app::App;
 use crate::keys::TokenType;
@@ -46,28 +46,27 @@ pub(super) async fn exchange(
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
-    // Last: an assertion that is refused for another reason is not spent.
-    if let Some(assertion) = &brought.assertion {
-        jwt_bearer::spend(app, assertion).await.map_err(as_invalid_request)?;
-    }
-    tracing::info!(client = %client.id, subject = brought.sub(), actor, "token exchanged");
-    let exchange = ForExchange {
+    let asked = ForExchange {
         subject: &brought.subject,
         origin: brought.origin,
         scope: &scope,
         target: &target,
         act,
         may_act: brought.may_act,
-        requested: request.requested,
     };
-    issue::for_exchange(app, client, exchange, brought.expires_at, now)
+    let token = Draft::for_exchange(app, client, asked, now).settle(app).await?;
+    // Last: an assertion that is refused for another reason is not spent.
+    if let Some(assertion) = &brought.assertion {
+        jwt_bearer::spend(app, assertion).await.map_err(as_invalid_request)?;
+    }
+    tracing::info!(client = %client.id, subject = brought.subject.sub(), actor, "token exchanged");
+    Ok(token.mint(app, None)?.in_exchange(request.requested))
 }
 
 /// A subject token that is good, and everything that bounds what it can be exchanged for.
 struct Brought {
     subject: Subject,
     origin: Origin,
-    expires_at: Timestamp,
     /// None: an assertion has no scope.
     scope: Option<ScopeSet>,
     act: Option<Actor>,
@@ -76,15 +75,6 @@ struct Brought {
     own: Option<Vec<String>>,
     /// To be spent.
     assertion: Option<Assertion>,
-}
-
-impl Brought {
-    fn sub(&self) -> &str {
-        match &self.subject {
-            Subject::User(user) => user.id.as_str(),
-            Subject::Client(id) => id.as_str(),
-        }
-    }
 }
 
 async fn subject(
@@ -183,8 +173,8 @@ fn of_access_token(
             auth_time: claims.auth_time,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
+            expires_at: claims.exp,
         },
-        expires_at: claims.exp,
         scope: Some(claims.scope.parse().map_err(OAuthError::server_error)?),
         act: claims.act.clone(),
         may_act: claims.may_act.clone(),
@@ -209,12 +199,12 @@ fn of_id_token(
     };
     Brought {
         subject: Subject::User(Box::new(user)),
-        expires_at: token.exp,
         act: None,
         may_act: rules::may_act(client),
         own: Some(own),
         assertion: None,
         origin: Origin {
+            expires_at: token.exp,
             sid: grant.session_id.clone(),
             auth_time: Some(grant.authentication.auth_time),
             acr: Some(claims::acr(&grant)),
@@ -233,8 +223,14 @@ async fn of_assertion(app: &App, jwt: &str, now: Timestamp) -> Result<Brought, O
     }
     Ok(Brought {
         subject: Subject::User(Box::new(user)),
-        origin: Origin::default(),
-        expires_at: assertion.expires_at(),
+        origin: Origin {
+            expires_at: assertion.expires_at(),
+            grant: None,
+            sid: None,
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+        },
         scope: None,
         act: None,
         may_act: assertion.may_act.clone(),

@@ -23,15 +23,18 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core 2
     IdToken,
+    /// OpenID Connect Back-Channel Logout 2.4
+    LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 2] = [Self::AccessToken, Self::IdToken];
+    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::LogoutToken];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::LogoutToken => "logout+jwt",
         }
     }
 }
@@ -40,7 +43,7 @@ impl TokenType {
 struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
-    heads: [String; 2],
+    heads: [String; TokenType::ALL.len()],
     verifier: DecodingKey,
 }
 

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
+use hyper::http::request;
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,7 +18,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use url::{Position, Url};
 
-use super::{Fetched, OutboundError, certificates, response};
+use super::{OutboundError, certificates};
 
 const USER_AGENT: &str = concat!("chancery/", env!("CARGO_PKG_VERSION"));
 /// The largest response head: many times what a document's has.
@@ -62,29 +63,47 @@ pub(super) async fn open(address: SocketAddr, url: &Url, tls: &TlsConnector) -> 
     Ok(Box::new(tls.connect(name, tcp).await?))
 }
 
-/// One GET, and the whole answer.
-pub(super) async fn get(
-    stream: Stream,
-    url: &Url,
-    accept: &str,
-    max_bytes: usize,
-) -> Result<Fetched, OutboundError> {
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(&url[Position::BeforePath..Position::AfterQuery])
+/// A GET of `url`.
+pub(super) fn get(url: &Url, accept: &str) -> Result<Request<Full<Bytes>>, OutboundError> {
+    Ok(addressed(Request::get(target(url)), url).header(header::ACCEPT, accept).body(Full::default())?)
+}
+
+/// A POST of a form to `url`.
+pub(super) fn post_form(url: &Url, form: String) -> Result<Request<Full<Bytes>>, OutboundError> {
+    Ok(addressed(Request::post(target(url)), url)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::from(form))?)
+}
+
+/// What of a URL stands in the request line.
+fn target(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}
+
+fn addressed(request: request::Builder, url: &Url) -> request::Builder {
+    request
         .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
         .header(header::USER_AGENT, USER_AGENT)
-        .header(header::ACCEPT, accept)
         .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())?;
+}
+
+/// One request and its answer. The body is read where it is wanted, up to `max_bytes`, and the status is 200.
+pub(super) async fn exchange(
+    stream: Stream,
+    request: Request<Full<Bytes>>,
+    max_bytes: Option<usize>,
+) -> Result<Response<Bytes>, OutboundError> {
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
     let exchange = async {
-        let answer = sender.send_request(request).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(OutboundError::Status(answer.status()));
-        }
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, max_bytes).collect().await.map_err(|_| OutboundError::Body)?;
-        Ok(Fetched { body: body.to_bytes(), freshness: response::freshness(&head.headers) })
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = match max_bytes.filter(|_| head.status == StatusCode::OK) {
+            Some(most) => {
+                Limited::new(body, most).collect().await.map_err(|_| OutboundError::Body)?.to_bytes()
+            }
+            None => Bytes::new(),
+        };
+        Ok(Response::from_parts(head, body))
     };
     // The connection is driven here and nowhere else, so that it ends with the fetch.
     let mut connection = std::pin::pin!(connection);

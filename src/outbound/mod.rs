@@ -1,4 +1,4 @@
-//! The one HTTP client for what the server fetches from elsewhere, at addresses that others chose.
+//! The one HTTP client for what the server fetches from elsewhere, or sends there, at addresses that others chose.
 //!
 //! It is hardened against being used to reach what only this machine can (server-side request forgery): https only; the
 //! address is checked after the name was resolved, and the connection goes to that very address, so that no second
@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Request, Response, StatusCode};
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
@@ -58,7 +61,7 @@ pub enum OutboundError {
     #[error("the request cannot be written: {0}")]
     Request(#[from] hyper::http::Error),
     #[error("it answered {0}; redirects are not followed")]
-    Status(hyper::StatusCode),
+    Status(StatusCode),
     #[error("the answer is longer than outbound.max_bytes, or broke off")]
     Body,
     #[error("it took longer than outbound.timeout_seconds")]
@@ -108,19 +111,46 @@ impl Outbound {
         }
     }
 
+    /// The longest that a fetch can take.
+    pub fn timeout(&self) -> Duration {
+        self.limits.timeout
+    }
+
     /// Gets a document. Anything but 200 is an error.
     pub async fn get(&self, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
         let url = Self::check(url, self.limits.allow_private)?;
-        let fetch = async {
+        let request = connection::get(&url, accept)?;
+        let (head, body) = self.exchange(&url, request, Some(self.limits.max_bytes)).await?.into_parts();
+        match head.status {
+            StatusCode::OK => Ok(Fetched { body, freshness: response::freshness(&head.headers) }),
+            status => Err(OutboundError::Status(status)),
+        }
+    }
+
+    /// Posts a form. Whatever is answered is the caller's to judge, by its status alone.
+    pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, OutboundError> {
+        let url = Self::check(url, self.limits.allow_private)?;
+        let request = connection::post_form(&url, form)?;
+        Ok(self.exchange(&url, request, None).await?.status())
+    }
+
+    /// Sends a request to where `url` leads, within the limits.
+    async fn exchange(
+        &self,
+        url: &Url,
+        request: Request<Full<Bytes>>,
+        max_bytes: Option<usize>,
+    ) -> Result<Response<Bytes>, OutboundError> {
+        let exchange = async {
             // Neither semaphore is ever closed, so a permit that is not given only means that none is held.
             let host = url.host_str().unwrap_or_default().to_owned();
             let of_host = self.by_host.get_with(host, || Arc::new(Semaphore::new(AT_ONCE_PER_HOST)));
             let _of_host = of_host.acquire().await;
             let _of_all = self.all.acquire().await;
-            let stream = self.connect(&url).await?;
-            connection::get(stream, &url, accept, self.limits.max_bytes).await
+            let stream = self.connect(url).await?;
+            connection::exchange(stream, request, max_bytes).await
         };
-        tokio::time::timeout(self.limits.timeout, fetch).await.map_err(|_| OutboundError::Timeout)?
+        tokio::time::timeout(self.limits.timeout, exchange).await.map_err(|_| OutboundError::Timeout)?
     }
 
     async fn connect(&self, url: &Url) -> Result<connection::Stream, OutboundError> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::extract::State;
+use axum::http::StatusCode;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
 use super::browser;
 use super::i18n::Messages;
+use super::sent::{Form, Query};
 use super::sessions::{SignedIn, is_live};
 use super::views::{
     AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
@@ -16,7 +16,6 @@ use super::views::{
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
-use crate::http::extract;
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::Parameters;
 use crate::throttle::{Attempt, Subject};
@@ -29,73 +28,38 @@ struct Access {
     last_used_at: Option<Timestamp>,
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
-    let result = async {
-        let Some(person) = visitor.signed_in(&app).await? else {
-            return Ok(visitor.redirect_to_page(&app, "/login"));
-        };
-        page(&app, &visitor, &person, notice(query.as_bytes())?, None).await
-    };
-    let result = result.await;
-    visitor.respond(&app, result)
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+    match visitor.signed_in(&app).await? {
+        Some(person) => page(&app, &visitor, &person, notice(&sent.parameters()?), None).await,
+        None => Ok(visitor.redirect_to_page(&app, "/login")),
+    }
 }
 
-pub async fn revoke_app(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = async {
-        let form = extract::form(&headers, body)?;
-        let parameters = Parameters::parse(&form)?;
-        let person = sender(&app, &visitor, &parameters).await?;
-        let client = ClientId::new(parameters.require("client_id")?);
-        app.storage.withdraw(&person.user.id, &client).await?;
-        tracing::info!(user = %person.user.id, %client, "access taken back");
-        Ok(visitor.redirect_to_page(&app, "/account?done=access"))
-    };
-    let result = result.await;
-    visitor.respond(&app, result)
+pub async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
+    let person = sender(&app, &visitor, &parameters).await?;
+    let client = ClientId::new(parameters.require("client_id")?);
+    app.storage.withdraw(&person.user.id, &client).await?;
+    tracing::info!(user = %person.user.id, %client, "access taken back");
+    Ok(visitor.redirect_to_page(&app, "/account?done=access"))
 }
 
-pub async fn end_session(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = async {
-        let form = extract::form(&headers, body)?;
-        let parameters = Parameters::parse(&form)?;
-        let person = sender(&app, &visitor, &parameters).await?;
-        let session = SessionId::new(parameters.require("session")?);
-        app.storage.end_session(&session, &person.user.id).await?;
-        tracing::info!(user = %person.user.id, %session, "session ended from the account page");
-        Ok(visitor.redirect_to_page(&app, "/account?done=session"))
-    };
-    let result = result.await;
-    visitor.respond(&app, result)
+pub async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
+    let person = sender(&app, &visitor, &parameters).await?;
+    let session = SessionId::new(parameters.require("session")?);
+    app.storage.end_session(&session, &person.user.id, app.now()).await?;
+    tracing::info!(user = %person.user.id, %session, "session ended from the account page");
+    Ok(visitor.redirect_to_page(&app, "/account?done=session"))
 }
 
-pub async fn change_password(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = async {
-        let form = extract::form(&headers, body)?;
-        let parameters = Parameters::parse(&form)?;
-        let person = sender(&app, &visitor, &parameters).await?;
-        match set_password(&app, &visitor, &person, &parameters).await? {
-            Ok(()) => reenter(&app, &visitor, &person).await,
-            Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
-        }
-    };
-    let result = result.await;
-    visitor.respond(&app, result)
+pub async fn change_password(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
+    let person = sender(&app, &visitor, &parameters).await?;
+    match set_password(&app, &visitor, &person, &parameters).await? {
+        Ok(()) => reenter(&app, &visitor, &person).await,
+        Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
+    }
 }
 
 /// The person who sent a form of this page.
@@ -153,20 +117,20 @@ async fn set_password(
 }
 
 /// A new password ends every session; the one who changed it goes on in a new one.
-async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Result<Response, Failure> {
+async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
     let started = visitor.start_session(app, &person.user.id).await?;
     let mut response = visitor.redirect_to_page(app, "/account?done=password");
     started.set_cookie(app, &mut response);
     Ok(response)
 }
 
-fn notice(query: &[u8]) -> Result<Option<AccountNotice>, Failure> {
-    Ok(match Parameters::parse(query)?.get("done") {
+fn notice(parameters: &Parameters<'_>) -> Option<AccountNotice> {
+    match parameters.get("done") {
         Some("access") => Some(AccountNotice::AccessRemoved),
         Some("session") => Some(AccountNotice::SessionEnded),
         Some("password") => Some(AccountNotice::PasswordChanged),
         _ => None,
-    })
+    }
 }
 
 async fn page(
@@ -175,7 +139,7 @@ async fn page(
     person: &SignedIn,
     notice: Option<AccountNotice>,
     password_problem: Option<PasswordProblem>,
-) -> Result<Response, Failure> {
+) -> Answer {
     let frame = visitor.frame(app, None);
     let mut sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
     sessions.retain(|session| is_live(app, session));

@@ -1,9 +1,13 @@
 //! Answers to a browser: a page, a redirect, or a page that says what went wrong. Their headers are set here only.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 
 use super::cookies::Cookie;
 use super::views::{Application, ErrorPage, Problem};
@@ -25,7 +29,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// Why a page cannot be shown or a form cannot be followed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     pub problem: Problem,
     /// For a developer; never anything secret.
@@ -35,6 +39,32 @@ pub struct Failure {
 impl Failure {
     pub fn new(problem: Problem) -> Self {
         Self { problem, detail: None }
+    }
+}
+
+/// What a handler of a page answers.
+pub type Answer = Result<Response, Failure>;
+
+impl IntoResponse for Failure {
+    /// Without a body: [`say_failures`] knows whose language the page has to speak.
+    fn into_response(self) -> Response {
+        let mut response = self.problem.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Makes a page of every failure of a handler.
+pub async fn say_failures(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove() {
+        Some(failure) => visitor.failure(&app, failure),
+        None => response,
     }
 }
 
@@ -115,11 +145,6 @@ impl Visitor {
             request_id: &self.request_id,
         };
         self.page(app, failure.problem.status(), &view)
-    }
-
-    /// Either answer.
-    pub fn respond(&self, app: &App, result: Result<Response, Failure>) -> Response {
-        result.unwrap_or_else(|failure| self.failure(app, failure))
     }
 
     /// Sends the browser on; by GET, whatever the request was (RFC 9700 4.12).

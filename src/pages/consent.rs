@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
 use super::flow::{Decision, Flow, Resumed};
 use super::links::{ReturnTo, WebLink};
+use super::sent::{Form, Query};
 use super::sessions::{self, SignedIn};
 use super::views::{Application, ConsentPage, Permission, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::http::extract;
 use crate::model::ScopeSet;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
@@ -28,58 +28,37 @@ enum Choice {
     Switch,
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
-    visitor.respond(&app, result)
-}
-
-pub async fn post(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = submit(&app, &visitor, &headers, body).await;
-    visitor.respond(&app, result)
-}
-
-async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
-    let parameters = Parameters::parse(query)?;
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+    let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
-    let flow = match Flow::resume(app, visitor, id).await? {
+    let flow = match Flow::resume(&app, &visitor, id).await? {
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
-    let Some(person) = visitor.signed_in(app).await? else { return flow.advance(app, visitor).await };
+    let Some(person) = visitor.signed_in(&app).await? else { return flow.advance(&app, &visitor).await };
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
     let allowed = before.as_ref().map(|consent| &consent.scope);
-    match interaction::next(&flow.request, &flow.client, flow.situation(app, Some(&person), allowed)) {
-        Step::Consent { new } => Ok(page(app, visitor, &flow, &person, &new)),
-        Step::SignIn | Step::Issue | Step::Refuse(_) => flow.advance(app, visitor).await,
+    match interaction::next(&flow.request, &flow.client, flow.situation(&app, Some(&person), allowed)) {
+        Step::Consent { new } => Ok(page(&app, &visitor, &flow, &person, &new)),
+        Step::SignIn | Step::Issue | Step::Refuse(_) => flow.advance(&app, &visitor).await,
     }
 }
 
-async fn submit(
-    app: &App,
-    visitor: &Visitor,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Response, Failure> {
-    let form = extract::form(headers, body)?;
-    let parameters = Parameters::parse(&form)?;
+pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
-    let flow = match Flow::resume(app, visitor, id).await? {
+    let flow = match Flow::resume(&app, &visitor, id).await? {
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
-    let Some(person) = visitor.signed_in(app).await? else { return flow.advance(app, visitor).await };
-    if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
+    let Some(person) = visitor.signed_in(&app).await? else { return flow.advance(&app, &visitor).await };
+    if !visitor.sent_by_us(&app, Some(&person.session.id), parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
     match choice(&parameters)? {
-        Choice::Allow => allow(app, visitor, *flow, &person).await,
-        Choice::Deny => Ok(flow.deny(app, visitor)),
-        Choice::Switch => switch(app, visitor, id, &person).await,
+        Choice::Allow => allow(&app, &visitor, *flow, &person).await,
+        Choice::Deny => Ok(flow.deny(&app, &visitor)),
+        Choice::Switch => switch(&app, &visitor, id, &person).await,
     }
 }
 
@@ -92,7 +71,7 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
     }
 }
 
-async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> Result<Response, Failure> {
+async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> Answer {
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
     let remember = Remember::adding(before, &flow.request.scope, None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
@@ -104,8 +83,8 @@ async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> R
 }
 
 /// Somebody else wants to sign in for the same request.
-async fn switch(app: &App, visitor: &Visitor, id: &str, person: &SignedIn) -> Result<Response, Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+async fn switch(app: &App, visitor: &Visitor, id: &str, person: &SignedIn) -> Answer {
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     let mut response = visitor.redirect_to_page(app, &format!("/login?request={id}"));
     sessions::clear_cookie(app, &mut response);
     Ok(response)

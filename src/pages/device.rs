@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
 use super::browser;
 use super::i18n::Messages;
 use super::own_page::OwnPage;
+use super::sent::{Form, Query};
 use super::sessions::{self, SignedIn};
 use super::views::{
     Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Problem,
@@ -19,7 +20,6 @@ use super::views::{
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::device_authorization;
-use crate::http::extract;
 use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, ScopeSet};
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
@@ -34,89 +34,52 @@ struct Asked {
     code: UserCode,
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
-    visitor.respond(&app, result)
-}
-
-/// A code was typed.
-pub async fn post(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = submit(&app, &visitor, &headers, body).await;
-    visitor.respond(&app, result)
-}
-
-/// Somebody has decided.
-pub async fn confirm(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = decide(&app, &visitor, &headers, body).await;
-    visitor.respond(&app, result)
-}
-
-async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
-    let parameters = Parameters::parse(query)?;
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+    let parameters = sent.parameters()?;
     let code = device_authorization::code_of_link(&app.master_key, &parameters);
-    Ok(match visitor.signed_in(app).await? {
-        Some(person) => page(app, visitor, &person, "", code.as_ref(), None),
-        None => visitor.redirect_to_page(app, &OwnPage::Device(code).login(app)),
+    Ok(match visitor.signed_in(&app).await? {
+        Some(person) => page(&app, &visitor, &person, "", code.as_ref(), None),
+        None => visitor.redirect_to_page(&app, &OwnPage::Device(code).login(&app)),
     })
 }
 
-async fn submit(
-    app: &App,
-    visitor: &Visitor,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Response, Failure> {
-    let form = extract::form(headers, body)?;
-    let parameters = Parameters::parse(&form)?;
-    let Some(person) = sender(app, visitor, &parameters).await? else { return Ok(sign_in(app, visitor)) };
+/// A code was typed.
+pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
+    let Some(person) = sender(&app, &visitor, &parameters).await? else { return Ok(sign_in(&app, &visitor)) };
     let typed = parameters.get("user_code").unwrap_or_default();
-    match find(app, visitor, &person, typed).await? {
-        Ok(asked) if is_open(app, &asked) => confirmation(app, visitor, &person, &asked).await,
+    match find(&app, &visitor, &person, typed).await? {
+        Ok(asked) if is_open(&app, &asked) => confirmation(&app, &visitor, &person, &asked).await,
         Ok(_) => {
-            wrong(app, visitor, &person);
-            Ok(page(app, visitor, &person, typed, None, Some(DeviceProblem::Wrong)))
+            wrong(&app, &visitor, &person);
+            Ok(page(&app, &visitor, &person, typed, None, Some(DeviceProblem::Wrong)))
         }
-        Err(problem) => Ok(page(app, visitor, &person, typed, None, Some(problem))),
+        Err(problem) => Ok(page(&app, &visitor, &person, typed, None, Some(problem))),
     }
 }
 
-async fn decide(
-    app: &App,
-    visitor: &Visitor,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Response, Failure> {
-    let form = extract::form(headers, body)?;
-    let parameters = Parameters::parse(&form)?;
-    let Some(person) = sender(app, visitor, &parameters).await? else { return Ok(sign_in(app, visitor)) };
+/// Somebody has decided.
+pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
+    let Some(person) = sender(&app, &visitor, &parameters).await? else { return Ok(sign_in(&app, &visitor)) };
     let allowed = match parameters.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
-        Some("switch") => return switch(app, visitor, &person).await,
+        Some("switch") => return switch(&app, &visitor, &person).await,
         _ => return Err(Failure::new(Problem::BadRequest)),
     };
-    let asked = match find(app, visitor, &person, parameters.get("user_code").unwrap_or_default()).await? {
+    let asked = match find(&app, &visitor, &person, parameters.get("user_code").unwrap_or_default()).await? {
         Ok(asked) => asked,
-        Err(problem) => return Ok(page(app, visitor, &person, "", None, Some(problem))),
+        Err(problem) => return Ok(page(&app, &visitor, &person, "", None, Some(problem))),
     };
     let decided = match allowed {
-        true => allow(app, &person, &asked).await?,
-        false => device_authorization::deny(app, &asked.authorization, &person.session).await?,
+        true => allow(&app, &person, &asked).await?,
+        false => device_authorization::deny(&app, &asked.authorization, &person.session).await?,
     };
-    if decided || was_decided(app, &person, &asked, allowed).await? {
-        return Ok(done(app, visitor, &asked.client, allowed));
+    if decided || was_decided(&app, &person, &asked, allowed).await? {
+        return Ok(done(&app, &visitor, &asked.client, allowed));
     }
-    Ok(page(app, visitor, &person, "", None, Some(DeviceProblem::Wrong)))
+    Ok(page(&app, &visitor, &person, "", None, Some(DeviceProblem::Wrong)))
 }
 
 async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<bool, Failure> {
@@ -156,8 +119,8 @@ fn sign_in(app: &App, visitor: &Visitor) -> Response {
 }
 
 /// Somebody else wants to decide.
-async fn switch(app: &App, visitor: &Visitor, person: &SignedIn) -> Result<Response, Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+async fn switch(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     let mut response = sign_in(app, visitor);
     sessions::clear_cookie(app, &mut response);
     Ok(response)
@@ -228,12 +191,7 @@ fn page(
 
 /// Shown whatever was allowed before, and to the operator's own applications too: consent says what an application may
 /// do, not that this device is the one in front of the person.
-async fn confirmation(
-    app: &App,
-    visitor: &Visitor,
-    person: &SignedIn,
-    asked: &Asked,
-) -> Result<Response, Failure> {
+async fn confirmation(app: &App, visitor: &Visitor, person: &SignedIn, asked: &Asked) -> Answer {
     let Asked { authorization, client, code } = asked;
     let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
     let new = authorization.scope.without(&before.map_or_else(ScopeSet::default, |consent| consent.scope));

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use url::Url;
 
-use super::answer::Failure;
+use super::answer::{Answer as PageAnswer, Failure};
 use super::flow::{self, Decision, Flow, Resumed};
+use super::sent::Query;
 use super::sessions::{Proof, SignedIn, Started, Term};
 use super::views::Problem;
 use super::visitor::Visitor;
@@ -25,7 +26,7 @@ use crate::model::{
 };
 use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
 use crate::protocol::interaction::{self, Step};
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
 
 fn expired() -> Failure {
@@ -33,12 +34,7 @@ fn expired() -> Failure {
 }
 
 /// Sends the browser to the page whose turn it is.
-pub(super) async fn hand_over(
-    flow: Flow,
-    app: &App,
-    visitor: &Visitor,
-    ui: &ExternalUi,
-) -> Result<Response, Failure> {
+pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &ExternalUi) -> PageAnswer {
     if let Some(pending) = &flow.pending
         && let Some(handover) = app.storage.handover(&pending.id).await?
     {
@@ -91,16 +87,11 @@ fn send(app: &App, visitor: &Visitor, page: &Url, name: &str, id: &RequestId) ->
 }
 
 /// `GET /authorize/continue`: the browser comes back from a page that has answered.
-pub async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let result = take(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
-    visitor.respond(&app, result)
-}
-
-async fn take(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
-    let parameters = Parameters::parse(query)?;
+pub async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> PageAnswer {
+    let parameters = sent.parameters()?;
     let verifier = parameters.get("verifier").and_then(|text| Handle::parse(Purpose::Verifier, text));
     let verifier = verifier.ok_or_else(expired)?;
-    let flow = match Flow::load(app, visitor, &verifier.id()).await? {
+    let flow = match Flow::load(&app, &visitor, &verifier.id()).await? {
         Resumed::Waiting(flow) => *flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
@@ -109,8 +100,8 @@ async fn take(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Fa
         return Err(expired());
     }
     match (verifier.generation(), handover.step) {
-        (LOGIN, HandoverStep::LoginAnswered) => take_login(app, visitor, flow, handover).await,
-        (CONSENT, HandoverStep::ConsentAnswered) => take_consent(app, visitor, flow, handover).await,
+        (LOGIN, HandoverStep::LoginAnswered) => take_login(&app, &visitor, flow, handover).await,
+        (CONSENT, HandoverStep::ConsentAnswered) => take_consent(&app, &visitor, flow, handover).await,
         _ => Err(expired()),
     }
 }
@@ -120,12 +111,7 @@ fn answer<T: serde::de::DeserializeOwned>(handover: &Handover) -> Result<Answer<
     serde_json::from_str(json).map_err(|error| OAuthError::server_error(error).into())
 }
 
-async fn take_login(
-    app: &App,
-    visitor: &Visitor,
-    mut flow: Flow,
-    handover: Handover,
-) -> Result<Response, Failure> {
+async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Handover) -> PageAnswer {
     let accepted: AcceptLogin = match answer(&handover)? {
         Answer::Accept(accepted) => accepted,
         Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
@@ -205,12 +191,7 @@ async fn sign_in(
     Ok(started)
 }
 
-async fn take_consent(
-    app: &App,
-    visitor: &Visitor,
-    mut flow: Flow,
-    handover: Handover,
-) -> Result<Response, Failure> {
+async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Handover) -> PageAnswer {
     let accepted: AcceptConsent = match answer(&handover)? {
         Answer::Accept(accepted) => accepted,
         Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
@@ -272,7 +253,7 @@ async fn reject(
     flow: &Flow,
     handover: &Handover,
     rejection: &Rejection,
-) -> Result<Response, Failure> {
+) -> PageAnswer {
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
@@ -280,7 +261,7 @@ async fn reject(
 }
 
 /// From the beginning, as a new request with a new challenge.
-async fn restart(app: &App, visitor: &Visitor, mut flow: Flow) -> Result<Response, Failure> {
+async fn restart(app: &App, visitor: &Visitor, mut flow: Flow) -> PageAnswer {
     flow.pending = None;
     flow.advance(app, visitor).await
 }

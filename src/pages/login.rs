@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
 use super::flow::{Flow, Resumed};
 use super::links::ReturnTo;
 use super::own_page::OwnPage;
+use super::sent::{Form, Query};
 use super::views::{Application, LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::password_check::{self, Unrecognised};
-use crate::http::extract;
 use crate::model::User;
-use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
 
 /// What one signs in for.
@@ -26,70 +25,49 @@ enum Goal {
     Page(OwnPage),
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let result = show(&app, &visitor, query.unwrap_or_default().as_bytes()).await;
-    visitor.respond(&app, result)
-}
-
-pub async fn post(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = submit(&app, &visitor, &headers, body).await;
-    visitor.respond(&app, result)
-}
-
-async fn show(app: &App, visitor: &Visitor, query: &[u8]) -> Result<Response, Failure> {
-    let parameters = Parameters::parse(query)?;
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+    let parameters = sent.parameters()?;
     let Some(id) = parameters.get("request") else {
-        let own = OwnPage::requested(app, &parameters);
-        return Ok(match visitor.signed_in(app).await? {
-            Some(_) => visitor.redirect_to_page(app, &own.path(app)),
-            None => page(app, visitor, &Goal::Page(own), "", None),
+        let own = OwnPage::requested(&app, &parameters);
+        return Ok(match visitor.signed_in(&app).await? {
+            Some(_) => visitor.redirect_to_page(&app, &own.path(&app)),
+            None => page(&app, &visitor, &Goal::Page(own), "", None),
         });
     };
-    let flow = match Flow::resume(app, visitor, id).await? {
+    let flow = match Flow::resume(&app, &visitor, id).await? {
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
     // Whoever comes back to this page after signing in goes on from there.
-    let signed_in = visitor.signed_in(app).await?;
-    let situation = flow.situation(app, signed_in.as_ref(), None);
+    let signed_in = visitor.signed_in(&app).await?;
+    let situation = flow.situation(&app, signed_in.as_ref(), None);
     match interaction::next(&flow.request, &flow.client, situation) {
         Step::SignIn => {
             let hint = flow.request.login_hint.clone().unwrap_or_default();
-            Ok(page(app, visitor, &Goal::Request(flow), &hint, None))
+            Ok(page(&app, &visitor, &Goal::Request(flow), &hint, None))
         }
-        Step::Consent { .. } | Step::Issue | Step::Refuse(_) => flow.advance(app, visitor).await,
+        Step::Consent { .. } | Step::Issue | Step::Refuse(_) => flow.advance(&app, &visitor).await,
     }
 }
 
-async fn submit(
-    app: &App,
-    visitor: &Visitor,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Response, Failure> {
-    let form = extract::form(headers, body)?;
-    let parameters = Parameters::parse(&form)?;
+pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
     let goal = match parameters.get("request") {
-        None => Goal::Page(OwnPage::requested(app, &parameters)),
-        Some(id) => match Flow::resume(app, visitor, id).await? {
+        None => Goal::Page(OwnPage::requested(&app, &parameters)),
+        Some(id) => match Flow::resume(&app, &visitor, id).await? {
             Resumed::Waiting(flow) => Goal::Request(flow),
             Resumed::Elsewhere(response) => return Ok(response),
         },
     };
     let username = parameters.get("username").unwrap_or_default();
-    if !visitor.sent_by_us(app, None, parameters.get("csrf")) {
-        return Ok(page(app, visitor, &goal, username, Some(LoginProblem::Stale)));
+    if !visitor.sent_by_us(&app, None, parameters.get("csrf")) {
+        return Ok(page(&app, &visitor, &goal, username, Some(LoginProblem::Stale)));
     }
-    match authenticate(app, visitor, username, parameters.get("password")).await? {
-        Ok(user) => enter(app, visitor, goal, &user).await,
+    match authenticate(&app, &visitor, username, parameters.get("password")).await? {
+        Ok(user) => enter(&app, &visitor, goal, &user).await,
         Err(problem) => {
             tracing::info!(address = %visitor.address, "sign-in refused");
-            Ok(page(app, visitor, &goal, username, Some(problem)))
+            Ok(page(&app, &visitor, &goal, username, Some(problem)))
         }
     }
 }
@@ -115,7 +93,7 @@ async fn authenticate(
     }
 }
 
-async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Result<Response, Failure> {
+async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Answer {
     let started = visitor.start_session(app, &user.id).await?;
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
     let next = match goal {

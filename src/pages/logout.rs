@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
+use super::sent::{Form, Query};
 use super::sessions::{self, SignedIn};
 use super::views::{Application, LoggedOutPage, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::http::extract;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
 use crate::protocol::claims::IdTokenClaims;
@@ -21,33 +21,17 @@ use crate::protocol::{Parameters, logout};
 const PARAMETERS: [&str; 5] =
     ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let result = answer(&app, &visitor, query.unwrap_or_default().as_bytes(), Way::Query).await;
-    visitor.respond(&app, result)
-}
-
-pub async fn post(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let result = submit(&app, &visitor, &headers, body).await;
-    visitor.respond(&app, result)
+pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+    answer(&app, &visitor, &sent.parameters()?, Way::Query).await
 }
 
 /// Section 2: POST MUST be supported. A form of our own carries a decision; one of an application comes from another
 /// site, without the session's cookie.
-async fn submit(
-    app: &App,
-    visitor: &Visitor,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Response, Failure> {
-    let form = extract::form(headers, body)?;
-    match Parameters::parse(&form)?.get("decision") {
-        Some(_) => answer(app, visitor, &form, Way::Form).await,
-        None => visitor.repeat_as_get(app, "/logout", &form),
+pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+    let parameters = sent.parameters()?;
+    match parameters.get("decision") {
+        Some(_) => answer(&app, &visitor, &parameters, Way::Form).await,
+        None => visitor.repeat_as_get(&app, "/logout", sent.encoded()),
     }
 }
 
@@ -65,10 +49,9 @@ struct Request {
     return_to: Option<String>,
 }
 
-async fn answer(app: &App, visitor: &Visitor, encoded: &[u8], way: Way) -> Result<Response, Failure> {
-    let parameters = Parameters::parse(encoded)?;
+async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
     parameters.refuse_repeated()?;
-    let request = read(app, &parameters).await?;
+    let request = read(app, parameters).await?;
     let Some(person) = visitor.signed_in_at_all(app).await? else { return Ok(done(app, visitor, &request)) };
     if request.hint.as_ref().is_some_and(|hint| logout::means(hint, &person.session)) {
         return sign_out(app, visitor, &person, &request).await;
@@ -83,7 +66,7 @@ async fn answer(app: &App, visitor: &Visitor, encoded: &[u8], way: Way) -> Resul
                 _ => Ok(visitor.redirect_to_page(app, "/account")),
             }
         }
-        (Way::Query | Way::Form, _) => Ok(confirm(app, visitor, &person, &request, &parameters)),
+        (Way::Query | Way::Form, _) => Ok(confirm(app, visitor, &person, &request, parameters)),
     }
 }
 
@@ -107,13 +90,8 @@ async fn read(app: &App, parameters: &Parameters<'_>) -> Result<Request, Failure
     Ok(Request { hint, client, return_to })
 }
 
-async fn sign_out(
-    app: &App,
-    visitor: &Visitor,
-    person: &SignedIn,
-    request: &Request,
-) -> Result<Response, Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id).await?;
+async fn sign_out(app: &App, visitor: &Visitor, person: &SignedIn, request: &Request) -> Answer {
+    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request);
     sessions::clear_cookie(app, &mut response);

@@ -17,6 +17,7 @@ mod links;
 mod login;
 mod logout;
 mod own_page;
+mod sent;
 mod sessions;
 mod site;
 mod views;
@@ -27,21 +28,21 @@ mod gallery;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 pub use site::{Branding, Site};
 
 use crate::app::App;
-use answer::Failure;
+use answer::{Answer, Failure};
 use views::Problem;
 use visitor::Visitor;
 
 /// The pages' routes.
-pub fn routes(_app: &Arc<App>) -> Router<Arc<App>> {
+pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/authorize/continue", get(external::go_on))
@@ -55,18 +56,17 @@ pub fn routes(_app: &Arc<App>) -> Router<Arc<App>> {
         .route("/account/sessions/end", post(account::end_session))
         .route("/account/password", post(account::change_password))
         .route("/assets/{name}", get(asset))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), answer::say_failures))
 }
 
 /// A stylesheet or script; its name changes with its content, so browsers may keep it for ever.
-async fn asset(State(app): State<Arc<App>>, visitor: Visitor, Path(name): Path<String>) -> Response {
-    let Some(asset) = app.site.assets.find(&name) else {
-        return visitor.failure(&app, Failure::new(Problem::NotFound));
-    };
+async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer {
+    let asset = app.site.assets.find(&name).ok_or_else(|| Failure::new(Problem::NotFound))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
     ];
-    (headers, asset.bytes.clone()).into_response()
+    Ok((headers, asset.bytes.clone()).into_response())
 }
 
 /// The answer for every path that is none of ours.

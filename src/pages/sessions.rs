@@ -114,7 +114,7 @@ impl Visitor {
                 app.storage.renew_session(&session, &salt).await?
             }
             Some(before) => {
-                app.storage.end_session(&before.session.id, &before.user.id).await?;
+                app.storage.end_session(&before.session.id, &before.user.id, now).await?;
                 false
             }
             None => false,

@@ -124,7 +124,9 @@ pub struct IdTokenClaims {
     pub acr: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
-    pub at_hash: String,
+    /// None until the access token is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
     /// What the client's `id_token_claims_mapping` and an external consent page add; none of the names above.

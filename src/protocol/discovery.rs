@@ -26,12 +26,24 @@ pub fn document<'a>(
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
     let mut document = bare_document(issuer, algorithms, &scopes, operator.password_grant);
+    for (member, value) in sessions(issuer) {
+        document[member] = value;
+    }
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
         }
     }
     document
+}
+
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+fn sessions(issuer: &str) -> [(&'static str, Value); 3] {
+    [
+        ("end_session_endpoint", format!("{issuer}/logout").into()),
+        ("backchannel_logout_supported", true.into()),
+        ("backchannel_logout_session_supported", true.into()),
+    ]
 }
 
 fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], password_grant: bool) -> Value {
@@ -60,7 +72,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "jwks_uri": at("/jwks"),
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
-        "end_session_endpoint": at("/logout"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::error::OAuthError;
+use super::reserved_claims::is_reserved;
 use crate::model::{AuthorizationRequest, Client, Prompt, ScopeSet};
 
 /// OpenID Connect Core 2: `sub` MUST NOT exceed 255 ASCII characters.
@@ -17,37 +18,6 @@ const LONGEST_DESCRIPTION: usize = 500;
 const MOST_CLAIMS: usize = 4096;
 /// Seconds: ten years.
 const LONGEST_REMEMBER: i64 = 315_360_000;
-
-/// Claims that are the server's own word (RFC 7519 4.1, RFC 9068 2.2, OpenID Connect Core 2 and 3.3.2.11, RFC 7800,
-/// RFC 8693, OpenID Connect sessions and logout).
-const RESERVED: [&str; 26] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "client_id",
-    "scope",
-    "grant",
-    "sid",
-    "auth_time",
-    "acr",
-    "amr",
-    "azp",
-    "nonce",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "cnf",
-    "act",
-    "may_act",
-    "exchanged",
-    "events",
-    "ext",
-    "typ",
-];
 
 /// The answer of a page, as kept until the browser takes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -311,7 +281,7 @@ fn check_remember_for(seconds: Option<i64>) -> Result<(), OAuthError> {
 
 fn check_claims(claims: Option<&Map<String, Value>>, member: &str) -> Result<(), OAuthError> {
     let Some(claims) = claims else { return Ok(()) };
-    if let Some(name) = claims.keys().find(|name| RESERVED.contains(&name.as_str())) {
+    if let Some(name) = claims.keys().find(|name| is_reserved(name)) {
         let description = format!("{member}: the claim {name} is the server's own; choose another name.");
         return Err(OAuthError::invalid_request(description));
     }

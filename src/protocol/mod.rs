@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod claims;
 pub mod claims_mapping;
 pub mod client_auth;
@@ -20,6 +21,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
+pub mod reserved_claims;
 pub mod resource;
 pub mod scope;
 pub mod token_exchange;

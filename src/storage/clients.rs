@@ -92,8 +92,8 @@ impl Storage {
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
-             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8) \
+             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9) \
              ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
@@ -105,6 +105,7 @@ impl Storage {
             client.created_at.unix(),
             columns.sealed,
             columns.retired_sealed,
+            client.logout.backchannel_logout_uri.is_some(),
         ];
         let inserted = self.db.execute(INSERT, bound).await? == 1;
         self.changed(Topic::Clients).await?;
@@ -119,7 +120,8 @@ impl Storage {
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
-             retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8 WHERE id = $1";
+             retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
+             backchannel_logout = $9 WHERE id = $1";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
             client.id.as_str(),
@@ -130,6 +132,7 @@ impl Storage {
             now.unix(),
             columns.sealed,
             columns.retired_sealed,
+            client.logout.backchannel_logout_uri.is_some(),
         ];
         let updated = self.db.execute(UPDATE, bound).await? == 1;
         self.changed(Topic::Clients).await?;

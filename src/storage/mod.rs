@@ -11,6 +11,7 @@ pub mod db;
 mod device_authorizations;
 mod grants;
 mod handovers;
+mod logout_deliveries;
 mod purge;
 mod requests;
 mod resources;

@@ -13,6 +13,26 @@ const REQUEST_KEPT: i64 = 24 * 3600;
 /// it was made, where nobody sends its consent form again.
 const GRANT_KEPT: i64 = 24 * 3600;
 
+/// How the delivery of a logout token ended is kept this long for the operator.
+const LOGOUT_KEPT: i64 = 24 * 3600;
+
+/// Deletes a batch of grants, but for the last one of a client in a session that lives: by it the client is told when
+/// that session ends.
+macro_rules! delete_grants {
+    ($still:literal, $over:literal) => {
+        concat!(
+            "DELETE FROM grants WHERE ",
+            $still,
+            "id IN (SELECT g.id FROM grants g WHERE ",
+            $over,
+            " AND NOT (EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id) \
+             AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.backchannel_logout) \
+             AND NOT EXISTS (SELECT 1 FROM grants n WHERE n.session_id = g.session_id \
+             AND n.client_id = g.client_id AND n.created_at > g.created_at)) LIMIT $2)"
+        )
+    };
+}
+
 /// How many rows of each kind one round removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {
@@ -23,12 +43,21 @@ pub struct Purged {
     pub tokens: u64,
     pub keys: u64,
     pub assertions: u64,
+    pub logouts: u64,
 }
 
 impl Purged {
     /// Whether another round may find more.
     pub fn is_full(&self) -> bool {
-        let rows = [self.sessions, self.requests, self.devices, self.grants, self.tokens, self.assertions];
+        let rows = [
+            self.sessions,
+            self.requests,
+            self.devices,
+            self.grants,
+            self.tokens,
+            self.assertions,
+            self.logouts,
+        ];
         rows.into_iter().any(|rows| rows >= BATCH as u64)
     }
 }
@@ -45,17 +74,17 @@ impl Storage {
              (SELECT id FROM device_authorizations WHERE state = 'approved' AND expires_at <= $1)";
         const DEVICES: &str = "DELETE FROM device_authorizations WHERE id IN \
              (SELECT id FROM device_authorizations WHERE expires_at <= $1 LIMIT $2)";
-        const ENDED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
-             (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)";
-        const UNREDEEMED_GRANTS: &str = "DELETE FROM grants WHERE state = 'code' AND id IN \
-             (SELECT id FROM grants WHERE state = 'code' AND code_expires_at <= $1 LIMIT $2)";
+        const ENDED_GRANTS: &str = delete_grants!("", "g.expires_at <= $1");
+        const UNREDEEMED_GRANTS: &str =
+            delete_grants!("state = 'code' AND ", "g.state = 'code' AND g.code_expires_at <= $1");
         // Tokens of a grant whose row is gone are as good as revoked.
-        const REVOKED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
-             (SELECT id FROM grants WHERE state = 'revoked' AND created_at <= $1 LIMIT $2)";
+        const REVOKED_GRANTS: &str = delete_grants!("", "g.state = 'revoked' AND g.created_at <= $1");
         const TOKENS: &str = "DELETE FROM revoked_tokens WHERE id IN \
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
         const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE id IN \
              (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
+        const LOGOUTS: &str = "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN \
+             (SELECT session_id, client_id FROM logout_deliveries WHERE state <> 'waiting' AND due_at <= $1 LIMIT $2)";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
@@ -71,6 +100,7 @@ impl Storage {
             grants: unclaimed + ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
             assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
+            logouts: self.db.execute(LOGOUTS, values![now.plus(-LOGOUT_KEPT).unix(), BATCH]).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }

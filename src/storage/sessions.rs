@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::db::{Transaction, values};
+use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{RequestId, Session, SessionId, Timestamp, User, UserId};
@@ -13,6 +14,10 @@ macro_rules! session_columns {
          s.last_seen_at, s.expires_at, s.user_agent, s.address, s.acr, s.request_id"
     };
 }
+
+/// What ends with a session: what is not for offline use, and what was not redeemed yet.
+const REVOKE_OF_SESSION: &str = "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 \
+     AND (NOT refreshable OR state = 'code') AND state <> 'revoked'";
 
 #[derive(FromRow)]
 struct SessionRow {
@@ -134,25 +139,72 @@ impl Storage {
         self.db.execute(TOUCH, values![id.as_str(), now.unix()]).await.map(|_| ())
     }
 
-    /// Ends a session of this user, and with it every grant made in it that is not for offline use. Ending it again
-    /// changes nothing.
-    pub async fn end_session(&self, id: &SessionId, user: &UserId) -> Result<bool, StorageError> {
-        const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
-             WHERE session_id = $1 AND user_id = $2 AND NOT refreshable AND state <> 'revoked'";
+    /// Ends a session of this user, and with it every grant made in it that is not for offline use, or whose code was
+    /// not redeemed. The clients are going to be told. Ending it again changes nothing.
+    pub async fn end_session(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
         const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
         let mut tx = self.db.begin().await?;
+        tell_of(&mut tx, id, user, now).await?;
         let ended = tx.execute(DELETE, values![id.as_str(), user.as_str()]).await? == 1;
-        tx.execute(REVOKE, values![id.as_str(), user.as_str()]).await?;
+        tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
         tx.commit().await?;
         Ok(ended)
     }
 }
 
-/// Ends every session of a user, and with them every grant that is not for offline use.
-pub(super) async fn end_sessions(tx: &mut Transaction, user: &UserId) -> Result<(), StorageError> {
+#[derive(FromRow)]
+struct ExpiredRow {
+    id: String,
+    user_id: String,
+}
+
+impl Storage {
+    /// Ends sessions whose lifetime is over, a batch of them; not those that counted for one request only. How many
+    /// were found.
+    pub async fn end_expired_sessions(&self, now: Timestamp) -> Result<usize, StorageError> {
+        const FIND: &str =
+            "SELECT id, user_id FROM sessions WHERE expires_at <= $1 AND request_id IS NULL LIMIT 100";
+        let rows: Vec<ExpiredRow> = self.db.fetch_all(FIND, values![now.unix()]).await?;
+        for row in &rows {
+            self.end_expired_session(&SessionId::new(&row.id), &UserId::new(&row.user_id), now).await?;
+        }
+        Ok(rows.len())
+    }
+
+    /// Unless it was renewed or ended meanwhile.
+    async fn end_expired_session(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND expires_at <= $2";
+        let mut tx = self.db.begin().await?;
+        tell_of(&mut tx, id, user, now).await?;
+        if tx.execute(DELETE, values![id.as_str(), now.unix()]).await? == 0 {
+            return Ok(());
+        }
+        tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
+        tx.commit().await
+    }
+}
+
+/// Ends every session of a user, and with them every grant that is not for offline use, or whose code was not redeemed.
+/// The clients are going to be told.
+pub(super) async fn end_sessions(
+    tx: &mut Transaction,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), StorageError> {
     const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
-         WHERE user_id = $1 AND NOT refreshable AND state <> 'revoked'";
+         WHERE user_id = $1 AND (NOT refreshable OR state = 'code') AND state <> 'revoked'";
     const DELETE: &str = "DELETE FROM sessions WHERE user_id = $1";
+    tell_of_all(tx, user, now).await?;
     tx.execute(DELETE, values![user.as_str()]).await?;
     tx.execute(REVOKE, values![user.as_str()]).await.map(|_| ())
 }

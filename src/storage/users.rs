@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::db::values;
+use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
 use crate::model::{Timestamp, User, UserId};
@@ -189,7 +190,7 @@ impl Storage {
         const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
         let mut tx = self.db.begin().await?;
         let found = tx.execute(UPDATE, values![id.as_str(), hash, now.unix()]).await? == 1;
-        end_sessions(&mut tx, id).await?;
+        end_sessions(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(found)
     }
@@ -205,14 +206,25 @@ impl Storage {
         let mut tx = self.db.begin().await?;
         let found = tx.execute(UPDATE, values![id.as_str(), disabled, now.unix()]).await? == 1;
         if disabled {
-            end_sessions(&mut tx, id).await?;
+            end_sessions(&mut tx, id, now).await?;
         }
         tx.commit().await?;
         Ok(found)
     }
 
-    /// Deletes a user with their sessions, grants and consents.
-    pub async fn delete_user(&self, id: &UserId) -> Result<bool, StorageError> {
-        Ok(self.db.execute("DELETE FROM users WHERE id = $1", values![id.as_str()]).await? == 1)
+    /// Ends every session of a user, wherever they are signed in.
+    pub async fn end_sessions(&self, id: &UserId, now: Timestamp) -> Result<(), StorageError> {
+        let mut tx = self.db.begin().await?;
+        end_sessions(&mut tx, id, now).await?;
+        tx.commit().await
+    }
+
+    /// Deletes a user with their sessions, grants and consents. The clients are going to be told.
+    pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<bool, StorageError> {
+        let mut tx = self.db.begin().await?;
+        tell_of_all(&mut tx, id, now).await?;
+        let found = tx.execute("DELETE FROM users WHERE id = $1", values![id.as_str()]).await? == 1;
+        tx.commit().await?;
+        Ok(found)
     }
 }

@@ -151,3 +151,30 @@ fn the_jwt_bearer_grant_is_named_in_full_or_short() {
         );
     }
 }
+
+#[test]
+fn a_logout_uri_that_cannot_be_reached_is_refused() {
+    let place = Place::new();
+    place.json(&[&MACHINE[..], &["--id", "m"]].concat());
+    for (uri, complaint) in [
+        ("http://m.example/logout", "use https"),
+        ("https://m.example/logout#x", "fragment"),
+        ("/logout", "not an absolute URI"),
+        ("com.example.m:/logout", "use an https URI"),
+        ("https://10.0.0.1/logout", "10.0.0.1 is not a public address"),
+        ("https://127.0.0.1/logout", "127.0.0.1 is not a public address"),
+    ] {
+        let refusal = place.refusal(&["client", "update", "m", "--backchannel-logout-uri", uri]);
+        assert!(refusal.contains("backchannel_logout_uri") && refusal.contains(complaint), "{refusal}");
+    }
+    let refusal = place.refusal(&["client", "update", "m", "--backchannel-logout-session-required"]);
+    assert!(refusal.contains("backchannel_logout_session_required: it goes with"), "{refusal}");
+    let uri = ["--backchannel-logout-uri", "https://m.example/logout?a=b"];
+    let required = ["--backchannel-logout-session-required"];
+    let set = place.json(&[&["client", "update", "m"], &uri[..], &required].concat());
+    assert_eq!(set["backchannel_logout_uri"], uri[1]);
+    assert_eq!(set["backchannel_logout_session_required"], true);
+    let cleared = place.json(&["client", "update", "m", "--backchannel-logout-uri", ""]);
+    assert!(cleared["backchannel_logout_uri"].is_null(), "{cleared}");
+    assert!(cleared["backchannel_logout_session_required"].is_null(), "{cleared}");
+}

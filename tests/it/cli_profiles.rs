@@ -163,3 +163,40 @@ fn a_client_whose_secret_the_server_has_to_know_gets_a_new_one() {
     assert!(update("default")["client_secret"].is_null());
     assert!(update("primer")["client_secret"].is_string(), "the copy was thrown away when nothing needed it");
 }
+
+#[test]
+fn an_empty_text_goes_back_to_what_the_profile_presets() {
+    let place = Place::new();
+    let created =
+        place.json(&["client", "create", "--name", "A", "--redirect-uri", "https://app.example/cb"]);
+    let id = created["client_id"].as_str().unwrap();
+    let update = |flag: &str, value: &str| {
+        place.json(&["client", "update", id, &format!("--{}={value}", flag.replace('_', "-"))])
+    };
+    for (member, value) in [
+        ("pkce", "optional"),
+        ("introspection_policy", "any"),
+        ("token_format", "opaque"),
+        ("scope_strategy", "wildcard"),
+        ("ui", "own"),
+        ("access_token_lifetime", "60"),
+        ("authorization_code_lifetime", "60"),
+        ("refresh_token_lifetime", "-1"),
+        ("refresh_token_idle_lifetime", "60"),
+        ("refresh_interval", "60"),
+        ("max_refresh_grants", "3"),
+        ("rotation", "reuse"),
+        ("status_profile", "userinfo_403"),
+    ] {
+        let set = update(member, value);
+        assert_eq!(set[member].to_string().trim_matches('"'), value, "{member}");
+        assert_eq!(update(member, "").get(member), None, "{member}");
+    }
+    for (flag, member) in [
+        ("id-token-alg", "id_token_signed_response_alg"),
+        ("access-token-alg", "access_token_signed_response_alg"),
+    ] {
+        assert_eq!(update(flag, "EdDSA")[member], "EdDSA");
+        assert_eq!(update(flag, "").get(member), None, "{member}");
+    }
+}

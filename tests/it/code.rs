@@ -148,7 +148,7 @@ on_both! {
         let server = TestServer::start(kind).await;
         let (client, user) = (server.client(json!({})).await, server.user("ada").await);
         let code = server.code(&client, "ada", &[]).await;
-        assert!(server.app.storage.delete_user(&user.id).await.unwrap());
+        assert!(server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap());
         server.redeem(&client, &code).await.assert_error(400, "invalid_grant");
         server.user("bob").await;
         let code = server.code(&client, "bob", &[]).await;

@@ -576,7 +576,7 @@ on_both! {
         }
         server.app.storage.set_disabled(&bob.id, true, server.app.now()).await.unwrap();
         poll(&server, &client, &disabled).await.assert_error(400, "invalid_grant");
-        assert!(server.app.storage.delete_user(&bob.id).await.unwrap());
+        assert!(server.app.storage.delete_user(&bob.id, server.app.now()).await.unwrap());
         poll(&server, &client, &deleted).await.assert_error(400, "invalid_grant");
     }
 

@@ -178,7 +178,7 @@ on_both! {
                 assert_eq!(server.is_active(&client, token).await, active);
             }
         }
-        server.app.storage.delete_user(&user.id).await.unwrap();
+        server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap();
         for token in &both {
             assert_inactive(&server.introspect(&client, token).await);
         }

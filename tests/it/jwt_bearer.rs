@@ -126,7 +126,7 @@ on_both! {
         disabled.assert_error(400, "invalid_grant");
         server.app.storage.set_disabled(&place.user.id, false, START).await.unwrap();
         assert!(server.is_active(&place.client, &token).await);
-        server.app.storage.delete_user(&place.user.id).await.unwrap();
+        server.app.storage.delete_user(&place.user.id, server.app.now()).await.unwrap();
         assert!(!server.is_active(&place.client, &token).await);
     }
 

@@ -8,6 +8,7 @@
 mod account;
 mod architecture;
 mod authorize;
+mod backchannel_logout;
 mod budget;
 mod cli;
 mod cli_catalogue;

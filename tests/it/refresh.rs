@@ -220,7 +220,7 @@ on_both! {
         server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
         server.app.storage.set_disabled(&user.id, false, server.app.now()).await.unwrap();
         assert_eq!(server.refresh(&client, &token).await.status, 200);
-        server.app.storage.delete_user(&user.id).await.unwrap();
+        server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap();
         server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
     }
 

@@ -274,11 +274,11 @@ on_both! {
         assert!(storage.renew_session(&session, "another salt").await.unwrap());
         let renewed = storage.session(&session.id).await.unwrap();
         assert_eq!(renewed, Some((session.clone(), world.user.clone(), "another salt".to_owned())));
-        assert!(!storage.end_session(&session.id, &UserId::new("somebody else")).await.unwrap());
+        assert!(!storage.end_session(&session.id, &UserId::new("somebody else"), START).await.unwrap());
         assert_eq!(storage.sessions_of(&world.user.id, START.plus(1999)).await.unwrap(), [session.clone()]);
         assert!(storage.sessions_of(&world.user.id, START.plus(2000)).await.unwrap().is_empty());
-        assert!(storage.end_session(&session.id, &world.user.id).await.unwrap());
-        assert!(!storage.end_session(&session.id, &world.user.id).await.unwrap());
+        assert!(storage.end_session(&session.id, &world.user.id, START).await.unwrap());
+        assert!(!storage.end_session(&session.id, &world.user.id, START).await.unwrap());
         assert!(!storage.renew_session(&session, "salt").await.unwrap());
     }
 
@@ -296,7 +296,7 @@ on_both! {
             storage.insert_grant(grant).await.unwrap();
             assert!(storage.redeem_code(&grant.id, START).await.unwrap());
         }
-        storage.end_session(&SessionId::new("session"), &world.user.id).await.unwrap();
+        storage.end_session(&SessionId::new("session"), &world.user.id, START).await.unwrap();
         assert_eq!(world.state(&online.id).await, GrantState::Revoked);
         assert_eq!(world.state(&elsewhere.id).await, GrantState::Active { refresh: None });
         assert!(matches!(world.state(&offline).await, GrantState::Active { refresh: Some(_) }));
@@ -481,8 +481,8 @@ on_both! {
             let grant = world.grant("one");
             storage.approve(&grant, &forever("openid")).await.unwrap();
             let (sessions, requests) = if delete_user {
-                assert!(storage.delete_user(&world.user.id).await.unwrap());
-                assert!(!storage.delete_user(&world.user.id).await.unwrap());
+                assert!(storage.delete_user(&world.user.id, START).await.unwrap());
+                assert!(!storage.delete_user(&world.user.id, START).await.unwrap());
                 (0, 1)
             } else {
                 storage.delete_client(&world.client).await.unwrap();
@@ -578,7 +578,7 @@ on_both! {
                     let rotation = Rotation { from: 1, now: START, grace: 30 };
                     match number % 6 {
                         0 => storage.withdraw(&user, &client).await,
-                        1 => storage.end_session(&session, &user).await.map(drop),
+                        1 => storage.end_session(&session, &user, START).await.map(drop),
                         2 => storage.approve(&fresh, &forever("openid")).await.map(drop),
                         3 => storage.rotate(&id, rotation).await.map(drop),
                         4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),

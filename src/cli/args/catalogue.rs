@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::tokens::TokenFormatArg;
-use super::{Output, algorithm};
-use crate::model::Algorithm;
+use super::{Output, within};
+use crate::cli::given::{Given, or_preset, word};
+use crate::model::{Algorithm, TokenFormat};
+use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 
 #[derive(Debug, Subcommand)]
 pub enum ResourceCommand {
@@ -63,14 +64,14 @@ pub struct ResourceSettings {
     #[arg(long)]
     pub scope: Option<String>,
     /// Whether the resource can read its tokens (jwt) or has to introspect them (opaque).
-    #[arg(long, value_name = "FORMAT")]
-    pub token_format: Option<TokenFormatArg>,
+    #[arg(long, value_name = "FORMAT", value_parser = word::<TokenFormat>)]
+    pub token_format: Option<Given<TokenFormat>>,
     /// The lifetime of the resource's access tokens in seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..))]
-    pub access_token_lifetime: Option<i64>,
+    #[arg(long, value_name = "SECONDS", value_parser = or_preset(within::<1, MAX_ACCESS_TOKEN_LIFETIME>))]
+    pub access_token_lifetime: Option<Given<i64>>,
     /// The algorithm that signs the resource's access tokens.
-    #[arg(long, value_name = "ALG", value_parser = algorithm)]
-    pub access_token_alg: Option<Algorithm>,
+    #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]
+    pub access_token_alg: Option<Given<Algorithm>>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -98,9 +98,9 @@ fn an_update_tells_absent_from_given() {
          --id-token-alg ES256 --pkce optional --introspection-policy any --ui external",
     );
     assert_eq!(some.skip_consent, Some(false));
-    assert_eq!(some.refresh_token_lifetime, Some(-1));
-    assert_eq!(some.id_token_alg, Some(Algorithm::ES256));
-    assert_eq!(some.ui, Some(UiArg::External));
-    assert_eq!(some.pkce, Some(PkceArg::Optional));
-    assert_eq!(some.introspection_policy, Some(IntrospectionPolicyArg::Any));
+    assert_eq!(some.refresh_token_lifetime, Some(Given::Is(Lifetime::Unlimited)));
+    assert_eq!(some.id_token_alg, Some(Given::Is(Algorithm::ES256)));
+    assert_eq!(some.ui, Some(Given::Is(Ui::External)));
+    assert_eq!(some.pkce, Some(Given::Is(PkcePolicy::Optional)));
+    assert_eq!(some.introspection_policy, Some(Given::Is(IntrospectionPolicy::Any)));
 }

@@ -1,6 +1,9 @@
 //! What a client's tokens are for and what is in them.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+
+use crate::cli::given::{Given, word};
+use crate::model::{ScopeStrategy, TokenFormat};
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Debug, Default, Args)]
@@ -12,11 +15,11 @@ pub struct ClientTokens {
     #[arg(long, value_name = "URI")]
     pub resource_server: Option<String>,
     /// How the client's scopes cover the ones it asks for.
-    #[arg(long, value_name = "STRATEGY")]
-    pub scope_strategy: Option<ScopeStrategyArg>,
+    #[arg(long, value_name = "STRATEGY", value_parser = word::<ScopeStrategy>)]
+    pub scope_strategy: Option<Given<ScopeStrategy>>,
     /// Whether the client's access tokens can be read by others (jwt) or by this server only (opaque).
-    #[arg(long, value_name = "FORMAT")]
-    pub token_format: Option<TokenFormatArg>,
+    #[arg(long, value_name = "FORMAT", value_parser = word::<TokenFormat>)]
+    pub token_format: Option<Given<TokenFormat>>,
     /// An extra claim of access tokens, such as locale=user.profile.locale or tenant=const:acme; may be repeated.
     #[arg(long = "claim", value_name = "NAME=SOURCE")]
     pub claims: Vec<String>,
@@ -30,17 +33,4 @@ impl ClientTokens {
     pub fn names_resources(&self) -> bool {
         !self.resources.is_empty() || self.resource_server.is_some()
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ScopeStrategyArg {
-    Exact,
-    Hierarchical,
-    Wildcard,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TokenFormatArg {
-    Jwt,
-    Opaque,
 }

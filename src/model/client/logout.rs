@@ -4,4 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// How a client learns that a session has ended. A part of the metadata of [`Client`](super::Client).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClientLogout {}
+pub struct ClientLogout {
+    /// Where the server posts logout tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` in them. They always have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
+}

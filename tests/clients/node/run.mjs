@@ -1,15 +1,6 @@
 // What an application does with Chancery, done by a certified OpenID Connect client library.
 //
-// Environment: ISSUER, REDIRECT_URI, USERNAME, PASSWORD, and one or more clients:
-//   CLIENT_ID, CLIENT_SECRET              registered for client_secret_basic, may use client_credentials
-//   POST_CLIENT_ID, POST_CLIENT_SECRET    registered for client_secret_post, may use client_credentials
-//   SECRET_JWT_CLIENT_ID, SECRET_JWT_CLIENT_SECRET
-//                                         registered for client_secret_jwt, may use client_credentials
-//   KEY_CLIENT_ID, KEY_CLIENT_JWK         registered for private_key_jwt, may use client_credentials; the private
-//                                         key as a JWK whose alg is ES256
-//   PUBLIC_CLIENT_ID                      registered for none
-//   DEVICE_CLIENT_ID                      (optional) registered for none, may use device_code and refresh_token
-//   POST_LOGOUT_REDIRECT_URI              (optional) registered with each of them
+// Environment: see tests/clients/run.
 
 import { createHash } from "node:crypto";
 import * as oidc from "openid-client";

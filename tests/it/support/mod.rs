@@ -8,6 +8,7 @@ mod database;
 mod documents;
 mod external;
 mod process;
+mod receiver;
 mod server;
 pub mod sources;
 mod tokens;
@@ -18,6 +19,7 @@ pub use database::{Database, Kind};
 pub use documents::Documents;
 pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use process::{Process, program};
+pub use receiver::Receiver;
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};
 

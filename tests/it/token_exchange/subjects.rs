@@ -17,7 +17,9 @@ async fn stranger(place: &Place, change: serde_json::Value) -> Registration {
 /// Ends the session that a token came from.
 async fn end_session(place: &Place, token: &str) {
     let session = SessionId::new(claims_of(token)["sid"].as_str().unwrap());
-    assert!(place.server.app.storage.end_session(&session, &place.user.id).await.unwrap());
+    assert!(
+        place.server.app.storage.end_session(&session, &place.user.id, place.server.app.now()).await.unwrap()
+    );
 }
 
 #[track_caller]
@@ -95,7 +97,7 @@ on_both! {
             storage.set_disabled(&place.user.id, disabled, START).await.unwrap();
             assert_done(&place.exchange(&subject, &[]).await, right);
         }
-        storage.delete_user(&place.user.id).await.unwrap();
+        storage.delete_user(&place.user.id, START).await.unwrap();
         assert_done(&place.exchange(&subject, &[]).await, false);
     }
 

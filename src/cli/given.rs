@@ -1,0 +1,63 @@
+//! What was given on the command line for something that has a preset.
+
+use std::fmt::Debug;
+
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
+/// A value, or the empty text, which goes back to what the profile presets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given<T> {
+    Preset,
+    Is(T),
+}
+
+/// Puts what was given into `place`; what was not given stays.
+pub fn set<T>(place: &mut Option<T>, given: Option<Given<T>>) {
+    match given {
+        None => {}
+        Some(Given::Preset) => *place = None,
+        Some(Given::Is(value)) => *place = Some(value),
+    }
+}
+
+/// A registered word, as it is written in the metadata.
+pub fn word<T: DeserializeOwned>(text: &str) -> Result<Given<T>, String> {
+    if text.is_empty() {
+        return Ok(Given::Preset);
+    }
+    let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
+    T::deserialize(name).map(Given::Is).map_err(|error| error.to_string())
+}
+
+/// What `parse` reads, or the preset.
+pub fn or_preset<T: 'static, E: ToString + 'static>(
+    parse: fn(&str) -> Result<T, E>,
+) -> impl Fn(&str) -> Result<Given<T>, String> + Clone + Send + Sync + 'static {
+    move |text| match text {
+        "" => Ok(Given::Preset),
+        text => parse(text).map(Given::Is).map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClientProfile, StatusProfile};
+
+    #[test]
+    fn a_word_that_is_not_known_names_those_that_are() {
+        assert_eq!(word::<ClientProfile>("primer"), Ok(Given::Is(ClientProfile::Primer)));
+        assert_eq!(word::<ClientProfile>(""), Ok(Given::Preset));
+        assert!(word::<ClientProfile>("hydra").unwrap_err().contains("hydra16"));
+        assert_eq!(word::<StatusProfile>("userinfo_403"), Ok(Given::Is(StatusProfile::Userinfo403)));
+    }
+
+    #[test]
+    fn an_empty_text_is_the_preset_of_anything() {
+        let number = or_preset(str::parse::<i64>);
+        assert_eq!(number("-1"), Ok(Given::Is(-1)));
+        assert_eq!(number(""), Ok(Given::Preset));
+        assert!(number("1h").is_err());
+    }
+}
