@@ -4,6 +4,8 @@
 pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
+pub mod authorization_request;
+pub mod authorization_response;
 pub mod client_authentication;
 mod client_credentials;
 pub mod device_authorization;
@@ -16,6 +18,7 @@ mod jwt_bearer;
 pub mod logout_delivery;
 mod password;
 pub mod password_check;
+pub mod pushed_request;
 mod refresh_token;
 pub mod revocation;
 mod token_exchange;
@@ -53,6 +56,7 @@ pub async fn exchange(
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
         GrantType::TokenExchange => token_exchange::exchange(app, client, parameters).await,
+        GrantType::Implicit => Err(unsupported()),
     }
 }
 
@@ -77,11 +81,13 @@ fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuth
         "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
         "urn:ietf:params:oauth:grant-type:token-exchange" => Ok(GrantType::TokenExchange),
-        _ => {
-            let description = "The server does not speak this grant type.";
-            Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))
-        }
+        _ => Err(unsupported()),
     }
+}
+
+fn unsupported() -> OAuthError {
+    let description = "The server does not speak this grant type.";
+    OAuthError::new(ErrorCode::UnsupportedGrantType, description)
 }
 
 /// Where the operator limits how many grants with refresh tokens a user has with a client, the oldest go. For all other

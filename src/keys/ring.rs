@@ -23,17 +23,20 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core 2
     IdToken,
+    /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
+    AuthorizationResponse,
     /// OpenID Connect Back-Channel Logout 2.4
     LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::LogoutToken];
+    const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::AuthorizationResponse, Self::LogoutToken];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
             Self::LogoutToken => "logout+jwt",
         }
     }

@@ -9,8 +9,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Scope, ScopeStrategy,
-    TokenFormat,
+    AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RequestObjectAlgorithm, Scope,
+    ScopeStrategy, TokenFormat,
 };
 
 const DAY: i64 = 86_400;
@@ -365,6 +365,11 @@ impl Client {
         let exchanges = self.may_use(GrantType::TokenExchange);
         [
             (self.may_use(GrantType::Password), "password grant"),
+            (self.requests.response_types.iter().any(|each| each.is_implicit()), "implicit response type"),
+            (
+                self.requests.request_object_signing_alg == Some(RequestObjectAlgorithm::None),
+                "unsigned request objects",
+            ),
             (policy.pkce == PkcePolicy::Optional, "PKCE optional"),
             (keeps_access, "refresh token without offline_access"),
             (policy.rotation == RotationPolicy::Reuse, "refresh token reused"),
