@@ -155,7 +155,8 @@ fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, Strin
     // OpenID Connect Core 11: offline access MUST have consent, unless other conditions are in place.
     let strategy = client.policy().scope_strategy;
     let covers_offline = |held| scope::covers(strategy, held, Scope::OFFLINE_ACCESS);
-    if client.scope.iter().any(covers_offline) && !client.is_first_party() {
+    let offline = client.scope.iter().any(covers_offline) || scope::is_registered_for_offline(client);
+    if offline && !client.is_first_party() {
         complain(
             "skip_consent",
             "with offline_access only for the operator's own applications: set first_party".into(),

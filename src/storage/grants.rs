@@ -16,14 +16,16 @@ const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, st
      $18, $19, $20, $21) \
      ON CONFLICT (id) DO NOTHING";
 
+/// Grants with their users; what is given is selected beside them.
 macro_rules! grant_and_user {
-    () => {
+    ($($more:literal)?) => {
         concat!(
             "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, \
              g.amr, g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, \
              g.rotated_at, g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, \
              g.resources, g.access_token_issued, ",
             user_columns!(),
+            $($more,)?
             " FROM grants g JOIN users u ON u.id = g.user_id "
         )
     };
@@ -62,6 +64,15 @@ struct GrantAndUserRow {
     grant: GrantRow,
     #[sqlx(flatten)]
     user: UserRow,
+}
+
+#[derive(FromRow)]
+struct NewGrantRow {
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+    others: i64,
 }
 
 impl GrantRow {
@@ -273,6 +284,20 @@ impl Storage {
     pub async fn grant(&self, id: &GrantId) -> Result<Option<(Grant, User)>, StorageError> {
         let row: Option<GrantAndUserRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?))).transpose()
+    }
+
+    /// The same of a grant that is about to give its first tokens, and how many others with refresh tokens the user has
+    /// with the client.
+    pub async fn new_grant(&self, id: &GrantId) -> Result<Option<(Grant, User, i64)>, StorageError> {
+        const FIND_NEW: &str = concat!(
+            grant_and_user!(
+                ", (SELECT COUNT(*) FROM grants o WHERE o.user_id = g.user_id AND o.client_id = g.client_id \
+                 AND o.state = 'active' AND o.refreshable AND o.id <> g.id) AS others"
+            ),
+            "WHERE g.id = $1"
+        );
+        let row: Option<NewGrantRow> = self.db.fetch_optional(FIND_NEW, values![id.as_str()]).await?;
+        row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?, row.others))).transpose()
     }
 
     /// The newest live grant that an ID token of these claims may have come from, with its user as of now: of the same

@@ -35,6 +35,36 @@ on_both! {
         assert_eq!((statements, answer.status.as_u16()), (2, 200));
     }
 
+    async fn the_number_of_grants_costs_a_statement_where_it_is_registered_or_reached(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, _) = (server.client(json!({})).await, server.user("ada").await);
+        let mut browser = server.browser();
+        let mut tokens = Vec::new();
+        for number in 1..=52 {
+            let path = server.authorization(&client, &[]);
+            let answer = match number {
+                1 => browser.authorize_as(&path, "ada").await,
+                _ => browser.get(&path).await,
+            };
+            let code = query_of(answer.location(), "code").unwrap();
+            let (statements, answer) = server.statements(server.redeem(&client, &code)).await;
+            assert_eq!((statements, answer.status.as_u16()), (if number <= 50 { 2 } else { 3 }, 200), "{number}");
+            tokens.push(answer.text("refresh_token"));
+            server.advance(1);
+        }
+        // X27: 50, the oldest are dropped.
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants WHERE state = 'active'").await, 50);
+        for (number, token) in tokens.iter().enumerate() {
+            assert_eq!(server.is_active(&client, token).await, number >= 2, "{number}");
+        }
+        server.change_client(&client, json!({"max_refresh_grants": 60})).await;
+        let code = query_of(browser.get(&server.authorization(&client, &[])).await.location(), "code").unwrap();
+        server.get("/healthz").await;
+        let (statements, _) = server.statements(server.redeem(&client, &code)).await;
+        assert_eq!(statements, 3);
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants WHERE state = 'active'").await, 51);
+    }
+
     async fn a_refresh_takes_two(kind: Kind) {
         let server = TestServer::start(kind).await;
         let (client, _) = (server.client(json!({})).await, server.user("ada").await);

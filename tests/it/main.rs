@@ -9,6 +9,7 @@ mod account;
 mod architecture;
 mod authorize;
 mod backchannel_logout;
+mod bad_input;
 mod budget;
 mod cli;
 mod cli_catalogue;

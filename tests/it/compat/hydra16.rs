@@ -179,6 +179,29 @@ on_both! {
         assert!(!server.is_active(&strict, &token).await);
     }
 
+    async fn hy_19_offline_is_another_name_of_offline_access(kind: Kind) {
+        let (server, client) = start(kind, "hydra16", json!({"scope": "openid offline read"})).await;
+        for scope in ["read offline", "read offline_access", "offline read offline_access"] {
+            let tokens = tokens_without_pkce(&server, &client, scope).await;
+            assert!(tokens["refresh_token"].is_string(), "{scope}: {tokens}");
+            let granted = text(&tokens, "scope");
+            assert!(granted.split(' ').any(|name| name == "offline_access"), "{granted}");
+            assert!(!granted.split(' ').any(|name| name == "offline"), "{granted}");
+        }
+        let token = text(&tokens_without_pkce(&server, &client, "read offline").await, "refresh_token");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &token), ("scope", "offline read")];
+        assert_eq!(server.post_as(&client, "/token", &form).await.json()["scope"], "offline_access read");
+        let form = [("grant_type", "client_credentials"), ("scope", "offline")];
+        server.post_as(&client, "/token", &form).await.assert_error(400, "invalid_scope");
+        // It has to be registered under one of its names, and the alias has to be on.
+        server.change_client(&client, json!({"scope": "openid read"})).await;
+        let path = server.authorization(&client, &[("scope", "read offline")]);
+        server.browser().get(&path).await.assert_redirect_error("invalid_scope");
+        server.change_client(&client, json!({"scope": "openid read offline", "offline_alias": false})).await;
+        let tokens = tokens_without_pkce(&server, &client, "read offline").await;
+        assert_eq!((&tokens["scope"], tokens.get("refresh_token")), (&json!("read offline"), None));
+    }
+
     async fn hy_19_a_lifetime_of_minus_one_has_no_end(kind: Kind) {
         let members = json!({"refresh_token_lifetime": -1, "refresh_token_idle_lifetime": -1});
         let (server, client) = start(kind, "hydra16", members).await;
