@@ -13,6 +13,7 @@ mod layers;
 mod problem;
 mod proxies;
 mod reader;
+mod registration;
 #[cfg(test)]
 mod tests;
 mod warnings;
@@ -36,6 +37,7 @@ pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
+pub use registration::{RegistrationMode, RegistrationSettings};
 
 use crate::model::Algorithm;
 use layers::Layers;
@@ -60,6 +62,7 @@ pub struct Settings {
     pub authorization: AuthorizationSettings,
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
+    pub registration: RegistrationSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     pub ui: UiSettings,
@@ -238,6 +241,7 @@ impl Settings {
         let authorization = AuthorizationSettings::read(reader);
         let aliases = aliases(reader);
         let clients = clients(reader);
+        let registration = registration::read(reader);
         let outbound = outbound(reader);
         let admin = external::admin(reader);
         let ui = external::ui(reader, admin.as_ref());
@@ -256,6 +260,7 @@ impl Settings {
             authorization: authorization?,
             aliases: aliases?,
             clients: clients?,
+            registration: registration?,
             outbound: outbound?,
             admin: admin?,
             ui: ui?,

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod issuer;
+pub mod registration;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -59,7 +60,10 @@ pub enum Command {
     /// Manage what is registered of scopes.
     #[command(subcommand)]
     Scope(catalogue::ScopeCommand),
-    /// Manage the issuers whose assertions stand for a user's authorization.
+    /// Manage the tokens with which applications register themselves.
+    #[command(subcommand)]
+    RegistrationToken(registration::RegistrationTokenCommand),
+    /// Manage the issuers that are believed: about users, or about software.
     #[command(subcommand)]
     Issuer(issuer::IssuerCommand),
     /// Manage signing keys.

@@ -1,6 +1,7 @@
 //! The choices that are weaker than the defaults, told once at start.
 
-use super::{LogLevel, Settings};
+use super::{LogLevel, RegistrationMode, Settings};
+use crate::model::PkcePolicy;
 
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
 const ARGON2_COST: u64 = 19_456 * 2;
@@ -44,6 +45,15 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
     warn(
         settings.grants.password,
         "grants.password is true: applications see passwords, which RFC 9700 2.4 forbids".to_owned(),
+    );
+    let registration = &settings.registration;
+    warn(
+        registration.mode == RegistrationMode::Open,
+        format!("registration.mode is open: anybody may register up to {} clients", registration.max_clients),
+    );
+    warn(
+        registration.mode != RegistrationMode::Off && registration.pkce == PkcePolicy::Optional,
+        "registration.pkce is optional: clients that registered themselves may do without it".to_owned(),
     );
     warn(
         settings.grants.implicit,

@@ -40,6 +40,7 @@ pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success
         None => Ok(None),
     };
     let grant = grant(app, &approval, now);
+    app.clients.note_use(approval.client).await?;
     let settled = tokens(&grant).await?;
     let issued = match approval.remember {
         Some(remember) => app.storage.approve(&grant, remember).await?,

@@ -20,6 +20,7 @@ mod password;
 pub mod password_check;
 pub mod pushed_request;
 mod refresh_token;
+pub mod registration;
 pub mod revocation;
 mod token_exchange;
 pub mod userinfo;

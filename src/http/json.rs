@@ -44,3 +44,10 @@ pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
 pub fn empty() -> Response {
     no_store(StatusCode::OK, b"{}".to_vec())
 }
+
+/// A success that says nothing (RFC 7592 2.3).
+pub fn no_content() -> Response {
+    let mut response = no_store(StatusCode::NO_CONTENT, Vec::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
+}

@@ -10,6 +10,7 @@ pub mod json;
 mod metadata;
 pub mod middleware;
 mod par;
+mod register;
 mod revoke;
 pub mod server;
 mod token;
@@ -23,6 +24,7 @@ use axum::routing::{get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::app::App;
+use crate::config::RegistrationMode;
 use crate::pages;
 
 pub use error::log;
@@ -35,6 +37,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
+        .merge(registration(&app))
         .merge(pages::routes(&app));
     let root = if prefix.is_empty() {
         endpoints
@@ -61,6 +64,19 @@ fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
         .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/.well-known/oauth-authorization-server", get(metadata::discovery));
     public(endpoints, documents)
+}
+
+/// Nothing, unless clients may register themselves.
+fn registration(app: &App) -> Router<Arc<App>> {
+    if app.settings.registration.mode == RegistrationMode::Off {
+        return Router::new();
+    }
+    let one = get(register::get).put(register::put).delete(register::delete);
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+    Router::new()
+        .route("/register", post(register::post))
+        .route("/register/{client_id}", one)
+        .layer(cors().allow_methods(methods))
 }
 
 fn public(endpoints: Router<Arc<App>>, documents: metadata::Documents) -> Router<Arc<App>> {

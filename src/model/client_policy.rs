@@ -316,9 +316,9 @@ impl Client {
         self.switches.profile.unwrap_or_default()
     }
 
-    /// Whether it is an application of the operator.
+    /// Whether it is an application of the operator, who registers those themselves.
     pub fn is_first_party(&self) -> bool {
-        self.switches.first_party.unwrap_or(false)
+        self.switches.first_party.unwrap_or(false) && !self.is_self_registered()
     }
 
     /// What holds for this client.
@@ -388,7 +388,7 @@ impl Client {
             (policy.introspection == IntrospectionPolicy::Any, "introspects any token"),
             (policy.userinfo == UserinfoProfile::LegacyHs256, "UserInfo signed with the secret"),
             (policy.authorization_scheme == Presence::Optional, "credentials without scheme"),
-            (self.skip_consent, "no consent"),
+            (self.skips_consent(), "no consent"),
             (exchanges && self.exchange.policy().allows_impersonation(), "impersonation by token exchange"),
             (exchanges && self.exchange.takes_any(), "exchanges any token"),
         ]

@@ -14,6 +14,7 @@ mod handover;
 mod ids;
 mod logout_delivery;
 mod registered_scope;
+mod registration;
 mod request_object;
 mod resource;
 mod response;
@@ -30,9 +31,9 @@ pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
-    AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,
-    ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
-    TokenExchangePolicy, Ui,
+    ApplicationType, AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin,
+    ClientRequests, ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
+    RetiredSecret, SelfRegistered, TokenExchangePolicy, Ui,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
@@ -44,6 +45,7 @@ pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
+pub use registration::{InitialAccessToken, SoftwareIssuer};
 pub use request_object::RequestObjectAlgorithm;
 pub use resource::{Catalogue, Resource, TokenFormat};
 pub use response::{Carrier, ResponseMode, ResponseType, UnknownResponseType};

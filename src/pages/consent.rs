@@ -96,9 +96,11 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
     let (scopes, catalogue) = (flow.request.scope.iter(), app.registry.catalogue());
     let target = Target::narrowed(&flow.request.resources, &[], client, &catalogue).unwrap_or_default();
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
+    let tag = frame.text.tag();
+    let link = |member, plain| client.origin.localized(member, tag).or(plain).and_then(WebLink::parse);
     let view = ConsentPage {
         frame,
-        application: Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()),
+        application: Application::of(client, tag),
         signed_in_as: &person.user.username,
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
@@ -106,8 +108,8 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
         permissions: scopes.map(permission).collect(),
         offline: client.gets_refresh_token(&flow.request.scope),
         return_to: ReturnTo::parse(flow.target.uri()),
-        policy: client.policy_uri.as_deref().and_then(WebLink::parse),
-        terms: client.tos_uri.as_deref().and_then(WebLink::parse),
+        policy: link("policy_uri", client.policy_uri.as_deref()),
+        terms: link("tos_uri", client.tos_uri.as_deref()),
     };
     visitor.page(app, StatusCode::OK, &view)
 }

@@ -201,7 +201,7 @@ async fn confirmation(app: &App, visitor: &Visitor, person: &SignedIn, asked: &A
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
     let view = DeviceConfirmPage {
         frame,
-        application: application(client),
+        application: Application::of(client, frame.text.tag()),
         signed_in_as: &person.user.username,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         user_code: &code.displayed(),
@@ -220,10 +220,8 @@ fn asked_when(app: &App, text: &Messages, authorization: &DeviceAuthorization) -
 }
 
 fn done(app: &App, visitor: &Visitor, client: &Client, allowed: bool) -> Response {
-    let view = DeviceDonePage { frame: visitor.frame(app, None), application: application(client), allowed };
+    let frame = visitor.frame(app, None);
+    let application = Application::of(client, frame.text.tag());
+    let view = DeviceDonePage { frame, application, allowed };
     visitor.page(app, StatusCode::OK, &view)
-}
-
-fn application(client: &Client) -> Application {
-    Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref())
 }

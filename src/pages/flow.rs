@@ -14,7 +14,7 @@ use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
 use crate::model::{
-    AuthorizationRequest, Client, GrantContext, GrantId, PendingRequest, RequestId, ScopeSet,
+    AuthorizationRequest, Client, GrantContext, GrantId, PendingRequest, RequestId, Scope, ScopeSet,
 };
 use crate::protocol::authorize::Unproven;
 use crate::protocol::interaction::{self, Situation, Step};
@@ -138,6 +138,11 @@ impl Flow {
         person: &SignedIn,
         decision: Decision,
     ) -> Result<Response, Failure> {
+        // An external page may grant less than was asked for.
+        if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
+            let description = "The scope openid was not granted, which an ID token needs.";
+            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description));
+        }
         let fresh = RequestId::new(random::id());
         let approval = Approval {
             id: self.pending.as_ref().map_or(&fresh, |pending| &pending.id),

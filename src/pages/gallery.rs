@@ -74,6 +74,7 @@ fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Opt
         permissions: scopes.iter().map(|scope| permission(text, scope, false)).collect(),
         since: text.date(NOW - 90 * 86_400),
         last_used: used.map(|at| text.when(at, NOW)),
+        start: used.map(|_| "https://calendar.acme.example/start".to_owned()),
     }
 }
 
@@ -100,6 +101,10 @@ fn account(frame: Frame<'_>) -> AccountPage<'_> {
             app_row(text, acme(), &["profile", "email", "offline_access"], Some(NOW - 60)),
             app_row(text, Application::new("Ledger", None, None), &["openid"], None),
         ],
+        more_apps: vec![AppLink {
+            application: Application::new("Travel", None, None),
+            start: "https://travel.northwind.example/start".to_owned(),
+        }],
         sessions: vec![
             session_row(text, "Firefox/140.0 (X11; Linux x86_64)", 4000, true),
             session_row(text, "Version/18.0 iPhone Mobile Safari/604.1", 800_000, false),
@@ -230,11 +235,10 @@ fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
     let long_scope = "https://api.acme.example/calendars/shared-with-everybody-in-the-company.readonly";
     let scopes = [("openid", false), ("groups", true), (long_scope, true)];
     ConsentPage {
-        application: Application::new(
-            LONG,
-            None,
-            Some("https://a-very-long-host-name.of-a-company.example/"),
-        ),
+        application: Application {
+            unchecked: true,
+            ..Application::new(LONG, None, Some("https://a-very-long-host-name.of-a-company.example/"))
+        },
         signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
         resources: vec!["Calendars".to_owned(), LONG.to_owned()],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),

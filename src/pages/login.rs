@@ -123,11 +123,10 @@ fn page(
     };
     let client = flow.map(|flow| &flow.client);
     let pending = flow.and_then(|flow| flow.pending.as_ref());
+    let frame = visitor.frame(app, flow.and_then(|flow| flow.request.ui_locales.as_deref()));
     let view = LoginPage {
-        frame: visitor.frame(app, flow.and_then(|flow| flow.request.ui_locales.as_deref())),
-        application: client.map(|client| {
-            Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref())
-        }),
+        frame,
+        application: client.map(|client| Application::of(client, frame.text.tag())),
         return_to: flow.and_then(|flow| ReturnTo::parse(flow.target.uri())),
         request: pending.map_or("", |pending| pending.id.as_str()),
         return_page: &return_page,

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
-use crate::model::Catalogue;
+use crate::model::{Catalogue, Client};
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 
@@ -18,15 +18,27 @@ pub struct Application {
     pub name: String,
     pub logo: Option<String>,
     pub home: Option<WebLink>,
+    /// It registered itself: nobody here has looked at it.
+    pub unchecked: bool,
 }
 
 impl Application {
+    /// A client as it describes itself, in this language where it does.
+    pub fn of(client: &Client, tag: &str) -> Self {
+        let said = |member, plain| client.origin.localized(member, tag).or(plain);
+        let name = said("client_name", None).unwrap_or(&client.name);
+        let logo = said("logo_uri", client.logo_uri.as_deref());
+        let home = said("client_uri", client.client_uri.as_deref());
+        Self { unchecked: client.is_self_registered(), ..Self::new(name, logo, home) }
+    }
+
     /// From the client's metadata; an address that is not safe to show is left out.
     pub fn new(name: &str, logo_uri: Option<&str>, client_uri: Option<&str>) -> Self {
         Self {
             name: name.trim().to_owned(),
             logo: logo_uri.and_then(picture),
             home: client_uri.and_then(WebLink::parse),
+            unchecked: false,
         }
     }
 
@@ -175,6 +187,8 @@ pub struct AccountPage<'a> {
     pub notice: Option<AccountNotice>,
     pub password_problem: Option<PasswordProblem>,
     pub apps: Vec<AppRow>,
+    /// What the person may start without having used it.
+    pub more_apps: Vec<AppLink>,
     pub sessions: Vec<SessionRow>,
 }
 
@@ -197,6 +211,15 @@ pub struct AppRow {
     pub permissions: Vec<Permission>,
     pub since: String,
     pub last_used: Option<String>,
+    /// Where it is started, if it can be.
+    pub start: Option<String>,
+}
+
+/// An app to start.
+#[derive(Debug, Clone)]
+pub struct AppLink {
+    pub application: Application,
+    pub start: String,
 }
 
 #[derive(Debug, Clone)]

@@ -281,7 +281,7 @@ fn prompts(parameters: &Parameters<'_>, client: &Client) -> Result<Vec<Prompt>, 
         None => client.policy().consent == ConsentPolicy::Always,
         Some(_) => return Err(OAuthError::invalid_request("approval_prompt is neither force nor auto.")),
     };
-    Ok(if force && !client.skip_consent { vec![Prompt::Consent] } else { Vec::new() })
+    Ok(if force && !client.skips_consent() { vec![Prompt::Consent] } else { Vec::new() })
 }
 
 fn max_age(parameters: &Parameters<'_>) -> Result<Option<i64>, OAuthError> {

@@ -14,6 +14,8 @@ pub struct Operator<'a> {
     pub tos_uri: Option<&'a str>,
     /// Whether the password grant is offered.
     pub password_grant: bool,
+    /// Whether clients may register themselves.
+    pub registration: bool,
     /// Whether implicit response types are.
     pub implicit: bool,
     /// Whether every authorization request has to be pushed, or signed.
@@ -37,6 +39,9 @@ pub fn document<'a>(
         if let Some(uri) = uri {
             document[member] = uri.into();
         }
+    }
+    if operator.registration {
+        document["registration_endpoint"] = format!("{issuer}/register").into();
     }
     document
 }

@@ -51,6 +51,14 @@ pub enum ErrorCode {
     InvalidToken,
     /// RFC 6750 3.1
     InsufficientScope,
+    /// RFC 7591 3.2.2
+    InvalidRedirectUri,
+    /// RFC 7591 3.2.2
+    InvalidClientMetadata,
+    /// RFC 7591 3.2.2
+    InvalidSoftwareStatement,
+    /// RFC 7591 3.2.2
+    UnapprovedSoftwareStatement,
 }
 
 impl ErrorCode {
@@ -78,6 +86,10 @@ impl ErrorCode {
             Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 }

@@ -75,7 +75,7 @@ fn missing_consent(
         return Some(new);
     }
     let covered = situation.consented.is_some() && new.is_empty();
-    (!client.skip_consent && !covered).then_some(new)
+    (!client.skips_consent() && !covered).then_some(new)
 }
 
 #[cfg(test)]

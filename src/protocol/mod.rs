@@ -11,6 +11,7 @@ pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod handover;
+pub mod initiated_login;
 pub mod interaction;
 pub mod introspection;
 pub mod jwt;

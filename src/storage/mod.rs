@@ -13,12 +13,14 @@ mod grants;
 mod handovers;
 mod logout_deliveries;
 mod purge;
+mod registrations;
 mod requests;
 mod resources;
 mod revoked_tokens;
 mod scopes;
 mod sessions;
 mod signing_keys;
+mod software_issuers;
 mod trusted_issuers;
 mod users;
 
@@ -27,6 +29,7 @@ pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use grants::{AppAccess, Rotation, SignIn};
 pub use purge::Purged;
+pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
 pub use users::{Credentials, UserConflict};
 

@@ -9,6 +9,7 @@ mod documents;
 mod external;
 mod process;
 mod receiver;
+mod registration;
 mod server;
 pub mod sources;
 mod tokens;
@@ -20,6 +21,7 @@ pub use documents::Documents;
 pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use process::{Process, program};
 pub use receiver::Receiver;
+pub use registration::{BY_TOKEN, OPEN, registration_of};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};
 
