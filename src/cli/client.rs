@@ -10,10 +10,11 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret,
-    SelfRegistered, Timestamp,
+    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, Encryption, GrantType, Lifetime,
+    RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
+use crate::sector_identifier;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -55,6 +56,7 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
+        self.check_sector("registering the client", &client).await?;
         let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
@@ -100,6 +102,7 @@ impl Commands<'_> {
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, secrets) = self.find(&asked.id).await?;
         let had_secret = client.token_endpoint_auth_method.has_secret();
+        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
         if let Some(name) = asked.name {
             client.name = name;
         }
@@ -110,6 +113,9 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
+        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
+            self.check_sector("changing the client", &client).await?;
+        }
         let seal = |secret: &Secret| self.seal(&client, secret);
         let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.now, seal)?;
         self.save(&client, &secrets).await?;
@@ -153,6 +159,13 @@ impl Commands<'_> {
     fn seal(&self, client: &Client, secret: &Secret) -> Result<Secret, Failure> {
         let sealed = clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret);
         Ok(sealed.map_err(app::StartError::from)?)
+    }
+
+    /// Whether the sector that the client names lists its redirect URIs.
+    async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
+        let checked = sector_identifier::check(&app::outbound(self.settings)?, client).await;
+        let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
+        Failure::of(doing, problem.into_iter().collect())
     }
 
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
@@ -227,6 +240,11 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
         ("ID token alg", algorithm(client.id_token_signed_response_alg)),
+        ("ID token encryption", encryption(client.identity.id_token_encryption())),
+        ("UserInfo alg", algorithm(client.identity.userinfo_signed_response_alg)),
+        ("UserInfo encryption", encryption(client.identity.userinfo_encryption())),
+        ("subject type", word(&client.identity.subject_type.unwrap_or(SubjectType::Public))?),
+        ("sector identifier", text(&client.identity.sector_identifier_uri)),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),
@@ -308,6 +326,10 @@ fn request_objects(client: &Client) -> String {
 
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn encryption(encryption: Option<Encryption>) -> String {
+    encryption.map(|Encryption { alg, enc }| format!("{alg}, {enc}")).unwrap_or_default()
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

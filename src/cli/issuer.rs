@@ -41,8 +41,12 @@ async fn add(
         }
     };
     problems.extend(problems_of(settings, &asked));
-    if let Some(Err(error)) = jwks.as_ref().map(KeySet::read) {
-        problems.push(format!("jwks: {error}"));
+    match jwks.as_ref().map(KeySet::read) {
+        Some(Err(error)) => problems.push(format!("jwks: {error}")),
+        Some(Ok(keys)) if !keys.can_verify() => {
+            problems.push("jwks: no key in it can verify a signature".to_owned());
+        }
+        Some(Ok(_)) | None => {}
     }
     Failure::of("trusting the issuer", problems)?;
     let (name, as_json) = (asked.issuer.clone(), asked.output.json);

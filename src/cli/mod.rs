@@ -23,6 +23,7 @@ mod serve;
 mod switches;
 mod try_it;
 mod user;
+mod user_claims;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
+use super::subject;
 use crate::app::App;
 use crate::crypto::digest;
 use crate::keys::TokenType;
@@ -81,9 +82,7 @@ pub(super) async fn state(app: &App, claims: &AccessTokenClaims) -> Result<Token
     match (&claims.grant, claims.subject_kind()) {
         (Some(grant), _) => app.storage.token_state(grant, &claims.jti).await,
         // A user's token of the JWT bearer grant: it dies with the user.
-        (None, SubjectKind::User) => {
-            app.storage.user_token_state(&UserId::new(&*claims.sub), &claims.jti).await
-        }
+        (None, SubjectKind::User) => app.storage.user_token_state(&user_of(app, claims), &claims.jti).await,
         (None, SubjectKind::Client) => app.storage.lone_token_state(&claims.jti).await,
     }
 }
@@ -110,15 +109,18 @@ pub(super) async fn subject(app: &App, claims: &AccessTokenClaims) -> Result<Opt
     }
     let user = match (&claims.grant, claims.subject_kind()) {
         (Some(grant), _) => app.storage.token_user(grant, &claims.jti).await?.map(|(user, _)| user),
-        (None, SubjectKind::User) => {
-            app.storage.user_of_token(&UserId::new(&*claims.sub), &claims.jti).await?
-        }
+        (None, SubjectKind::User) => app.storage.user_of_token(&user_of(app, claims), &claims.jti).await?,
         (None, SubjectKind::Client) => {
             let good = app.storage.lone_token_state(&claims.jti).await? == TokenState::Good;
             return Ok(good.then(|| Subject::Client(ClientId::new(&*claims.sub))));
         }
     };
     Ok(user.map(|user| Subject::User(Box::new(user))))
+}
+
+/// The user that a token without a grant speaks for; one who is nobody where it names none.
+fn user_of(app: &App, claims: &AccessTokenClaims) -> UserId {
+    subject::user_of(app, claims).unwrap_or_else(|| UserId::new(""))
 }
 
 /// Whether the clients that a token dies with are there. A grant goes with its client, so nobody else asks after that

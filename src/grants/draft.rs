@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::access_tokens::Subject;
+use super::subject;
 use crate::app::App;
 use crate::crypto::random;
 use crate::model::{Client, Grant, GrantId, GrantType, Scope, ScopeSet, SessionId, Timestamp, TokenId, User};
@@ -90,7 +91,8 @@ impl<'a> Draft<'a> {
         let WithoutGrant { grant_type, user, scope, target } = asked;
         let access = AccessTokenClaims {
             // RFC 9068 2.2: without a resource owner, sub is the client.
-            sub: user.map_or(client.id.as_str(), |user| user.id.as_str()).to_owned(),
+            sub: user.map_or_else(|| client.id.to_string(), |user| subject::of(app, client, &user.id)),
+            sealed_user: user.and_then(|user| subject::sealed(app, client, &user.id)),
             extra: claims_mapping::apply(&client.claims_mapping, user),
             ..bare_claims(app, client, scope, target, now)
         };
@@ -100,14 +102,16 @@ impl<'a> Draft<'a> {
 
     /// An access token for the subject of another token.
     pub fn for_exchange(app: &App, client: &'a Client, asked: ForExchange<'a>, now: Timestamp) -> Self {
-        let ForExchange { subject, origin, scope, target, act, may_act } = asked;
-        let (kind, user) = match subject {
-            Subject::User(user) => (SubjectKind::User, Some(&**user)),
-            Subject::Client(_) => (SubjectKind::Client, None),
+        let ForExchange { subject: whose, origin, scope, target, act, may_act } = asked;
+        let (sub, kind, user) = match whose {
+            Subject::User(user) => (subject::of(app, client, &user.id), SubjectKind::User, Some(&**user)),
+            Subject::Client(id) => (id.to_string(), SubjectKind::Client, None),
         };
+        let without_grant = user.filter(|_| origin.grant.is_none());
         let bare = bare_claims(app, client, scope, target, now);
         let access = AccessTokenClaims {
-            sub: subject.sub().to_owned(),
+            sub,
+            sealed_user: without_grant.and_then(|user| subject::sealed(app, client, &user.id)),
             exp: bare.exp.min(origin.expires_at),
             grant: origin.grant,
             sid: origin.sid,
@@ -136,6 +140,7 @@ fn bare_claims(
     AccessTokenClaims {
         iss: app.issuer().to_owned(),
         sub: String::new(),
+        sealed_user: None,
         aud: target.audience(&client.audience, app.issuer()),
         client_id: client.id.clone(),
         iat: now,
@@ -161,7 +166,7 @@ fn access_claims(app: &App, client: &Client, asked: &ForGrant<'_>, now: Timestam
     let registered = context.audience.as_ref().unwrap_or(&client.audience);
     AccessTokenClaims {
         aud: asked.target.audience(registered, app.issuer()),
-        sub: asked.user.id.as_str().to_owned(),
+        sub: subject::of(app, client, &asked.user.id),
         grant: Some(asked.grant.id.clone()),
         sid: asked.grant.session_id.clone(),
         auth_time: Some(authentication.auth_time),
@@ -180,7 +185,7 @@ fn id_claims(app: &App, client: &Client, asked: ForGrant<'_>, now: Timestamp) ->
     extra.extend(asked.grant.context.id_token.clone());
     IdTokenClaims {
         iss: app.issuer().to_owned(),
-        sub: asked.user.id.as_str().to_owned(),
+        sub: subject::of(app, client, &asked.user.id),
         aud: client.id.clone(),
         iat: now,
         exp: now.plus(app.settings.tokens.id_token_seconds),

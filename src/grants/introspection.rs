@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{access_tokens, issue, refresh_token};
+use super::{access_tokens, issue, refresh_token, subject};
 use crate::app::App;
 use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
@@ -85,5 +85,6 @@ async fn introspect_refresh_token(
     }
     let ends = [grant.expires_at, issue::refresh_idle(app, &owner.client).end(current.rotated_at)];
     let exp = ends.into_iter().flatten().min();
-    Ok(Introspection::of_refresh_token(&grant, app.issuer(), current.rotated_at, exp))
+    let sub = subject::of(app, &owner.client, &grant.user_id);
+    Ok(Introspection::of_refresh_token(&grant, sub, app.issuer(), current.rotated_at, exp))
 }

@@ -11,6 +11,7 @@ mod client_credentials;
 pub mod device_authorization;
 mod device_code;
 mod draft;
+pub mod encryption;
 pub mod handover;
 pub mod introspection;
 mod issue;
@@ -22,6 +23,7 @@ pub mod pushed_request;
 mod refresh_token;
 pub mod registration;
 pub mod revocation;
+pub mod subject;
 mod token_exchange;
 pub mod userinfo;
 

@@ -21,6 +21,7 @@ use crate::protocol::registration::request::{self, Members, Terms};
 use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::sector_identifier;
 use crate::storage::{NewRegistration, RegistrationOutcome, StorageError};
 use crate::throttle::{Attempt, Subject};
 
@@ -63,6 +64,7 @@ pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str
     let mut client = request::client(&given, kept, &terms(&app.settings))?;
     client.origin.self_registered = Some(origin);
     settle(&mut client, &app.settings)?;
+    check_sector(app, &client, None).await?;
     let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
     let secrets = match &secret {
         Some(secret) => clients::kept(&client, secret, seal(app, &client))?,
@@ -107,6 +109,7 @@ pub async fn update(
     let mut client = request::client(&given, kept(&before), &terms_for(&app.settings, &before))?;
     client.origin.self_registered.clone_from(&before.origin.self_registered);
     settle(&mut client, &app.settings)?;
+    check_sector(app, &client, Some(&before)).await?;
     let had_secret = before.token_endpoint_auth_method.has_secret();
     let (secret, secrets) = clients::renewed(&client, had_secret, secrets, app.now(), seal(app, &client))?;
     if !app.storage.update_client(&client, &secrets, app.now()).await? {
@@ -254,12 +257,31 @@ fn settle(client: &mut Client, settings: &Settings) -> Result<(), OAuthError> {
     if problems.is_empty() { Ok(()) } else { Err(request::refusal(problems)) }
 }
 
+/// Whether the sector that a client names lists its redirect URIs; asked again where one of the two changed.
+async fn check_sector(app: &App, client: &Client, before: Option<&Client>) -> Result<(), OAuthError> {
+    let asked =
+        |client: &Client| (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
+    if before.is_some_and(|before| asked(before) == asked(client)) {
+        return Ok(());
+    }
+    let checked = sector_identifier::check(&app.outbound, client).await;
+    checked.map_err(|error| {
+        request::refusal(vec![InvalidMetadata {
+            member: sector_identifier::MEMBER,
+            problem: error.to_string(),
+        }])
+    })
+}
+
 /// Everything that keeps this client from working on a server with these settings.
 pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     let mut problems = registration::check(client);
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
-    let fetched =
-        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.logout.backchannel_logout_uri)];
+    let fetched = [
+        ("jwks_uri", &client.jwks_uri),
+        ("sector_identifier_uri", &client.identity.sector_identifier_uri),
+        ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
+    ];
     for (member, uri) in fetched {
         let checked = uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private));
         if let Some(Err(error)) = checked {
@@ -286,6 +308,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
+        ("userinfo_signed_response_alg", client.identity.userinfo_signed_response_alg),
         ("authorization_signed_response_alg", client.requests.authorization_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));

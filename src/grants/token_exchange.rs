@@ -113,8 +113,8 @@ async fn actor(
 ) -> Result<String, OAuthError> {
     let invalid = || rules::invalid_token(ACTOR);
     if presented.kind == TokenKind::IdToken {
-        let (_, _, user) = signed_in(app, client, presented.token, now).await?.ok_or_else(invalid)?;
-        return Ok(user.id.as_str().to_owned());
+        let (token, ..) = signed_in(app, client, presented.token, now).await?.ok_or_else(invalid)?;
+        return Ok(token.sub);
     }
     let claims = access_token(app, presented, now).filter(|claims| rules::is_own(client, claims));
     let claims = claims.ok_or_else(invalid)?;

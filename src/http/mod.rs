@@ -15,6 +15,7 @@ mod revoke;
 pub mod server;
 mod token;
 mod userinfo;
+mod webfinger;
 
 use std::sync::Arc;
 
@@ -39,14 +40,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(metadata::readyz))
         .merge(registration(&app))
         .merge(pages::routes(&app));
+    // RFC 7033 4: at the root of the host.
+    let at_root = Router::new().route("/.well-known/webfinger", get(webfinger::get));
     let root = if prefix.is_empty() {
-        endpoints
+        endpoints.merge(public(at_root, documents))
     } else {
         // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
         Router::new()
             .nest(&prefix, endpoints)
-            .merge(public(Router::new().route(&well_known, get(metadata::discovery)), documents))
+            .merge(public(at_root.route(&well_known, get(metadata::discovery)), documents))
     };
     let aliases = app.settings.aliases.paths.clone();
     aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)

@@ -64,8 +64,8 @@ async fn answer(app: &App, method: &Method, pin: Pin, token: Result<Option<&str>
     };
     match result {
         Ok(Answer::Json(claims)) => json::respond(Ok(claims)),
-        Ok(Answer::Jwt(_)) if method != Method::GET => not_allowed(),
-        Ok(Answer::Jwt(token)) => jwt(token),
+        Ok(Answer::LegacyJwt(_)) if method != Method::GET => not_allowed(),
+        Ok(Answer::Jwt(token) | Answer::LegacyJwt(token)) => jwt(token),
         Err(refusal) => refuse(&refusal, by_address),
     }
 }

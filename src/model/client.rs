@@ -16,7 +16,7 @@ use super::{
 };
 
 pub use exchange::{ClientExchange, TokenExchangePolicy};
-pub use identity::ClientIdentity;
+pub use identity::{ClientIdentity, SubjectType, sector};
 pub use logout::ClientLogout;
 pub use origin::{ApplicationType, ClientOrigin, SelfRegistered};
 pub use requests::ClientRequests;

@@ -360,6 +360,7 @@ impl Client {
     pub fn needs_sealed_secret(&self) -> bool {
         self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
             || self.policy().userinfo == UserinfoProfile::LegacyHs256
+            || self.identity.encrypts_with_secret()
     }
 
     /// What is weaker here than by default, each in a few words.

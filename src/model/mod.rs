@@ -9,6 +9,7 @@ mod claim_source;
 mod client;
 mod client_policy;
 mod device_authorization;
+mod encryption;
 mod grant;
 mod handover;
 mod ids;
@@ -28,18 +29,19 @@ mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
-pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
+pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
     ApplicationType, AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin,
     ClientRequests, ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
-    RetiredSecret, SelfRegistered, TokenExchangePolicy, Ui,
+    RetiredSecret, SelfRegistered, SubjectType, TokenExchangePolicy, Ui, sector,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
+pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};

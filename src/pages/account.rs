@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::accounts::{SignedIn, is_live};
 use super::answer::{Answer, Failure};
 use super::browser;
 use super::i18n::Messages;
+use super::select_account;
 use super::sent::{Form, Query};
-use super::sessions::{SignedIn, is_live};
+
 use super::views::{
     AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Problem,
     SessionRow,
@@ -119,9 +121,9 @@ async fn set_password(
 
 /// A new password ends every session; the one who changed it goes on in a new one.
 async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
-    let started = visitor.start_session(app, &person.user.id).await?;
+    let started = visitor.start_session(app, &person.user).await?;
     let mut response = visitor.redirect_to_page(app, "/account?done=password");
-    started.set_cookie(app, &mut response);
+    started.set_cookies(app, &mut response);
     Ok(response)
 }
 
@@ -152,6 +154,7 @@ async fn page(
         username: &person.user.username,
         notice,
         password_problem,
+        others: visitor.accounts(app).await?.others.iter().map(select_account::row).collect(),
         more_apps: more_apps(app, frame.text, person, &apps).await?,
         apps,
         sessions: sessions.iter().map(|session| session_row(app, frame.text, person, session)).collect(),

@@ -1,5 +1,6 @@
-//! The two cookies: the session's handle, and a random name of the browser that forms and waiting requests are bound
-//! to. Both with the `__Host-` prefix; a plain-http loopback issuer, where browsers refuse it, is the only exception.
+//! The cookies: the handle of the current session, the handles of other accounts' sessions, and a random name of the
+//! browser that forms and waiting requests are bound to. All with the `__Host-` prefix; a plain-http loopback issuer,
+//! where browsers refuse it, is the only exception.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -9,6 +10,7 @@ use crate::config::Issuer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cookie {
     Session,
+    Accounts,
     Browser,
 }
 
@@ -16,8 +18,10 @@ impl Cookie {
     fn name(self, issuer: &Issuer) -> &'static str {
         match (self, issuer.is_loopback_http()) {
             (Self::Session, false) => "__Host-session",
+            (Self::Accounts, false) => "__Host-accounts",
             (Self::Browser, false) => "__Host-browser",
             (Self::Session, true) => "session",
+            (Self::Accounts, true) => "accounts",
             (Self::Browser, true) => "browser",
         }
     }

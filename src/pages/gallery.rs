@@ -46,6 +46,34 @@ fn login(frame: Frame<'_>) -> LoginPage<'_> {
     }
 }
 
+fn account_row(name: &str, username: &str) -> AccountRow {
+    AccountRow { session: format!("s-{username}"), name: name.to_owned(), username: username.to_owned() }
+}
+
+fn select_account(frame: Frame<'_>) -> SelectAccountPage<'_> {
+    SelectAccountPage {
+        frame,
+        application: Some(acme()),
+        return_to: ReturnTo::parse("https://calendar.acme.example/callback"),
+        request: "r-1",
+        return_page: "",
+        csrf: "c-1",
+        accounts: vec![account_row("Maria Lindqvist", "maria@northwind.example"), account_row("ops", "ops")],
+        another: "/login?request=r-1&account=other",
+    }
+}
+
+fn select_account_long(frame: Frame<'_>) -> SelectAccountPage<'_> {
+    let long = "maria.with.a.really.long.mail.address@subsidiary.northwind.example";
+    SelectAccountPage {
+        application: None,
+        return_to: None,
+        return_page: "/device",
+        accounts: vec![account_row(LONG, long), account_row(long, long)],
+        ..select_account(frame)
+    }
+}
+
 fn permission(text: &Messages, scope: &str, is_new: bool) -> Permission {
     Permission::new(text, &Catalogue::default(), scope, is_new)
 }
@@ -97,6 +125,7 @@ fn account(frame: Frame<'_>) -> AccountPage<'_> {
         username: "maria",
         notice: None,
         password_problem: None,
+        others: vec![],
         apps: vec![
             app_row(text, acme(), &["profile", "email", "offline_access"], Some(NOW - 60)),
             app_row(text, Application::new("Ledger", None, None), &["openid"], None),
@@ -202,6 +231,12 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
     let wrong = Some(LoginProblem::Wrong);
     add("login-wrong", &LoginPage { problem: wrong, username: "maria@northwind.example", ..login(frame) });
     add("login-long", &LoginPage { application: Some(Application::new(LONG, None, None)), ..login(frame) });
+    add("select-account", &select_account(frame));
+    add(
+        "select-account-one",
+        &SelectAccountPage { accounts: vec![account_row("Ada", "ada")], ..select_account(frame) },
+    );
+    add("select-account-long", &select_account_long(frame));
     add("consent", &consent(frame));
     add("consent-long", &consent_long(frame));
     add("account", &account(frame));
@@ -210,6 +245,7 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
         &AccountPage {
             notice: Some(AccountNotice::AccessRemoved),
             password_problem: Some(PasswordProblem::TooShort(8)),
+            others: vec![account_row("Maria at home", "maria@home.example"), account_row(LONG, "ops")],
             apps: vec![],
             ..account(frame)
         },
@@ -284,6 +320,7 @@ fn the_form_fields_keep_their_names() {
         }
     };
     has(login(frame).render().unwrap(), &["request", "csrf", "username", "password"]);
+    has(select_account(frame).render().unwrap(), &["request", "csrf", "session", "decision"]);
     has(consent(frame).render().unwrap(), &["request", "csrf", "decision"]);
     let names = ["csrf", "client_id", "session", "current_password", "new_password", "repeat_password"];
     has(account(frame).render().unwrap(), &names);
@@ -312,6 +349,8 @@ fn what_others_wrote_is_escaped() {
         ..device_confirm(frame)
     };
     let error = ErrorPage { detail: Some(evil), request_id: evil, ..error(frame, Problem::BadRequest) };
+    let select =
+        SelectAccountPage { accounts: vec![account_row(evil, evil)], request: evil, ..select_account(frame) };
     let fields = vec![("state", evil.to_owned())];
     let form_post = FormPostPage { action: evil, fields, ..form_post(frame, application) };
     let pages = [
@@ -320,6 +359,7 @@ fn what_others_wrote_is_escaped() {
         device.render(),
         confirm.render(),
         error.render(),
+        select.render(),
         form_post.render(),
     ];
     for html in pages.map(Result::unwrap) {
@@ -383,6 +423,7 @@ fn every_key_in_use_exists_and_every_key_is_in_use() {
         include_str!("../../templates/layout.html"),
         include_str!("../../templates/parts.html"),
         include_str!("../../templates/login.html"),
+        include_str!("../../templates/select_account.html"),
         include_str!("../../templates/consent.html"),
         include_str!("../../templates/account.html"),
         include_str!("../../templates/logout.html"),

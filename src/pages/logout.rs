@@ -6,12 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
 use super::sent::{Form, Query};
-use super::sessions::{self, SignedIn};
+
 use super::views::{Application, LoggedOutPage, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::grants::subject;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
 use crate::protocol::claims::IdTokenClaims;
@@ -49,20 +51,30 @@ struct Request {
     return_to: Option<String>,
 }
 
+impl Request {
+    /// Whether this very session is proven to be meant.
+    fn means(&self, app: &App, person: &SignedIn) -> bool {
+        let (Some(hint), Some(client)) = (&self.hint, &self.client) else { return false };
+        logout::means(hint, &person.session, &subject::of(app, client, &person.user.id))
+    }
+}
+
 async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
     parameters.refuse_repeated()?;
     let request = read(app, parameters).await?;
-    let Some(person) = visitor.signed_in_at_all(app).await? else { return Ok(done(app, visitor, &request)) };
-    if request.hint.as_ref().is_some_and(|hint| logout::means(hint, &person.session)) {
-        return sign_out(app, visitor, &person, &request).await;
+    let accounts = visitor.accounts_at_all(app).await?;
+    let hinted = accounts.all().find(|person| request.means(app, person)).cloned();
+    if let Some(person) = hinted {
+        return sign_out(app, visitor, accounts, &person, &request).await;
     }
+    let Some(person) = accounts.current.clone() else { return Ok(done(app, visitor, &request)) };
     match (way, parameters.get("decision")) {
         (Way::Form, Some(decision)) => {
             if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
                 return Err(Failure::new(Problem::StaleForm));
             }
             match decision {
-                "sign_out" => sign_out(app, visitor, &person, &request).await,
+                "sign_out" => sign_out(app, visitor, accounts, &person, &request).await,
                 _ => Ok(visitor.redirect_to_page(app, "/account")),
             }
         }
@@ -90,11 +102,18 @@ async fn read(app: &App, parameters: &Parameters<'_>) -> Result<Request, Failure
     Ok(Request { hint, client, return_to })
 }
 
-async fn sign_out(app: &App, visitor: &Visitor, person: &SignedIn, request: &Request) -> Answer {
+async fn sign_out(
+    app: &App,
+    visitor: &Visitor,
+    mut accounts: Accounts,
+    person: &SignedIn,
+    request: &Request,
+) -> Answer {
     app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request);
-    sessions::clear_cookie(app, &mut response);
+    accounts.remove(&person.session.id);
+    accounts.set_cookies(app, &mut response);
     Ok(response)
 }
 

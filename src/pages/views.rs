@@ -44,9 +44,13 @@ impl Application {
 
     /// Stands for a logo where there is none.
     pub fn initial(&self) -> String {
-        let first = self.name.chars().find(|c| c.is_alphanumeric());
-        first.map(|c| c.to_uppercase().collect()).unwrap_or_default()
+        initial(&self.name)
     }
+}
+
+fn initial(name: &str) -> String {
+    let first = name.chars().find(|c| c.is_alphanumeric());
+    first.map(|c| c.to_uppercase().collect()).unwrap_or_default()
 }
 
 #[derive(Template)]
@@ -65,9 +69,8 @@ pub struct LoginPage<'a> {
 }
 
 impl LoginPage<'_> {
-    /// What one signs in for, where no application waits.
     fn purpose(&self) -> &'static str {
-        if self.return_page.is_empty() { "login.account" } else { "device.sign_in" }
+        purpose(self.return_page)
     }
 
     /// The focus goes where the person must type next; with an error that field is tied to it.
@@ -82,6 +85,11 @@ impl LoginPage<'_> {
     fn password_invalid(&self) -> bool {
         matches!(self.problem, Some(LoginProblem::Wrong | LoginProblem::PasswordMissing))
     }
+}
+
+/// What one signs in for, where no application waits.
+fn purpose(return_page: &str) -> &'static str {
+    if return_page.is_empty() { "login.account" } else { "device.sign_in" }
 }
 
 /// Why a sign-in did not work. None of these says whether the account exists.
@@ -109,6 +117,44 @@ impl LoginProblem {
             Self::Busy => "login.error.busy",
             Self::Stale => "login.error.stale",
         }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "select_account.html")]
+pub struct SelectAccountPage<'a> {
+    pub frame: Frame<'a>,
+    pub application: Option<Application>,
+    pub return_to: Option<ReturnTo>,
+    pub request: &'a str,
+    /// As on the sign-in page.
+    pub return_page: &'a str,
+    pub csrf: &'a str,
+    /// The current one first, if there is one.
+    pub accounts: Vec<AccountRow>,
+    /// The sign-in page for somebody else.
+    pub another: &'a str,
+}
+
+impl SelectAccountPage<'_> {
+    fn purpose(&self) -> &'static str {
+        purpose(self.return_page)
+    }
+}
+
+/// Somebody who is signed in in this browser.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    pub session: String,
+    /// What the person calls themselves: a name, else the user name.
+    pub name: String,
+    pub username: String,
+}
+
+impl AccountRow {
+    /// Stands for a picture.
+    pub fn initial(&self) -> String {
+        initial(&self.name)
     }
 }
 
@@ -186,6 +232,8 @@ pub struct AccountPage<'a> {
     pub username: &'a str,
     pub notice: Option<AccountNotice>,
     pub password_problem: Option<PasswordProblem>,
+    /// Who else is signed in in this browser.
+    pub others: Vec<AccountRow>,
     pub apps: Vec<AppRow>,
     /// What the person may start without having used it.
     pub more_apps: Vec<AppLink>,

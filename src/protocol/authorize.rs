@@ -133,6 +133,10 @@ pub fn validate(
         max_age: max_age(parameters)?,
         login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
         ui_locales: parameters.get("ui_locales").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
+        claims_locales: parameters
+            .get("claims_locales")
+            .filter(|hint| hint.len() <= MAX_HINT)
+            .map(str::to_owned),
     })
 }
 

@@ -32,6 +32,8 @@ pub enum ErrorCode {
     /// OpenID Connect Core 3.1.2.6
     LoginRequired,
     /// OpenID Connect Core 3.1.2.6
+    AccountSelectionRequired,
+    /// OpenID Connect Core 3.1.2.6
     ConsentRequired,
     /// OpenID Connect Core 3.1.2.6
     RequestNotSupported,
@@ -76,6 +78,7 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::LoginRequired => "login_required",
+            Self::AccountSelectionRequired => "account_selection_required",
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

@@ -3,9 +3,10 @@
 use super::claims::IdTokenClaims;
 use crate::model::{Client, Session};
 
-/// Whether an ID token shows that this very session is meant. Then nobody has to be asked (section 2).
-pub fn means(hint: &IdTokenClaims, session: &Session) -> bool {
-    hint.sub == session.user_id.as_str() && hint.sid.as_ref() == Some(&session.id)
+/// Whether an ID token shows that this very session is meant, of the user whom its client knows by `subject`. Then nobody
+/// has to be asked (section 2).
+pub fn means(hint: &IdTokenClaims, session: &Session, subject: &str) -> bool {
+    hint.sub == subject && hint.sid.as_ref() == Some(&session.id)
 }
 
 /// The address to return to (section 3): MUST NOT be followed unless it is exactly one that the client registered.

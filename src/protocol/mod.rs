@@ -1,5 +1,6 @@
 //! The rules of the standards, pure: no IO, no framework, no clock of their own. What they need is passed in.
 
+pub mod account;
 pub mod assertion;
 pub mod authorize;
 pub mod backchannel_logout;
@@ -29,6 +30,7 @@ pub mod resource;
 pub mod response;
 pub mod scope;
 pub mod token_exchange;
+pub mod webfinger;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

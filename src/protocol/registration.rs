@@ -247,6 +247,10 @@ fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str,
     if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
         complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());
     }
+    let inline = client.jwks.as_ref().and_then(|jwks| KeySet::read(jwks).ok());
+    if method == AuthMethod::PrivateKeyJwt && inline.is_some_and(|keys| !keys.can_verify()) {
+        complain("jwks", "private_key_jwt needs a key in it that verifies signatures".into());
+    }
     if let Some(algorithm) = client.token_endpoint_auth_signing_alg {
         let wanted = match method {
             AuthMethod::ClientSecretJwt => Some(true),

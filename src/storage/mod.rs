@@ -31,6 +31,7 @@ pub use grants::{AppAccess, Rotation, SignIn};
 pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
+pub use sessions::MOST_AT_ONCE;
 pub use users::{Credentials, UserConflict};
 
 /// A statement failed, or a row holds what it never should.

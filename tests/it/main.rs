@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod accounts;
 mod architecture;
 mod authorize;
 mod backchannel_logout;
@@ -13,6 +14,7 @@ mod bad_input;
 mod budget;
 mod cli;
 mod cli_catalogue;
+mod cli_identity;
 mod cli_keys;
 mod cli_profiles;
 mod cli_registration;
@@ -23,6 +25,7 @@ mod compat;
 mod conformance;
 mod consent;
 mod device;
+mod encryption;
 mod external_tokens;
 mod external_ui;
 mod happy_path;
@@ -36,6 +39,7 @@ mod logs;
 mod metadata;
 mod opaque;
 mod pages;
+mod pairwise;
 mod password_grant;
 mod pooler;
 mod processes;
@@ -61,3 +65,4 @@ mod support;
 mod token;
 mod token_exchange;
 mod userinfo;
+mod webfinger;

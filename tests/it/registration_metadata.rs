@@ -75,14 +75,40 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
         one("software_id", json!("4NRB1-0XZABZI9E6-5SM3R"), Noted),
         one("software_version", json!("2.1"), Noted),
         one("application_type", json!("web"), Honoured("an_application_has_the_redirect_uris_of_its_type")),
+        // It cannot be fetched; `a_client_that_registers_itself_must_be_in_the_list_of_its_sector` has one that can.
         one("sector_identifier_uri", uri.clone(), Refused),
-        one("subject_type", json!("pairwise"), Refused),
+        one(
+            "subject_type",
+            json!("pairwise"),
+            Honoured("clients_of_one_sector_share_a_subject_that_those_of_another_cannot_connect"),
+        ),
         one("id_token_signed_response_alg", json!("EdDSA"), Honoured("the_id_token_is_signed_as_registered")),
-        one("id_token_encrypted_response_alg", json!("RSA-OAEP"), Refused),
-        one("id_token_encrypted_response_enc", json!("A128CBC-HS256"), Refused),
-        one("userinfo_signed_response_alg", json!("ES256"), Refused),
-        one("userinfo_encrypted_response_alg", json!("RSA-OAEP"), Refused),
-        one("userinfo_encrypted_response_enc", json!("A128CBC-HS256"), Refused),
+        (
+            "id_token_encrypted_response_alg",
+            json!({"id_token_encrypted_response_alg": "RSA-OAEP", "jwks_uri": uri}),
+            Honoured("an_id_token_is_signed_and_then_encrypted_whatever_grant_it_comes_from"),
+        ),
+        (
+            "id_token_encrypted_response_enc",
+            json!({"id_token_encrypted_response_alg": "dir", "id_token_encrypted_response_enc": "A128GCM"}),
+            Honoured("a_client_secret_encrypts_what_was_registered_with_a_symmetric_algorithm"),
+        ),
+        one(
+            "userinfo_signed_response_alg",
+            json!("ES256"),
+            Honoured("oidcc_userinfo_rs256_a_signed_userinfo_names_issuer_and_client"),
+        ),
+        (
+            "userinfo_encrypted_response_alg",
+            json!({"userinfo_encrypted_response_alg": "ECDH-ES", "jwks_uri": uri}),
+            Honoured("userinfo_is_encrypted_plain_or_signed_first"),
+        ),
+        (
+            "userinfo_encrypted_response_enc",
+            json!({"userinfo_encrypted_response_alg": "ECDH-ES", "userinfo_encrypted_response_enc": "A256GCM",
+                "jwks_uri": uri}),
+            Honoured("userinfo_is_encrypted_plain_or_signed_first"),
+        ),
         (
             "request_object_signing_alg",
             json!({"request_object_signing_alg": "ES256", "jwks": keys}),
@@ -202,6 +228,20 @@ on_both! {
                 assert!(tests.contains(test), "{member}: there is no test {test}");
             }
         }
+    }
+
+    async fn an_algorithm_for_what_the_client_cannot_do_is_left_out(kind: Kind) {
+        let server = TestServer::start_with(kind, &ROOM).await;
+        let members = ["token_endpoint_auth_signing_alg", "request_object_signing_alg"];
+        for member in members {
+            // What the library idpyoidc sends of its own accord.
+            let answer = server.register(json!({ member: "RS256" })).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+            assert!(answer.json()[member].is_null(), "{answer:?}");
+            assert_refused(&server.register(json!({ member: "RS257" })).await, member);
+        }
+        let signed = json!({"request_object_signing_alg": "RS256", "require_signed_request_object": true});
+        assert_refused(&server.register(signed).await, "request_object_signing_alg");
     }
 
     async fn what_is_not_done_may_be_declined_by_its_name(kind: Kind) {

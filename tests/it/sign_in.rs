@@ -3,9 +3,7 @@
 use axum::http::{StatusCode, header};
 use serde_json::json;
 
-use crate::support::{
-    Answer, Browser, PASSWORD, REDIRECT_URI, TestServer, claims_of, hidden, on_both, query_of,
-};
+use crate::support::{Answer, Browser, PASSWORD, REDIRECT_URI, TestServer, hidden, on_both, query_of};
 
 const SESSION: &str = "__Host-session";
 const WRONG: &str = "The user name or the password is not right.";
@@ -256,25 +254,6 @@ on_both! {
         server.app.storage.set_disabled(&ada.id, false, server.app.now()).await.unwrap();
         assert_eq!(browser.signed_in_as().await, None);
         browser.enter("ada").await;
-    }
-
-    async fn another_user_who_signs_in_ends_the_session_of_the_first(kind: Kind) {
-        let server = TestServer::start(kind).await;
-        let client = server.client(json!({"skip_consent": true})).await;
-        let (_, bob) = (server.user("ada").await, server.user("bob").await);
-        let mut browser = server.browser();
-        let online = server.authorization(&client, &[("scope", "openid")]);
-        let answer = browser.authorize_as(&online, "ada").await;
-        let tokens = server.redeem(&client, &query_of(answer.location(), "code").unwrap()).await.json();
-        let first = browser.cookies[SESSION].clone();
-        let answer = browser.get(&format!("{online}&prompt=login")).await;
-        let page = browser.follow(answer).await;
-        let answer = browser.sign_in(&page, "bob", PASSWORD).await;
-        assert_eq!(holder_of(&server, &first).await, None);
-        assert!(!server.is_active(&client, tokens["access_token"].as_str().unwrap()).await);
-        let answer = browser.follow(answer).await;
-        let tokens = server.redeem(&client, &query_of(answer.location(), "code").unwrap()).await.json();
-        assert_eq!(claims_of(tokens["id_token"].as_str().unwrap())["sub"], bob.id.as_str());
     }
 
     async fn a_waiting_request_belongs_to_the_browser_that_started_it(kind: Kind) {

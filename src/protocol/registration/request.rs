@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::members::{self, LOCALIZABLE, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT, STANDARD};
 use super::{InvalidMetadata, self_registered};
-use crate::model::{Algorithm, Client, GrantType, ScopeSet};
+use crate::model::{Algorithm, AssertionAlgorithm, Client, GrantType, ScopeSet};
 use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 
 /// Bytes of one text.
@@ -58,6 +58,7 @@ pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<Client, O
     if !localized.is_empty() {
         document.insert("localized".to_owned(), json!(localized));
     }
+    leave_out_what_has_no_effect(&mut document);
     let asked = document.clone();
     document.extend(kept.clone());
     fill_in(&mut document, terms);
@@ -69,6 +70,30 @@ pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<Client, O
     problems.extend(dishonoured(&asked, &client));
     refuse_all(problems)?;
     Ok(client)
+}
+
+/// RFC 7591 3.2.1: preferences about what this client cannot do. Libraries send their own defaults for them, which are no
+/// reason to refuse an application.
+fn leave_out_what_has_no_effect(document: &mut Members) {
+    let is_algorithm = |member: &str| {
+        let value = document.get(member).cloned().unwrap_or_default();
+        serde_json::from_value::<AssertionAlgorithm>(value).is_ok()
+    };
+    // OpenID Connect Registration 2: it is about the assertions of these two methods.
+    let method = document.get("token_endpoint_auth_method").and_then(Value::as_str);
+    let asserts = matches!(method, Some("client_secret_jwt" | "private_key_jwt"));
+    let of_assertions = !asserts && is_algorithm("token_endpoint_auth_signing_alg");
+    // Without keys no signature is ever good, by whatever algorithm.
+    let has_keys = document.contains_key("jwks") || document.contains_key("jwks_uri");
+    let must_sign = document.get("require_signed_request_object") == Some(&json!(true));
+    let of_requests = !has_keys && !must_sign && is_algorithm("request_object_signing_alg");
+    for (member, has_no_effect) in
+        [("token_endpoint_auth_signing_alg", of_assertions), ("request_object_signing_alg", of_requests)]
+    {
+        if has_no_effect {
+            document.remove(member);
+        }
+    }
 }
 
 /// What becomes of one member.
