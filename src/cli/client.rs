@@ -10,8 +10,8 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, Encryption, GrantType, Lifetime,
-    RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
+    GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
@@ -201,8 +201,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     let list = |texts: &[String]| texts.join(" ");
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
-    let algorithm =
-        |algorithm: Option<crate::model::Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
+    let algorithm = |algorithm: Option<Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
     let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
     output::record(&[
         ("client id", client.id.to_string()),
@@ -239,12 +238,9 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("weakens", client.weakens().join(", ")),
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
-        ("ID token alg", algorithm(client.id_token_signed_response_alg)),
-        ("ID token encryption", encryption(client.identity.id_token_encryption())),
-        ("UserInfo alg", algorithm(client.identity.userinfo_signed_response_alg)),
-        ("UserInfo encryption", encryption(client.identity.userinfo_encryption())),
-        ("subject type", word(&client.identity.subject_type.unwrap_or(SubjectType::Public))?),
-        ("sector identifier", text(&client.identity.sector_identifier_uri)),
+        ("ID token alg", id_token_protection(client)),
+        ("UserInfo alg", userinfo_protection(&client.identity)),
+        ("subject type", subject_type(&client.identity)?),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),
@@ -328,8 +324,26 @@ fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-fn encryption(encryption: Option<Encryption>) -> String {
-    encryption.map(|Encryption { alg, enc }| format!("{alg}, {enc}")).unwrap_or_default()
+/// What signs, and what encrypts.
+fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> String {
+    let encrypted = encryption.map(|Encryption { alg, enc }| format!("encrypted {alg}, {enc}"));
+    [signed.map(|alg| alg.to_string()), encrypted].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn id_token_protection(client: &Client) -> String {
+    protection(client.id_token_signed_response_alg, client.identity.id_token_encryption())
+}
+
+fn userinfo_protection(identity: &ClientIdentity) -> String {
+    protection(identity.userinfo_signed_response_alg, identity.userinfo_encryption())
+}
+
+fn subject_type(identity: &ClientIdentity) -> Result<String, Failure> {
+    let subject_type = word(&identity.subject_type.unwrap_or(SubjectType::Public))?;
+    Ok(match &identity.sector_identifier_uri {
+        Some(uri) => format!("{subject_type}, sector {uri}"),
+        None => subject_type,
+    })
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

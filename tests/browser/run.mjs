@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
 import { Report, assert, assertEqual } from "../support/report.mjs";
+import { application, assertPosted, authorization } from "./form_post.mjs";
 import { Inspector } from "./inspector.mjs";
 import { ALLOW, DENY, launch, visit } from "./person.mjs";
 
@@ -135,6 +136,22 @@ async function revokeAndSignOut(report, inspector, person) {
   await inspector.look(page, "error");
 }
 
+/** An application that is answered by a form: its page posts itself, or waits for its button. */
+async function formPost(report, person, byItself) {
+  const { page, about } = person;
+  const app = about.application;
+  const how = byItself ? "by itself" : "at the press of its button, without JavaScript";
+  await report.check(`an answer by a form is posted ${how}`, async () => {
+    const state = `"<${how}>&'`;
+    await page.goto(authorization(about, app, state));
+    if (await page.locator("input[name=password]").count()) await person.signIn();
+    if (await page.locator(ALLOW).count()) await person.follow(() => page.click(ALLOW));
+    if (!byItself) await person.follow(() => page.click("form.by-itself button"));
+    await page.waitForSelector("#arrived");
+    assertPosted(about, app, state);
+  });
+}
+
 /** A television shows a code; the person types it here. */
 async function device(report, inspector, person) {
   const { page, about } = person;
@@ -201,6 +218,12 @@ async function main() {
       ...["--grant-type", "device_code", "--grant-type", "refresh_token"],
     ]);
     about.device_client = television.client_id;
+    about.application = await application();
+    const answered = await chancery.command([
+      ...["client", "create", "--name", "Form Reader", "--auth-method", "none"],
+      ...["--redirect-uri", about.application.redirectUri, "--scope", "openid"],
+    ]);
+    about.form_client = answered.client_id;
     const inspector = new Inspector(report, join(screenshots, database));
     const browser = await launch();
     try {
@@ -211,8 +234,11 @@ async function main() {
           await report.together(part.name, () => part(report, inspector, person));
         }
       });
+      await visit(browser, about, {}, (person) => formPost(report, person, true));
+      await visit(browser, about, { javaScriptEnabled: false }, (person) => formPost(report, person, false));
     } finally {
       await browser.close();
+      about.application.close();
     }
     await report.check("no page broke its Content-Security-Policy or its script", () =>
       assertEqual(about.complaints.join("\n"), "", "complaints"),
