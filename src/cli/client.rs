@@ -194,6 +194,20 @@ fn weakens(client: &Client) -> String {
     }
 }
 
+/// Where the client is, beside its redirect URIs.
+fn addresses(client: &Client) -> [(&'static str, String); 7] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        ("post-logout URIs", client.post_logout_redirect_uris.join(" ")),
+        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
+        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
+        ("home page", text(&client.client_uri)),
+        ("logo", text(&client.logo_uri)),
+        ("privacy policy", text(&client.policy_uri)),
+        ("terms of service", text(&client.tos_uri)),
+    ]
+}
+
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&document(client, secret));
@@ -203,7 +217,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
     let algorithm = |algorithm: Option<Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
     let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
-    output::record(&[
+    let members = [
         ("client id", client.id.to_string()),
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
@@ -220,8 +234,6 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
-        ("post-logout URIs", list(&client.post_logout_redirect_uris)),
-        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
@@ -246,10 +258,6 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("access token lifetime", seconds(client.access_token_lifetime)),
         ("refresh token lifetime", lifetime(client.refresh_token_lifetime)),
         ("refresh token idle lifetime", lifetime(client.refresh_token_idle_lifetime)),
-        ("home page", text(&client.client_uri)),
-        ("logo", text(&client.logo_uri)),
-        ("privacy policy", text(&client.policy_uri)),
-        ("terms of service", text(&client.tos_uri)),
         ("origin", origin(client)),
         (
             "application type",
@@ -259,7 +267,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("software", software(client)),
         ("removed if unused", unused_until.map(output::moment).unwrap_or_default()),
         ("created", output::moment(client.created_at)),
-    ])?;
+    ];
+    output::record(&[&members[..], &addresses(client)].concat())?;
     if secret.is_some() {
         output::line("The secret is shown this once: keep it where the application finds it.")?;
     }

@@ -29,6 +29,7 @@ pub mod reserved_claims;
 pub mod resource;
 pub mod response;
 pub mod scope;
+pub mod session_state;
 pub mod token_exchange;
 pub mod webfinger;
 
