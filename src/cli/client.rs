@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
-    Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
@@ -194,6 +194,20 @@ fn weakens(client: &Client) -> String {
     }
 }
 
+/// Where the client is, beside its redirect URIs.
+fn addresses(client: &Client) -> [(&'static str, String); 7] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        ("post-logout URIs", client.post_logout_redirect_uris.join(" ")),
+        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
+        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
+        ("home page", text(&client.client_uri)),
+        ("logo", text(&client.logo_uri)),
+        ("privacy policy", text(&client.policy_uri)),
+        ("terms of service", text(&client.tos_uri)),
+    ]
+}
+
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&document(client, secret));
@@ -203,7 +217,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
     let algorithm = |algorithm: Option<Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
     let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
-    output::record(&[
+    let members = [
         ("client id", client.id.to_string()),
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
@@ -220,8 +234,6 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
-        ("post-logout URIs", list(&client.post_logout_redirect_uris)),
-        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
@@ -231,6 +243,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("verification link", output::yes_or_no(client.verification_uri_complete)),
+        ("token exchange", token_exchange(client)?),
+        ("may act", text(&client.exchange.may_act)),
         ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
         ("profile", client.profile().as_str().to_owned()),
         ("weakens", client.weakens().join(", ")),
@@ -244,10 +258,6 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("access token lifetime", seconds(client.access_token_lifetime)),
         ("refresh token lifetime", lifetime(client.refresh_token_lifetime)),
         ("refresh token idle lifetime", lifetime(client.refresh_token_idle_lifetime)),
-        ("home page", text(&client.client_uri)),
-        ("logo", text(&client.logo_uri)),
-        ("privacy policy", text(&client.policy_uri)),
-        ("terms of service", text(&client.tos_uri)),
         ("origin", origin(client)),
         (
             "application type",
@@ -257,7 +267,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("software", software(client)),
         ("removed if unused", unused_until.map(output::moment).unwrap_or_default()),
         ("created", output::moment(client.created_at)),
-    ])?;
+    ];
+    output::record(&[&members[..], &addresses(client)].concat())?;
     if secret.is_some() {
         output::line("The secret is shown this once: keep it where the application finds it.")?;
     }
@@ -350,6 +361,16 @@ fn lifetime(lifetime: Option<Lifetime>) -> String {
         Some(Lifetime::Unlimited) => "never ends".to_owned(),
         Some(Lifetime::Seconds(seconds)) => format!("{seconds} s"),
     }
+}
+
+/// What the client may exchange tokens for, and whose beside its own.
+fn token_exchange(client: &Client) -> Result<String, Failure> {
+    if !client.may_use(GrantType::TokenExchange) {
+        return Ok(String::new());
+    }
+    let clients = client.exchange.token_exchange_clients.join(" ");
+    let separator = if clients.is_empty() { "" } else { ", tokens of " };
+    Ok(format!("{}{separator}{clients}", word(&client.exchange.policy())?))
 }
 
 /// The registered word of a value.

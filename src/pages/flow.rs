@@ -21,7 +21,7 @@ use crate::model::{
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
 use crate::protocol::interaction::{self, Person, Situation, Step};
-use crate::protocol::response::RedirectTarget;
+use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
 
@@ -171,8 +171,9 @@ impl Flow {
             return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description));
         }
         let fresh = RequestId::new(random::id());
+        let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
         let approval = Approval {
-            id: self.pending.as_ref().map_or(&fresh, |pending| &pending.id),
+            id,
             request: &self.request,
             client: &self.client,
             session: &person.session,
@@ -182,7 +183,11 @@ impl Flow {
         };
         let success =
             approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
-        visitor.deliver(app, &self.client, self.target.success(app.issuer(), success))
+        let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
+        let answer = self.target.success(app.issuer(), success);
+        let mut response = visitor.deliver(app, &self.client, answer)?;
+        visitor.mend_browser_state(app, &mut response);
+        Ok(response)
     }
 
     /// The person said no (RFC 6749 4.1.2.1).

@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// Bytes of `state` that are kept for the client.
-const MAX_STATE: usize = 4096;
+pub const MAX_STATE: usize = 4096;
 /// Bytes of `nonce`, which ends up in an ID token.
 const MAX_NONCE: usize = 1024;
 /// `display` (OpenID Connect Core 3.1.2.1).

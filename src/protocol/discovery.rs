@@ -99,12 +99,16 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
     })
 }
 
-/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3,
+/// Session Management 3.3).
 fn sessions(issuer: &str) -> Value {
     json!({
         "end_session_endpoint": format!("{issuer}/logout"),
+        "check_session_iframe": format!("{issuer}/check_session"),
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
     })
 }
 
@@ -119,6 +123,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "client_credentials",
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     ];
     if operator.password_grant {
         grant_types.push("password");

@@ -30,6 +30,8 @@ pub mod reserved_claims;
 pub mod resource;
 pub mod response;
 pub mod scope;
+pub mod session_state;
+pub mod token_exchange;
 pub mod webfinger;
 
 pub use error::{ErrorCode, OAuthError};

@@ -143,8 +143,16 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
             json!(["https://app.example/out"]),
             Honoured("signing_out_returns_to_what_the_client_registered"),
         ),
-        one("frontchannel_logout_uri", uri.clone(), Refused),
-        one("frontchannel_logout_session_required", json!(true), Refused),
+        one(
+            "frontchannel_logout_uri",
+            uri.clone(),
+            Honoured("each_application_of_the_session_is_shown_in_a_frame_before_the_way_leads_on"),
+        ),
+        (
+            "frontchannel_logout_session_required",
+            json!({"frontchannel_logout_session_required": true, "frontchannel_logout_uri": uri}),
+            Honoured("each_application_of_the_session_is_shown_in_a_frame_before_the_way_leads_on"),
+        ),
         one(
             "backchannel_logout_uri",
             uri.clone(),

@@ -75,7 +75,7 @@ pub fn mint(
     };
     let id_token =
         id.map(|claims| super::id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
-    Ok(Success { code, access_token, id_token })
+    Ok(Success { code, access_token, id_token, ..Success::default() })
 }
 
 /// Seconds anything that is given out without a code lives, at most.
