@@ -22,6 +22,7 @@ use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
 use crate::storage::{Storage, StorageError};
 use crate::throttle::Throttle;
+use crate::token_hook::TokenHook;
 
 /// Everything a request needs. One per process, shared.
 pub struct App {
@@ -32,6 +33,7 @@ pub struct App {
     pub keys: Keys,
     pub outbound: Arc<Outbound>,
     pub remote_keys: RemoteKeys,
+    pub token_hook: Option<TokenHook>,
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
     pub verified_tokens: VerifiedTokens,
@@ -60,6 +62,7 @@ impl App {
             registry,
             keys: Keys::new(ring),
             remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
+            token_hook: start::token_hook(&settings, &outbound)?,
             outbound,
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),

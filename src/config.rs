@@ -16,6 +16,7 @@ mod reader;
 mod registration;
 #[cfg(test)]
 mod tests;
+mod token_hook;
 mod warnings;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
+pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
 use layers::Layers;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub registration: RegistrationSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
+    /// None: there is none.
+    pub token_hook: Option<TokenHookSettings>,
     pub ui: UiSettings,
 }
 
@@ -243,6 +247,8 @@ impl Settings {
         let clients = clients(reader);
         let registration = registration::read(reader);
         let outbound = outbound(reader);
+        let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
+        let token_hook = token_hook::read(reader, outbound_private);
         let admin = external::admin(reader);
         let ui = external::ui(reader, admin.as_ref());
         Some(Self {
@@ -263,6 +269,7 @@ impl Settings {
             registration: registration?,
             outbound: outbound?,
             admin: admin?,
+            token_hook: token_hook?,
             ui: ui?,
         })
     }
@@ -421,7 +428,8 @@ fn keys(reader: &mut Reader) -> Option<KeySettings> {
     if let Some(list) = &algorithms {
         let names: BTreeSet<String> = list.iter().map(|algorithm| format!("{algorithm:?}")).collect();
         if list.is_empty() || names.len() != list.len() {
-            let remedy = "name each of ES256, RS256, PS256, EdDSA at most once, and at least one".to_owned();
+            let remedy =
+                "name each of ES256, ES384, RS256, PS256, EdDSA at most once, and at least one".to_owned();
             reader.refuse("keys.algorithms", "it is empty or names an algorithm twice".to_owned(), remedy);
         }
     }
@@ -448,7 +456,7 @@ fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
-    choice(text, "ES256, RS256, PS256 or EdDSA")
+    choice(text, "ES256, ES384, RS256, PS256 or EdDSA")
 }
 
 /// One of an enum's serde names.

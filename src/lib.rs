@@ -23,3 +23,4 @@ pub mod sector_identifier;
 pub mod storage;
 pub mod telemetry;
 pub mod throttle;
+pub mod token_hook;

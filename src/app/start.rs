@@ -4,15 +4,18 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::{self, DatabaseUrl, PasswordSettings, Settings};
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
+use crate::crypto::webhook::InvalidWebhookSecret;
 use crate::keys::KeyError;
 use crate::model::Secret;
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
 use crate::storage::{Db, Storage, StorageError};
+use crate::token_hook::TokenHook;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,8 @@ pub enum StartError {
     Passwords(#[from] PasswordError),
     #[error("outbound.ca_file: {0}")]
     Outbound(#[from] OutboundError),
+    #[error("token_hook.secret: {0}")]
+    TokenHook(#[from] InvalidWebhookSecret),
     #[error("branding: {0}")]
     Branding(String),
     #[error("{path}: {error}")]
@@ -145,6 +150,13 @@ pub fn outbound(settings: &Settings) -> Result<Outbound, StartError> {
         max_bytes: given.max_bytes,
     };
     Ok(Outbound::new(limits)?)
+}
+
+pub(super) fn token_hook(
+    settings: &Settings,
+    outbound: &Arc<Outbound>,
+) -> Result<Option<TokenHook>, StartError> {
+    Ok(settings.token_hook.as_ref().map(|hook| TokenHook::new(hook, outbound)).transpose()?)
 }
 
 pub(super) fn site(settings: &Settings) -> Result<Site, StartError> {

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
-    Encryption, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
@@ -194,6 +194,20 @@ fn weakens(client: &Client) -> String {
     }
 }
 
+/// Where the client is, beside its redirect URIs.
+fn addresses(client: &Client) -> [(&'static str, String); 7] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        ("post-logout URIs", client.post_logout_redirect_uris.join(" ")),
+        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
+        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
+        ("home page", text(&client.client_uri)),
+        ("logo", text(&client.logo_uri)),
+        ("privacy policy", text(&client.policy_uri)),
+        ("terms of service", text(&client.tos_uri)),
+    ]
+}
+
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&document(client, secret));
@@ -203,7 +217,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
     let algorithm = |algorithm: Option<Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
     let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
-    output::record(&[
+    let members = [
         ("client id", client.id.to_string()),
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
@@ -212,30 +226,29 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("keys", keys(client)),
         ("grant types", grant_types(client)),
         ("response types", response_types(client)),
-        (
-            "pushed requests",
-            if client.requests.require_pushed_authorization_requests { "required" } else { "" }.to_owned(),
-        ),
+        ("pushed requests", pushed_requests(client)),
         ("request objects", request_objects(client)),
         ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
-        ("post-logout URIs", list(&client.post_logout_redirect_uris)),
-        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
         ("server of resource", text(&client.resource_server)),
         ("token format", word(&client.policy().token_format)?),
+        ("token hook", client.token_hook.map(output::yes_or_no).unwrap_or_default()),
         ("claims", client_tokens::written(&client.claims_mapping)),
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("verification link", output::yes_or_no(client.verification_uri_complete)),
+        ("token exchange", token_exchange(client)?),
+        ("may act", text(&client.exchange.may_act)),
         ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
         ("profile", client.profile().as_str().to_owned()),
         ("weakens", client.weakens().join(", ")),
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
+        ("introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
         ("ID token alg", id_token_protection(client)),
         ("UserInfo alg", userinfo_protection(&client.identity)),
         ("authorization response alg", response_protection(&client.requests)),
@@ -245,24 +258,26 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("access token lifetime", seconds(client.access_token_lifetime)),
         ("refresh token lifetime", lifetime(client.refresh_token_lifetime)),
         ("refresh token idle lifetime", lifetime(client.refresh_token_idle_lifetime)),
-        ("home page", text(&client.client_uri)),
-        ("logo", text(&client.logo_uri)),
-        ("privacy policy", text(&client.policy_uri)),
-        ("terms of service", text(&client.tos_uri)),
         ("origin", origin(client)),
-        (
-            "application type",
-            client.origin.application_type.as_ref().map(word).transpose()?.unwrap_or_default(),
-        ),
+        ("application type", application_type(client)?),
         ("contacts", list(&client.origin.contacts)),
         ("software", software(client)),
         ("removed if unused", unused_until.map(output::moment).unwrap_or_default()),
         ("created", output::moment(client.created_at)),
-    ])?;
+    ];
+    output::record(&[&members[..], &addresses(client)].concat())?;
     if secret.is_some() {
         output::line("The secret is shown this once: keep it where the application finds it.")?;
     }
     Ok(())
+}
+
+fn pushed_requests(client: &Client) -> String {
+    if client.requests.require_pushed_authorization_requests { "required" } else { "" }.to_owned()
+}
+
+fn application_type(client: &Client) -> Result<String, Failure> {
+    Ok(client.origin.application_type.as_ref().map(word).transpose()?.unwrap_or_default())
 }
 
 /// RFC 7591 3.2.1, with this server's own members.
@@ -355,6 +370,16 @@ fn lifetime(lifetime: Option<Lifetime>) -> String {
         Some(Lifetime::Unlimited) => "never ends".to_owned(),
         Some(Lifetime::Seconds(seconds)) => format!("{seconds} s"),
     }
+}
+
+/// What the client may exchange tokens for, and whose beside its own.
+fn token_exchange(client: &Client) -> Result<String, Failure> {
+    if !client.may_use(GrantType::TokenExchange) {
+        return Ok(String::new());
+    }
+    let clients = client.exchange.token_exchange_clients.join(" ");
+    let separator = if clients.is_empty() { "" } else { ", tokens of " };
+    Ok(format!("{}{separator}{clients}", word(&client.exchange.policy())?))
 }
 
 /// The registered word of a value.

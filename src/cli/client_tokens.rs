@@ -11,6 +11,7 @@ pub fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String
     set_text(&mut client.resource_server, given.resource_server);
     set(&mut client.scope_strategy, given.scope_strategy);
     set(&mut client.token_format, given.token_format);
+    set(&mut client.token_hook, given.token_hook);
     for (place, given, flag) in [
         (&mut client.claims_mapping, given.claims, "claim"),
         (&mut client.id_token_claims_mapping, given.id_token_claims, "id-token-claim"),

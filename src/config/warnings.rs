@@ -1,6 +1,6 @@
 //! The choices that are weaker than the defaults, told once at start.
 
-use super::{LogLevel, RegistrationMode, Settings};
+use super::{LogLevel, OnFailure, RegistrationMode, Settings};
 use crate::model::PkcePolicy;
 
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
@@ -74,5 +74,11 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    warnings
+    warnings.into_iter().chain(of_token_hook(settings)).collect()
+}
+
+fn of_token_hook(settings: &Settings) -> Option<String> {
+    settings.token_hook.as_ref().filter(|hook| hook.on_failure == OnFailure::Issue)?;
+    let sentence = "token_hook.on_failure is issue: while the token hook fails, tokens are issued without its claims or refusal";
+    Some(sentence.to_owned())
 }

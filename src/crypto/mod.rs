@@ -10,3 +10,4 @@ pub mod jwks;
 pub mod master_key;
 pub mod password;
 pub mod random;
+pub mod webhook;

@@ -206,6 +206,7 @@ impl RelyingParty {
             client_id: &self.settings.client_id,
             algorithm: match self.settings.id_token_alg {
                 Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+                Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
                 Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
                 Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
                 Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,

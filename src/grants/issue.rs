@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use super::draft::Draft;
 use super::encryption::Encryptor;
+use super::settle::Settled;
 use super::subject;
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
@@ -21,12 +22,17 @@ use crate::model::{
 use crate::protocol::OAuthError;
 use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
 use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
+use crate::protocol::introspection::SignedIntrospection;
 use crate::protocol::resource::Target;
+use crate::protocol::token_exchange::Requested;
 
 /// RFC 6749 5.1.
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
     access_token: String,
+    /// RFC 8693 2.2.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     /// The same again, for a client that reads it by this name.
@@ -48,12 +54,18 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
+    /// The answer to a token exchange, which says what was issued (RFC 8693 2.2.1).
+    pub(super) fn in_exchange(self, requested: Requested) -> Self {
+        Self { issued_token_type: Some(requested.as_str()), ..self }
+    }
+
     /// What every response has, in the words that this client reads.
     fn new(client: &Client, access_token: String, claims: AccessTokenClaims, now: Timestamp) -> Self {
         let policy = client.policy();
         let expires_in = claims.exp.since(now);
         Self {
             access_token,
+            issued_token_type: None,
             token_type: if policy.has_alias(TokenResponseAlias::Bearer) { "bearer" } else { "Bearer" },
             expires_in,
             expire_in: policy.has_alias(TokenResponseAlias::ExpireIn).then_some(expires_in),
@@ -72,29 +84,10 @@ impl From<KeyError> for OAuthError {
     }
 }
 
-/// A draft that was settled: only this can be minted.
-pub(super) struct Settled<'a> {
-    draft: Draft<'a>,
-    /// Of the ID token, where the client wants it encrypted.
-    encryptor: Option<Encryptor>,
-}
-
-impl<'a> Draft<'a> {
-    /// The last word on the claims, before anything is consumed for the tokens.
-    pub async fn settle(self, app: &App) -> Result<Settled<'a>, OAuthError> {
-        let encryption = self.client.identity.id_token_encryption().filter(|_| self.id.is_some());
-        let encryptor = match encryption {
-            Some(encryption) => Some(Encryptor::find(app, self.client, encryption, "The ID token").await?),
-            None => None,
-        };
-        Ok(Settled { draft: self, encryptor })
-    }
-}
-
 impl Settled<'_> {
     /// The tokens; the refresh token is that of this generation, if the grant has any.
     pub fn mint(self, app: &App, refresh_generation: Option<u32>) -> Result<TokenResponse, OAuthError> {
-        let Self { draft, encryptor } = self;
+        let (draft, encryptor) = self.into_parts();
         let Draft { client, grant, target, has_scope, access, id, .. } = draft;
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
@@ -199,6 +192,18 @@ fn id_token(
         Some(encryptor) => encryptor.encrypt(Payload::Jwt, token.as_bytes()),
         None => Ok(token),
     }
+}
+
+/// An introspection answer for `caller`. RFC 9701 6 has the same default as OpenID Connect Registration 2 has for ID tokens:
+/// RS256.
+pub(super) fn introspection(
+    app: &App,
+    caller: &Client,
+    claims: &SignedIntrospection,
+) -> Result<String, OAuthError> {
+    let registered = caller.identity.introspection_signed_response_alg;
+    let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
+    Ok(app.keys.ring().sign(TokenType::TokenIntrospection, algorithm, claims.iat, claims)?)
 }
 
 /// What tells a client that a session of its has ended, signed as its ID tokens are.

@@ -302,12 +302,16 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
         complain("ui", "set ui.login_url and ui.consent_url before a client uses them".to_owned());
     }
+    if client.token_hook == Some(true) && settings.token_hook.is_none() {
+        complain("token_hook", "set token_hook.url before a client uses it".to_owned());
+    }
     if client.may_use(GrantType::Password) && !settings.grants.password {
         complain("grant_types", "the password grant is off; grants.password turns it on".to_owned());
     }
     for (member, algorithm) in [
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
+        ("introspection_signed_response_alg", client.identity.introspection_signed_response_alg),
         ("userinfo_signed_response_alg", client.identity.userinfo_signed_response_alg),
         ("authorization_signed_response_alg", client.requests.authorization_signed_response_alg),
     ] {

@@ -1,44 +1,60 @@
-//! The introspection endpoint (RFC 7662 2).
+//! The introspection endpoint (RFC 7662 2), in JSON or, for whoever asks for it, as a signed JWT (RFC 9701).
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
-use super::{bearer, extract, json};
+use super::{accept, bearer, error, extract, json};
 use crate::app::App;
 use crate::grants::introspection;
+use crate::model::Client;
 use crate::protocol::introspection::Introspection;
 use crate::protocol::{OAuthError, Parameters};
+
+/// RFC 9701 5.
+const JWT: &str = "application/token-introspection+jwt";
 
 pub async fn introspect(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
     let result = match bearer::is_meant(&headers) {
         true => answer_bearer(&app, &headers, body).await,
         false => answer(&app, &headers, body).await,
     };
-    json::respond(result)
+    result.unwrap_or_else(|error| error::respond(&error))
 }
 
-async fn answer(app: &App, headers: &HeaderMap, body: extract::Body) -> Result<Introspection, OAuthError> {
+async fn answer(app: &App, headers: &HeaderMap, body: extract::Body) -> Result<Response, OAuthError> {
     let form = extract::form(headers, body)?;
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
     let caller = extract::client(app, headers, &parameters).await?;
     // RFC 7662 2.1: the endpoint MUST require some form of authorization.
     caller.must_be_confidential()?;
-    introspection::introspect(app, &caller, parameters.require("token")?).await
+    let known = introspection::introspect(app, &caller, parameters.require("token")?).await?;
+    render(app, headers, &caller, known)
 }
 
 /// The same for a caller that shows an access token of its own.
-async fn answer_bearer(
-    app: &App,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Introspection, OAuthError> {
+async fn answer_bearer(app: &App, headers: &HeaderMap, body: extract::Body) -> Result<Response, OAuthError> {
     let form = extract::form(headers, body)?;
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
     let caller = introspection::bearer(app, bearer::token(headers, None)?.unwrap_or_default()).await?;
-    introspection::introspect(app, &caller.client, parameters.require("token")?).await
+    let known = introspection::introspect(app, &caller.client, parameters.require("token")?).await?;
+    render(app, headers, &caller.client, known)
+}
+
+/// RFC 9701 4: the resource server asks for a JWT by `Accept`.
+fn render(
+    app: &App,
+    headers: &HeaderMap,
+    caller: &Client,
+    known: Introspection,
+) -> Result<Response, OAuthError> {
+    if !accept::prefers(headers, JWT) {
+        return Ok(json::respond(Ok(known)));
+    }
+    let token = introspection::sign(app, caller, known)?;
+    Ok(json::jwt(HeaderValue::from_static(JWT), token))
 }

@@ -40,6 +40,13 @@ pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
+/// A JWT of this media type, which nobody may keep either.
+pub fn jwt(media_type: HeaderValue, token: String) -> Response {
+    let mut response = no_store(StatusCode::OK, token.into_bytes());
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
 /// A success with nothing to say. It is JSON all the same: some clients take nothing else.
 pub fn empty() -> Response {
     no_store(StatusCode::OK, b"{}".to_vec())

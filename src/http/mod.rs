@@ -1,5 +1,6 @@
 //! The protocol endpoints: extract, call, render.
 
+mod accept;
 mod aliases;
 pub mod bearer;
 mod device_authorization;

@@ -65,7 +65,7 @@ async fn answer(app: &App, method: &Method, pin: Pin, token: Result<Option<&str>
     match result {
         Ok(Answer::Json(claims)) => json::respond(Ok(claims)),
         Ok(Answer::LegacyJwt(_)) if method != Method::GET => not_allowed(),
-        Ok(Answer::Jwt(token) | Answer::LegacyJwt(token)) => jwt(token),
+        Ok(Answer::Jwt(token) | Answer::LegacyJwt(token)) => json::jwt(JWT, token),
         Err(refusal) => refuse(&refusal, by_address),
     }
 }
@@ -81,12 +81,6 @@ fn refuse(Refusal { error, status }: &Refusal, by_address: StatusProfile) -> Res
     if forbids && matches!(error.code, ErrorCode::InvalidToken | ErrorCode::InvalidRequest) {
         *response.status_mut() = StatusCode::FORBIDDEN;
     }
-    response
-}
-
-fn jwt(token: String) -> Response {
-    let mut response = json::no_store(StatusCode::OK, token.into_bytes());
-    response.headers_mut().insert(header::CONTENT_TYPE, JWT);
     response
 }
 

@@ -4,8 +4,8 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,6 +34,8 @@ impl KeyPair {
         let pkcs8 = match algorithm {
             Algorithm::ES256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
                 .map(|document| document.as_ref().to_vec()),
+            Algorithm::ES384 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random)
+                .map(|document| document.as_ref().to_vec()),
             Algorithm::EdDSA => {
                 Ed25519KeyPair::generate_pkcs8v1(&random).map(|document| document.as_ref().to_vec())
             }
@@ -48,6 +50,9 @@ impl KeyPair {
         let private = match algorithm {
             Algorithm::ES256 => {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Private::Ecdsa)
+            }
+            Algorithm::ES384 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, pkcs8).map(Private::Ecdsa)
             }
             Algorithm::EdDSA => Ed25519KeyPair::from_pkcs8(pkcs8).map(Private::Ed25519),
             Algorithm::RS256 | Algorithm::PS256 => RsaKeyPair::from_pkcs8(pkcs8).map(Private::Rsa),
@@ -64,7 +69,9 @@ impl KeyPair {
             Private::Rsa(pair) => {
                 let padding: &dyn aws_lc_rs::signature::RsaEncoding = match self.algorithm {
                     Algorithm::PS256 => &RSA_PSS_SHA256,
-                    Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA => &RSA_PKCS1_SHA256,
+                    Algorithm::RS256 | Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => {
+                        &RSA_PKCS1_SHA256
+                    }
                 };
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(padding, &random, message, &mut signature).map(|()| signature)
@@ -79,8 +86,10 @@ impl KeyPair {
         let members = match &self.private {
             Private::Ecdsa(pair) => {
                 // SEC 1 2.3.3: 0x04, then both coordinates.
-                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)})
+                let coordinates = &pair.public_key().as_ref()[1..];
+                let (x, y) = coordinates.split_at(coordinates.len() / 2);
+                let curve = if self.algorithm == Algorithm::ES384 { "P-384" } else { "P-256" };
+                json!({"crv": curve, "kty": "EC", "x": encode(x), "y": encode(y)})
             }
             Private::Ed25519(pair) => {
                 json!({"crv": "Ed25519", "kty": "OKP", "x": encode(pair.public_key().as_ref())})

@@ -25,6 +25,8 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core 2
     IdToken,
+    /// RFC 9701 5
+    TokenIntrospection,
     /// OpenID Connect Core 5.3.2
     Userinfo,
     /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
@@ -34,14 +36,21 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    const ALL: [Self; 5] =
-        [Self::AccessToken, Self::IdToken, Self::Userinfo, Self::AuthorizationResponse, Self::LogoutToken];
+    const ALL: [Self; 6] = [
+        Self::AccessToken,
+        Self::IdToken,
+        Self::TokenIntrospection,
+        Self::Userinfo,
+        Self::AuthorizationResponse,
+        Self::LogoutToken,
+    ];
 
     /// None: there is no `typ`, because none is registered, and one of our own could be refused by a client.
     fn as_str(self) -> Option<&'static str> {
         match self {
             Self::AccessToken => Some("at+jwt"),
             Self::IdToken => Some("JWT"),
+            Self::TokenIntrospection => Some("token-introspection+jwt"),
             Self::Userinfo => None,
             Self::AuthorizationResponse => Some("oauth-authz-resp+jwt"),
             Self::LogoutToken => Some("logout+jwt"),
@@ -158,6 +167,7 @@ fn head(pair: &KeyPair, kind: TokenType) -> String {
 fn jose_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     match algorithm {
         Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
         Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
         Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
         Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,

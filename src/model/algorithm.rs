@@ -9,18 +9,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Algorithm {
     ES256,
+    ES384,
     RS256,
     PS256,
     EdDSA,
 }
 
 impl Algorithm {
-    pub const ALL: [Self; 4] = [Self::ES256, Self::RS256, Self::PS256, Self::EdDSA];
+    pub const ALL: [Self; 5] = [Self::ES256, Self::ES384, Self::RS256, Self::PS256, Self::EdDSA];
 
     /// The registered name, as in a JOSE header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
             Self::RS256 => "RS256",
             Self::PS256 => "PS256",
             Self::EdDSA => "EdDSA",
@@ -36,7 +38,7 @@ impl fmt::Display for Algorithm {
 
 /// A name that is not one of [`Algorithm::ALL`].
 #[derive(Debug, thiserror::Error)]
-#[error("unknown signature algorithm; use one of ES256, RS256, PS256, EdDSA")]
+#[error("unknown signature algorithm; use one of ES256, ES384, RS256, PS256, EdDSA")]
 pub struct UnknownAlgorithm;
 
 impl FromStr for Algorithm {

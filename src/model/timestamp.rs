@@ -16,6 +16,13 @@ impl Timestamp {
         self.0
     }
 
+    /// As ISO 8601 has it (RFC 3339), in UTC.
+    pub fn to_iso8601(self) -> String {
+        let at =
+            time::OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
+    }
+
     /// This moment and `seconds` more; negative for earlier.
     pub const fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::HeaderValue;
 use hyper::http::request;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -84,17 +85,38 @@ fn addressed(request: request::Builder, url: &Url) -> request::Builder {
     request
         .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
         .header(header::USER_AGENT, USER_AGENT)
-        .header(header::CONNECTION, "close")
 }
 
-/// One request and its answer. The body is read where it is wanted, up to `max_bytes`, and the status is 200.
+/// A POST of JSON to `url`.
+pub(super) fn post_json(
+    url: &Url,
+    headers: &[(&'static str, &str)],
+    json: Bytes,
+) -> Result<Request<Full<Bytes>>, OutboundError> {
+    let mut request = addressed(Request::post(target(url)), url)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Ok(request.body(Full::new(json))?)
+}
+
+/// HTTP/1.1 on a connection: what sends requests, and what has to be driven meanwhile.
+pub(super) async fn handshake(
+    stream: Stream,
+) -> Result<(SendRequest<Full<Bytes>>, http1::Connection<TokioIo<Stream>, Full<Bytes>>), OutboundError> {
+    Ok(http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?)
+}
+
+/// One request on a connection of its own, and its answer. The body is read where it is wanted, up to `max_bytes`, and the status is 200.
 pub(super) async fn exchange(
     stream: Stream,
-    request: Request<Full<Bytes>>,
+    mut request: Request<Full<Bytes>>,
     max_bytes: Option<usize>,
 ) -> Result<Response<Bytes>, OutboundError> {
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+    request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let (mut sender, connection) = handshake(stream).await?;
     let exchange = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = match max_bytes.filter(|_| head.status == StatusCode::OK) {

@@ -6,6 +6,7 @@
 //! variable is read; time, size, and the number of fetches at once are limited; a connection is used once.
 
 mod address;
+mod channel;
 mod connection;
 mod response;
 
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
+pub use channel::{Channel, ChannelLimits};
 pub use response::Fetched;
 
 /// Fetches from one host at once; more wait, within their timeout.
@@ -62,9 +64,9 @@ pub enum OutboundError {
     Request(#[from] hyper::http::Error),
     #[error("it answered {0}; redirects are not followed")]
     Status(StatusCode),
-    #[error("the answer is longer than outbound.max_bytes, or broke off")]
+    #[error("the answer is too long, or broke off")]
     Body,
-    #[error("it took longer than outbound.timeout_seconds")]
+    #[error("it took too long")]
     Timeout,
     #[error("{path}: {problem}")]
     Certificates { path: PathBuf, problem: String },
@@ -147,14 +149,14 @@ impl Outbound {
             let of_host = self.by_host.get_with(host, || Arc::new(Semaphore::new(AT_ONCE_PER_HOST)));
             let _of_host = of_host.acquire().await;
             let _of_all = self.all.acquire().await;
-            let stream = self.connect(url).await?;
+            let stream = self.connect(url, self.limits.allow_private).await?;
             connection::exchange(stream, request, max_bytes).await
         };
         tokio::time::timeout(self.limits.timeout, exchange).await.map_err(|_| OutboundError::Timeout)?
     }
 
-    async fn connect(&self, url: &Url) -> Result<connection::Stream, OutboundError> {
-        let addresses = self.addresses(url).await?;
+    async fn connect(&self, url: &Url, allow_private: bool) -> Result<connection::Stream, OutboundError> {
+        let addresses = self.addresses(url, allow_private).await?;
         let mut last = OutboundError::Timeout;
         for address in addresses.into_iter().take(ADDRESSES) {
             let attempt = connection::open(address, url, &self.tls);
@@ -168,7 +170,7 @@ impl Outbound {
     }
 
     /// Where the host of a URL is. One address that is not public refuses the name altogether: an honest name has none.
-    async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, OutboundError> {
+    async fn addresses(&self, url: &Url, allow_private: bool) -> Result<Vec<SocketAddr>, OutboundError> {
         let port = url.port_or_known_default().ok_or(OutboundError::Url)?;
         let found: Vec<SocketAddr> = match url.host().ok_or(OutboundError::Url)? {
             Host::Ipv4(address) => vec![(address, port).into()],
@@ -177,19 +179,19 @@ impl Outbound {
                 tokio::net::lookup_host((name, port)).await.map_err(OutboundError::Resolve)?.collect()
             }
         };
-        let refused = found.iter().find(|address| !self.may_reach(url, **address));
+        let refused = found.iter().find(|address| !may_reach(url, **address, allow_private));
         match refused {
             Some(address) => Err(OutboundError::Private(address.ip())),
             None => Ok(found),
         }
     }
+}
 
-    fn may_reach(&self, url: &Url, address: SocketAddr) -> bool {
-        match (self.limits.allow_private, url.scheme()) {
-            (false, _) => address::is_public(address.ip()),
-            (true, "https") => true,
-            (true, _) => address.ip().is_loopback(),
-        }
+fn may_reach(url: &Url, address: SocketAddr, allow_private: bool) -> bool {
+    match (allow_private, url.scheme()) {
+        (false, _) => address::is_public(address.ip()),
+        (true, "https") => true,
+        (true, _) => address.ip().is_loopback(),
     }
 }
 

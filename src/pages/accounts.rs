@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use super::answer::Failure;
 use super::cookies::Cookie;
+use super::session_state;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
@@ -18,7 +19,7 @@ use crate::storage::MOST_AT_ONCE;
 /// Accounts beside the current one.
 const MOST_OTHERS: usize = MOST_AT_ONCE - 1;
 /// Between two handles; no handle has it, and a cookie may (RFC 6265 4.1.1).
-const SEPARATOR: &str = ":";
+pub const SEPARATOR: &str = ":";
 /// Seconds after which using a session is noted again.
 const TOUCH_AFTER: i64 = 600;
 
@@ -181,6 +182,7 @@ impl Accounts {
         } else if self.others_known {
             set(Cookie::Accounts, "", Some(0));
         }
+        session_state::set_cookie(app, response, self.all().map(|person| person.handle.expose()));
     }
 }
 

@@ -147,8 +147,13 @@ fn logout(frame: Frame<'_>) -> LogoutPage<'_> {
         application: Some(acme()),
         signed_in_as: "Maria Lindqvist",
         csrf: "c-1",
+        unproven: false,
         hidden: vec![("state", "s-1")],
     }
+}
+
+fn logged_out(frame: Frame<'_>) -> LoggedOutPage<'_> {
+    LoggedOutPage { frame, application: Some(acme()), continue_to: None, refused: false, frames: Vec::new() }
 }
 
 fn device(frame: Frame<'_>) -> DevicePage<'_> {
@@ -251,7 +256,12 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
         },
     );
     add("logout", &logout(frame));
-    add("logged-out", &LoggedOutPage { frame, application: Some(acme()) });
+    add("logout-unproven", &LogoutPage { application: None, unproven: true, ..logout(frame) });
+    add("logged-out", &logged_out(frame));
+    add("logged-out-refused", &LoggedOutPage { refused: true, ..logged_out(frame) });
+    let continue_to = Some("https://app.acme.example/bye");
+    let frames = vec!["https://mail.acme.example/logout?sid=s-1", "https://app.acme.example/logout?sid=s-1"];
+    add("logged-out-frames", &LoggedOutPage { continue_to, frames, ..logged_out(frame) });
     add("form-post", &form_post(frame, acme()));
     add("form-post-long", &form_post(frame, Application::new(LONG, None, None)));
     add("error", &error(frame, Problem::Internal));

@@ -22,7 +22,9 @@ mod logout;
 mod own_page;
 mod select_account;
 mod sent;
+mod session_state;
 mod sessions;
+mod signed_out;
 mod site;
 mod views;
 mod visitor;
@@ -54,6 +56,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route(select_account::PATH, get(select_account::get).post(select_account::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", get(logout::get).post(logout::post))
+        .route("/check_session", get(session_state::page))
         .route("/device", get(device::get).post(device::post))
         .route("/device/confirm", post(device::confirm))
         .route("/account", get(account::get))

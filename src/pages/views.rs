@@ -338,6 +338,8 @@ pub struct LogoutPage<'a> {
     pub application: Option<Application>,
     pub signed_in_as: &'a str,
     pub csrf: &'a str,
+    /// Whether the application sent something that does not prove whose session it means.
+    pub unproven: bool,
     /// The parameters of the request, sent along with the answer.
     pub hidden: Vec<(&'a str, &'a str)>,
 }
@@ -348,6 +350,12 @@ pub struct LoggedOutPage<'a> {
     pub frame: Frame<'a>,
     /// Has a link back when its home is known.
     pub application: Option<Application>,
+    /// Where it goes on when the frames have been shown, in place of its home.
+    pub continue_to: Option<&'a str>,
+    /// Whether the application wanted its user to return to an address that is not its own.
+    pub refused: bool,
+    /// Pages of applications that are to hear of it.
+    pub frames: Vec<&'a str>,
 }
 
 /// The browser posts the answer to the application by itself, or at the press of the button.

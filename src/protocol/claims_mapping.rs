@@ -2,11 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reserved_claims::is_reserved;
+use super::reserved_claims::{is_name, is_reserved};
 use crate::model::{ClaimSource, ClaimsMapping, User};
 
 const MAX_CLAIMS: usize = 32;
-const MAX_NAME: usize = 128;
 const MAX_CONSTANT: usize = 256;
 
 /// What is wrong with a mapping, each problem as a sentence.
@@ -19,8 +18,7 @@ pub fn check(mapping: &ClaimsMapping) -> Vec<String> {
         if is_reserved(name) {
             problems.push(format!("{name} has a meaning of its own in tokens"));
         }
-        let shown = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
-        if name.is_empty() || name.len() > MAX_NAME || !shown {
+        if !is_name(name) {
             problems.push(format!("{name:?} is no name of a claim"));
         }
         if matches!(source, ClaimSource::Constant(text) if text.len() > MAX_CONSTANT) {

@@ -63,6 +63,7 @@ fn identity(algorithms: &[Algorithm]) -> Value {
     json!({
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": signing,
+        "introspection_signing_alg_values_supported": signing,
         "id_token_encryption_alg_values_supported": alg,
         "id_token_encryption_enc_values_supported": enc,
         "userinfo_signing_alg_values_supported": signing,
@@ -101,12 +102,16 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
     })
 }
 
-/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3,
+/// Session Management 3.3).
 fn sessions(issuer: &str) -> Value {
     json!({
         "end_session_endpoint": format!("{issuer}/logout"),
+        "check_session_iframe": format!("{issuer}/check_session"),
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
     })
 }
 
@@ -121,6 +126,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "client_credentials",
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     ];
     if operator.password_grant {
         grant_types.push("password");
@@ -147,6 +153,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "display_values_supported": ["page", "popup", "touch"],
         "claims_parameter_supported": false,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
     })

@@ -7,15 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::error::OAuthError;
-use super::reserved_claims::is_reserved;
+use super::reserved_claims;
 use crate::model::{AuthorizationRequest, Client, Prompt, ScopeSet};
 
 /// OpenID Connect Core 2: `sub` MUST NOT exceed 255 ASCII characters.
 const LONGEST_SUBJECT: usize = 255;
 const LONGEST_WORD: usize = 100;
 const LONGEST_DESCRIPTION: usize = 500;
-/// Bytes of JSON: a token travels in a header.
-const MOST_CLAIMS: usize = 4096;
 /// Seconds: ten years.
 const LONGEST_REMEMBER: i64 = 315_360_000;
 
@@ -248,6 +246,15 @@ pub fn oidc_context(request: &AuthorizationRequest) -> Value {
     if let Some(hint) = &request.login_hint {
         context.insert("login_hint".into(), json!(hint));
     }
+    if let Some(values) = &request.acr_values {
+        context.insert("acr_values".into(), json!(values.split_ascii_whitespace().collect::<Vec<_>>()));
+    }
+    if let Some(display) = &request.display {
+        context.insert("display".into(), json!(display));
+    }
+    if let Some(subject) = &request.subject {
+        context.insert("id_token_hint_claims".into(), json!({"sub": subject}));
+    }
     Value::Object(context)
 }
 
@@ -281,17 +288,8 @@ fn check_remember_for(seconds: Option<i64>) -> Result<(), OAuthError> {
 }
 
 fn check_claims(claims: Option<&Map<String, Value>>, member: &str) -> Result<(), OAuthError> {
-    let Some(claims) = claims else { return Ok(()) };
-    if let Some(name) = claims.keys().find(|name| is_reserved(name)) {
-        let description = format!("{member}: the claim {name} is the server's own; choose another name.");
-        return Err(OAuthError::invalid_request(description));
-    }
-    let json = serde_json::to_string(claims).map_err(OAuthError::server_error)?;
-    if json.len() > MOST_CLAIMS {
-        let description = format!("{member}: give at most {MOST_CLAIMS} bytes of JSON.");
-        return Err(OAuthError::invalid_request(description));
-    }
-    Ok(())
+    let problem = claims.and_then(|claims| reserved_claims::check_added(claims).err());
+    problem.map_or(Ok(()), |problem| Err(OAuthError::invalid_request(format!("{member}: {problem}"))))
 }
 
 #[cfg(test)]

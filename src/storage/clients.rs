@@ -84,7 +84,7 @@ pub(super) fn metadata(client: &Client) -> Result<String, StorageError> {
 /// Writes all that follows from a client's metadata and secrets.
 pub(super) const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
      retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
-     backchannel_logout = $9, for_everybody = $10 WHERE id = $1";
+     backchannel_logout = $9, for_everybody = $10, frontchannel_logout = $11 WHERE id = $1";
 
 /// What [`UPDATE`] binds.
 pub(super) fn update_values<'v>(
@@ -92,7 +92,7 @@ pub(super) fn update_values<'v>(
     metadata: &'v str,
     columns: &'v SecretColumns<'v>,
     now: Timestamp,
-) -> [Value<'v>; 10] {
+) -> [Value<'v>; 11] {
     [
         client.id.as_str().into(),
         metadata.into(),
@@ -104,6 +104,7 @@ pub(super) fn update_values<'v>(
         columns.retired_sealed.into(),
         client.logout.backchannel_logout_uri.is_some().into(),
         client.is_for_everybody().into(),
+        client.logout.frontchannel_logout_uri.is_some().into(),
     ]
 }
 
@@ -137,7 +138,7 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
              retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout, \
-             for_everybody) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10) \
+             for_everybody, frontchannel_logout) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
@@ -151,6 +152,7 @@ impl Storage {
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
             client.is_for_everybody(),
+            client.logout.frontchannel_logout_uri.is_some(),
         ];
         let inserted = self.db.execute(INSERT, bound).await? == 1;
         self.changed(Topic::Clients).await?;

@@ -26,7 +26,7 @@ macro_rules! delete_grants {
             "id IN (SELECT g.id FROM grants g WHERE ",
             $over,
             " AND NOT (EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id) \
-             AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.backchannel_logout) \
+             AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND (c.backchannel_logout OR c.frontchannel_logout)) \
              AND NOT EXISTS (SELECT 1 FROM grants n WHERE n.session_id = g.session_id \
              AND n.client_id = g.client_id AND n.created_at > g.created_at)) LIMIT $2)"
         )

@@ -6,7 +6,7 @@ use super::db::{Transaction, Value, values};
 use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{RequestId, Session, SessionId, Timestamp, User, UserId};
+use crate::model::{ClientId, RequestId, Session, SessionId, Timestamp, User, UserId};
 
 /// How many sessions one statement looks for.
 pub const MOST_AT_ONCE: usize = 8;
@@ -150,6 +150,14 @@ impl Storage {
     pub async fn touch_session(&self, id: &SessionId, now: Timestamp) -> Result<(), StorageError> {
         const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
         self.db.execute(TOUCH, values![id.as_str(), now.unix()]).await.map(|_| ())
+    }
+
+    /// The clients with a grant of this session that have a page to show when it ends.
+    pub async fn frontchannel_clients(&self, id: &SessionId) -> Result<Vec<ClientId>, StorageError> {
+        const FIND: &str = "SELECT DISTINCT g.client_id FROM grants g JOIN clients c ON c.id = g.client_id \
+             WHERE g.session_id = $1 AND c.frontchannel_logout ORDER BY g.client_id";
+        let rows: Vec<(String,)> = self.db.fetch_all(FIND, values![id.as_str()]).await?;
+        Ok(rows.into_iter().map(|(id,)| ClientId::new(id)).collect())
     }
 
     /// Ends a session of this user, and with it every grant made in it that is not for offline use, or whose code was

@@ -136,6 +136,25 @@ async function revokeAndSignOut(report, inspector, person) {
   await inspector.look(page, "error");
 }
 
+/** Which account goes on, and signing out without an application. */
+async function accounts(report, inspector, person) {
+  const { page, about } = person;
+  await report.check("an application that asks for it gets the account chooser", async () => {
+    // The demo asks nothing of the kind: its own request, and one parameter more.
+    const begun = await page.request.get(new URL("/sign-in", about.demo_url).href, { maxRedirects: 0 });
+    await page.goto(`${begun.headers().location}&prompt=select_account`);
+    assert((await person.text("main")).includes("Dana Demo"), await person.text("main"));
+  });
+  await inspector.look(page, "select-account");
+  await page.goto(`${about.issuer.replace(/\/$/, "")}/logout`);
+  await inspector.look(page, "logout");
+  await report.check("signing out at the server's own page", async () => {
+    await person.follow(() => page.click("button[name=decision][value=sign_out]"));
+    assert((await person.text("h1")).includes("signed out"), await person.text("main"));
+  });
+  await inspector.look(page, "signed-out");
+}
+
 /** An application that is answered by a form: its page posts itself, or waits for its button. */
 async function formPost(report, person, byItself) {
   const { page, about } = person;
@@ -230,7 +249,7 @@ async function main() {
       await visit(browser, about, { javaScriptEnabled: false }, (person) => withoutJavaScript(report, person));
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
-        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device]) {
+        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device, accounts]) {
           await report.together(part.name, () => part(report, inspector, person));
         }
       });

@@ -175,7 +175,7 @@ on_both! {
         let form = [("csrf", &*hidden(&page, "csrf")), ("decision", "sign_out_all")];
         let answer = browser.post("/select_account", &form).await;
         assert_eq!(answer.location(), "https://id.example/login");
-        assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["__Host-browser"]);
+        assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["__Host-browser", "__Host-state"]);
         // Nor is a copy of the cookies worth anything.
         browser.cookies = all;
         assert_eq!(browser.get("/select_account").await.location(), "https://id.example/login");

@@ -195,6 +195,7 @@ fn an_empty_text_goes_back_to_what_the_profile_presets() {
     for (flag, member) in [
         ("id-token-alg", "id_token_signed_response_alg"),
         ("access-token-alg", "access_token_signed_response_alg"),
+        ("introspection-alg", "introspection_signed_response_alg"),
     ] {
         assert_eq!(update(flag, "EdDSA")[member], "EdDSA");
         assert_eq!(update(flag, "").get(member), None, "{member}");

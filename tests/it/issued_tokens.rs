@@ -1,6 +1,6 @@
 //! What is in the tokens (OpenID Connect Core 2, RFC 9068 2), and which are given out.
 
-use aws_lc_rs::digest::{Algorithm, SHA256, SHA512, digest};
+use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -58,12 +58,13 @@ on_both! {
     }
 
     async fn an_id_token_is_signed_with_the_algorithm_its_client_registered(kind: Kind) {
-        let settings = [("KEYS__ALGORITHMS", "ES256,EdDSA,RS256,PS256"), ("TOKENS__ID_TOKEN_ALG", "RS256")];
+        let settings = [("KEYS__ALGORITHMS", "ES256,ES384,EdDSA,RS256,PS256"), ("TOKENS__ID_TOKEN_ALG", "RS256")];
         let server = TestServer::start_with(kind, &settings).await;
         server.user("ada").await;
         for (registered, signed) in [
             (json!({}), "RS256"),
             (json!({"id_token_signed_response_alg": "ES256"}), "ES256"),
+            (json!({"id_token_signed_response_alg": "ES384"}), "ES384"),
             (json!({"id_token_signed_response_alg": "EdDSA"}), "EdDSA"),
             (json!({"id_token_signed_response_alg": "PS256"}), "PS256"),
         ] {
@@ -72,7 +73,11 @@ on_both! {
             let (header, claims) = server.verified(&text(&tokens, "id_token")).await;
             assert_eq!(header["alg"], signed);
             // Ed25519 hashes with SHA-512 (RFC 8032 5.1).
-            let hash = if signed == "EdDSA" { &SHA512 } else { &SHA256 };
+            let hash = match signed {
+                "EdDSA" => &SHA512,
+                "ES384" => &SHA384,
+                _ => &SHA256,
+            };
             assert_eq!(claims["at_hash"], left_half(hash, &text(&tokens, "access_token")), "{signed}");
             let (header, _) = server.verified(&text(&tokens, "access_token")).await;
             assert_eq!(header["alg"], "ES256", "the access token has an algorithm of its own");

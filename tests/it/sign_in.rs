@@ -154,7 +154,7 @@ on_both! {
         assert!(first_visit.header("set-cookie").starts_with("__Host-browser="), "{first_visit:?}");
     }
 
-    async fn the_cookies_have_the_host_prefix_and_no_script_reads_them(kind: Kind) {
+    async fn the_cookies_have_the_host_prefix_and_no_script_reads_the_secret_ones(kind: Kind) {
         for (issuer, prefix, secure) in
             [("https://id.example/auth", "__Host-", "; Secure"), ("http://localhost:8080", "", "")]
         {
@@ -174,8 +174,13 @@ on_both! {
             let value = &browser.cookies[&session];
             let expected =
                 format!("{session}={value}; Path=/; HttpOnly; SameSite=Lax{secure}; Max-Age=1209600");
-            assert_eq!(set_cookies(&answer), [expected]);
-            assert_eq!(browser.cookies.len(), 2);
+            // What scripts may read is no secret, and is for frames on other sites.
+            let readable = if secure.is_empty() { "SameSite=Lax" } else { "SameSite=None; Secure" };
+            let state = format!("{prefix}state");
+            let value = &browser.cookies[&state];
+            let state = format!("{state}={value}; Path=/; {readable}; Max-Age=1209600");
+            assert_eq!(set_cookies(&answer), [expected, state]);
+            assert_eq!(browser.cookies.len(), 3);
         }
     }
 

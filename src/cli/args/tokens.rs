@@ -1,8 +1,10 @@
 //! What a client's tokens are for and what is in them.
 
+use std::str::FromStr as _;
+
 use clap::Args;
 
-use crate::cli::given::{Given, word};
+use crate::cli::given::{Given, or_preset, word};
 use crate::model::{ScopeStrategy, TokenFormat};
 
 /// A part of the settings of a client; they are read like the rest of them.
@@ -26,6 +28,9 @@ pub struct ClientTokens {
     /// An extra claim of ID tokens; may be repeated.
     #[arg(long = "id-token-claim", value_name = "NAME=SOURCE")]
     pub id_token_claims: Vec<String>,
+    /// Whether the token hook is asked about the client's tokens; an empty text means the server's default.
+    #[arg(long, value_name = "BOOL", value_parser = or_preset(bool::from_str))]
+    pub token_hook: Option<Given<bool>>,
 }
 
 impl ClientTokens {

@@ -9,6 +9,9 @@ use crate::model::{Algorithm, ClientIdentity, ContentEncryption, KeyManagement, 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Debug, Default, Args)]
 pub struct IdentityArgs {
+    /// The algorithm that signs introspection answers which the client asks for as a JWT.
+    #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]
+    pub introspection_alg: Option<Given<Algorithm>>,
     /// Whether clients of other sectors know a user by the same sub, or each by its own.
     #[arg(long, value_name = "TYPE", value_parser = word::<SubjectType>)]
     pub subject_type: Option<Given<SubjectType>>,
@@ -35,6 +38,7 @@ pub struct IdentityArgs {
 impl IdentityArgs {
     /// Puts what was given into `place`.
     pub fn apply(self, place: &mut ClientIdentity) {
+        given::set(&mut place.introspection_signed_response_alg, self.introspection_alg);
         given::set(&mut place.subject_type, self.subject_type);
         set_text(&mut place.sector_identifier_uri, self.sector_identifier_uri);
         given::set(&mut place.id_token_encrypted_response_alg, self.id_token_encrypted_response_alg);

@@ -56,7 +56,7 @@ pub fn mint(
     tokens: Option<Settled<'_>>,
 ) -> Result<Success, OAuthError> {
     let code = request.response_type.has_code().then(|| super::code(app, grant)).transpose()?;
-    let Some(Settled { draft, encryptor }) = tokens else {
+    let Some((draft, encryptor)) = tokens.map(Settled::into_parts) else {
         return Ok(Success { code, ..Success::default() });
     };
     let Draft { client, target, access, id, .. } = draft;
@@ -75,7 +75,7 @@ pub fn mint(
     };
     let id_token =
         id.map(|claims| super::id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
-    Ok(Success { code, access_token, id_token })
+    Ok(Success { code, access_token, id_token, ..Success::default() })
 }
 
 /// Seconds anything that is given out without a code lives, at most.

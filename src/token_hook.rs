@@ -1,0 +1,67 @@
+//! The token hook: a service of the operator that is asked before tokens are minted, over HTTPS, with signed requests.
+//! What is said and answered is in `protocol/token_hook.rs`.
+
+use std::sync::Arc;
+
+use crate::config::{OnFailure, TokenHookSettings};
+use crate::crypto::random;
+use crate::crypto::webhook::{InvalidWebhookSecret, WebhookKey};
+use crate::model::{Client, Timestamp};
+use crate::outbound::{Channel, ChannelLimits, Outbound, OutboundError};
+use crate::protocol::token_hook::{Answer, InvalidAnswer, Request, read};
+
+/// Bytes of an answer that are read.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// The service. One per process, if there is one.
+pub struct TokenHook {
+    settings: TokenHookSettings,
+    key: WebhookKey,
+    channel: Channel,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HookFailure {
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    #[error(transparent)]
+    Answer(#[from] InvalidAnswer),
+    #[error("the request cannot be written: {0}")]
+    Request(#[from] serde_json::Error),
+}
+
+impl TokenHook {
+    pub fn new(settings: &TokenHookSettings, outbound: &Arc<Outbound>) -> Result<Self, InvalidWebhookSecret> {
+        let limits = ChannelLimits {
+            allow_private: settings.allow_private,
+            timeout: settings.timeout,
+            max_bytes: MAX_BYTES,
+        };
+        Ok(Self {
+            settings: settings.clone(),
+            key: WebhookKey::parse(&settings.secret)?,
+            channel: Channel::new(Arc::clone(outbound), settings.url.clone(), limits),
+        })
+    }
+
+    /// Whether the service has a say in the tokens of this client.
+    pub fn is_for(&self, client: &Client) -> bool {
+        client.token_hook.unwrap_or(self.settings.default)
+    }
+
+    /// What happens to tokens while it fails.
+    pub fn on_failure(&self) -> OnFailure {
+        self.settings.on_failure
+    }
+
+    /// Asks, once.
+    pub async fn ask(&self, request: &Request<'_>, now: Timestamp) -> Result<Answer, HookFailure> {
+        let body = serde_json::to_vec(request)?;
+        let (id, at) = (format!("msg_{}", random::id()), now.unix().to_string());
+        let signature = self.key.sign(&id, now, &body);
+        let headers = [("webhook-id", &*id), ("webhook-timestamp", &*at), ("webhook-signature", &*signature)];
+        let reply = self.channel.post(&headers, body.into()).await?;
+        Ok(read(reply.status.as_u16(), &reply.body)?)
+    }
+}
