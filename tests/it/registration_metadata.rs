@@ -482,7 +482,7 @@ fn fields_of(path: &str, name: &str) -> Vec<String> {
 
 #[test]
 fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
-    let groups = ["requests", "identity", "sign_in", "logout", "origin", "switches"];
+    let groups = ["requests", "identity", "sign_in", "logout", "origin", "exchange", "switches"];
     let parts = [
         ("client.rs", "Client"),
         ("client/requests.rs", "ClientRequests"),
@@ -490,6 +490,7 @@ fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
         ("client/sign_in.rs", "ClientSignIn"),
         ("client/logout.rs", "ClientLogout"),
         ("client/origin.rs", "ClientOrigin"),
+        ("client/exchange.rs", "ClientExchange"),
         ("client_policy.rs", "Switches"),
     ];
     let mut all = Vec::new();
