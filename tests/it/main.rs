@@ -12,6 +12,7 @@ mod authorize;
 mod backchannel_logout;
 mod bad_input;
 mod budget;
+mod claims_request;
 mod cli;
 mod cli_catalogue;
 mod cli_identity;
