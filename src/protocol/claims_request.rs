@@ -169,7 +169,7 @@ fn of_user(member: Member, client: &Client, catalogue: &Catalogue) -> Vec<Reques
 }
 
 /// What is known of the user of the claims that were asked for. Of one with values, only if it is one of them.
-pub fn answer<'r>(requested: &'r [RequestedClaim], user: &User) -> impl Iterator<Item = (String, Value)> {
+pub fn answer(requested: &[RequestedClaim], user: &User) -> impl Iterator<Item = (String, Value)> {
     let fits =
         |asked: &RequestedClaim, found: &Value| asked.values.is_empty() || asked.values.contains(found);
     requested.iter().filter_map(move |asked| {
