@@ -6,7 +6,7 @@ mod start;
 use std::sync::Arc;
 
 pub use background::{Background, spawn as spawn_background_tasks};
-pub use start::{StartError, load_master_key, migrate, open_storage};
+pub use start::{StartError, load_master_key, migrate, open_storage, rotation_times};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -87,6 +87,14 @@ impl App {
     pub async fn reload_registry(&self) -> Result<(), StorageError> {
         self.registry.replace(self.storage.catalogue().await?);
         Ok(())
+    }
+
+    /// Makes the next key of every algorithm whose key has signed for long enough.
+    pub async fn rotate_keys(&self) -> Result<(), keys::KeyError> {
+        let settings = &self.settings.keys;
+        let Some(every) = settings.rotate_every_seconds else { return Ok(()) };
+        let plan = (every, rotation_times(&self.settings));
+        keys::rotate_when_due(&self.storage, &self.master_key, &settings.algorithms, self.now(), plan).await
     }
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.

@@ -170,6 +170,8 @@ pub struct BrandingSettings {
 pub struct KeySettings {
     pub algorithms: Vec<Algorithm>,
     pub publish_seconds: i64,
+    /// None: by command only.
+    pub rotate_every_seconds: Option<i64>,
 }
 
 /// Which grants are offered beside those that are always there.
@@ -423,6 +425,14 @@ fn branding(reader: &mut Reader) -> Option<BrandingSettings> {
 fn keys(reader: &mut Reader) -> Option<KeySettings> {
     let algorithms = reader.list("keys.algorithms", algorithm);
     let publish_seconds = reader.number("keys.publish_seconds", 0..=30 * DAY);
+    let rotate_every_seconds = reader.lifetime("keys.rotate_every_seconds", 3600..=10 * YEAR);
+    if let (Some(publish), Some(Some(every))) = (publish_seconds, rotate_every_seconds)
+        && every <= publish
+    {
+        let remedy = "give more seconds than keys.publish_seconds, or -1 for never".to_owned();
+        let problem = "a key would be replaced before it has signed".to_owned();
+        reader.refuse("keys.rotate_every_seconds", problem, remedy);
+    }
     if let Some(list) = &algorithms {
         let names: BTreeSet<String> = list.iter().map(|algorithm| format!("{algorithm:?}")).collect();
         if list.is_empty() || names.len() != list.len() {
@@ -431,7 +441,11 @@ fn keys(reader: &mut Reader) -> Option<KeySettings> {
             reader.refuse("keys.algorithms", "it is empty or names an algorithm twice".to_owned(), remedy);
         }
     }
-    Some(KeySettings { algorithms: algorithms?, publish_seconds: publish_seconds? })
+    Some(KeySettings {
+        algorithms: algorithms?,
+        publish_seconds: publish_seconds?,
+        rotate_every_seconds: rotate_every_seconds?,
+    })
 }
 
 fn clients(reader: &mut Reader) -> Option<ClientSettings> {

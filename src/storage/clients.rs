@@ -107,8 +107,7 @@ impl Storage {
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
         ];
-        let inserted = self.db.execute(INSERT, bound).await? == 1;
-        self.changed(Topic::Clients).await?;
+        let inserted = self.write(Topic::Clients, INSERT, bound).await? == 1;
         Ok(inserted)
     }
 
@@ -134,15 +133,14 @@ impl Storage {
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
         ];
-        let updated = self.db.execute(UPDATE, bound).await? == 1;
-        self.changed(Topic::Clients).await?;
+        let updated = self.write(Topic::Clients, UPDATE, bound).await? == 1;
         Ok(updated)
     }
 
     /// Deletes a client with all its grants and consents. False when there is no such client.
     pub async fn delete_client(&self, id: &ClientId) -> Result<bool, StorageError> {
-        let deleted = self.db.execute("DELETE FROM clients WHERE id = $1", values![id.as_str()]).await? == 1;
-        self.changed(Topic::Clients).await?;
+        let deleted =
+            self.write(Topic::Clients, "DELETE FROM clients WHERE id = $1", values![id.as_str()]).await? == 1;
         Ok(deleted)
     }
 }

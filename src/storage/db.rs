@@ -239,18 +239,6 @@ impl Db {
         if moved || distinct.len() < first.len() { Err(StorageError::TransactionPooler) } else { Ok(()) }
     }
 
-    /// Tells other processes on the same database that `topic` changed. Where the database cannot, they notice by
-    /// polling.
-    pub async fn notify(&self, topic: &str) -> Result<(), StorageError> {
-        match &self.pools {
-            Pools::Postgres(pool) => {
-                sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic).execute(pool).await?;
-                Ok(())
-            }
-            Pools::Sqlite { .. } => Ok(()),
-        }
-    }
-
     /// Waits until another process says that something changed. Pends for ever where the database cannot tell.
     pub async fn listen(&self) -> Result<ChangeListener, StorageError> {
         match &self.pools {
@@ -317,6 +305,18 @@ impl Transaction {
         match &mut self.inner {
             Inner::Postgres(tx) => Ok(bind_pg_as(sql, values).fetch_optional(&mut **tx).await?),
             Inner::Sqlite(tx) => Ok(bind_lite_as(sql, values).fetch_optional(&mut **tx).await?),
+        }
+    }
+
+    /// Tells other processes on the same database that `topic` changed, when the transaction commits. Where the database
+    /// cannot, they notice by polling.
+    pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
+                sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic).execute(&mut **tx).await?;
+                Ok(())
+            }
+            Inner::Sqlite(_) => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::changes::Topic;
+use super::changes::{Topic, raise};
 use super::db::values;
 use super::{Storage, StorageError};
 use crate::model::{Algorithm, KeyId, Secret, SigningKey, Timestamp};
@@ -20,6 +20,13 @@ struct KeyRow {
 #[derive(FromRow)]
 struct NumberRow {
     number: i64,
+}
+
+#[derive(FromRow)]
+struct WithdrawnRow {
+    algorithm: String,
+    number: i64,
+    active_from: i64,
 }
 
 impl KeyRow {
@@ -82,9 +89,45 @@ impl Storage {
         let inserted = tx.execute(INSERT, bound).await? == 1;
         if inserted {
             tx.execute(RETIRE, values![algorithm, number, retire_at.unix()]).await?;
+            raise(&mut tx, Topic::Keys).await?;
         }
         tx.commit().await?;
-        self.changed(Topic::Keys).await?;
         Ok(inserted)
+    }
+
+    /// Takes a key away for good. Where no younger one is there to follow it, `successor` does, from when it signed or would
+    /// have; where one is, it signs at once if the key did. False when there is no such key, and nothing changed.
+    pub async fn withdraw_signing_key(
+        &self,
+        id: &KeyId,
+        successor: &SigningKey,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        const DELETE: &str =
+            "DELETE FROM signing_keys WHERE id = $1 RETURNING algorithm, number, active_from";
+        const FOLLOW: &str = "INSERT INTO signing_keys (id, algorithm, number, sealed_key, created_at, active_from) \
+             SELECT $1, $2, $3 + 1, $4, $5, $6 WHERE NOT EXISTS \
+             (SELECT 1 FROM signing_keys WHERE algorithm = $2 AND number > $3) ON CONFLICT DO NOTHING";
+        const HASTEN: &str = "UPDATE signing_keys SET active_from = $3 \
+             WHERE algorithm = $1 AND number > $2 AND active_from > $3 AND NOT EXISTS \
+             (SELECT 1 FROM signing_keys k WHERE k.algorithm = $1 AND k.number > $2 AND k.active_from <= $3)";
+        let mut tx = self.db.begin().await?;
+        let withdrawn: Option<WithdrawnRow> = tx.fetch_optional(DELETE, values![id.as_str()]).await?;
+        let Some(WithdrawnRow { algorithm, number, active_from }) = withdrawn else { return Ok(false) };
+        let follow = values![
+            successor.id.as_str(),
+            &algorithm,
+            number,
+            successor.sealed_private_key.expose(),
+            successor.created_at.unix(),
+            active_from.max(now.unix()),
+        ];
+        tx.execute(FOLLOW, follow).await?;
+        if active_from <= now.unix() {
+            tx.execute(HASTEN, values![&algorithm, number, now.unix()]).await?;
+        }
+        raise(&mut tx, Topic::Keys).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }
