@@ -4,8 +4,10 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod aliases;
+mod authorization;
 mod database;
 mod external;
+mod grants;
 mod issuer;
 mod layers;
 mod problem;
@@ -27,8 +29,10 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
 pub use aliases::Alias;
+pub use authorization::AuthorizationSettings;
 pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
+pub use grants::GrantSettings;
 pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
@@ -55,6 +59,7 @@ pub struct Settings {
     pub branding: BrandingSettings,
     pub keys: KeySettings,
     pub grants: GrantSettings,
+    pub authorization: AuthorizationSettings,
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
     pub outbound: OutboundSettings,
@@ -174,12 +179,6 @@ pub struct KeySettings {
     pub rotate_every_seconds: Option<i64>,
 }
 
-/// Which grants are offered beside those that are always there.
-#[derive(Clone, Debug)]
-pub struct GrantSettings {
-    pub password: bool,
-}
-
 #[derive(Clone, Debug)]
 pub struct AliasSettings {
     pub paths: Vec<Alias>,
@@ -241,7 +240,8 @@ impl Settings {
         let sessions = sessions(reader);
         let passwords = passwords(reader);
         let branding = branding(reader);
-        let grants = grants(reader);
+        let grants = GrantSettings::read(reader);
+        let authorization = AuthorizationSettings::read(reader);
         let aliases = aliases(reader);
         let clients = clients(reader);
         let outbound = outbound(reader);
@@ -261,6 +261,7 @@ impl Settings {
             branding: branding?,
             keys: keys?,
             grants: grants?,
+            authorization: authorization?,
             aliases: aliases?,
             clients: clients?,
             outbound: outbound?,
@@ -354,10 +355,6 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
         access_token_alg: access_token_alg?,
         id_token_alg: id_token_alg?,
     })
-}
-
-fn grants(reader: &mut Reader) -> Option<GrantSettings> {
-    Some(GrantSettings { password: reader.boolean("grants.password")? })
 }
 
 fn aliases(reader: &mut Reader) -> Option<AliasSettings> {

@@ -249,6 +249,8 @@ pub enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// For response types with an access token or without a code; needs grants.implicit.
+    Implicit,
     Password,
     #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,

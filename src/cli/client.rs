@@ -263,7 +263,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
 /// RFC 7591 3.2.1, with this server's own members.
 fn document(client: &Client, secret: Option<&Secret>) -> Result<Value, Failure> {
     let mut document = serde_json::to_value(client)?;
-    if client.may_use(GrantType::AuthorizationCode) {
+    if client.may_use(GrantType::AuthorizationCode) && client.requests.response_types.is_empty() {
         document["response_types"] = json!(["code"]);
     }
     if let Some(secret) = secret {

@@ -71,7 +71,8 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
 /// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
 pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
     let has = |grant_type| grant_types.contains(&grant_type);
-    let for_a_user = has(GrantType::AuthorizationCode) || has(GrantType::DeviceCode);
+    let for_a_user =
+        [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Implicit].into_iter().any(has);
     match (for_a_user, has(GrantType::RefreshToken)) {
         (true, true) => OFFLINE_SCOPE,
         (true, false) => PERSONAL_SCOPE,
@@ -146,6 +147,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
         ("id_token_signed_response_alg", client.id_token_signed_response_alg),
         ("access_token_signed_response_alg", client.access_token_signed_response_alg),
         ("introspection_signed_response_alg", client.identity.introspection_signed_response_alg),
+        ("authorization_signed_response_alg", client.requests.authorization_signed_response_alg),
     ] {
         problems.extend(unknown_algorithm(member, algorithm, settings));
     }
@@ -154,6 +156,17 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     }
     if client.may_use(GrantType::Password) && !settings.grants.password {
         problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
+    }
+    for uri in &client.requests.request_uris {
+        let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
+        if let Err(error) = Outbound::check(address, settings.outbound.allow_private) {
+            problems.push(format!("request_uris: {uri}: {error}"));
+        }
+    }
+    if client.requests.response_types.iter().any(|asked| asked.is_implicit()) && !settings.grants.implicit {
+        let problem =
+            "response_types: only code and code id_token are on; grants.implicit turns the others on";
+        problems.push(problem.to_owned());
     }
     problems
 }
@@ -221,6 +234,7 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
         GrantTypeArg::RefreshToken => GrantType::RefreshToken,
         GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
+        GrantTypeArg::Implicit => GrantType::Implicit,
         GrantTypeArg::Password => GrantType::Password,
         GrantTypeArg::DeviceCode => GrantType::DeviceCode,
         GrantTypeArg::JwtBearer => GrantType::JwtBearer,

@@ -4,11 +4,12 @@ use super::reader::Refusal;
 use crate::model::ClientProfile;
 
 /// What an alias may stand for.
-const ENDPOINTS: [&str; 8] =
-    ["/authorize", "/token", "/introspect", "/userinfo", "/revoke", "/jwks", "/logout", "/account"];
+const ENDPOINTS: [&str; 9] =
+    ["/authorize", "/par", "/token", "/introspect", "/userinfo", "/revoke", "/jwks", "/logout", "/account"];
 /// What begins a path of the server itself.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "authorize",
+    "par",
     "token",
     "introspect",
     "userinfo",

@@ -45,6 +45,11 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.grants.password,
         "grants.password is true: applications see passwords, which RFC 9700 2.4 forbids".to_owned(),
     );
+    warn(
+        settings.grants.implicit,
+        "grants.implicit is true: access tokens go through browsers, which RFC 9700 2.1.2 advises against"
+            .to_owned(),
+    );
     let passwords = &settings.passwords;
     warn(
         u64::from(passwords.memory_kib) * u64::from(passwords.iterations) < ARGON2_COST * 9 / 10,

@@ -25,6 +25,8 @@ pub enum Purpose {
     RefreshToken,
     Session,
     DeviceCode,
+    /// `request_uri` of a pushed authorization request (RFC 9126); its salt is the client's id.
+    PushedRequest,
     /// What the browser brings back from an external page.
     Verifier,
 }
@@ -37,6 +39,7 @@ impl Purpose {
             Self::RefreshToken => "cy_rt_",
             Self::Session => "cy_st_",
             Self::DeviceCode => "cy_dc_",
+            Self::PushedRequest => "cy_pr_",
             Self::Verifier => "cy_cv_",
         }
     }

@@ -1,13 +1,17 @@
-//! Approval: an authorization request becomes a grant with a code (RFC 6749 4.1.2).
+//! Approval: an authorization request becomes a grant, and its answer (RFC 6749 4.1.2, OpenID Connect Core 3.2.2.5,
+//! 3.3.2.5).
 
 use super::issue;
+use super::issue::front_channel::{self, Approved};
 use crate::app::App;
 use crate::crypto::random;
 use crate::model::{
     Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantContext, GrantId, GrantState,
-    Lifetime, RequestId, Session, Timestamp,
+    Lifetime, RequestId, ResponseType, Session, Timestamp, User,
 };
 use crate::protocol::OAuthError;
+use crate::protocol::resource::Target;
+use crate::protocol::response::Success;
 use crate::storage::Remember;
 
 /// What is approved, and by whom.
@@ -17,48 +21,70 @@ pub struct Approval<'a> {
     pub request: &'a AuthorizationRequest,
     pub client: &'a Client,
     pub session: &'a Session,
+    pub user: &'a User,
     /// What to remember as allowed; none where nothing was asked.
     pub remember: Option<&'a Remember>,
     /// What was said beside the scope.
     pub context: GrantContext,
 }
 
-/// Issues the code. None when the request was answered before and its code is used or expired.
-pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<String>, OAuthError> {
-    let now = app.now();
+/// Makes the grant. None when the request was answered before and what came of it is used or expired.
+pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success>, OAuthError> {
+    let (now, client, request) = (app.now(), approval.client, approval.request);
+    let target = match request.response_type {
+        ResponseType::Code => Target::default(),
+        _ => Target::narrowed(&request.resources, &[], client, &app.registry.catalogue())?,
+    };
+    let tokens = async |grant| match front_channel::draft(app, client, approval.made(grant, &target), now) {
+        Some(draft) => draft.settle(app).await.map(Some),
+        None => Ok(None),
+    };
     let grant = grant(app, &approval, now);
+    let settled = tokens(&grant).await?;
     let issued = match approval.remember {
         Some(remember) => app.storage.approve(&grant, remember).await?,
         None => app.storage.insert_grant(&grant).await?,
     };
     if issued {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant approved");
-        return issue::code(app, &grant).map(Some);
+        return front_channel::mint(app, request, &grant, settled).map(Some);
     }
-    answered_before(app, &grant, now).await
+    let Some(first) = answered_before(app, &approval, &grant, now).await? else { return Ok(None) };
+    let settled = tokens(&first).await?;
+    front_channel::mint(app, request, &first, settled).map(Some)
 }
 
-/// A form that was sent twice gets the same code again, while it can still be redeemed.
-async fn answered_before(app: &App, again: &Grant, now: Timestamp) -> Result<Option<String>, OAuthError> {
+impl<'a> Approval<'a> {
+    fn made(&self, grant: &'a Grant, target: &'a Target) -> Approved<'a> {
+        Approved { request: self.request, grant, user: self.user, target }
+    }
+}
+
+/// A form that was sent twice gets the same code again, while it can still be redeemed, and the same tokens.
+async fn answered_before(
+    app: &App,
+    approval: &Approval<'_>,
+    again: &Grant,
+    now: Timestamp,
+) -> Result<Option<Grant>, OAuthError> {
     let Some((first, _)) = app.storage.grant(&again.id).await? else { return Ok(None) };
     let same = first.user_id == again.user_id && first.client_id == again.client_id;
-    match &first.state {
-        GrantState::CodeIssued(code) if same && code.expires_at > now => issue::code(app, &first).map(Some),
-        GrantState::CodeIssued(_) | GrantState::Active { .. } | GrantState::Revoked => Ok(None),
-    }
+    let unused = match &first.state {
+        GrantState::CodeIssued(code) => code.expires_at > now,
+        // Without a code nothing is redeemed; a form is sent twice within moments.
+        GrantState::Active { refresh: None } if !approval.request.response_type.has_code() => {
+            first.created_at.plus(issue::code_lifetime(app, approval.client)) > now
+        }
+        GrantState::Active { .. } | GrantState::Revoked => false,
+    };
+    Ok(Some(first).filter(|_| same && unused))
 }
 
 fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
     let Approval { id, request, client, session, context, .. } = approval;
     // A session of an external login page may be used by others of the server's clients.
     let acr = context.acr.clone().or_else(|| session.acr.clone());
-    let refreshable = issue::is_refreshable(client, &request.scope);
-    let code_lifetime = issue::code_lifetime(app, client);
-    let life = if refreshable {
-        issue::refresh_absolute(app, client)
-    } else {
-        Lifetime::Seconds(code_lifetime + issue::access_lifetime(app, client, &request.resources))
-    };
+    let (state, life) = beginning(app, client, request, now);
     Grant {
         id: GrantId::new(id.as_str()),
         client_id: client.id.clone(),
@@ -71,12 +97,35 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
         salt: random::id(),
         created_at: now,
         expires_at: life.end(now),
-        state: GrantState::CodeIssued(CodeConditions {
-            expires_at: now.plus(code_lifetime),
-            redirect_uri: request.redirect_uri.clone(),
-            code_challenge: request.code_challenge.clone(),
-            nonce: request.nonce.clone(),
-            refreshable,
-        }),
+        state,
     }
+}
+
+/// How the grant of a request begins, and how long it lives. Without a code it is active at once, and never refreshed.
+fn beginning(
+    app: &App,
+    client: &Client,
+    request: &AuthorizationRequest,
+    now: Timestamp,
+) -> (GrantState, Lifetime) {
+    if !request.response_type.has_code() {
+        let life = Lifetime::Seconds(front_channel::lifetime(app, request.response_type));
+        return (GrantState::Active { refresh: None }, life);
+    }
+    let refreshable = issue::is_refreshable(client, &request.scope);
+    let code_lifetime = issue::code_lifetime(app, client);
+    let life = if refreshable {
+        issue::refresh_absolute(app, client)
+    } else {
+        Lifetime::Seconds(code_lifetime + issue::access_lifetime(app, client, &request.resources))
+    };
+    let conditions = CodeConditions {
+        expires_at: now.plus(code_lifetime),
+        redirect_uri: request.redirect_uri.clone(),
+        code_challenge: request.code_challenge.clone(),
+        nonce: request.nonce.clone(),
+        refreshable,
+        access_token_issued: request.response_type.has_token(),
+    };
+    (GrantState::CodeIssued(conditions), life)
 }

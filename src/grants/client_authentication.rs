@@ -8,15 +8,15 @@ use crate::config::AssertionAudience;
 use crate::crypto::jwks::KeySet;
 use crate::model::{AuthMethod, Client, Secret};
 use crate::protocol::OAuthError;
-use crate::protocol::assertion::{Assertion, Expected};
+use crate::protocol::assertion::Expected;
 use crate::protocol::client_auth::{
     AuthenticatedClient, Authentication, Credentials, Presented, Rule, SharedSecret,
 };
 
 /// What this server wants an assertion to say.
-pub fn expected<'a>(app: &'a App, token_endpoint: &'a str) -> Expected<'a> {
+pub fn expected<'a>(app: &'a App, endpoints: &'a [String]) -> Expected<'a> {
     let window = app.settings.clients.assertion_audience == AssertionAudience::IssuerOrTokenEndpoint;
-    Expected { issuer: app.issuer(), token_endpoint: window.then_some(token_endpoint), now: app.now() }
+    Expected { issuer: app.issuer(), endpoints: if window { endpoints } else { &[] }, now: app.now() }
 }
 
 /// The client that sent the request, authenticated by this rule. An assertion is spent by it.
@@ -31,7 +31,7 @@ pub async fn authenticate(
     if let (Some(found), Some(assertion)) = (registered.as_deref(), presented.assertion()) {
         match found.client.token_endpoint_auth_method {
             AuthMethod::ClientSecretJwt => shared = shared_secrets(app, found)?,
-            AuthMethod::PrivateKeyJwt => keys = keys_of(app, found, assertion).await,
+            AuthMethod::PrivateKeyJwt => keys = public_keys(app, found, assertion.kid.as_deref()).await,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {}
         }
     }
@@ -67,11 +67,12 @@ fn shared_secrets(app: &App, found: &Registered) -> Result<Vec<SharedSecret>, OA
     sealed.into_iter().flatten().map(open).collect()
 }
 
-async fn keys_of(app: &App, found: &Registered, assertion: &Assertion) -> Option<Arc<KeySet>> {
+/// The public keys of a client, with the one named `kid` if it can be had.
+pub async fn public_keys(app: &App, found: &Registered, kid: Option<&str>) -> Option<Arc<KeySet>> {
     let Client { jwks_uri, .. } = &*found.client;
     match (&found.keys, jwks_uri) {
         (Some(keys), _) => Some(Arc::clone(keys)),
-        (None, Some(uri)) => app.remote_keys.find(uri, assertion.kid.as_deref(), app.now()).await,
+        (None, Some(uri)) => app.remote_keys.find(uri, kid, app.now()).await,
         (None, None) => None,
     }
 }

@@ -133,6 +133,8 @@ fn id_claims(app: &App, client: &Client, asked: ForGrant<'_>, now: Timestamp) ->
         acr: claims::acr(asked.grant),
         amr: claims::amr(&authentication.amr),
         at_hash: None,
+        c_hash: None,
+        s_hash: None,
         sid: asked.grant.session_id.clone(),
         extra,
     }

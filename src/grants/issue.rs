@@ -1,5 +1,7 @@
 //! Minting: the only place that makes tokens.
 
+pub(super) mod front_channel;
+
 use serde::Serialize;
 
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
@@ -74,7 +76,8 @@ impl Settled<'_> {
         let Draft { client, grant, target, has_scope, access, id, .. } = self.into_draft();
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
-        let id_token = id.map(|claims| id_token(app, client, claims, &access_token)).transpose()?;
+        let beside = Beside { access_token: Some(&access_token), ..Beside::default() };
+        let id_token = id.map(|claims| id_token(app, client, claims, beside)).transpose()?;
         let refresh = match (grant, refresh_generation) {
             (Some(grant), Some(generation)) => Some(refresh_token(app, grant, generation)?),
             _ => None,
@@ -147,14 +150,25 @@ fn sealed(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
     Ok(format!("{OPAQUE_PREFIX}{sealed}"))
 }
 
+/// What an ID token is given out together with, and bound to.
+#[derive(Default)]
+struct Beside<'a> {
+    access_token: Option<&'a str>,
+    code: Option<&'a str>,
+    state: Option<&'a str>,
+}
+
 fn id_token(
     app: &App,
     client: &Client,
     mut claims: IdTokenClaims,
-    access_token: &str,
+    beside: Beside<'_>,
 ) -> Result<String, OAuthError> {
     let algorithm = id_token_algorithm(app, client);
-    claims.at_hash = Some(claims::at_hash(algorithm, access_token));
+    let hash = |text: Option<&str>| text.map(|text| claims::left_half(algorithm, text));
+    claims.at_hash = hash(beside.access_token);
+    claims.c_hash = hash(beside.code);
+    claims.s_hash = hash(beside.state);
     Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?)
 }
 

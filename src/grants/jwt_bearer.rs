@@ -22,7 +22,7 @@ pub(super) async fn exchange(
     // RFC 7521 4.1 leaves it to the server whether the client must authenticate: whoever holds a stray assertion must not.
     client.must_be_confidential()?;
     let (scope, target) = asked(app, client, parameters)?;
-    let token_endpoint = app.settings.server.issuer.join("/token");
+    let token_endpoint = [app.settings.server.issuer.join("/token")];
     let expected = client_authentication::expected(app, &token_endpoint);
     let assertion = Assertion::read(parameters.require("assertion")?, Purpose::AuthorizationGrant, &expected)
         .map_err(OAuthError::invalid_grant)?;

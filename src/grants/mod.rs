@@ -4,6 +4,8 @@
 pub mod access_tokens;
 pub mod approval;
 mod authorization_code;
+pub mod authorization_request;
+pub mod authorization_response;
 pub mod client_authentication;
 mod client_credentials;
 pub mod device_authorization;
@@ -16,6 +18,7 @@ mod jwt_bearer;
 pub mod logout_delivery;
 mod password;
 pub mod password_check;
+pub mod pushed_request;
 mod refresh_token;
 pub mod revocation;
 mod settle;
@@ -52,6 +55,7 @@ pub async fn exchange(
         GrantType::Password => password::exchange(app, client, parameters, address).await,
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
+        GrantType::Implicit => Err(unsupported()),
     }
 }
 
@@ -75,11 +79,13 @@ fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuth
         "password" if app.settings.grants.password => Ok(GrantType::Password),
         "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
-        _ => {
-            let description = "The server does not speak this grant type.";
-            Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))
-        }
+        _ => Err(unsupported()),
     }
+}
+
+fn unsupported() -> OAuthError {
+    let description = "The server does not speak this grant type.";
+    OAuthError::new(ErrorCode::UnsupportedGrantType, description)
 }
 
 /// Where the operator limits how many grants with refresh tokens a user has with a client, the oldest go. For all other

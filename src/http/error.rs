@@ -30,8 +30,9 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::LoginRequired
         | ErrorCode::ConsentRequired
         | ErrorCode::RequestNotSupported
-        | ErrorCode::RequestUriNotSupported
         | ErrorCode::RegistrationNotSupported
+        | ErrorCode::InvalidRequestObject
+        | ErrorCode::InvalidRequestUri
         | ErrorCode::AuthorizationPending
         | ErrorCode::SlowDown
         | ErrorCode::ExpiredToken => StatusCode::BAD_REQUEST,

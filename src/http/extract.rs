@@ -43,7 +43,17 @@ pub async fn client(
     headers: &HeaderMap,
     parameters: &Parameters<'_>,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    client_by(client_auth::authenticate, app, headers, parameters).await
+    client_by(client_auth::authenticate, "/token", app, headers, parameters).await
+}
+
+/// The same at an endpoint whose own URL may be the audience of an assertion too (RFC 9126 2).
+pub async fn client_at(
+    endpoint: &str,
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
+    client_by(client_auth::authenticate, endpoint, app, headers, parameters).await
 }
 
 /// The client that sent a token request.
@@ -56,11 +66,12 @@ pub async fn token_client(
         Some("refresh_token") => client_auth::authenticate_refresh,
         _ => client_auth::authenticate,
     };
-    client_by(rule, app, headers, parameters).await
+    client_by(rule, "/token", app, headers, parameters).await
 }
 
 async fn client_by(
     rule: Rule,
+    endpoint: &str,
     app: &App,
     headers: &HeaderMap,
     parameters: &Parameters<'_>,
@@ -70,8 +81,9 @@ async fn client_by(
     if authorization.next().is_some() {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
-    let token_endpoint = app.settings.server.issuer.join("/token");
-    let expected = client_authentication::expected(app, &token_endpoint);
+    let issuer = &app.settings.server.issuer;
+    let endpoints = [issuer.join("/token"), issuer.join(endpoint)];
+    let expected = client_authentication::expected(app, &endpoints);
     let presented = client_auth::presented(first, parameters, &expected)?;
     client_authentication::authenticate(app, &presented, rule).await
 }

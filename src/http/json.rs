@@ -20,6 +20,15 @@ pub fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {
     }
 }
 
+/// The same for what was made by the request.
+pub fn created<T: Serialize>(result: Result<T, OAuthError>) -> Response {
+    let mut response = respond(result);
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    response
+}
+
 /// A JSON body with the headers that RFC 6749 5.1 demands: Cache-Control and Pragma.
 pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));

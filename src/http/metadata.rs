@@ -39,6 +39,9 @@ impl Discovery {
             policy_uri: branding.policy_url.as_deref(),
             tos_uri: branding.tos_url.as_deref(),
             password_grant: app.settings.grants.password,
+            implicit: app.settings.grants.implicit,
+            must_be_pushed: app.settings.authorization.require_pushed_authorization_requests,
+            must_be_signed: app.settings.authorization.require_signed_request_object,
         };
         let (algorithms, scopes) = (&app.settings.keys.algorithms, catalogue.public_scopes());
         let document = discovery::document(app.issuer(), algorithms, operator, scopes);

@@ -10,6 +10,7 @@ mod introspect;
 pub mod json;
 mod metadata;
 pub mod middleware;
+mod par;
 mod revoke;
 pub mod server;
 mod token;
@@ -53,6 +54,7 @@ pub fn router(app: Arc<App>) -> Router {
 fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
     let endpoints = Router::new()
         .route("/token", post(token::token))
+        .route("/par", post(par::push))
         .route("/device_authorization", post(device_authorization::device_authorization))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))

@@ -25,18 +25,27 @@ pub enum TokenType {
     IdToken,
     /// RFC 9701 5
     TokenIntrospection,
+    /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
+    AuthorizationResponse,
     /// OpenID Connect Back-Channel Logout 2.4
     LogoutToken,
 }
 
 impl TokenType {
-    const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::TokenIntrospection, Self::LogoutToken];
+    const ALL: [Self; 5] = [
+        Self::AccessToken,
+        Self::IdToken,
+        Self::TokenIntrospection,
+        Self::AuthorizationResponse,
+        Self::LogoutToken,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
             Self::TokenIntrospection => "token-introspection+jwt",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
             Self::LogoutToken => "logout+jwt",
         }
     }

@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, RequestId, ScopeSet, SessionId, Timestamp};
+use super::{ClientId, RequestId, ResponseMode, ResponseType, ScopeSet, SessionId, Timestamp};
 
 /// An authorization request whose every parameter has been checked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     pub client_id: ClientId,
     pub redirect_uri: String,
+    #[serde(default)]
+    pub response_type: ResponseType,
+    #[serde(default)]
+    pub response_mode: ResponseMode,
     pub scope: ScopeSet,
     /// RFC 8707 2.1: what the tokens will be for; empty: the client's default audience.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -9,8 +9,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Scope, ScopeStrategy,
-    TokenFormat,
+    AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RequestObjectAlgorithm, Scope,
+    ScopeStrategy, TokenFormat,
 };
 
 const DAY: i64 = 86_400;
@@ -364,6 +364,11 @@ impl Client {
             !matches!(policy.refresh, RefreshTokenPolicy::OfflineAccess | RefreshTokenPolicy::Never);
         [
             (self.may_use(GrantType::Password), "password grant"),
+            (self.requests.response_types.iter().any(|each| each.is_implicit()), "implicit response type"),
+            (
+                self.requests.request_object_signing_alg == Some(RequestObjectAlgorithm::None),
+                "unsigned request objects",
+            ),
             (policy.pkce == PkcePolicy::Optional, "PKCE optional"),
             (keeps_access, "refresh token without offline_access"),
             (policy.rotation == RotationPolicy::Reuse, "refresh token reused"),

@@ -49,6 +49,8 @@ pub struct CodeConditions {
     pub nonce: Option<String>,
     /// Whether redeeming it also starts a chain of refresh tokens.
     pub refreshable: bool,
+    /// Whether an access token went out with it, through the browser (OpenID Connect Core 3.3).
+    pub access_token_issued: bool,
 }
 
 /// The chain of refresh tokens: which generation is the valid one, and since when.

@@ -98,20 +98,13 @@ impl From<OAuthError> for Failure {
 
 impl From<Unproven> for Failure {
     fn from(unproven: Unproven) -> Self {
-        let (problem, detail) = match unproven {
-            Unproven::ClientIdMissing => (Problem::UnknownApplication, "The parameter client_id is missing."),
-            Unproven::UnknownClient => (Problem::UnknownApplication, "No client has this client_id."),
-            Unproven::RedirectUriMissing => {
-                (Problem::WrongReturnAddress, "The parameter redirect_uri is missing.")
-            }
-            Unproven::RedirectUriNotRegistered => {
-                (Problem::WrongReturnAddress, "redirect_uri is not one that is registered for the client.")
-            }
-            Unproven::Malformed => {
-                (Problem::BadRequest, "client_id or redirect_uri was sent more than once.")
-            }
+        let problem = match unproven {
+            Unproven::ClientIdMissing | Unproven::UnknownClient => Problem::UnknownApplication,
+            Unproven::RedirectUriMissing | Unproven::RedirectUriNotRegistered => Problem::WrongReturnAddress,
+            Unproven::Malformed => Problem::BadRequest,
+            Unproven::PushedRequestUnusable => Problem::Expired,
         };
-        Self { problem, detail: Some(detail.to_owned()) }
+        Self { problem, detail: Some(unproven.description().to_owned()) }
     }
 }
 

@@ -9,9 +9,13 @@ use super::flow::Flow;
 use super::sent::{Form, Query};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::model::ClientId;
+use crate::grants::authorization_request::{self, Refused};
+use crate::grants::pushed_request;
+use crate::model::{Client, ClientId};
 use crate::protocol::Parameters;
-use crate::protocol::authorize::{self, Unproven};
+use crate::protocol::authorize::{self, Arrival, Unproven};
+use crate::protocol::request_object::{self, Source};
+use crate::protocol::response::RedirectTarget;
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     begin(&app, &visitor, &sent.parameters()?).await
@@ -27,13 +31,25 @@ async fn begin(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Ans
     let client_id = ClientId::new(authorize::client_id(parameters)?);
     let registered = app.clients.find(&client_id).await?.ok_or(Unproven::UnknownClient)?;
     let client = Arc::clone(&registered.client);
-    let target = authorize::prove(parameters, &client)?;
-    // From here on an error goes to the client.
-    match authorize::validate(parameters, &client, &app.registry.catalogue(), &target) {
-        Ok(request) => Flow { client, target, request, pending: None }.advance(app, visitor).await,
-        Err(error) => {
-            crate::http::log(&error);
-            Ok(visitor.redirect(app, &target.failure(app.issuer(), &error)))
+    let checked = match request_object::source(parameters) {
+        Ok(Source::Pushed(handle)) => return begin_pushed(app, visitor, client, handle).await,
+        Ok(source) => {
+            authorization_request::check(app, &registered, parameters, source, Arrival::default()).await
         }
+        Err(error) => Err(authorization_request::unread(&client, parameters, error)),
+    };
+    match checked {
+        Ok((target, request)) => Flow { client, target, request, pending: None }.advance(app, visitor).await,
+        Err(Refused::Told(target, error)) => visitor.refuse(app, &client, &target, &error),
+        Err(Refused::Unproven(unproven)) => Err(unproven.into()),
+        Err(Refused::Nowhere(error)) => Err(error.into()),
     }
+}
+
+/// RFC 9126 4: nothing but what was pushed counts.
+async fn begin_pushed(app: &App, visitor: &Visitor, client: Arc<Client>, handle: &str) -> Answer {
+    let pending = pushed_request::take(app, &client, handle, visitor.browser_digest()).await??;
+    let request = pending.request.clone();
+    let target = RedirectTarget::of(&request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
+    Flow { client, target, request, pending: Some(pending) }.advance(app, visitor).await
 }

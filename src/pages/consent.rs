@@ -57,7 +57,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     }
     match choice(&parameters)? {
         Choice::Allow => allow(&app, &visitor, *flow, &person).await,
-        Choice::Deny => Ok(flow.deny(&app, &visitor)),
+        Choice::Deny => flow.deny(&app, &visitor),
         Choice::Switch => switch(&app, &visitor, id, &person).await,
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &Ext
     };
     let situation = flow.situation(app, signed_in.as_ref(), consented.as_ref().map(|consent| &consent.scope));
     let live = match interaction::next(&flow.request, &flow.client, situation) {
-        Step::Refuse(error) => return Ok(flow.refuse(app, visitor, &error)),
+        Step::Refuse(error) => return flow.refuse(app, visitor, &error),
         Step::SignIn => None,
         Step::Consent { .. } | Step::Issue => signed_in,
     };
@@ -140,7 +140,7 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
             let at = handover.answered_at.unwrap_or(app.now());
             let user = app.storage.external_user(&subject, at).await?;
             if user.disabled {
-                return Ok(refuse_disabled(app, visitor, &flow));
+                return refuse_disabled(app, visitor, &flow);
             }
             Some(sign_in(app, visitor, &flow, &user, &accepted, at).await?)
         }
@@ -160,7 +160,7 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
     Ok(response)
 }
 
-fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Response {
+fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
     let error = OAuthError::new(ErrorCode::AccessDenied, "The user is disabled.");
     flow.refuse(app, visitor, &error)
 }
@@ -257,7 +257,7 @@ async fn reject(
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
-    Ok(visitor.redirect(app, &flow.target.rejection(app.issuer(), rejection)))
+    visitor.deliver(app, &flow.client, flow.target.rejection(app.issuer(), rejection))
 }
 
 /// From the beginning, as a new request with a new challenge.

@@ -16,8 +16,9 @@ use crate::grants::approval::{self, Approval};
 use crate::model::{
     AuthorizationRequest, Client, GrantContext, GrantId, PendingRequest, RequestId, ScopeSet,
 };
-use crate::protocol::authorize::{RedirectTarget, Unproven};
+use crate::protocol::authorize::Unproven;
 use crate::protocol::interaction::{self, Situation, Step};
+use crate::protocol::response::RedirectTarget;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
 
@@ -102,7 +103,7 @@ impl Flow {
             (Step::Issue, Some(person)) => self.issue(app, visitor, person, Decision::default()).await,
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
-            (Step::Refuse(error), _) => Ok(self.refuse(app, visitor, &error)),
+            (Step::Refuse(error), _) => self.refuse(app, visitor, &error),
         }
     }
 
@@ -129,7 +130,7 @@ impl Flow {
         }
     }
 
-    /// Issues the code and sends the browser back with it.
+    /// Issues what was asked for and sends the browser back with it.
     pub async fn issue(
         self,
         app: &App,
@@ -143,23 +144,24 @@ impl Flow {
             request: &self.request,
             client: &self.client,
             session: &person.session,
+            user: &person.user,
             remember: decision.remember.as_ref(),
             context: decision.context,
         };
-        let code = approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
-        Ok(visitor.redirect(app, &self.target.success(app.issuer(), &code)))
+        let success =
+            approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
+        visitor.deliver(app, &self.client, self.target.success(app.issuer(), success))
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub fn deny(&self, app: &App, visitor: &Visitor) -> Response {
+    pub fn deny(&self, app: &App, visitor: &Visitor) -> Result<Response, Failure> {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
         self.refuse(app, visitor, &error)
     }
 
     /// Sends the browser back with an error.
-    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Response {
-        crate::http::log(error);
-        visitor.redirect(app, &self.target.failure(app.issuer(), error))
+    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Result<Response, Failure> {
+        visitor.refuse(app, &self.client, &self.target, error)
     }
 
     /// Sends the browser to a page that carries only the request's id.

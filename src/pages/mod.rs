@@ -9,6 +9,7 @@ mod colour;
 mod consent;
 mod cookies;
 mod csrf;
+mod deliver;
 mod device;
 mod external;
 mod flow;

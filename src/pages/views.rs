@@ -279,6 +279,17 @@ pub struct LoggedOutPage<'a> {
     pub application: Option<Application>,
 }
 
+/// The browser posts the answer to the application by itself, or at the press of the button.
+#[derive(Template)]
+#[template(path = "form_post.html")]
+pub struct FormPostPage<'a> {
+    pub frame: Frame<'a>,
+    pub application: Application,
+    /// The redirect URI.
+    pub action: &'a str,
+    pub fields: Vec<(&'static str, String)>,
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 pub struct ErrorPage<'a> {

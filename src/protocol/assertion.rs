@@ -4,11 +4,10 @@
 //! [`Assertion::read`] checks everything that the text alone tells; its answers are the same for every client, known or
 //! not, so they can say what is wrong. Whose signature it bears, and whether it was used before, comes after.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::jwt;
 use crate::crypto::digest;
 use crate::crypto::jwks::{self, KeySet};
 use crate::model::{AssertionAlgorithm, Secret, Timestamp};
@@ -41,8 +40,8 @@ impl Purpose {
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     pub issuer: &'a str,
-    /// The token endpoint's URL, where it is accepted as audience too.
-    pub token_endpoint: Option<&'a str>,
+    /// The URLs of endpoints that are accepted as audience too.
+    pub endpoints: &'a [String],
     pub now: Timestamp,
 }
 
@@ -95,9 +94,9 @@ impl Assertion {
         const NO_JWT: Refusal = "The assertion is not a signed JWT in compact form.";
         let (signed, signature) = jwt.rsplit_once('.').ok_or(NO_JWT)?;
         let (head, payload) = signed.split_once('.').ok_or(NO_JWT)?;
-        let header: Header = part(head).ok_or(NO_JWT)?;
+        let header: Header = jwt::part(head).ok_or(NO_JWT)?;
         let claims: Claims =
-            part(payload).ok_or("The claims of the assertion are not what RFC 7519 4.1 says.")?;
+            jwt::part(payload).ok_or("The claims of the assertion are not what RFC 7519 4.1 says.")?;
         let algorithm = check_header(&header, purpose)?;
         let expires_at = check_times(&claims, expected.now)?;
         check_audience(claims.aud.as_ref(), expected)?;
@@ -139,19 +138,12 @@ impl Assertion {
     }
 }
 
-fn part<T: serde::de::DeserializeOwned>(encoded: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
-}
-
 fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm, Refusal> {
     // RFC 7515 4.1.11: extensions that are not understood and processed make a JWS invalid; none is here.
     if header.crit.is_some() {
         return Err("The assertion's header has crit; no critical extension is supported.");
     }
-    // RFC 7515 4.1.9: compared without regard to case, with or without `application/`.
-    let typ = header.typ.as_deref().map(str::to_ascii_lowercase);
-    let typ = typ.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
-    if typ.is_some_and(|typ| typ != "jwt" && typ != purpose.media_type()) {
+    if !jwt::is_type(header.typ.as_deref(), purpose.media_type()) {
         return Err(match purpose {
             Purpose::ClientAuthentication => {
                 "The assertion's typ is neither JWT nor client-authentication+jwt."
@@ -166,20 +158,17 @@ fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm,
 
 /// RFC 7523 3: exp is REQUIRED, nbf and iat are not.
 fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
-    // A NumericDate may have a fraction (RFC 7519 2). The cast saturates.
-    #[allow(clippy::cast_possible_truncation, reason = "whole seconds are what is compared")]
-    let moment = |seconds: f64| Timestamp::from_unix(seconds.floor() as i64);
-    let exp = claims.exp.map(moment).ok_or("The assertion needs exp (RFC 7523 3).")?;
+    let exp = claims.exp.map(jwt::seconds).ok_or("The assertion needs exp (RFC 7523 3).")?;
     if exp.plus(LEEWAY) <= now {
         return Err("The assertion has expired.");
     }
     if exp > now.plus(LONGEST + LEEWAY) {
         return Err("The assertion's exp is more than an hour ahead.");
     }
-    if claims.nbf.map(moment).is_some_and(|nbf| nbf > now.plus(LEEWAY)) {
+    if claims.nbf.map(jwt::seconds).is_some_and(|nbf| nbf > now.plus(LEEWAY)) {
         return Err("The assertion's nbf is in the future.");
     }
-    if claims.iat.map(moment).is_some_and(|iat| iat > now.plus(LEEWAY)) {
+    if claims.iat.map(jwt::seconds).is_some_and(|iat| iat > now.plus(LEEWAY)) {
         return Err("The assertion's iat is in the future.");
     }
     Ok(exp)
@@ -188,11 +177,11 @@ fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
 /// draft-ietf-oauth-rfc7523bis: the issuer MUST be the sole value, so that an assertion for one server is worth nothing
 /// at another. In the compatibility window each value may also be the token endpoint, which RFC 7523 3 asked for.
 fn check_audience(found: Option<&Audience>, expected: &Expected<'_>) -> Result<(), Refusal> {
-    let accepted = |one: &String| one == expected.issuer || Some(one.as_str()) == expected.token_endpoint;
+    let accepted = |one: &String| one == expected.issuer || expected.endpoints.contains(one);
     let right = match found {
         Some(Audience::One(one)) => accepted(one),
         Some(Audience::Many(many)) => {
-            let sole = many.len() == 1 || expected.token_endpoint.is_some();
+            let sole = many.len() == 1 || !expected.endpoints.is_empty();
             sole && !many.is_empty() && many.iter().all(accepted)
         }
         None => false,

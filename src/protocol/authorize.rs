@@ -4,16 +4,14 @@
 //! a [`RedirectTarget`], and nothing but a `RedirectTarget` can make a redirect. The second checks everything else; its
 //! errors go to the client.
 
-use url::Url;
-
 use super::error::{ErrorCode, OAuthError};
-use super::handover::Rejection;
 use super::parameters::Parameters;
 use super::resource::{self, Target};
+use super::response::{self, RedirectTarget};
 use super::{pkce, redirect_uri, scope};
 use crate::model::{
-    AuthorizationRequest, Catalogue, Client, ConsentPolicy, GrantType, PkcePolicy, Presence, Prompt, Scope,
-    ScopeSet,
+    AuthorizationRequest, Catalogue, Client, ConsentPolicy, GrantType, PkcePolicy, Presence, Prompt,
+    ResponseType, Scope, ScopeSet,
 };
 
 /// Bytes of `state` that are kept for the client.
@@ -31,13 +29,24 @@ pub enum Unproven {
     RedirectUriMissing,
     RedirectUriNotRegistered,
     Malformed,
+    /// Unknown, used, expired, or another client's.
+    PushedRequestUnusable,
 }
 
-/// Where the answer goes: a redirect URI that the client is known to own, and its `state`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RedirectTarget {
-    uri: String,
-    state: Option<String>,
+impl Unproven {
+    /// What is wrong, for the developer.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::ClientIdMissing => "The parameter client_id is missing.",
+            Self::UnknownClient => "No client has this client_id.",
+            Self::RedirectUriMissing => "The parameter redirect_uri is missing.",
+            Self::RedirectUriNotRegistered => "redirect_uri is not one that is registered for the client.",
+            Self::Malformed => "client_id or redirect_uri was sent more than once.",
+            Self::PushedRequestUnusable => {
+                "request_uri is not one of a pushed request of this client, or it has expired or was used."
+            }
+        }
+    }
 }
 
 /// Stage one, part one: whose request it claims to be.
@@ -63,35 +72,60 @@ pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTar
     // A state that is too long or was sent twice is not echoed; the second stage refuses the request.
     let echoed = |state: &&str| state.len() <= MAX_STATE && !parameters.is_repeated("state");
     let state = parameters.get("state").filter(echoed);
-    Ok(RedirectTarget { uri: uri.to_owned(), state: state.map(str::to_owned) })
+    Ok(RedirectTarget::new(uri, state, parameters, client))
+}
+
+/// What the server offers to authorization requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    pub catalogue: &'a Catalogue,
+    /// Also response types that are implicit.
+    pub implicit: bool,
+    /// Every request has to be pushed (RFC 9126 5), whatever its client is registered for.
+    pub must_be_pushed: bool,
+    /// Every request has to be a signed request object (RFC 9101 10.5), whatever its client is registered for.
+    pub must_be_signed: bool,
+}
+
+/// How a request got here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Arrival {
+    pub is_pushed: bool,
+    /// In a request object that the client signed.
+    pub is_signed: bool,
 }
 
 /// Stage two: everything else.
 pub fn validate(
     parameters: &Parameters<'_>,
     client: &Client,
-    catalogue: &Catalogue,
+    offer: Offer<'_>,
+    arrival: Arrival,
     target: &RedirectTarget,
 ) -> Result<AuthorizationRequest, OAuthError> {
     parameters.refuse_repeated()?;
     refuse_unsupported(parameters)?;
-    check_response(parameters)?;
-    if !client.may_use(GrantType::AuthorizationCode) {
-        let description = "The client is not registered for the authorization code grant.";
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
-    }
-    let (scope, resources) = asked(parameters, client, catalogue)?;
+    check_arrival(client, offer, arrival)?;
+    let (response_type, response_mode) = response::requested(parameters, client, offer.implicit)?;
+    check_grant_type(client, response_type)?;
+    let (scope, resources) = asked(parameters, client, offer.catalogue)?;
     let nonce = limited(parameters, "nonce", MAX_NONCE)?;
-    let code_challenge = code_challenge(parameters, client, &scope, nonce.is_some())?;
+    check_id_token(response_type, &scope, nonce.is_some())?;
+    let code_challenge = match response_type.has_code() {
+        true => code_challenge(parameters, client, &scope, nonce.is_some())?,
+        false => None,
+    };
     let state = limited(parameters, "state", MAX_STATE)?;
     if state.is_none() && client.policy().state == Presence::Required {
         return Err(OAuthError::invalid_request("The client is registered to send a state."));
     }
     Ok(AuthorizationRequest {
         client_id: client.id.clone(),
-        redirect_uri: target.uri.clone(),
-        state: target.state.clone(),
-        scope,
+        redirect_uri: target.uri().to_owned(),
+        response_type,
+        response_mode,
+        state,
+        scope: usable(scope, response_type),
         resources,
         nonce,
         code_challenge,
@@ -102,29 +136,60 @@ pub fn validate(
     })
 }
 
-/// RFC 9101 6.3, OpenID Connect Core 3.1.2.6: what is not understood is refused by its own name.
-fn refuse_unsupported(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
-    for (name, code) in [
-        ("request", ErrorCode::RequestNotSupported),
-        ("request_uri", ErrorCode::RequestUriNotSupported),
-        ("registration", ErrorCode::RegistrationNotSupported),
-    ] {
-        if parameters.get(name).is_some() {
-            return Err(OAuthError::new(code, format!("The parameter {name} is not supported.")));
-        }
+/// OpenID Connect Registration 2: each response type goes with grant types.
+fn check_grant_type(client: &Client, response_type: ResponseType) -> Result<(), OAuthError> {
+    if response_type.has_code() && !client.may_use(GrantType::AuthorizationCode) {
+        let description = "The client is not registered for the authorization code grant.";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
+    }
+    if response_type.is_implicit() && !client.may_use(GrantType::Implicit) {
+        let description = "The client is not registered for the implicit grant.";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
     Ok(())
 }
 
-fn check_response(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
-    if parameters.require("response_type")? != "code" {
-        let description = "The only response type of this server is code.";
-        return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, description));
+/// What an ID token from this endpoint needs.
+fn check_id_token(response_type: ResponseType, scope: &ScopeSet, has_nonce: bool) -> Result<(), OAuthError> {
+    if !response_type.has_id_token() {
+        return Ok(());
     }
-    match parameters.get("response_mode") {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(OAuthError::invalid_request("The only response mode of this server is query.")),
+    if !scope.contains(Scope::OPENID) {
+        return Err(OAuthError::new(ErrorCode::InvalidScope, "An ID token needs the scope openid."));
     }
+    // OpenID Connect Core 3.2.2.1, 3.3.2.11: REQUIRED, because nothing else binds the ID token to the request.
+    if !has_nonce {
+        return Err(OAuthError::invalid_request("A response type with id_token needs a nonce."));
+    }
+    Ok(())
+}
+
+/// OpenID Connect Core 11: offline_access MUST be ignored where no code is returned.
+fn usable(scope: ScopeSet, response_type: ResponseType) -> ScopeSet {
+    match response_type.has_code() {
+        true => scope,
+        false => scope.filter(|scope| scope != Scope::OFFLINE_ACCESS),
+    }
+}
+
+/// OpenID Connect Core 3.1.2.6: what is not understood is refused by its own name.
+fn refuse_unsupported(parameters: &Parameters<'_>) -> Result<(), OAuthError> {
+    if parameters.get("registration").is_some() {
+        let description = "The parameter registration is not supported.";
+        return Err(OAuthError::new(ErrorCode::RegistrationNotSupported, description));
+    }
+    Ok(())
+}
+
+fn check_arrival(client: &Client, offer: Offer<'_>, arrival: Arrival) -> Result<(), OAuthError> {
+    let own = &client.requests;
+    if (offer.must_be_pushed || own.require_pushed_authorization_requests) && !arrival.is_pushed {
+        return Err(OAuthError::invalid_request("The request has to be pushed first (RFC 9126)."));
+    }
+    if (offer.must_be_signed || own.require_signed_request_object) && !arrival.is_signed {
+        return Err(OAuthError::invalid_request("The request has to be a signed request object (RFC 9101)."));
+    }
+    Ok(())
 }
 
 /// What was asked for: scopes that the client may have, and resources that these make sense for.
@@ -224,64 +289,4 @@ fn max_age(parameters: &Parameters<'_>) -> Result<Option<i64>, OAuthError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let seconds: Option<i64> = text.parse().ok().filter(|_| digits);
     seconds.map(Some).ok_or_else(|| OAuthError::invalid_request("max_age is not a number of seconds."))
-}
-
-impl RedirectTarget {
-    /// The target of a request that was proven before, if the client still owns it.
-    pub fn of(request: &AuthorizationRequest, client: &Client) -> Option<Self> {
-        let owns = |registered: &String| redirect_uri::matches(registered, &request.redirect_uri);
-        client
-            .redirect_uris
-            .iter()
-            .any(owns)
-            .then(|| Self { uri: request.redirect_uri.clone(), state: request.state.clone() })
-    }
-
-    pub fn uri(&self) -> &str {
-        &self.uri
-    }
-
-    /// The address of a successful answer (RFC 6749 4.1.2).
-    pub fn success(&self, issuer: &str, code: &str) -> String {
-        self.with(issuer, &[("code", code)])
-    }
-
-    /// The address of an error answer (RFC 6749 4.1.2.1).
-    pub fn failure(&self, issuer: &str, error: &OAuthError) -> String {
-        self.with(issuer, &[("error", error.code.as_str()), ("error_description", &error.description)])
-    }
-
-    /// The address of an error answer that an external page chose.
-    pub fn rejection(&self, issuer: &str, rejection: &Rejection) -> String {
-        let answer = [("error", rejection.error()), ("error_description", rejection.description())];
-        self.with(issuer, &answer)
-    }
-
-    /// RFC 6749 3.1.2: the query of the redirect URI MUST be retained; RFC 9207 2: every answer names the issuer.
-    fn with(&self, issuer: &str, answer: &[(&str, &str)]) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(answer);
-        if let Some(state) = &self.state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", issuer);
-        let separator = match (self.uri.contains('?'), self.uri.ends_with(['?', '&'])) {
-            (_, true) => "",
-            (true, false) => "&",
-            (false, false) => "?",
-        };
-        format!("{}{separator}{}", self.uri, query.finish())
-    }
-
-    /// The host a person is told they will return to; the scheme for an app on their device.
-    pub fn host(&self) -> String {
-        match Url::parse(&self.uri) {
-            Ok(url) => match (url.host_str(), url.port()) {
-                (Some(host), Some(port)) => format!("{host}:{port}"),
-                (Some(host), None) => host.to_owned(),
-                (None, _) => url.scheme().to_owned(),
-            },
-            Err(_) => self.uri.clone(),
-        }
-    }
 }

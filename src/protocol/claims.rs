@@ -94,9 +94,14 @@ pub struct IdTokenClaims {
     pub acr: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
-    /// None until the access token is made.
+    /// Of what is given out together with it (OpenID Connect Core 3.3.2.11; `s_hash` FAPI 1.0 Advanced 5.1.1). None until
+    /// that is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
     /// What the client's `id_token_claims_mapping` and an external consent page add; none of the names above.
@@ -114,15 +119,16 @@ pub fn amr(text: &str) -> Vec<String> {
     text.split(' ').filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
-/// OpenID Connect Core 3.1.3.6: the left half of the hash that the ID token's own algorithm uses.
-pub fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
+/// `at_hash`, `c_hash`, `s_hash` (OpenID Connect Core 3.1.3.6, 3.3.2.11): the left half of the hash that the ID token's own
+/// algorithm uses.
+pub fn left_half(algorithm: Algorithm, text: &str) -> String {
     match algorithm {
         Algorithm::ES256 | Algorithm::RS256 | Algorithm::PS256 => {
-            URL_SAFE_NO_PAD.encode(&digest::sha256(access_token.as_bytes())[..16])
+            URL_SAFE_NO_PAD.encode(&digest::sha256(text.as_bytes())[..16])
         }
-        Algorithm::ES384 => URL_SAFE_NO_PAD.encode(&sha(&SHA384, access_token.as_bytes()).as_ref()[..24]),
+        Algorithm::ES384 => URL_SAFE_NO_PAD.encode(&sha(&SHA384, text.as_bytes()).as_ref()[..24]),
         // Ed25519 hashes with SHA-512 (RFC 8032 5.1).
-        Algorithm::EdDSA => URL_SAFE_NO_PAD.encode(&sha(&SHA512, access_token.as_bytes()).as_ref()[..32]),
+        Algorithm::EdDSA => URL_SAFE_NO_PAD.encode(&sha(&SHA512, text.as_bytes()).as_ref()[..32]),
     }
 }
 
@@ -185,13 +191,13 @@ fn add_contact(claims: &mut Map<String, Value>, name: &str, value: Option<&str>,
 
 #[cfg(test)]
 mod tests {
-    use super::at_hash;
+    use super::left_half;
     use crate::model::Algorithm;
 
     #[test]
     fn at_hash_is_that_of_the_example_in_the_standard() {
         // OpenID Connect Core appendix A.3
         let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
-        assert_eq!(at_hash(Algorithm::RS256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(left_half(Algorithm::RS256, token), "77QmUPtjPfzWtF2AnpK9RQ");
     }
 }

@@ -298,11 +298,7 @@ mod tests {
 
     fn presented(header: Option<&[u8]>, parameters: &Parameters<'_>) -> Result<Presented, OAuthError> {
         let now = Timestamp::from_unix(0);
-        super::presented(
-            header,
-            parameters,
-            &Expected { issuer: "https://id.example", token_endpoint: None, now },
-        )
+        super::presented(header, parameters, &Expected { issuer: "https://id.example", endpoints: &[], now })
     }
 
     fn parameters(text: &str) -> Parameters<'_> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Algorithm, AssertionAlgorithm};
+use crate::model::{Algorithm, AssertionAlgorithm, ResponseMode, ResponseType};
 
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
@@ -14,6 +14,11 @@ pub struct Operator<'a> {
     pub tos_uri: Option<&'a str>,
     /// Whether the password grant is offered.
     pub password_grant: bool,
+    /// Whether implicit response types are.
+    pub implicit: bool,
+    /// Whether every authorization request has to be pushed, or signed.
+    pub must_be_pushed: bool,
+    pub must_be_signed: bool,
 }
 
 /// The document of both well-known locations; `scopes` are those that the operator made public.
@@ -25,10 +30,9 @@ pub fn document<'a>(
 ) -> Value {
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
-    let mut document = bare_document(issuer, algorithms, &scopes, operator.password_grant);
-    for (member, value) in sessions(issuer) {
-        document[member] = value;
-    }
+    let mut document = bare_document(issuer, algorithms, &scopes, operator);
+    add(&mut document, requests_and_responses(issuer, algorithms, operator));
+    add(&mut document, sessions(issuer));
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
@@ -37,16 +41,49 @@ pub fn document<'a>(
     document
 }
 
-/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
-fn sessions(issuer: &str) -> [(&'static str, Value); 3] {
-    [
-        ("end_session_endpoint", format!("{issuer}/logout").into()),
-        ("backchannel_logout_supported", true.into()),
-        ("backchannel_logout_session_supported", true.into()),
-    ]
+fn add(document: &mut Value, members: Value) {
+    if let (Value::Object(document), Value::Object(members)) = (document, members) {
+        document.extend(members);
+    }
 }
 
-fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], password_grant: bool) -> Value {
+/// How authorization requests are sent and answered.
+fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) -> Value {
+    let response_types: Vec<&str> = ResponseType::ALL
+        .into_iter()
+        .filter(|response_type| operator.implicit || !response_type.is_implicit())
+        .map(ResponseType::as_str)
+        .collect();
+    // JARM 2.3.4: `jwt` is the signed mode that is usual for the response type.
+    let response_modes: Vec<&str> =
+        ResponseMode::ALL.into_iter().map(ResponseMode::as_str).chain(["jwt"]).collect();
+    let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let request_objects: Vec<&str> = super::request_object::algorithms().collect();
+    json!({
+        "response_types_supported": response_types,
+        "response_modes_supported": response_modes,
+        "authorization_signing_alg_values_supported": algorithms,
+        "authorization_response_iss_parameter_supported": true,
+        "pushed_authorization_request_endpoint": format!("{issuer}/par"),
+        "require_pushed_authorization_requests": operator.must_be_pushed,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "require_signed_request_object": operator.must_be_signed,
+        "request_object_signing_alg_values_supported": request_objects,
+    })
+}
+
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+fn sessions(issuer: &str) -> Value {
+    json!({
+        "end_session_endpoint": format!("{issuer}/logout"),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+    })
+}
+
+fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operator: Operator<'_>) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
     let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
@@ -58,8 +95,11 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
     ];
-    if password_grant {
+    if operator.password_grant {
         grant_types.push("password");
+    }
+    if operator.implicit {
+        grant_types.push("implicit");
     }
     let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
@@ -72,8 +112,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
         "scopes_supported": scopes,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
         "grant_types_supported": grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
@@ -86,13 +124,10 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], passwo
         "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": false,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
         "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid",
+            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "c_hash", "s_hash", "sid",
             "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
             "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at", "email",
             "email_verified", "phone_number", "phone_number_verified", "address", "groups"

@@ -36,9 +36,11 @@ pub enum ErrorCode {
     /// OpenID Connect Core 3.1.2.6
     RequestNotSupported,
     /// OpenID Connect Core 3.1.2.6
-    RequestUriNotSupported,
-    /// OpenID Connect Core 3.1.2.6
     RegistrationNotSupported,
+    /// RFC 9101 7, OpenID Connect Core 3.1.2.6
+    InvalidRequestObject,
+    /// RFC 9101 7, OpenID Connect Core 3.1.2.6
+    InvalidRequestUri,
     /// RFC 8628 3.5
     AuthorizationPending,
     /// RFC 8628 3.5
@@ -68,8 +70,9 @@ impl ErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",

@@ -29,7 +29,7 @@ pub fn claims(
     put("nbf", json!(now));
     put("exp", json!(token.exp));
     // OpenID Connect Core 3.1.3.6 with the hash of HS256, which is SHA-256 as that of ES256 is.
-    put("at_hash", json!(claims::at_hash(Algorithm::ES256, access_token)));
+    put("at_hash", json!(claims::left_half(Algorithm::ES256, access_token)));
     let profile = &user.profile;
     for (scope, value) in [
         ("email", &user.email),

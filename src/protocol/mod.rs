@@ -13,6 +13,7 @@ pub mod error;
 pub mod handover;
 pub mod interaction;
 pub mod introspection;
+pub mod jwt;
 pub mod legacy_userinfo;
 pub mod logout;
 pub mod parameters;
@@ -21,8 +22,10 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
+pub mod request_object;
 pub mod reserved_claims;
 pub mod resource;
+pub mod response;
 pub mod scope;
 pub mod token_hook;
 

@@ -6,6 +6,8 @@ use std::str::Utf8Error;
 
 use percent_encoding::percent_decode;
 
+use serde_json::Value;
+
 use super::error::OAuthError;
 
 /// More parameters than any request of the protocol has.
@@ -31,6 +33,32 @@ impl<'a> Parameters<'a> {
             pairs.push((decode(name)?, decode(value)?));
         }
         Ok(Self(pairs))
+    }
+
+    /// Claims of a request object as parameters (RFC 9101 4): numbers and booleans as they are written, objects as JSON, a
+    /// list of texts as a parameter that is repeated.
+    pub fn from_claims(
+        claims: impl Iterator<Item = (String, Value)>,
+    ) -> Result<Parameters<'static>, OAuthError> {
+        let mut pairs = Vec::new();
+        for (name, value) in claims {
+            match value {
+                Value::Null => {}
+                Value::String(text) => pairs.push((name, text)),
+                Value::Array(many) if REPEATABLE.contains(&name.as_str()) => {
+                    let texts = many.iter().filter_map(Value::as_str);
+                    pairs.extend(texts.map(|text| (name.clone(), text.to_owned())));
+                }
+                other => pairs.push((name, other.to_string())),
+            }
+        }
+        if pairs.len() > MAX_PARAMETERS {
+            return Err(OAuthError::invalid_request("The request has too many parameters."));
+        }
+        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(OAuthError::invalid_request("A parameter holds the character NUL."));
+        }
+        Ok(Parameters(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
     }
 
     /// The value of a parameter. One sent without a value counts as omitted (RFC 6749 3.1).

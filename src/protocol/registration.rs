@@ -87,8 +87,9 @@ fn check_uris(client: &Client, complain: &mut impl FnMut(&'static str, String)) 
 }
 
 fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
-    if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
-        complain("redirect_uris", "the authorization code grant needs at least one".into());
+    let redirects = [GrantType::AuthorizationCode, GrantType::Implicit];
+    if redirects.iter().any(|grant| client.may_use(*grant)) && client.redirect_uris.is_empty() {
+        complain("redirect_uris", "the authorization code and implicit grants need at least one".into());
     }
     let with_user = [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Password];
     if client.may_use(GrantType::RefreshToken) && !with_user.iter().any(|grant| client.may_use(*grant)) {

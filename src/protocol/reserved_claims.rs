@@ -117,7 +117,9 @@ mod tests {
             nonce: Some(text.clone()),
             acr: text.clone(),
             amr: vec![text.clone()],
-            at_hash: Some(text),
+            at_hash: Some(text.clone()),
+            c_hash: Some(text.clone()),
+            s_hash: Some(text),
             sid: access.sid.clone(),
             extra: serde_json::Map::new(),
         };

@@ -12,14 +12,15 @@ use crate::model::{
 
 const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
      redirect_uri, code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, \
-     expires_at, context, resources) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-     $18, $19, $20) \
+     expires_at, context, resources, access_token_issued) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20, $21) \
      ON CONFLICT (id) DO NOTHING";
 
 const FIND: &str = concat!(
     "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
      g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, g.resources, ",
+     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, g.resources, \
+     g.access_token_issued, ",
     user_columns!(),
     " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
 );
@@ -46,6 +47,7 @@ struct GrantRow {
     grant_expires_at: Option<i64>,
     context: Option<String>,
     resources: String,
+    access_token_issued: bool,
 }
 
 #[derive(FromRow)]
@@ -69,6 +71,7 @@ impl GrantRow {
                 code_challenge: self.code_challenge,
                 nonce: self.nonce,
                 refreshable: self.refreshable,
+                access_token_issued: self.access_token_issued,
             }),
             "active" => GrantState::Active {
                 refresh: self
@@ -129,6 +132,7 @@ struct StateColumns<'a> {
     nonce: Option<&'a str>,
     code_expires_at: Timestamp,
     refreshable: bool,
+    access_token_issued: bool,
     generation: u32,
     rotated_at: Timestamp,
 }
@@ -143,6 +147,7 @@ impl<'a> StateColumns<'a> {
             nonce: None,
             code_expires_at: grant.created_at,
             refreshable: false,
+            access_token_issued: true,
             generation: 1,
             rotated_at: grant.created_at,
         };
@@ -154,6 +159,7 @@ impl<'a> StateColumns<'a> {
                 nonce: code.nonce.as_deref(),
                 code_expires_at: code.expires_at,
                 refreshable: code.refreshable,
+                access_token_issued: code.access_token_issued,
                 generation: 0,
                 rotated_at: grant.created_at,
             }),
@@ -209,7 +215,7 @@ impl Texts {
 }
 
 /// The values of [`INSERT`].
-fn insert_values<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 20], StorageError> {
+fn insert_values<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 21], StorageError> {
     let columns = StateColumns::of(grant)?;
     Ok([
         grant.id.as_str().into(),
@@ -232,6 +238,7 @@ fn insert_values<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 2
         grant.expires_at.map(Timestamp::unix).into(),
         texts.context.as_deref().into(),
         texts.resources.as_str().into(),
+        columns.access_token_issued.into(),
     ])
 }
 
@@ -306,7 +313,8 @@ impl Storage {
     /// The clients that hold live grants of a user.
     pub async fn access_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<AppAccess>, StorageError> {
         const LIST: &str = "SELECT client_id, MIN(created_at) AS since, MAX(rotated_at) AS last_used_at FROM grants \
-             WHERE user_id = $1 AND state = 'active' AND (expires_at IS NULL OR expires_at > $2) \
+             WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2) \
+             AND (state = 'active' OR (state = 'code' AND access_token_issued)) \
              GROUP BY client_id ORDER BY client_id";
         let rows: Vec<AppAccessRow> = self.db.fetch_all(LIST, values![user.as_str(), now.unix()]).await?;
         Ok(rows

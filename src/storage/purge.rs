@@ -69,6 +69,9 @@ impl Storage {
              (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
         const REQUESTS: &str = "DELETE FROM authorization_requests WHERE id IN \
              (SELECT id FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)";
+        // Pushed, and nobody came with them.
+        const UNTAKEN_REQUESTS: &str = "DELETE FROM authorization_requests WHERE id IN \
+             (SELECT id FROM authorization_requests WHERE browser = '' AND expires_at <= $1 LIMIT $2)";
         // What no device came for: the grant has the same id. They are few.
         const UNCLAIMED_GRANTS: &str = "DELETE FROM grants WHERE id IN \
              (SELECT id FROM device_authorizations WHERE state = 'approved' AND expires_at <= $1)";
@@ -93,9 +96,10 @@ impl Storage {
         let ended = self.db.execute(ENDED_GRANTS, values![grants_before, BATCH]).await?;
         let unredeemed = self.db.execute(UNREDEEMED_GRANTS, values![grants_before, BATCH]).await?;
         let revoked = self.db.execute(REVOKED_GRANTS, values![grants_before, BATCH]).await?;
+        let untaken = self.db.execute(UNTAKEN_REQUESTS, values![now.unix(), BATCH]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
-            requests: self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
+            requests: untaken + self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
             devices: self.db.execute(DEVICES, values![requests_before, BATCH]).await?,
             grants: unclaimed + ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,

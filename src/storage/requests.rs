@@ -57,6 +57,20 @@ impl Storage {
         row.map(RequestRow::into_request).transpose()
     }
 
+    /// Gives a request that belongs to no browser yet to this one. True for exactly one caller, however many try at once.
+    pub async fn take_request(
+        &self,
+        id: &RequestId,
+        browser: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StorageError> {
+        const TAKE: &str = "UPDATE authorization_requests SET browser = $2, expires_at = $4 \
+             WHERE id = $1 AND browser = '' AND expires_at > $3";
+        let bound = values![id.as_str(), browser, now.unix(), until.unix()];
+        Ok(self.db.execute(TAKE, bound).await? == 1)
+    }
+
     /// Notes that someone signed in for this request.
     pub async fn set_request_session(&self, id: &RequestId, session: &SessionId) -> Result<(), StorageError> {
         const UPDATE: &str = "UPDATE authorization_requests SET session_id = $2 WHERE id = $1";

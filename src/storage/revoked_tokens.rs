@@ -16,9 +16,16 @@ pub enum TokenState {
     Revoked,
 }
 
+/// A grant whose tokens count: its code was redeemed, or an access token went out beside it.
+macro_rules! grant_is_live {
+    () => {
+        "(g.state = 'active' OR (g.state = 'code' AND g.access_token_issued)) AS live"
+    };
+}
+
 #[derive(FromRow)]
 struct StateRow {
-    state: String,
+    live: bool,
     disabled: bool,
     revoked: bool,
 }
@@ -32,7 +39,7 @@ struct UserStateRow {
 #[derive(FromRow)]
 struct GoodUserRow {
     context: Option<String>,
-    state: String,
+    live: bool,
     revoked: bool,
     #[sqlx(flatten)]
     user: UserRow,
@@ -47,13 +54,16 @@ struct RevokedRow {
 impl Storage {
     /// Whether a token that came from a grant is good: the grant active, the user enabled, the token not revoked.
     pub async fn token_state(&self, grant: &GrantId, token: &TokenId) -> Result<TokenState, StorageError> {
-        const STATE: &str = "SELECT g.state, u.disabled, \
-             EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked \
-             FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1";
+        const STATE: &str = concat!(
+            "SELECT ",
+            grant_is_live!(),
+            ", u.disabled, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked \
+             FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
+        );
         let row: Option<StateRow> =
             self.db.fetch_optional(STATE, values![grant.as_str(), token.as_str()]).await?;
         Ok(match row {
-            Some(row) if row.state == "active" && !row.disabled && !row.revoked => TokenState::Good,
+            Some(row) if row.live && !row.disabled && !row.revoked => TokenState::Good,
             _ => TokenState::Revoked,
         })
     }
@@ -84,13 +94,15 @@ impl Storage {
         token: &TokenId,
     ) -> Result<Option<(User, GrantContext)>, StorageError> {
         const FIND: &str = concat!(
-            "SELECT g.user_id, g.state, g.context, EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
+            "SELECT g.user_id, g.context, ",
+            grant_is_live!(),
+            ", EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked, ",
             user_columns!(),
             " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
         );
         let row: Option<GoodUserRow> =
             self.db.fetch_optional(FIND, values![grant.as_str(), token.as_str()]).await?;
-        let Some(row) = row.filter(|row| row.state == "active" && !row.revoked) else { return Ok(None) };
+        let Some(row) = row.filter(|row| row.live && !row.revoked) else { return Ok(None) };
         let context = context_of(grant.as_str(), row.context.as_deref())?;
         Ok(Some((row.user.into_user()?, context)).filter(|(user, _)| !user.disabled))
     }

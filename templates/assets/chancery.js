@@ -1,3 +1,6 @@
+// An answer that goes back to an application by a form. Without this script its button does the same.
+document.querySelector("form.by-itself")?.submit();
+
 // Adds the button that shows a password. Without this script the page works the same, only without it.
 for (const button of document.querySelectorAll(".secret button")) {
   const field = button.previousElementSibling;

@@ -9,8 +9,9 @@ use crate::support::{Answer, TestServer, names, on_both, text};
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 /// What applications in a browser may call.
-const FOR_BROWSER_APPS: [(&str, &str); 7] = [
+const FOR_BROWSER_APPS: [(&str, &str); 8] = [
     ("POST", "/token"),
+    ("POST", "/par"),
     ("POST", "/device_authorization"),
     ("GET", "/userinfo"),
     ("POST", "/revoke"),

@@ -58,6 +58,7 @@ impl World {
                 code_challenge: Some("challenge".into()),
                 nonce: Some("nonce".into()),
                 refreshable: true,
+                access_token_issued: false,
             }),
         }
     }

@@ -2,6 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{Algorithm, RequestObjectAlgorithm, ResponseType};
+
 /// How a client sends authorization requests and gets their answers. A part of the metadata of [`Client`](super::Client).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClientRequests {}
+pub struct ClientRequests {
+    /// Empty: `code` (RFC 7591 2). Ask [`ClientRequests::may_ask_for`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub response_types: Vec<ResponseType>,
+    /// What signs its authorization responses, and then every one of them is signed (JARM 3). None: the server's default,
+    /// where the request asks for a signed response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<Algorithm>,
+    /// RFC 9126 6
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_pushed_authorization_requests: bool,
+    /// RFC 9101 10.5
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_signed_request_object: bool,
+    /// How its request objects are signed. None: by any algorithm with a public key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<RequestObjectAlgorithm>,
+    /// Where its request objects may be fetched from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+}
+
+impl ClientRequests {
+    pub fn may_ask_for(&self, response_type: ResponseType) -> bool {
+        match self.response_types.as_slice() {
+            [] => response_type == ResponseType::Code,
+            registered => registered.contains(&response_type),
+        }
+    }
+}

@@ -9,7 +9,7 @@ const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
 fn read(purpose: Purpose, header: &str, claims: &str) -> Result<Assertion, super::Refusal> {
     let jwt = format!("{}.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    Assertion::read(&jwt, purpose, &Expected { issuer: "https://id.example", token_endpoint: None, now: NOW })
+    Assertion::read(&jwt, purpose, &Expected { issuer: "https://id.example", endpoints: &[], now: NOW })
 }
 
 fn claims() -> Value {

@@ -102,6 +102,19 @@ on_both! {
         assert_eq!(server.post_as(&trusted, "/token/", &password).await.status, 200);
     }
 
+    async fn pr_01_the_implicit_grant_works_where_it_is_switched_on(kind: Kind) {
+        let server = TestServer::start_with(kind, &[("GRANTS__IMPLICIT", "true")]).await;
+        server.user("ada").await;
+        let metadata = json!({"scope": SCOPES, "grant_types": ["implicit"], "response_types": ["token"]});
+        let client = client(&server, "primer", metadata).await;
+        let change = [NO_PKCE.as_slice(), &[("response_type", "token"), ("scope", "read email")]].concat();
+        let answer = authorize(&server, &client, &change).await;
+        let token = answer.returned("access_token").unwrap();
+        assert!(answer.location().contains('#') && answer.returned("refresh_token").is_none(), "{answer:?}");
+        verified(&client, &server.get_with_token("/userinfo", &token).await);
+        assert!(server.is_active(&client, &token).await);
+    }
+
     async fn pr_04_clients_of_the_code_flow_without_pkce_are_confidential(kind: Kind) {
         let (server, _) = begin(kind).await;
         let mut metadata = public();

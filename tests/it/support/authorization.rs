@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::server::{Answer, Registration, TestServer, query_of};
+use super::server::{Answer, Registration, TestServer};
 
 pub const STATE: &str = "af0ifjsldkj";
 
@@ -18,7 +18,7 @@ pub async fn assert_refused(server: &TestServer, client: &Registration, code: &s
     for change in changes {
         let answer = ask(server, client, change).await;
         answer.assert_redirect_error(code);
-        assert_eq!(query_of(answer.location(), "state").as_deref(), Some(STATE), "{change:?}");
+        assert_eq!(answer.returned("state").as_deref(), Some(STATE), "{change:?}");
     }
 }
 
@@ -32,8 +32,8 @@ pub fn assert_accepted(answer: &Answer) {
 #[track_caller]
 pub fn assert_code(answer: &Answer) {
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
-    assert!(query_of(answer.location(), "code").is_some(), "{answer:?}");
-    assert_eq!(query_of(answer.location(), "iss").as_deref(), Some("https://id.example"));
+    assert!(answer.returned("code").is_some(), "{answer:?}");
+    assert_eq!(answer.returned("iss").as_deref(), Some("https://id.example"));
 }
 
 pub fn is_sign_in(page: &Answer) -> bool {

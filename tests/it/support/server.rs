@@ -74,9 +74,25 @@ impl Answer {
     pub fn assert_redirect_error(&self, code: &str) {
         assert_eq!(self.status, StatusCode::SEE_OTHER, "{self:?}");
         assert!(self.location().starts_with(REDIRECT_URI), "{self:?}");
-        assert_eq!(query_of(self.location(), "error").as_deref(), Some(code), "{self:?}");
-        assert_eq!(query_of(self.location(), "iss").as_deref(), Some(ISSUER));
-        assert_eq!(query_of(self.location(), "code"), None);
+        assert_eq!(self.returned("error").as_deref(), Some(code), "{self:?}");
+        assert_eq!(self.returned("iss").as_deref(), Some(ISSUER));
+        for name in ["code", "access_token", "id_token"] {
+            assert_eq!(self.returned(name), None, "{self:?}");
+        }
+    }
+
+    /// A parameter that comes back to the application: in the query, the fragment, or the form.
+    pub fn returned(&self, name: &str) -> Option<String> {
+        match self.location() {
+            "" => self.field(name),
+            location => query_of(location, name).or_else(|| fragment_of(location, name)),
+        }
+    }
+
+    /// A field of the form that the browser posts to the application.
+    fn field(&self, name: &str) -> Option<String> {
+        let (_, rest) = self.body.split_once(&format!("name=\"{name}\" value=\""))?;
+        Some(rest.split_once('"')?.0.replace("&#38;", "&").replace("&#34;", "\""))
     }
 
     /// Asserts a page that says what went wrong, and no redirect.
@@ -92,6 +108,13 @@ impl Answer {
 pub fn query_of(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+}
+
+/// A parameter of a fragment.
+fn fragment_of(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let mut pairs = url::form_urlencoded::parse(url.fragment()?.as_bytes());
+    pairs.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
 }
 
 impl TestServer {

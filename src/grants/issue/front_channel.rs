@@ -1,0 +1,93 @@
+//! What the authorization endpoint itself gives out (RFC 6749 4.2.2, OpenID Connect Core 3.2.2.5, 3.3.2.5). Never a refresh
+//! token.
+
+use super::super::draft::{Draft, ForGrant};
+use super::{Beside, Settled};
+use crate::app::App;
+use crate::keys::TokenType;
+use crate::model::{AuthorizationRequest, Client, Grant, GrantType, ResponseType, Timestamp, User};
+use crate::protocol::resource::Target;
+use crate::protocol::response::{FrontChannelToken, ResponseClaims, Success};
+use crate::protocol::{OAuthError, claims};
+
+/// Seconds an access token lives at most that went through a browser.
+const LONGEST: i64 = 600;
+
+/// An approved request, and the grant that came of it.
+#[derive(Clone, Copy)]
+pub struct Approved<'a> {
+    pub request: &'a AuthorizationRequest,
+    pub grant: &'a Grant,
+    pub user: &'a User,
+    pub target: &'a Target,
+}
+
+/// What its tokens will say; none where it is answered with a code alone.
+pub fn draft<'a>(app: &App, client: &'a Client, approved: Approved<'a>, now: Timestamp) -> Option<Draft<'a>> {
+    let Approved { request, grant, user, target } = approved;
+    if request.response_type == ResponseType::Code {
+        return None;
+    }
+    let asked = ForGrant {
+        grant_type: GrantType::Implicit,
+        grant,
+        user,
+        scope: &grant.scope,
+        target,
+        nonce: request.nonce.clone(),
+    };
+    let mut draft = Draft::for_grant(app, client, asked, now);
+    draft.access.exp = draft.access.exp.min(now.plus(LONGEST));
+    draft.id = draft.id.filter(|_| request.response_type.has_id_token());
+    // OpenID Connect Core 5.4: the claims are in the ID token where no access token is ever issued.
+    if let Some(id) = draft.id.as_mut().filter(|_| request.response_type == ResponseType::IdToken) {
+        let about = claims::of_user(user, grant.scope.iter());
+        id.extra.extend(about.into_iter().filter(|(name, _)| name != "sub"));
+    }
+    Some(draft)
+}
+
+/// Everything that the response type asks for.
+pub fn mint(
+    app: &App,
+    request: &AuthorizationRequest,
+    grant: &Grant,
+    tokens: Option<Settled<'_>>,
+) -> Result<Success, OAuthError> {
+    let code = request.response_type.has_code().then(|| super::code(app, grant)).transpose()?;
+    let Some(Draft { client, target, access, id, .. }) = tokens.map(Settled::into_draft) else {
+        return Ok(Success { code, ..Success::default() });
+    };
+    let access_token = match request.response_type.has_token() {
+        true => Some(FrontChannelToken {
+            token: super::access_token(app, client, target, &access)?,
+            expires_in: access.exp.since(access.iat),
+            scope: access.scope,
+        }),
+        false => None,
+    };
+    let beside = Beside {
+        access_token: access_token.as_ref().map(|access| access.token.as_str()),
+        code: code.as_deref(),
+        state: request.state.as_deref(),
+    };
+    let id_token = id.map(|claims| super::id_token(app, client, claims, beside)).transpose()?;
+    Ok(Success { code, access_token, id_token })
+}
+
+/// Seconds anything that is given out without a code lives, at most.
+pub fn lifetime(app: &App, response_type: ResponseType) -> i64 {
+    if response_type.has_token() { LONGEST } else { app.settings.tokens.id_token_seconds }
+}
+
+/// An authorization response as one JWT (JARM 2.1).
+pub fn signed_response(
+    app: &App,
+    client: &Client,
+    claims: &ResponseClaims<'_>,
+    now: Timestamp,
+) -> Result<String, OAuthError> {
+    let registered = client.requests.authorization_signed_response_alg;
+    let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
+    Ok(app.keys.ring().sign(TokenType::AuthorizationResponse, algorithm, now, claims)?)
+}

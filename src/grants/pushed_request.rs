@@ -1,0 +1,82 @@
+//! Pushed authorization requests (RFC 9126): checked in full when they are pushed, used once at the authorization endpoint.
+
+use serde::Serialize;
+
+use super::authorization_request::{self, Refused};
+use crate::app::App;
+use crate::crypto::handle::{self, Handle, Purpose};
+use crate::crypto::random;
+use crate::model::{Client, PendingRequest, RequestId};
+use crate::protocol::authorize::{Arrival, Unproven};
+use crate::protocol::client_auth::AuthenticatedClient;
+use crate::protocol::request_object::{self, Source};
+use crate::protocol::{OAuthError, Parameters};
+
+/// What stands where the browser's digest will be. No digest is empty.
+const NO_BROWSER: &str = "";
+
+/// RFC 9126 2.2
+#[derive(Debug, Serialize)]
+pub struct Pushed {
+    request_uri: String,
+    expires_in: i64,
+}
+
+/// Checks a request as the authorization endpoint would, and keeps it.
+pub async fn push(
+    app: &App,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+) -> Result<Pushed, OAuthError> {
+    let source = request_object::source(parameters)?;
+    // RFC 9126 2.1: request_uri MUST NOT be provided.
+    if matches!(source, Source::Pushed(_) | Source::Reference(_)) {
+        return Err(OAuthError::invalid_request(
+            "A pushed request cannot have a request_uri; send its parameters.",
+        ));
+    }
+    let registered = app.clients.find(&client.id).await?;
+    let registered = registered.ok_or_else(|| OAuthError::invalid_request("The client is gone."))?;
+    let arrival = Arrival { is_pushed: true, is_signed: false };
+    let checked = authorization_request::check(app, &registered, parameters, source, arrival).await;
+    let (_, request) = checked.map_err(|refused| match refused {
+        // RFC 9126 2.3: there is nobody to redirect.
+        Refused::Told(_, error) | Refused::Nowhere(error) => error,
+        Refused::Unproven(unproven) => OAuthError::invalid_request(unproven.description()),
+    })?;
+    let (now, expires_in) = (app.now(), app.settings.authorization.pushed_request_seconds);
+    let pending = PendingRequest {
+        id: RequestId::new(random::id()),
+        request,
+        browser: NO_BROWSER.to_owned(),
+        session_id: None,
+        created_at: now,
+        expires_at: now.plus(expires_in),
+    };
+    app.storage.insert_request(&pending).await?;
+    // The client is what its tag is made over beside the id: another client's handle is not genuine.
+    let handle =
+        handle::issue(&app.master_key, Purpose::PushedRequest, pending.id.as_str(), 0, client.id.as_str());
+    let handle = handle.ok_or_else(|| OAuthError::server_error("the request's id is malformed"))?;
+    Ok(Pushed { request_uri: request_object::pushed_uri(handle.expose()), expires_in })
+}
+
+/// Takes a pushed request for this browser, once. From then on it waits for a person like any other.
+pub async fn take(
+    app: &App,
+    client: &Client,
+    handle: &str,
+    browser: String,
+) -> Result<Result<PendingRequest, Unproven>, OAuthError> {
+    let unusable = Ok(Err(Unproven::PushedRequestUnusable));
+    let handle = Handle::parse(Purpose::PushedRequest, handle);
+    let genuine = handle.filter(|handle| handle.is_genuine(&app.master_key, client.id.as_str()));
+    let Some(id) = genuine.map(|handle| RequestId::new(handle.id())) else { return unusable };
+    let Some(pending) = app.storage.request(&id).await? else { return unusable };
+    let now = app.now();
+    let until = now.plus(app.settings.sessions.request_seconds);
+    if !app.storage.take_request(&id, &browser, now, until).await? {
+        return unusable;
+    }
+    Ok(Ok(PendingRequest { browser, expires_at: until, ..pending }))
+}

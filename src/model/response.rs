@@ -1,0 +1,201 @@
+//! What the authorization endpoint answers with, and how the answer travels (RFC 6749 3.1.1, OAuth 2.0 Multiple Response
+//! Type Encoding Practices).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// `response_type`: what comes back from the authorization endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum ResponseType {
+    /// RFC 6749 4.1
+    #[default]
+    Code,
+    /// OpenID Connect Core 3.3, without an access token in the front channel.
+    CodeIdToken,
+    /// OpenID Connect Core 3.2
+    IdToken,
+    IdTokenToken,
+    /// OpenID Connect Core 3.3
+    CodeToken,
+    CodeIdTokenToken,
+    /// RFC 6749 4.2
+    Token,
+}
+
+impl ResponseType {
+    pub const ALL: [Self; 7] = [
+        Self::Code,
+        Self::CodeIdToken,
+        Self::IdToken,
+        Self::IdTokenToken,
+        Self::CodeToken,
+        Self::CodeIdTokenToken,
+        Self::Token,
+    ];
+
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::CodeIdToken => "code id_token",
+            Self::IdToken => "id_token",
+            Self::IdTokenToken => "id_token token",
+            Self::CodeToken => "code token",
+            Self::CodeIdTokenToken => "code id_token token",
+            Self::Token => "token",
+        }
+    }
+
+    pub fn has_code(self) -> bool {
+        matches!(self, Self::Code | Self::CodeIdToken | Self::CodeToken | Self::CodeIdTokenToken)
+    }
+
+    pub fn has_id_token(self) -> bool {
+        matches!(self, Self::CodeIdToken | Self::IdToken | Self::IdTokenToken | Self::CodeIdTokenToken)
+    }
+
+    /// Whether an access token comes through the browser.
+    pub fn has_token(self) -> bool {
+        matches!(self, Self::IdTokenToken | Self::CodeToken | Self::CodeIdTokenToken | Self::Token)
+    }
+
+    /// Whether it is what RFC 9700 2.1.2 advises against: an access token in the front channel, or no code at all.
+    pub fn is_implicit(self) -> bool {
+        self.has_token() || !self.has_code()
+    }
+}
+
+impl fmt::Display for ResponseType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<ResponseType> for &'static str {
+    fn from(response_type: ResponseType) -> Self {
+        response_type.as_str()
+    }
+}
+
+/// A name that is not one of [`ResponseType::ALL`].
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "unknown response type; use code, code id_token, id_token, id_token token, code token, code id_token token or token"
+)]
+pub struct UnknownResponseType;
+
+impl FromStr for ResponseType {
+    type Err = UnknownResponseType;
+
+    /// RFC 6749 3.1.1: the order of the words does not matter.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let mut words: Vec<&str> = name.split(' ').collect();
+        words.sort_unstable();
+        let sorted = words.join(" ");
+        Self::ALL.into_iter().find(|known| known.as_str() == sorted).ok_or(UnknownResponseType)
+    }
+}
+
+impl TryFrom<String> for ResponseType {
+    type Error = UnknownResponseType;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
+/// How an answer gets from the browser to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    Query,
+    Fragment,
+    FormPost,
+}
+
+/// `response_mode`, where `jwt` has been replaced by what it stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResponseMode {
+    #[default]
+    #[serde(rename = "query")]
+    Query,
+    #[serde(rename = "fragment")]
+    Fragment,
+    /// OAuth 2.0 Form Post Response Mode
+    #[serde(rename = "form_post")]
+    FormPost,
+    /// JWT Secured Authorization Response Mode (JARM) 2.3
+    #[serde(rename = "query.jwt")]
+    QueryJwt,
+    #[serde(rename = "fragment.jwt")]
+    FragmentJwt,
+    #[serde(rename = "form_post.jwt")]
+    FormPostJwt,
+}
+
+impl ResponseMode {
+    pub const ALL: [Self; 6] =
+        [Self::Query, Self::Fragment, Self::FormPost, Self::QueryJwt, Self::FragmentJwt, Self::FormPostJwt];
+
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+            Self::QueryJwt => "query.jwt",
+            Self::FragmentJwt => "fragment.jwt",
+            Self::FormPostJwt => "form_post.jwt",
+        }
+    }
+
+    pub fn carrier(self) -> Carrier {
+        match self {
+            Self::Query | Self::QueryJwt => Carrier::Query,
+            Self::Fragment | Self::FragmentJwt => Carrier::Fragment,
+            Self::FormPost | Self::FormPostJwt => Carrier::FormPost,
+        }
+    }
+
+    /// Whether the answer is one JWT that the server signs (JARM 2.1).
+    pub fn is_signed(self) -> bool {
+        matches!(self, Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt)
+    }
+
+    /// The signed mode with the same carrier.
+    pub fn signed(self) -> Self {
+        match self.carrier() {
+            Carrier::Query => Self::QueryJwt,
+            Carrier::Fragment => Self::FragmentJwt,
+            Carrier::FormPost => Self::FormPostJwt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ResponseType;
+
+    #[test]
+    fn the_order_of_the_words_does_not_matter_and_each_is_named_once() {
+        for known in ResponseType::ALL {
+            assert_eq!(known.as_str().parse::<ResponseType>().unwrap(), known);
+        }
+        assert_eq!("token id_token code".parse::<ResponseType>().unwrap(), ResponseType::CodeIdTokenToken);
+        for unknown in ["", "CODE", "code code", "code  id_token", " code", "none", "code none"] {
+            assert!(unknown.parse::<ResponseType>().is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn only_the_code_and_the_code_with_an_id_token_are_not_implicit() {
+        let plain: Vec<&str> = ResponseType::ALL
+            .into_iter()
+            .filter(|each| !each.is_implicit())
+            .map(ResponseType::as_str)
+            .collect();
+        assert_eq!(plain, ["code", "code id_token"]);
+    }
+}
