@@ -211,10 +211,26 @@ impl Settings {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
+        Self::load_for(file, environment, true)
+    }
+
+    /// The same for what touches no secret: the master key may be absent.
+    pub fn load_without_master_key(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        Self::load_for(file, environment, false)
+    }
+
+    fn load_for(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        needs_master_key: bool,
+    ) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let layers = Layers::collect(file, environment, &mut problems);
         let mut reader = Reader::new(layers, problems);
-        let settings = Self::read(&mut reader);
+        let settings = Self::read(&mut reader, needs_master_key);
         match settings {
             Some(settings) if reader.problems.is_empty() => Ok(settings),
             _ => Err(Problems(reader.problems)),
@@ -226,13 +242,13 @@ impl Settings {
         warnings::of(self)
     }
 
-    fn read(reader: &mut Reader) -> Option<Self> {
+    fn read(reader: &mut Reader, needs_master_key: bool) -> Option<Self> {
         let data =
             reader.text("data.directory").map(|directory| DataSettings { directory: directory.into() });
         let directory = data.as_ref().map_or_else(|| PathBuf::from("data"), |data| data.directory.clone());
         let server = server(reader);
         let url = database_url(reader, &directory);
-        let master_key = MasterKey::read(reader, url.as_ref(), &directory);
+        let master_key = MasterKey::read(reader, url.as_ref(), &directory, needs_master_key);
         let database = database(reader, url);
         let log = log(reader);
         let keys = keys(reader);

@@ -83,6 +83,17 @@ async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// Waits for what other processes have to notice first: two seconds at most, where the database does not tell.
+async fn until(condition: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it does not come");
+}
+
 on_both! {
     async fn two_processes_redeem_a_code_once(kind: Kind) {
         let deployment = Deployment::prepare(kind).await;
@@ -222,6 +233,47 @@ on_both! {
         for process in [&one, &two, &three] {
             assert_eq!(process.get("/readyz", &[]).await.status, 200);
             assert_eq!(process.get("/jwks", &[]).await.json(), keys);
+        }
+    }
+
+    async fn a_key_that_is_made_or_withdrawn_by_command_is_so_in_every_process(kind: Kind) {
+        let deployment = Deployment::prepare(kind).await;
+        let (processes, client) = (deployment.start_two().await, &deployment.client);
+        let newest = |keys: &Value| {
+            let of = keys.as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
+            text(of.last().unwrap(), "kid")
+        };
+        let made = newest(&deployment.command(&["keys", "rotate", "--alg", "ES256", "--now", "--json"]).await);
+        for process in &processes {
+            until(async || process.get("/jwks", &[]).await.body.contains(&made)).await;
+        }
+        let form = [("grant_type", "client_credentials"), ("scope", "read")];
+        let token = text(&processes[0].post(client, "/token", &form).await.json(), "access_token");
+        assert_eq!(jsonwebtoken::decode_header(&token).unwrap().kid.unwrap(), made);
+        for process in &processes {
+            assert!(process.is_active(client, &token).await);
+        }
+        let follows = newest(&deployment.command(&["keys", "withdraw", &made, "--json"]).await);
+        for process in &processes {
+            until(async || !process.is_active(client, &token).await).await;
+            let keys = process.get("/jwks", &[]).await.body;
+            assert!(keys.contains(&follows) && !keys.contains(&made), "{keys}");
+        }
+    }
+
+    async fn migrating_needs_no_master_key_and_serving_does(kind: Kind) {
+        let database = Database::empty(kind).await;
+        let environment = [("CHANCERY_DATABASE__URL".to_owned(), database.url.clone())];
+        let run = async |line: &'static [&'static str]| {
+            let mut command = program(&environment, line);
+            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+        };
+        let migrated = run(&["migrate"]).await;
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        if kind == Kind::Postgres {
+            let refused = run(&["serve"]).await;
+            assert!(!refused.status.success());
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("secrets.master_key"));
         }
     }
 
