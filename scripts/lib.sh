@@ -71,9 +71,12 @@ need_node() {
     die "missing: Node.js 20 or newer (found $(node --version))."
 }
 
+shell_tools() { have curl && have jq; }
 python_ready() { have python3 && python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))'; }
 
 need_python() { need "Python 3.10 or newer" python_ready python3 python3-venv; }
+
+apache_ready() { have apache2 && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; }
 
 chromium_path() {
   local name

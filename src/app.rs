@@ -6,7 +6,7 @@ mod start;
 use std::sync::Arc;
 
 pub use background::{Background, spawn as spawn_background_tasks};
-pub use start::{StartError, load_master_key, migrate, open_storage, rotation_times};
+pub use start::{StartError, load_master_key, migrate, open_storage, outbound, rotation_times};
 
 use crate::clients::Clients;
 use crate::clock::Clock;

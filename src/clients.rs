@@ -1,14 +1,15 @@
 //! Registered clients, cached: looking one up costs no statement while nothing changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
 
 use crate::crypto::jwks::KeySet;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
-use crate::model::{Client, ClientId, ClientSecrets, Secret};
+use crate::crypto::{digest, random};
+use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
 use crate::storage::{Storage, StorageError};
 
 const MOST: u64 = 10_000;
@@ -22,6 +23,59 @@ pub struct Registered {
     pub secrets: ClientSecrets,
     /// Its inline `jwks`, read. None: it has none; a `jwks_uri` is another matter.
     pub keys: Option<Arc<KeySet>>,
+    /// Whether its first use would still have to be noted.
+    unused: AtomicBool,
+}
+
+/// Seconds a secret counts beside the one that replaced it because the server has to know it.
+const OLD_SECRET_KEPT: i64 = 86_400;
+
+/// A new secret of a client's own kind: one that the server computes with is long enough as a key.
+pub fn new_secret(client: &Client) -> Secret {
+    match client.needs_sealed_secret() {
+        true => random::long_secret(),
+        false => random::secret(),
+    }
+}
+
+/// What is kept of a secret: its digest, and where the method needs it the secret itself, sealed by `seal`.
+pub fn kept<E>(
+    client: &Client,
+    secret: &Secret,
+    seal: impl FnOnce(&Secret) -> Result<Secret, E>,
+) -> Result<ClientSecrets, E> {
+    let sealed = client.needs_sealed_secret().then(|| seal(secret)).transpose()?;
+    Ok(ClientSecrets { current: Some(digest::sha256(secret.expose().as_bytes())), sealed, retired: None })
+}
+
+/// What becomes of a client's secrets when its metadata has changed: the new secret, if it needs one, and what is kept.
+pub fn renewed<E>(
+    client: &Client,
+    had_secret: bool,
+    mut secrets: ClientSecrets,
+    now: Timestamp,
+    seal: impl FnOnce(&Secret) -> Result<Secret, E>,
+) -> Result<(Option<Secret>, ClientSecrets), E> {
+    let method = client.token_endpoint_auth_method;
+    // A secret that was known to a public client is none, and one of which only the digest is left cannot be
+    // computed with, so it counts only for a while beside the new one; a client without such a method has none.
+    let unusable = !had_secret || (client.needs_sealed_secret() && secrets.sealed.is_none());
+    if !method.has_secret() {
+        return Ok((None, ClientSecrets::default()));
+    }
+    if unusable {
+        let secret = new_secret(client);
+        let old = secrets.current.filter(|_| had_secret);
+        let expires_at = now.plus(OLD_SECRET_KEPT);
+        let retired = old.map(|digest| RetiredSecret { digest, sealed: None, expires_at });
+        let secrets = ClientSecrets { retired, ..kept(client, &secret, seal)? };
+        return Ok((Some(secret), secrets));
+    }
+    if !client.needs_sealed_secret() {
+        secrets.sealed = None;
+        secrets.retired.iter_mut().for_each(|retired| retired.sealed = None);
+    }
+    Ok((None, secrets))
 }
 
 /// What a client's secret is sealed for: the copy of one client opens for no other.
@@ -66,11 +120,27 @@ impl Clients {
         let Some((client, secrets)) = self.storage.client(id).await? else { return Ok(None) };
         // What is registered was read before; a set that cannot be read is one that verifies nothing.
         let keys = client.jwks.as_ref().map(|jwks| Arc::new(KeySet::read(jwks).unwrap_or_default()));
-        let registered = Arc::new(Registered { client: Arc::new(client), secrets, keys });
+        let unused =
+            client.origin.self_registered.as_ref().is_some_and(|origin| origin.unused_until.is_some());
+        let unused = AtomicBool::new(unused);
+        let registered = Arc::new(Registered { client: Arc::new(client), secrets, keys, unused });
         if epoch == self.epoch.load(Ordering::Acquire) {
             self.known.insert(id.clone(), Arc::clone(&registered));
         }
         Ok(Some(registered))
+    }
+
+    /// Notes that a client is used. It costs a statement once, and only for one that registered itself.
+    pub async fn note_use(&self, client: &Client) -> Result<(), StorageError> {
+        if !client.is_self_registered() {
+            return Ok(());
+        }
+        let Some(known) = self.find(&client.id).await? else { return Ok(()) };
+        if known.unused.load(Ordering::Relaxed) {
+            self.storage.note_first_use(&client.id).await?;
+            known.unused.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Forgets what is cached, because something changed.

@@ -13,6 +13,7 @@ mod layers;
 mod problem;
 mod proxies;
 mod reader;
+mod registration;
 #[cfg(test)]
 mod tests;
 mod token_hook;
@@ -37,6 +38,7 @@ pub use issuer::Issuer;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
+pub use registration::{RegistrationMode, RegistrationSettings};
 pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
@@ -62,6 +64,7 @@ pub struct Settings {
     pub authorization: AuthorizationSettings,
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
+    pub registration: RegistrationSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     /// None: there is none.
@@ -260,6 +263,7 @@ impl Settings {
         let authorization = AuthorizationSettings::read(reader);
         let aliases = aliases(reader);
         let clients = clients(reader);
+        let registration = registration::read(reader);
         let outbound = outbound(reader);
         let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
         let token_hook = token_hook::read(reader, outbound_private);
@@ -280,6 +284,7 @@ impl Settings {
             authorization: authorization?,
             aliases: aliases?,
             clients: clients?,
+            registration: registration?,
             outbound: outbound?,
             admin: admin?,
             token_hook: token_hook?,

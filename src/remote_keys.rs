@@ -1,7 +1,7 @@
 //! Key sets fetched from a `jwks_uri`, cached as their headers say.
 //!
 //! Every URI has one place with a lock, so that requests that come at once share one fetch. A fetch that fails changes
-//! nothing: the last good copy counts for a while. A `kid` that is not in the copy is worth one fetch, but not more
+//! nothing: the last good copy counts for a while. A key that is not in the copy is worth one fetch, but not more
 //! than one a minute, because anybody can make up a `kid`.
 
 use std::sync::Arc;
@@ -65,9 +65,19 @@ impl RemoteKeys {
 
     /// The keys at `uri`, with the one named `kid` if it can be had. None: nothing could be fetched.
     pub async fn find(&self, uri: &str, kid: Option<&str>, now: Timestamp) -> Option<Arc<KeySet>> {
+        self.find_suited(uri, |keys| kid.is_none_or(|kid| keys.holds(kid)), now).await
+    }
+
+    /// The keys at `uri`, such as suit if they can be had. None: nothing could be fetched.
+    pub async fn find_suited(
+        &self,
+        uri: &str,
+        suits: impl Fn(&KeySet) -> bool,
+        now: Timestamp,
+    ) -> Option<Arc<KeySet>> {
         let place = self.known.get_with_by_ref(uri, Arc::default);
         let mut place = place.lock_owned().await;
-        if place.wants_fetch(kid, now) && place.may_fetch(now) {
+        if place.wants_fetch(suits, now) && place.may_fetch(now) {
             // In a task of its own: a caller that hangs up must not take the one attempt of the minute with it.
             place =
                 tokio::spawn(refresh(Arc::clone(&self.outbound), uri.to_owned(), place, now)).await.ok()?;
@@ -100,9 +110,9 @@ async fn fetch(outbound: &Outbound, uri: &str, now: Timestamp) -> Result<Copy, F
 }
 
 impl Place {
-    fn wants_fetch(&self, kid: Option<&str>, now: Timestamp) -> bool {
+    fn wants_fetch(&self, suits: impl Fn(&KeySet) -> bool, now: Timestamp) -> bool {
         let Some(copy) = &self.copy else { return true };
-        copy.fresh_until <= now || kid.is_some_and(|kid| !copy.keys.holds(kid))
+        copy.fresh_until <= now || !suits(&copy.keys)
     }
 
     fn may_fetch(&self, now: Timestamp) -> bool {

@@ -1,6 +1,6 @@
 //! Guessing is slow. After a number of wrong passwords an account is refused to an address, an address to all accounts,
 //! and at last an account to everybody; after a number of wrong user codes (RFC 8628 5.1) a user and an address; each for
-//! the rest of a quarter of an hour.
+//! the rest of a quarter of an hour. Registrations of clients are counted as well.
 //!
 //! The counts are in the memory of this process: with several replicas the limits multiply by their number.
 
@@ -41,6 +41,8 @@ pub enum Subject<'a> {
     Account(&'a str),
     /// A device's user code, by this user.
     UserCode(&'a UserId),
+    /// A client's registration, of which an address may ask for this many.
+    Registration { most: u32 },
 }
 
 /// One attempt that may be a guess.
@@ -64,15 +66,22 @@ impl Throttle {
 
     /// Notes that an attempt failed.
     pub fn failed(&self, attempt: &Attempt<'_>) {
-        for (key, _) in attempt.limits() {
+        self.admits(attempt);
+    }
+
+    /// For what is limited whether or not it works out: counts the attempt and says whether it may be made.
+    pub fn admits(&self, attempt: &Attempt<'_>) -> bool {
+        let mut within = true;
+        for (key, most) in attempt.limits() {
             let current = self.0.get(&key).filter(|window| window.is_open(attempt.now));
             let window = current.unwrap_or_else(|| {
                 let fresh = Arc::new(Window { since: attempt.now, failures: AtomicU32::new(0) });
                 self.0.insert(key, Arc::clone(&fresh));
                 fresh
             });
-            window.failures.fetch_add(1, Ordering::Relaxed);
+            within &= window.failures.fetch_add(1, Ordering::Relaxed) < most;
         }
+        within
     }
 
     fn failures(&self, key: &[u8; 32], now: Timestamp) -> u32 {
@@ -104,6 +113,9 @@ impl Attempt<'_> {
                 (key(["user codes of a user", user.as_str(), ""]), USER_CODES),
                 (key(["user codes of an address", "", &network]), USER_CODES),
             ],
+            Subject::Registration { most } => {
+                vec![(key(["registrations of an address", "", &network]), most)]
+            }
         }
     }
 }

@@ -9,16 +9,16 @@ use super::answer::{Json, Refusal};
 use super::challenge::{self, Challenge, Completed, Page};
 use crate::app::App;
 use crate::http::extract::Body;
-use crate::model::UserId;
+use crate::model::{Means, UserId};
 use crate::protocol::handover::{self, AcceptConsent, Answer};
-use crate::protocol::interaction::{self, Situation, Step};
+use crate::protocol::interaction::{self, Person, Situation, Step};
 
 /// The members of Hydra's `consentRequest`.
 pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
     let challenge = Challenge::unanswered(&app, Page::Consent, query.as_deref()).await?;
     let (pending, handover) = (&challenge.pending, &challenge.handover);
     let request = &pending.request;
-    let session = pending.session_id.as_ref().map(|id| id.as_str());
+    let session = pending.account.as_ref().map(|account| account.session_id.as_str());
     Ok(Json(json!({
         "challenge": pending.id,
         "requested_scope": handover::requested_scope(request),
@@ -40,9 +40,8 @@ async fn skip(app: &App, challenge: &Challenge) -> Result<bool, Refusal> {
     let Some(subject) = &challenge.handover.subject else { return Ok(false) };
     let consent = app.storage.consent(subject, &challenge.client.id, app.now()).await?;
     let situation = Situation {
-        auth_time: Some(app.now()),
+        person: Person::Known { auth_time: app.now(), by: Some(Means::SignIn) },
         consented: consent.as_ref().map(|consent| &consent.scope),
-        signed_in_for_this: true,
         decided: false,
         now: app.now(),
     };

@@ -138,6 +138,7 @@ async fn purge(app: Arc<App>) {
         if let Err(error) = app.storage.db().checkpoint().await {
             tracing::warn!(%error, "could not checkpoint");
         }
+        app.storage.db().trim().await;
     }
 }
 

@@ -142,7 +142,8 @@ pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
     }
 }
 
-pub(super) fn outbound(settings: &Settings) -> Result<Outbound, StartError> {
+/// The client for what others host.
+pub fn outbound(settings: &Settings) -> Result<Outbound, StartError> {
     let given = &settings.outbound;
     let limits = Limits {
         allow_private: given.allow_private,

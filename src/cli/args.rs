@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod issuer;
+pub mod registration;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -58,7 +59,10 @@ pub enum Command {
     /// Manage what is registered of scopes.
     #[command(subcommand)]
     Scope(catalogue::ScopeCommand),
-    /// Manage the issuers whose assertions stand for a user's authorization.
+    /// Manage the tokens with which applications register themselves.
+    #[command(subcommand)]
+    RegistrationToken(registration::RegistrationTokenCommand),
+    /// Manage the issuers that are believed: about users, or about software.
     #[command(subcommand)]
     Issuer(issuer::IssuerCommand),
     /// Manage signing keys.
@@ -281,6 +285,8 @@ pub enum UserCommand {
     SetPassword(SetPassword),
     /// End every session of a user; access for offline use stays.
     SignOut(UserName),
+    /// Set claims of a user.
+    SetClaims(SetClaims),
     /// Refuse a user from now on, and end what they started.
     Disable(UserName),
     /// Let a disabled user in again.
@@ -310,6 +316,19 @@ pub struct SetPassword {
 }
 
 #[derive(Debug, Args)]
+pub struct SetClaims {
+    /// The user's name.
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    /// A claim of the profile, such as birthdate=1815-12-10, given_name#fr=Ada or address.country=UK; may be repeated.
+    /// An empty text clears.
+    #[arg(long = "claim", value_name = "NAME=VALUE", required = true)]
+    pub claims: Vec<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
 pub struct UserCreate {
     /// The name to sign in with.
     #[arg(long, value_name = "NAME")]
@@ -331,6 +350,10 @@ pub struct UserCreate {
     /// The phone number is known to be the user's.
     #[arg(long, requires = "phone")]
     pub phone_verified: bool,
+    /// Another claim of the profile, such as birthdate=1815-12-10, given_name#fr=Ada or address.country=UK; may be
+    /// repeated.
+    #[arg(long = "claim", value_name = "NAME=VALUE")]
+    pub claims: Vec<String>,
     /// A group the user is in; may be repeated.
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,

@@ -8,11 +8,13 @@ use crate::app;
 use crate::clients;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::crypto::{digest, random};
+use crate::crypto::random;
 use crate::model::{
-    AuthMethod, Client, ClientId, ClientProfile, ClientSecrets, GrantType, Lifetime, RetiredSecret, Secret,
-    Timestamp,
+    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
+    Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
+use crate::protocol::registration;
+use crate::sector_identifier;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -32,9 +34,6 @@ pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failu
     storage.db().close().await;
     Ok(())
 }
-
-/// Seconds a secret counts beside the one that replaced it because the server has to know it.
-const OLD_SECRET_KEPT: i64 = 86_400;
 
 struct Commands<'a> {
     settings: &'a Settings,
@@ -57,7 +56,8 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
-        let secret = client.token_endpoint_auth_method.has_secret().then(|| new_secret(&client));
+        self.check_sector("registering the client", &client).await?;
+        let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
         if !self.storage.insert_client(&client, &secrets).await? {
@@ -72,9 +72,9 @@ impl Commands<'_> {
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
         let clients = self.storage.clients().await?;
         if as_json {
-            let clients: Vec<Value> =
-                clients.iter().map(|client| document(client, None)).collect::<Result<_, _>>()?;
-            return output::json(&clients);
+            return output::json(
+                &clients.iter().map(|client| document(client, None)).collect::<Vec<Value>>(),
+            );
         }
         if clients.is_empty() {
             output::line("there is no client; make one with `chancery client create --name NAME`")?;
@@ -86,18 +86,23 @@ impl Commands<'_> {
                 client.name.clone(),
                 auth_method(client).to_owned(),
                 grant_types(client),
+                origin(client),
                 weakens(client),
                 output::moment(client.created_at),
             ]
         };
         let rows: Vec<_> = clients.iter().map(row).collect();
-        output::table(&["CLIENT ID", "NAME", "AUTHENTICATION", "GRANT TYPES", "WEAKENS", "CREATED"], &rows)?;
+        output::table(
+            &["CLIENT ID", "NAME", "AUTHENTICATION", "GRANT TYPES", "ORIGIN", "WEAKENS", "CREATED"],
+            &rows,
+        )?;
         Ok(())
     }
 
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
-        let (mut client, mut secrets) = self.find(&asked.id).await?;
+        let (mut client, secrets) = self.find(&asked.id).await?;
         let had_secret = client.token_endpoint_auth_method.has_secret();
+        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
         if let Some(name) = asked.name {
             client.name = name;
         }
@@ -108,22 +113,11 @@ impl Commands<'_> {
             problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
-        let method = client.token_endpoint_auth_method;
-        // A secret that was known to a public client is none, and one of which only the digest is left cannot be
-        // computed with, so it counts only for a while beside the new one; a client without such a method has none.
-        let unusable = !had_secret || (client.needs_sealed_secret() && secrets.sealed.is_none());
-        let secret = (method.has_secret() && unusable).then(|| new_secret(&client));
-        if let Some(secret) = &secret {
-            let old = secrets.current.filter(|_| had_secret);
-            let expires_at = self.now.plus(OLD_SECRET_KEPT);
-            let retired = old.map(|digest| RetiredSecret { digest, sealed: None, expires_at });
-            secrets = ClientSecrets { retired, ..self.secrets_of(&client, secret)? };
-        } else if !method.has_secret() {
-            secrets = ClientSecrets::default();
-        } else if !client.needs_sealed_secret() {
-            secrets.sealed = None;
-            secrets.retired.iter_mut().for_each(|retired| retired.sealed = None);
+        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
+            self.check_sector("changing the client", &client).await?;
         }
+        let seal = |secret: &Secret| self.seal(&client, secret);
+        let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.now, seal)?;
         self.save(&client, &secrets).await?;
         show(&client, secret.as_ref(), asked.output.json)
     }
@@ -140,7 +134,7 @@ impl Commands<'_> {
         let sealed = secrets.sealed.clone();
         let retire = |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
-        let secret = new_secret(&client);
+        let secret = clients::new_secret(&client);
         self.save(&client, &ClientSecrets { retired, ..self.secrets_of(&client, &secret)? }).await?;
         show(&client, Some(&secret), asked.output.json)
     }
@@ -158,18 +152,20 @@ impl Commands<'_> {
         Ok(())
     }
 
-    /// What is kept of a secret: its digest, and where the method needs it the secret itself, sealed.
     fn secrets_of(&self, client: &Client, secret: &Secret) -> Result<ClientSecrets, Failure> {
-        let sealed = match client.needs_sealed_secret() {
-            true => Some(clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret)),
-            false => None,
-        };
-        let current = Some(digest::sha256(secret.expose().as_bytes()));
-        Ok(ClientSecrets {
-            current,
-            sealed: sealed.transpose().map_err(app::StartError::from)?,
-            retired: None,
-        })
+        clients::kept(client, secret, |secret| self.seal(client, secret))
+    }
+
+    fn seal(&self, client: &Client, secret: &Secret) -> Result<Secret, Failure> {
+        let sealed = clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret);
+        Ok(sealed.map_err(app::StartError::from)?)
+    }
+
+    /// Whether the sector that the client names lists its redirect URIs.
+    async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
+        let checked = sector_identifier::check(&app::outbound(self.settings)?, client).await;
+        let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
+        Failure::of(doing, problem.into_iter().collect())
     }
 
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
@@ -198,23 +194,30 @@ fn weakens(client: &Client) -> String {
     }
 }
 
-fn new_secret(client: &Client) -> Secret {
-    match client.needs_sealed_secret() {
-        true => random::long_secret(),
-        false => random::secret(),
-    }
+/// Where the client is, beside its redirect URIs.
+fn addresses(client: &Client) -> [(&'static str, String); 7] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        ("post-logout URIs", client.post_logout_redirect_uris.join(" ")),
+        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
+        ("front-channel logout", text(&client.logout.frontchannel_logout_uri)),
+        ("home page", text(&client.client_uri)),
+        ("logo", text(&client.logo_uri)),
+        ("privacy policy", text(&client.policy_uri)),
+        ("terms of service", text(&client.tos_uri)),
+    ]
 }
 
 fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
     if as_json {
-        return output::json(&document(client, secret)?);
+        return output::json(&document(client, secret));
     }
     let list = |texts: &[String]| texts.join(" ");
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
-    let algorithm =
-        |algorithm: Option<crate::model::Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
-    output::record(&[
+    let algorithm = |algorithm: Option<Algorithm>| algorithm.map(|a| a.to_string()).unwrap_or_default();
+    let unused_until = client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
+    let members = [
         ("client id", client.id.to_string()),
         ("client secret", secret.map(|secret| secret.expose().to_owned()).unwrap_or_default()),
         ("name", client.name.clone()),
@@ -222,10 +225,12 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("assertion alg", client.token_endpoint_auth_signing_alg.map(|a| a.to_string()).unwrap_or_default()),
         ("keys", keys(client)),
         ("grant types", grant_types(client)),
+        ("response types", response_types(client)),
+        ("pushed requests", pushed_requests(client)),
+        ("request objects", request_objects(client)),
+        ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
-        ("post-logout URIs", list(&client.post_logout_redirect_uris)),
-        ("back-channel logout", text(&client.logout.backchannel_logout_uri)),
         ("scope strategy", word(&client.policy().scope_strategy)?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
@@ -241,37 +246,61 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("weakens", client.weakens().join(", ")),
         ("PKCE", word(&client.policy().pkce)?),
         ("introspection", word(&client.policy().introspection)?),
-        ("ID token alg", algorithm(client.id_token_signed_response_alg)),
-        ("Introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
+        ("introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
+        ("ID token alg", id_token_protection(client)),
+        ("UserInfo alg", userinfo_protection(&client.identity)),
+        ("subject type", subject_type(&client.identity)?),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
         ("access token lifetime", seconds(client.access_token_lifetime)),
         ("refresh token lifetime", lifetime(client.refresh_token_lifetime)),
         ("refresh token idle lifetime", lifetime(client.refresh_token_idle_lifetime)),
-        ("home page", text(&client.client_uri)),
-        ("logo", text(&client.logo_uri)),
-        ("privacy policy", text(&client.policy_uri)),
-        ("terms of service", text(&client.tos_uri)),
+        ("origin", origin(client)),
+        ("application type", application_type(client)?),
+        ("contacts", list(&client.origin.contacts)),
+        ("software", software(client)),
+        ("removed if unused", unused_until.map(output::moment).unwrap_or_default()),
         ("created", output::moment(client.created_at)),
-    ])?;
+    ];
+    output::record(&[&members[..], &addresses(client)].concat())?;
     if secret.is_some() {
         output::line("The secret is shown this once: keep it where the application finds it.")?;
     }
     Ok(())
 }
 
+fn pushed_requests(client: &Client) -> String {
+    if client.requests.require_pushed_authorization_requests { "required" } else { "" }.to_owned()
+}
+
+fn application_type(client: &Client) -> Result<String, Failure> {
+    Ok(client.origin.application_type.as_ref().map(word).transpose()?.unwrap_or_default())
+}
+
 /// RFC 7591 3.2.1, with this server's own members.
-fn document(client: &Client, secret: Option<&Secret>) -> Result<Value, Failure> {
-    let mut document = serde_json::to_value(client)?;
-    if client.may_use(GrantType::AuthorizationCode) && client.requests.response_types.is_empty() {
-        document["response_types"] = json!(["code"]);
-    }
+fn document(client: &Client, secret: Option<&Secret>) -> Value {
+    let mut document = registration::document(client);
     if let Some(secret) = secret {
         document["client_secret"] = json!(secret.expose());
         // RFC 7591 3.2.1: REQUIRED if there is a secret; 0 means that it does not expire.
         document["client_secret_expires_at"] = json!(0);
     }
-    Ok(document)
+    document
+}
+
+/// Who registered the client.
+fn origin(client: &Client) -> String {
+    match &client.origin.self_registered {
+        None => "operator".to_owned(),
+        Some(SelfRegistered { initial_access_token: Some(name), .. }) => format!("itself, by {name}"),
+        Some(SelfRegistered { initial_access_token: None, .. }) => "itself".to_owned(),
+    }
+}
+
+/// What the client says it is a copy of.
+fn software(client: &Client) -> String {
+    let parts = [&client.origin.software_id, &client.origin.software_version];
+    parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
 }
 
 fn auth_method(client: &Client) -> &'static str {
@@ -291,8 +320,41 @@ fn keys(client: &Client) -> String {
     set.map(|set| set.iter().map(id).collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
 
+fn response_types(client: &Client) -> String {
+    client.requests.response_types.iter().map(|each| each.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn request_objects(client: &Client) -> String {
+    let own = &client.requests;
+    let algorithm = own.request_object_signing_alg.map(|algorithm| algorithm.as_str());
+    let required = own.require_signed_request_object.then_some("required");
+    required.into_iter().chain(algorithm).collect::<Vec<_>>().join(" ")
+}
+
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// What signs, and what encrypts.
+fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> String {
+    let encrypted = encryption.map(|Encryption { alg, enc }| format!("encrypted {alg}, {enc}"));
+    [signed.map(|alg| alg.to_string()), encrypted].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn id_token_protection(client: &Client) -> String {
+    protection(client.id_token_signed_response_alg, client.identity.id_token_encryption())
+}
+
+fn userinfo_protection(identity: &ClientIdentity) -> String {
+    protection(identity.userinfo_signed_response_alg, identity.userinfo_encryption())
+}
+
+fn subject_type(identity: &ClientIdentity) -> Result<String, Failure> {
+    let subject_type = word(&identity.subject_type.unwrap_or(SubjectType::Public))?;
+    Ok(match &identity.sector_identifier_uri {
+        Some(uri) => format!("{subject_type}, sector {uri}"),
+        None => subject_type,
+    })
 }
 
 fn lifetime(lifetime: Option<Lifetime>) -> String {

@@ -12,12 +12,11 @@ use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg};
 use super::given::{self, Given};
 use super::{client_tokens, key_file};
 use crate::config::Settings;
+use crate::grants::registration;
 use crate::model::{
-    Algorithm, AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, ClientIdentity, ClientLogout,
-    ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp, Ui,
+    AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, ClientIdentity, ClientLogout,
+    ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
 };
-use crate::outbound::Outbound;
-use crate::protocol::registration;
 
 const PERSONAL_SCOPE: &str = "openid profile email";
 const OFFLINE_SCOPE: &str = "openid profile email offline_access";
@@ -129,54 +128,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 
 /// Everything that keeps this client from working on a server with these settings.
 pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
-    let mut problems: Vec<String> =
-        registration::check(client).iter().map(|problem| problem.to_string()).collect();
-    for (member, uri) in
-        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.logout.backchannel_logout_uri)]
-    {
-        if let Some(Err(error)) =
-            uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
-        {
-            problems.push(format!("{member}: {error}"));
-        }
-    }
-    if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
-        problems.push("ui: set ui.login_url and ui.consent_url before a client uses them".to_owned());
-    }
-    for (member, algorithm) in [
-        ("id_token_signed_response_alg", client.id_token_signed_response_alg),
-        ("access_token_signed_response_alg", client.access_token_signed_response_alg),
-        ("introspection_signed_response_alg", client.identity.introspection_signed_response_alg),
-        ("authorization_signed_response_alg", client.requests.authorization_signed_response_alg),
-    ] {
-        problems.extend(unknown_algorithm(member, algorithm, settings));
-    }
-    if client.token_hook == Some(true) && settings.token_hook.is_none() {
-        problems.push("token_hook: set token_hook.url before a client uses it".to_owned());
-    }
-    if client.may_use(GrantType::Password) && !settings.grants.password {
-        problems.push("grant_types: the password grant is off; grants.password turns it on".to_owned());
-    }
-    for uri in &client.requests.request_uris {
-        let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
-        if let Err(error) = Outbound::check(address, settings.outbound.allow_private) {
-            problems.push(format!("request_uris: {uri}: {error}"));
-        }
-    }
-    if client.requests.response_types.iter().any(|asked| asked.is_implicit()) && !settings.grants.implicit {
-        let problem =
-            "response_types: only code and code id_token are on; grants.implicit turns the others on";
-        problems.push(problem.to_owned());
-    }
-    problems
-}
-
-/// An algorithm for which the server has no keys.
-pub fn unknown_algorithm(member: &str, algorithm: Option<Algorithm>, settings: &Settings) -> Option<String> {
-    let known = &settings.keys.algorithms;
-    let unknown = algorithm.filter(|algorithm| !known.contains(algorithm))?;
-    let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
-    Some(format!("{member}: {unknown} is not in keys.algorithms, which has {}", names.join(", ")))
+    registration::problems(client, settings).iter().map(ToString::to_string).collect()
 }
 
 /// A new method forgets the algorithm of the old one.

@@ -1,13 +1,15 @@
-//! `chancery issuer`: issuers whose assertions stand for a user's authorization (RFC 7523 2.1).
+//! `chancery issuer`: issuers whose assertions stand for a user's authorization (RFC 7523 2.1), and issuers whose
+//! statements about software are believed (RFC 7591 2.3). To be one is not to be the other.
 
+use serde::Serialize;
 use serde_json::json;
 
-use super::args::issuer::{IssuerAdd, IssuerCommand, SubjectClaimArg};
+use super::args::issuer::{IssuerAdd, IssuerCommand, IssuerPurpose, SubjectClaimArg};
 use super::{Failure, key_file, open, output};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
-use crate::model::{SubjectClaim, Timestamp, TrustedIssuer};
+use crate::model::{SoftwareIssuer, SubjectClaim, Timestamp, TrustedIssuer};
 use crate::outbound::Outbound;
 use crate::storage::Storage;
 
@@ -15,8 +17,10 @@ pub async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failu
     let storage = open::storage(&settings).await?;
     match command {
         IssuerCommand::Add(asked) => add(&settings, &storage, asked, Clock::System.now()).await?,
-        IssuerCommand::List(output) => list(&storage, output.json).await?,
-        IssuerCommand::Remove(asked) => remove(&storage, &asked.issuer, asked.output.json).await?,
+        IssuerCommand::List(asked) => list(&storage, asked.purpose, asked.output.json).await?,
+        IssuerCommand::Remove(asked) => {
+            remove(&storage, asked.purpose, &asked.issuer, asked.output.json).await?;
+        }
     }
     storage.db().close().await;
     Ok(())
@@ -37,27 +41,48 @@ async fn add(
         }
     };
     problems.extend(problems_of(settings, &asked));
-    if let Some(Err(error)) = jwks.as_ref().map(KeySet::read) {
-        problems.push(format!("jwks: {error}"));
+    match jwks.as_ref().map(KeySet::read) {
+        Some(Err(error)) => problems.push(format!("jwks: {error}")),
+        Some(Ok(keys)) if !keys.can_verify() => {
+            problems.push("jwks: no key in it can verify a signature".to_owned());
+        }
+        Some(Ok(_)) | None => {}
     }
     Failure::of("trusting the issuer", problems)?;
-    let issuer = TrustedIssuer {
-        issuer: asked.issuer,
-        jwks,
-        jwks_uri: asked.jwks_uri,
-        subject_claim: subject_claim(asked.subject_claim),
-        created_at: now,
+    let (name, as_json) = (asked.issuer.clone(), asked.output.json);
+    let (added, document) = match asked.purpose {
+        IssuerPurpose::Assertions => {
+            let issuer = TrustedIssuer {
+                issuer: asked.issuer,
+                jwks,
+                jwks_uri: asked.jwks_uri,
+                subject_claim: subject_claim(asked.subject_claim),
+                created_at: now,
+            };
+            (storage.insert_trusted_issuer(&issuer).await?, json!(issuer))
+        }
+        IssuerPurpose::SoftwareStatements => {
+            let issuer =
+                SoftwareIssuer { issuer: asked.issuer, jwks, jwks_uri: asked.jwks_uri, created_at: now };
+            (storage.insert_software_issuer(&issuer).await?, json!(issuer))
+        }
     };
-    if !storage.insert_trusted_issuer(&issuer).await? {
-        let name = &issuer.issuer;
+    if !added {
         return Err(Failure::refused(format!(
             "the issuer {name} is trusted already\n    remove it first: `chancery issuer remove --issuer {name}`"
         )));
     }
-    if asked.output.json {
-        return output::json(&issuer);
+    if as_json {
+        return output::json(&document);
     }
-    Ok(output::line(&format!("assertions of {} are trusted now", issuer.issuer))?)
+    Ok(output::line(&format!("{} of {name} are trusted now", what(asked.purpose)))?)
+}
+
+fn what(purpose: IssuerPurpose) -> &'static str {
+    match purpose {
+        IssuerPurpose::Assertions => "assertions",
+        IssuerPurpose::SoftwareStatements => "software statements",
+    }
 }
 
 fn problems_of(settings: &Settings, asked: &IssuerAdd) -> Vec<String> {
@@ -77,40 +102,73 @@ fn problems_of(settings: &Settings, asked: &IssuerAdd) -> Vec<String> {
     problems
 }
 
-async fn list(storage: &Storage, as_json: bool) -> Result<(), Failure> {
-    let issuers = storage.trusted_issuers().await?;
+async fn list(storage: &Storage, purpose: IssuerPurpose, as_json: bool) -> Result<(), Failure> {
+    match purpose {
+        IssuerPurpose::Assertions => {
+            let row = |issuer: &TrustedIssuer| {
+                vec![
+                    issuer.issuer.clone(),
+                    issuer.subject_claim.as_str().to_owned(),
+                    keys(issuer.jwks_uri.as_ref()),
+                    output::moment(issuer.created_at),
+                ]
+            };
+            let heading = ["ISSUER", "SUBJECT IS", "KEYS", "TRUSTED SINCE"];
+            print(&storage.trusted_issuers().await?, &heading, row, as_json)
+        }
+        IssuerPurpose::SoftwareStatements => {
+            let row = |issuer: &SoftwareIssuer| {
+                let (name, keys) = (issuer.issuer.clone(), keys(issuer.jwks_uri.as_ref()));
+                vec![name, keys, output::moment(issuer.created_at)]
+            };
+            print(&storage.software_issuers().await?, &["ISSUER", "KEYS", "TRUSTED SINCE"], row, as_json)
+        }
+    }
+}
+
+fn print<T: Serialize>(
+    issuers: &[T],
+    heading: &[&str],
+    row: impl Fn(&T) -> Vec<String>,
+    as_json: bool,
+) -> Result<(), Failure> {
     if as_json {
         return output::json(&issuers);
     }
     if issuers.is_empty() {
-        output::line("no issuer is trusted; `chancery issuer add` changes that")?;
-        return Ok(());
+        return Ok(output::line("no issuer is trusted; `chancery issuer add` changes that")?);
     }
-    let row = |issuer: &TrustedIssuer| {
-        vec![
-            issuer.issuer.clone(),
-            issuer.subject_claim.as_str().to_owned(),
-            issuer.jwks_uri.clone().unwrap_or_else(|| "given here".to_owned()),
-            output::moment(issuer.created_at),
-        ]
-    };
-    let rows: Vec<_> = issuers.iter().map(row).collect();
-    output::table(&["ISSUER", "SUBJECT IS", "KEYS", "TRUSTED SINCE"], &rows)?;
-    Ok(())
+    Ok(output::table(heading, &issuers.iter().map(row).collect::<Vec<_>>())?)
 }
 
-async fn remove(storage: &Storage, issuer: &str, as_json: bool) -> Result<(), Failure> {
-    if !storage.delete_trusted_issuer(issuer).await? {
+fn keys(jwks_uri: Option<&String>) -> String {
+    jwks_uri.cloned().unwrap_or_else(|| "given here".to_owned())
+}
+
+async fn remove(
+    storage: &Storage,
+    purpose: IssuerPurpose,
+    issuer: &str,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let (removed, rest) = match purpose {
+        IssuerPurpose::Assertions => {
+            (storage.delete_trusted_issuer(issuer).await?, "tokens that came of them end by themselves")
+        }
+        IssuerPurpose::SoftwareStatements => {
+            (storage.delete_software_issuer(issuer).await?, "clients that came with them stay")
+        }
+    };
+    let what = what(purpose);
+    if !removed {
         return Err(Failure::refused(format!(
-            "the issuer {issuer} is not trusted\n    `chancery issuer list` shows those that are"
+            "the issuer {issuer} is not trusted with {what}\n    `chancery issuer list` shows those that are"
         )));
     }
     if as_json {
         return output::json(&json!({ "issuer": issuer, "removed": true }));
     }
-    Ok(output::line(&format!(
-        "assertions of {issuer} are trusted no more; tokens that came of them end by themselves"
-    ))?)
+    Ok(output::line(&format!("{what} of {issuer} are trusted no more; {rest}"))?)
 }
 
 fn subject_claim(given: SubjectClaimArg) -> SubjectClaim {

@@ -15,6 +15,7 @@ mod logout_deliveries;
 mod open;
 mod output;
 mod password;
+mod registration_token;
 mod resource;
 mod scope;
 mod seed;
@@ -22,6 +23,7 @@ mod serve;
 mod switches;
 mod try_it;
 mod user;
+mod user_claims;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -49,6 +51,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::User(command) => wait(user::run(settings()?, command))?,
         Command::Resource(command) => wait(resource::run(settings()?, command))?,
         Command::Scope(command) => wait(scope::run(settings()?, command))?,
+        Command::RegistrationToken(command) => wait(registration_token::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
         Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,

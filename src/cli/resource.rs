@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::args::catalogue::{ResourceCommand, ResourceCreate, ResourceSettings, ResourceUpdate};
-use super::client_settings::unknown_algorithm;
 use super::given::set;
 use super::{Failure, open, output};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::grants::registration::unknown_algorithm;
 use crate::model::{Resource, ScopeSet, Timestamp, TokenFormat};
 use crate::protocol::resource;
 use crate::storage::Storage;
@@ -79,7 +79,8 @@ impl Commands<'_> {
         set(&mut resource.access_token_signed_response_alg, given.access_token_alg);
         problems.extend(resource::check(resource).iter().map(ToString::to_string));
         let algorithm = resource.access_token_signed_response_alg;
-        problems.extend(unknown_algorithm("access_token_signed_response_alg", algorithm, self.settings));
+        let unknown = unknown_algorithm("access_token_signed_response_alg", algorithm, self.settings);
+        problems.extend(unknown.map(|problem| problem.to_string()));
         problems
     }
 

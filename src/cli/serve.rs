@@ -27,22 +27,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let (app, background) = start(settings).await?;
     warn_of_clients(&app).await?;
     let listener = bind("server.listen", app.settings.server.listen).await?;
-    let admin = match app.settings.admin.listen {
-        Some(address) => Some(bind("admin.listen", address).await?),
-        None => None,
-    };
+    let admin = admin_listener(&app).await?;
     tracing::info!(
         issuer = app.issuer(),
         address = %listener.local_addr()?,
         database = if app.settings.database.url.is_sqlite() { "SQLite" } else { "Postgres" },
         "listening"
     );
-    if let Some(admin) = &admin {
-        tracing::info!(address = %admin.local_addr()?, "listening for external pages");
-    }
-    let public = until(&app, listener, signalled(stopped.clone()));
-    let (public, admin) = tokio::join!(public, serve_admin(&app, admin, signalled(stopped)));
-    public.and(admin)?;
+    until(&app, listener, admin, stopped).await?;
     close(&app, background).await;
     Ok(())
 }
@@ -76,15 +68,25 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Answers requests until `shutdown` is ready.
+/// Listens for the answers of external pages, where the settings say so.
+pub async fn admin_listener(app: &App) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = app.settings.admin.listen else { return Ok(None) };
+    Ok(Some(bind("admin.listen", address).await?))
+}
+
+/// Answers requests on both listeners until `stopped` says so.
 pub async fn until(
     app: &Arc<App>,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
+    admin: Option<TcpListener>,
+    stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let server = &app.settings.server;
     let service = http::middleware::layers(http::router(Arc::clone(app)), server);
-    Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
+    let public = http::server::serve(listener, service, &server.limits, signalled(stopped.clone()));
+    let (public, admin) = tokio::join!(public, serve_admin(app, admin, signalled(stopped)));
+    public?;
+    admin
 }
 
 /// The admin listener, where there is one, behind the same rules for every request.
@@ -94,6 +96,7 @@ async fn serve_admin(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let Some(listener) = listener else { return Ok(()) };
+    tracing::info!(address = %listener.local_addr()?, "listening for external pages");
     let server = &app.settings.server;
     let service = http::middleware::layers(admin::router(Arc::clone(app)), server);
     Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)

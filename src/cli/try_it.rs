@@ -51,12 +51,13 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
     });
+    let admin = serve::admin_listener(&app).await?;
     let stopped = serve::stopped()?;
     tell(&app, &home, &known, args.output.json)?;
     let server = &app.settings.server;
     let pages = http::middleware::layers(demo::router(relying_party), server);
     let demo = http::server::serve(demo_listener, pages, &server.limits, serve::signalled(stopped.clone()));
-    let (served, shown) = tokio::join!(serve::until(&app, listener, serve::signalled(stopped)), demo);
+    let (served, shown) = tokio::join!(serve::until(&app, listener, admin, stopped), demo);
     serve::close(&app, background).await;
     served?;
     Ok(shown?)

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::args::{SetPassword, UserCommand, UserCreate};
-use super::{Failure, open, output, password};
+use super::args::{SetClaims, SetPassword, UserCommand, UserCreate};
+use super::{Failure, open, output, password, user_claims};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
@@ -25,6 +25,7 @@ pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure
         }
         UserCommand::SetPassword(asked) => commands.set_password(asked).await?,
         UserCommand::SignOut(asked) => commands.sign_out(&asked.username, asked.output.json).await?,
+        UserCommand::SetClaims(asked) => commands.set_claims(asked).await?,
         UserCommand::Disable(asked) => commands.disable(&asked.username, true, asked.output.json).await?,
         UserCommand::Enable(asked) => commands.disable(&asked.username, false, asked.output.json).await?,
         UserCommand::Delete(asked) => commands.delete(&asked.username, asked.output.json).await?,
@@ -43,8 +44,10 @@ impl Commands<'_> {
     async fn create(&self, asked: UserCreate) -> Result<(), Failure> {
         let chosen = password::choose(&asked.password)?;
         let as_json = asked.output.json;
-        let user = new(asked, self.now);
+        let claims = asked.claims.clone();
+        let mut user = new(asked, self.now);
         let mut problems = problems(&user);
+        problems.extend(claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err()));
         problems.extend(password::problem(&chosen.password));
         Failure::of("creating the user", problems)?;
         let hash = password::hash(&self.settings.passwords, chosen.password.clone()).await?;
@@ -110,6 +113,18 @@ impl Commands<'_> {
             return output::json(&document(&user, None)?);
         }
         Ok(output::line(&format!("ended every session of {}", user.username))?)
+    }
+
+    async fn set_claims(&self, asked: SetClaims) -> Result<(), Failure> {
+        let mut user = self.find(&asked.username).await?;
+        let problems =
+            asked.claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err());
+        Failure::of("setting the claims", problems.collect())?;
+        user.updated_at = self.now;
+        if !self.storage.set_profile(&user.id, &user.profile, self.now).await? {
+            return Err(unknown(&asked.username));
+        }
+        show(&user, None, asked.output.json)
     }
 
     async fn disable(&self, name: &str, disabled: bool, as_json: bool) -> Result<(), Failure> {
@@ -227,6 +242,7 @@ fn show(user: &User, password: Option<&Secret>, as_json: bool) -> Result<(), Fai
         ("name", text(&user.profile.name)),
         ("given name", text(&user.profile.given_name)),
         ("family name", text(&user.profile.family_name)),
+        ("other claims", other_claims(&user.profile)?),
         ("groups", user.groups.join(" ")),
         ("disabled", output::yes_or_no(user.disabled)),
         ("created", output::moment(user.created_at)),
@@ -235,6 +251,28 @@ fn show(user: &User, password: Option<&Secret>, as_json: bool) -> Result<(), Fai
         show_password(password)?;
     }
     Ok(())
+}
+
+/// What has no line of its own, as it is set.
+fn other_claims(profile: &Profile) -> Result<String, Failure> {
+    let Value::Object(claims) = claims_of(profile)? else { return Ok(String::new()) };
+    let own = ["name", "given_name", "family_name"];
+    let others = claims.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+    let written = others.map(|(name, value)| {
+        format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    });
+    Ok(written.collect::<Vec<_>>().join(", "))
+}
+
+/// The claims by their names, those in a language beside those that are in none.
+fn claims_of(profile: &Profile) -> Result<Value, Failure> {
+    let mut claims = serde_json::to_value(profile)?;
+    if let Some(members) = claims.as_object_mut()
+        && let Some(Value::Object(localized)) = members.remove("localized")
+    {
+        members.extend(localized);
+    }
+    Ok(claims)
 }
 
 fn show_password(password: &Secret) -> Result<(), Failure> {
@@ -257,9 +295,7 @@ fn document(user: &User, password: Option<&Secret>) -> Result<Value, Failure> {
         "created_at": user.created_at,
         "updated_at": user.updated_at,
     });
-    if let (Some(members), Value::Object(profile)) =
-        (document.as_object_mut(), serde_json::to_value(&user.profile)?)
-    {
+    if let (Some(members), Value::Object(profile)) = (document.as_object_mut(), claims_of(&user.profile)?) {
         members.extend(profile);
         if let Some(password) = password {
             members.insert("password".to_owned(), json!(password.expose()));

@@ -50,7 +50,7 @@ pub(super) fn admin(reader: &mut Reader) -> Option<AdminSettings> {
         parsed.map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
     });
     let token = reader.secret("admin.token");
-    let (listen, token): (Option<std::net::SocketAddr>, _) = (listen?, token?);
+    let (listen, token): (Option<SocketAddr>, _) = (listen?, token?);
     let key = if token.file.is_some() { "admin.token_file" } else { "admin.token" };
     let remedy = || "make one with `openssl rand -base64 32`".to_owned();
     if !token.text.is_empty() {

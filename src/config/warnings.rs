@@ -1,6 +1,7 @@
 //! The choices that are weaker than the defaults, told once at start.
 
-use super::{LogLevel, OnFailure, Settings};
+use super::{LogLevel, OnFailure, RegistrationMode, Settings};
+use crate::model::PkcePolicy;
 
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
 const ARGON2_COST: u64 = 19_456 * 2;
@@ -45,6 +46,15 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.grants.password,
         "grants.password is true: applications see passwords, which RFC 9700 2.4 forbids".to_owned(),
     );
+    let registration = &settings.registration;
+    warn(
+        registration.mode == RegistrationMode::Open,
+        format!("registration.mode is open: anybody may register up to {} clients", registration.max_clients),
+    );
+    warn(
+        registration.mode != RegistrationMode::Off && registration.pkce == PkcePolicy::Optional,
+        "registration.pkce is optional: clients that registered themselves may do without it".to_owned(),
+    );
     warn(
         settings.grants.implicit,
         "grants.implicit is true: access tokens go through browsers, which RFC 9700 2.1.2 advises against"
@@ -61,13 +71,14 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
             .to_owned(),
     );
     warn(
-        settings.token_hook.as_ref().is_some_and(|hook| hook.on_failure == OnFailure::Issue),
-        "token_hook.on_failure is issue: while the token hook fails, tokens are issued without its claims or refusal"
-            .to_owned(),
-    );
-    warn(
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    warnings
+    warnings.into_iter().chain(of_token_hook(settings)).collect()
+}
+
+fn of_token_hook(settings: &Settings) -> Option<String> {
+    settings.token_hook.as_ref().filter(|hook| hook.on_failure == OnFailure::Issue)?;
+    let sentence = "token_hook.on_failure is issue: while the token hook fails, tokens are issued without its claims or refusal";
+    Some(sentence.to_owned())
 }

@@ -25,6 +25,10 @@ pub enum Purpose {
     RefreshToken,
     Session,
     DeviceCode,
+    /// What a client manages its own registration with (RFC 7592 1.2).
+    RegistrationAccessToken,
+    /// What lets a client be registered (RFC 7591 1.2).
+    InitialAccessToken,
     /// `request_uri` of a pushed authorization request (RFC 9126); its salt is the client's id.
     PushedRequest,
     /// What the browser brings back from an external page.
@@ -39,6 +43,8 @@ impl Purpose {
             Self::RefreshToken => "cy_rt_",
             Self::Session => "cy_st_",
             Self::DeviceCode => "cy_dc_",
+            Self::RegistrationAccessToken => "cy_ra_",
+            Self::InitialAccessToken => "cy_ia_",
             Self::PushedRequest => "cy_pr_",
             Self::Verifier => "cy_cv_",
         }

@@ -1,25 +1,30 @@
-//! Public keys of others, as JWK Sets (RFC 7517), and the signatures made with them.
+//! Public keys of others, as JWK Sets (RFC 7517): which of them verifies a signature, which of them one encrypts to.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 
-use crate::model::{AssertionAlgorithm, Secret};
+use super::jwe::PublicKey;
+use crate::model::{AssertionAlgorithm, KeyManagement, Secret};
 
 /// Keys of one set that are looked at: more than anybody rotates through.
 const MOST_KEYS: usize = 50;
 /// RFC 7518 6.2.2, 6.3.2, 6.4.1; RFC 8037 2: what makes a key private, or is a shared secret.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// The keys of a JWK Set that a signature can be verified with.
+/// The keys of a JWK Set that can be used here.
 #[derive(Clone, Default)]
-pub struct KeySet(Vec<Key>);
+pub struct KeySet {
+    verifying: Vec<Key>,
+    /// Those that their owner says are for encryption come first.
+    encrypting: Vec<PublicKey>,
+}
 
 /// The numbers in a key say nothing to a reader of logs.
 impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KeySet({} keys)", self.0.len())
+        write!(f, "KeySet({} to verify with, {} to encrypt to)", self.verifying.len(), self.encrypting.len())
     }
 }
 
@@ -33,7 +38,7 @@ pub enum InvalidKeySet {
     )]
     Private(&'static str),
     #[error(
-        "no key in it can verify a signature: use RSA of 2048 to 8192 bits, EC with P-256 or P-384, or OKP with Ed25519"
+        "no key in it can verify a signature or be encrypted to: use RSA of 2048 to 8192 bits, EC with P-256 or P-384, or OKP with Ed25519 or X25519"
     )]
     NoKey,
     #[error("it holds more than {MOST_KEYS} keys")]
@@ -84,8 +89,13 @@ impl KeySet {
                 return Err(InvalidKeySet::Private(member));
             }
         }
-        let usable: Vec<Key> = keys.iter().filter_map(key).collect();
-        if usable.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(Self(usable)) }
+        let verifying: Vec<Key> = keys.iter().filter_map(key).collect();
+        let (meant, others): (Vec<&Value>, _) = keys.iter().partition(|key| key["use"] == "enc");
+        let encrypting: Vec<PublicKey> = meant.into_iter().chain(others).filter_map(encryption_key).collect();
+        if verifying.is_empty() && encrypting.is_empty() {
+            return Err(InvalidKeySet::NoKey);
+        }
+        Ok(Self { verifying, encrypting })
     }
 
     /// Reads a set from JSON.
@@ -93,9 +103,14 @@ impl KeySet {
         Self::read(&serde_json::from_slice(json).map_err(|_| InvalidKeySet::NoSet)?)
     }
 
-    /// Whether a key of this id is here.
+    /// Whether a signature can be verified with any of them.
+    pub fn can_verify(&self) -> bool {
+        !self.verifying.is_empty()
+    }
+
+    /// Whether a key of this id is here that a signature can be verified with.
     pub fn holds(&self, kid: &str) -> bool {
-        self.0.iter().any(|key| key.kid.as_deref() == Some(kid))
+        self.verifying.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
     /// Whether one of the keys made this signature. A `kid` names the key; without one every key of the kind is tried.
@@ -111,7 +126,16 @@ impl KeySet {
             let stated = key.algorithm.as_deref();
             key.family.fits(algorithm) && stated.is_none_or(|stated| stated == algorithm.as_str())
         };
-        self.0.iter().filter(named).filter(meant).any(|key| verify(&key.key, algorithm, signed, signature))
+        self.verifying
+            .iter()
+            .filter(named)
+            .filter(meant)
+            .any(|key| verify(&key.key, algorithm, signed, signature))
+    }
+
+    /// The key to encrypt to with this algorithm.
+    pub fn encryption_key(&self, algorithm: KeyManagement) -> Option<&PublicKey> {
+        self.encrypting.iter().find(|key| key.fits(algorithm))
     }
 }
 
@@ -157,12 +181,32 @@ fn key(jwk: &Value) -> Option<Key> {
     Some(Key { kid: text("kid").map(str::to_owned), algorithm: text("alg").map(str::to_owned), family, key })
 }
 
-/// RFC 7518 3.3: a key of size 2048 bits or larger MUST be used.
-fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<DecodingKey> {
-    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-    let modulus = &modulus[zeros..];
+/// A key that things can be encrypted to; none for any other.
+fn encryption_key(jwk: &Value) -> Option<PublicKey> {
+    let text = |member: &str| jwk.get(member).and_then(Value::as_str);
+    // RFC 7517 4.2, 4.3
+    let operations = jwk.get("key_ops").and_then(Value::as_array);
+    let to_verify = operations.is_some_and(|operations| operations.iter().any(|each| each == "verify"));
+    if text("use").is_some_and(|usage| usage != "enc") || to_verify {
+        return None;
+    }
+    if text("kty")? != "RSA" {
+        return PublicKey::read(jwk, None);
+    }
+    let bytes = |member: &str| text(member).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    PublicKey::read(jwk, Some((modulus(&bytes("n")?)?, &bytes("e")?)))
+}
+
+fn rsa(n: &[u8], exponent: &[u8]) -> Option<DecodingKey> {
+    modulus(n).map(|modulus| DecodingKey::from_rsa_raw_components(modulus, exponent))
+}
+
+/// RFC 7518 3.3, 4.3: a key of size 2048 bits or larger MUST be used.
+fn modulus(n: &[u8]) -> Option<&[u8]> {
+    let zeros = n.iter().take_while(|byte| **byte == 0).count();
+    let modulus = &n[zeros..];
     let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
-    (2048..=8192).contains(&bits).then(|| DecodingKey::from_rsa_raw_components(modulus, exponent))
+    (2048..=8192).contains(&bits).then_some(modulus)
 }
 
 /// RFC 7518 6.2.1.2: the coordinates have the full size of the curve.
@@ -200,6 +244,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{InvalidKeySet, KeySet};
+    use crate::model::KeyManagement;
 
     /// RFC 7517 A.1
     fn ec() -> Value {
@@ -226,17 +271,41 @@ mod tests {
     fn a_key_of_another_kind_or_use_is_passed_over() {
         let others = [
             json!({"kty": "new", "kid": "2"}),
-            with(ec(), "use", "enc"),
+            with(ec(), "use", "other"),
             with(ec(), "crv", "P-521"),
             with(ec(), "x", "AAAA"),
             json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}),
             json!({"kty": "OKP", "crv": "X25519", "x": "AAAA"}),
-            json!({"kty": "EC", "crv": "P-256", "key_ops": ["sign"], "x": ec()["x"], "y": ec()["y"]}),
         ];
         for other in &others {
             assert_eq!(KeySet::read(&json!({"keys": [other]})).unwrap_err(), InvalidKeySet::NoKey, "{other}");
             assert!(KeySet::read(&json!({"keys": [other, ec()]})).unwrap().holds("1"));
         }
+    }
+
+    #[test]
+    fn a_key_is_used_for_what_its_owner_says_and_no_other() {
+        let keys = |key: Value| KeySet::read(&json!({"keys": [key]})).unwrap();
+        let encrypts = |set: &KeySet| set.encryption_key(KeyManagement::EcdhEs).is_some();
+        let verifies = |set: &KeySet| set.holds("1");
+        let uses = |key: Value| (verifies(&keys(key.clone())), encrypts(&keys(key)));
+        assert_eq!(uses(ec()), (true, true));
+        assert_eq!(uses(with(ec(), "use", "enc")), (false, true));
+        assert_eq!(uses(with(ec(), "use", "sig")), (true, false));
+        assert_eq!(uses(with(ec(), "alg", "ES256")), (true, false));
+        let mut operations = ec();
+        operations["key_ops"] = json!(["verify"]);
+        assert_eq!(uses(operations.clone()), (true, false));
+        operations["key_ops"] = json!([]);
+        assert_eq!(uses(operations), (false, true));
+    }
+
+    #[test]
+    fn a_key_that_is_said_to_be_for_encryption_comes_before_one_that_may_be() {
+        let set = json!({"keys": [ec(), with(with(ec(), "use", "enc"), "kid", "2")]});
+        let set = KeySet::read(&set).unwrap();
+        assert_eq!(set.encryption_key(KeyManagement::EcdhEs).unwrap().kid(), Some("2"));
+        assert!(set.encryption_key(KeyManagement::RsaOaep).is_none());
     }
 
     #[test]

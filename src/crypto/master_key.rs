@@ -21,6 +21,7 @@ pub struct MasterKey {
     sealing: RandomizedNonceKey,
     tokens: hmac::Key,
     tagging: hmac::Key,
+    deriving: hmac::Key,
 }
 
 /// Why a master key or a sealed value was refused. Says nothing about its content.
@@ -57,10 +58,12 @@ impl MasterKey {
         let sealing = derive(&bytes, b"chancery sealing v1")?;
         let tokens = derive(&bytes, b"chancery sealing tokens v1")?;
         let tagging = derive(&bytes, b"chancery tagging v1")?;
+        let deriving = derive(&bytes, b"chancery deriving v1")?;
         Ok(Self {
             sealing: RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(|_| MasterKeyError::Library)?,
             tokens: hmac::Key::new(hmac::HMAC_SHA256, &*tokens),
             tagging: hmac::Key::new(hmac::HMAC_SHA256, &*tagging),
+            deriving: hmac::Key::new(hmac::HMAC_SHA256, &*deriving),
         })
     }
 
@@ -109,6 +112,12 @@ impl MasterKey {
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists give the same input.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
         mac(&self.tagging, parts)
+    }
+
+    /// 256 bits that are the same for the same `parts` as long as this is the master key: a key, or a name that nobody
+    /// can trace back. The first part says what for.
+    pub fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
+        mac(&self.deriving, parts)
     }
 }
 

@@ -1,10 +1,11 @@
-//! Random values, digests, public keys of others, sealing under the master key, handles, passwords.
+//! Random values, digests, public keys of others, encryption to them, sealing under the master key, handles, passwords.
 //!
 //! Primitives come from aws-lc-rs, sha2 and argon2; this room only composes them.
 
 pub mod digest;
 pub mod handle;
 pub mod hs256;
+pub mod jwe;
 pub mod jwks;
 pub mod master_key;
 pub mod password;

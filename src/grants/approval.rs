@@ -40,6 +40,7 @@ pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success
         None => Ok(None),
     };
     let grant = grant(app, &approval, now);
+    app.clients.note_use(approval.client).await?;
     let settled = tokens(&grant).await?;
     let issued = match approval.remember {
         Some(remember) => app.storage.approve(&grant, remember).await?,
@@ -93,7 +94,7 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
         scope: request.scope.clone(),
         resources: request.resources.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
-        context: GrantContext { acr, ..context.clone() },
+        context: GrantContext { acr, claims_locales: request.claims_locales.clone(), ..context.clone() },
         salt: random::id(),
         created_at: now,
         expires_at: life.end(now),

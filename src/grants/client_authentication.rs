@@ -41,13 +41,18 @@ pub async fn authenticate(
         shared: &shared,
         keys: keys.as_deref(),
     });
-    match rule(presented, credentials, app.now())? {
-        Authentication::Complete(client) => Ok(client),
+    let client = match rule(presented, credentials, app.now())? {
+        Authentication::Complete(client) => client,
         Authentication::NeedsFirstUse(proven) => {
             let first = app.storage.use_assertion(&proven.id(), proven.remembered_until()).await?;
-            proven.answered(first)
+            proven.answered(first)?
         }
+    };
+    // Anybody can say to be a public client: that is not yet a use of it.
+    if client.is_confidential() {
+        app.clients.note_use(&client).await?;
     }
+    Ok(client)
 }
 
 /// The secrets of a client that the server computes with, opened.

@@ -135,6 +135,7 @@ pub async fn approve(
     remember: &Remember,
 ) -> Result<bool, OAuthError> {
     let grant = grant(app, authorization, client, session, app.now());
+    app.clients.note_use(client).await?;
     let approved = app.storage.approve_device(&grant, remember).await?;
     if approved {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device approved");

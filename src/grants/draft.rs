@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use super::subject;
 use crate::app::App;
 use crate::crypto::random;
 use crate::model::{Client, Grant, GrantType, Scope, ScopeSet, Timestamp, TokenId, User};
@@ -64,7 +65,8 @@ impl<'a> Draft<'a> {
         let WithoutGrant { grant_type, user, scope, target } = asked;
         let access = AccessTokenClaims {
             // RFC 9068 2.2: without a resource owner, sub is the client.
-            sub: user.map_or(client.id.as_str(), |user| user.id.as_str()).to_owned(),
+            sub: user.map_or_else(|| client.id.to_string(), |user| subject::of(app, client, &user.id)),
+            sealed_user: user.and_then(|user| subject::sealed(app, client, &user.id)),
             extra: claims_mapping::apply(&client.claims_mapping, user),
             ..bare_claims(app, client, scope, target, now)
         };
@@ -83,6 +85,7 @@ fn bare_claims(
     AccessTokenClaims {
         iss: app.issuer().to_owned(),
         sub: String::new(),
+        sealed_user: None,
         aud: target.audience(&client.audience, app.issuer()),
         client_id: client.id.clone(),
         iat: now,
@@ -105,7 +108,7 @@ fn access_claims(app: &App, client: &Client, asked: &ForGrant<'_>, now: Timestam
     let registered = context.audience.as_ref().unwrap_or(&client.audience);
     AccessTokenClaims {
         aud: asked.target.audience(registered, app.issuer()),
-        sub: asked.user.id.as_str().to_owned(),
+        sub: subject::of(app, client, &asked.user.id),
         grant: Some(asked.grant.id.clone()),
         sid: asked.grant.session_id.clone(),
         auth_time: Some(authentication.auth_time),
@@ -124,7 +127,7 @@ fn id_claims(app: &App, client: &Client, asked: ForGrant<'_>, now: Timestamp) ->
     extra.extend(asked.grant.context.id_token.clone());
     IdTokenClaims {
         iss: app.issuer().to_owned(),
-        sub: asked.user.id.as_str().to_owned(),
+        sub: subject::of(app, client, &asked.user.id),
         aud: client.id.clone(),
         iat: now,
         exp: now.plus(app.settings.tokens.id_token_seconds),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{access_tokens, issue, refresh_token};
+use super::{access_tokens, issue, refresh_token, subject};
 use crate::app::App;
 use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp, UserId};
+use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::introspection::{Introspection, SignedIntrospection, may_ask};
 use crate::protocol::{ErrorCode, OAuthError, refresh, resource};
@@ -59,11 +59,11 @@ async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, OAut
     Ok(match &claims.grant {
         Some(grant) => app.storage.token_state(grant, &claims.jti).await?,
         None if app.clients.find(&claims.client_id).await?.is_none() => TokenState::Revoked,
-        // A user's token of the JWT bearer grant: it dies with the user.
-        None if claims.sub != claims.client_id.as_str() => {
-            app.storage.user_token_state(&UserId::new(&*claims.sub), &claims.jti).await?
-        }
-        None => app.storage.lone_token_state(&claims.jti).await?,
+        None => match subject::user_of(app, claims) {
+            // A user's token of the JWT bearer grant: it dies with the user.
+            Some(user) => app.storage.user_token_state(&user, &claims.jti).await?,
+            None => app.storage.lone_token_state(&claims.jti).await?,
+        },
     })
 }
 
@@ -110,5 +110,6 @@ async fn introspect_refresh_token(
     }
     let ends = [grant.expires_at, issue::refresh_idle(app, &owner.client).end(current.rotated_at)];
     let exp = ends.into_iter().flatten().min();
-    Ok(Introspection::of_refresh_token(&grant, app.issuer(), current.rotated_at, exp))
+    let sub = subject::of(app, &owner.client, &grant.user_id);
+    Ok(Introspection::of_refresh_token(&grant, sub, app.issuer(), current.rotated_at, exp))
 }

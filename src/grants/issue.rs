@@ -3,17 +3,21 @@
 pub(super) mod front_channel;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::access_tokens::{OPAQUE_PREFIX, OPAQUE_PURPOSE};
 use super::draft::Draft;
+use super::encryption::Encryptor;
 use super::settle::Settled;
+use super::subject;
 use crate::app::App;
 use crate::crypto::handle::{self, Purpose};
+use crate::crypto::jwe::Payload;
 use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
     Algorithm, Client, Grant, Lifetime, LogoutDelivery, ScopeSet, Timestamp, TokenFormat, TokenId,
-    TokenResponseAlias,
+    TokenResponseAlias, UserId,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
@@ -73,11 +77,13 @@ impl From<KeyError> for OAuthError {
 impl Settled<'_> {
     /// The tokens; the refresh token is that of this generation, if the grant has any.
     pub fn mint(self, app: &App, refresh_generation: Option<u32>) -> Result<TokenResponse, OAuthError> {
-        let Draft { client, grant, target, has_scope, access, id, .. } = self.into_draft();
+        let (draft, encryptor) = self.into_parts();
+        let Draft { client, grant, target, has_scope, access, id, .. } = draft;
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
         let beside = Beside { access_token: Some(&access_token), ..Beside::default() };
-        let id_token = id.map(|claims| id_token(app, client, claims, beside)).transpose()?;
+        let id_token =
+            id.map(|claims| id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
         let refresh = match (grant, refresh_generation) {
             (Some(grant), Some(generation)) => Some(refresh_token(app, grant, generation)?),
             _ => None,
@@ -158,18 +164,24 @@ struct Beside<'a> {
     state: Option<&'a str>,
 }
 
+/// Signed, and then encrypted where there is a key for that (OpenID Connect Core 2).
 fn id_token(
     app: &App,
     client: &Client,
     mut claims: IdTokenClaims,
     beside: Beside<'_>,
+    encryptor: Option<&Encryptor>,
 ) -> Result<String, OAuthError> {
     let algorithm = id_token_algorithm(app, client);
     let hash = |text: Option<&str>| text.map(|text| claims::left_half(algorithm, text));
     claims.at_hash = hash(beside.access_token);
     claims.c_hash = hash(beside.code);
     claims.s_hash = hash(beside.state);
-    Ok(app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?)
+    let token = app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?;
+    match encryptor {
+        Some(encryptor) => encryptor.encrypt(Payload::Jwt, token.as_bytes()),
+        None => Ok(token),
+    }
 }
 
 /// An introspection answer for `caller`. RFC 9701 6 has the same default as OpenID Connect Registration 2 has for ID tokens:
@@ -191,9 +203,10 @@ pub(super) fn logout_token(
     delivery: &LogoutDelivery,
     now: Timestamp,
 ) -> Result<String, OAuthError> {
+    let subject = subject::of(app, client, &delivery.user_id);
     let claims = LogoutTokenClaims {
         iss: app.issuer(),
-        sub: delivery.user_id.as_str(),
+        sub: &subject,
         aud: &client.id,
         iat: now,
         exp: now.plus(backchannel_logout::LIFETIME),
@@ -204,6 +217,20 @@ pub(super) fn logout_token(
     };
     let algorithm = id_token_algorithm(app, client);
     Ok(app.keys.ring().sign(TokenType::LogoutToken, algorithm, now, &claims)?)
+}
+
+/// What UserInfo says, signed (OpenID Connect Core 5.3.2).
+pub(super) fn userinfo(
+    app: &App,
+    algorithm: Algorithm,
+    claims: &Map<String, Value>,
+) -> Result<String, OAuthError> {
+    Ok(app.keys.ring().sign(TokenType::Userinfo, algorithm, app.now(), claims)?)
+}
+
+/// The user of a token, for nobody but this server.
+pub(super) fn sealed_user(app: &App, purpose: &str, user: &UserId) -> Option<String> {
+    app.master_key.seal_token(purpose, user.as_str().as_bytes()).ok()
 }
 
 fn id_token_algorithm(app: &App, client: &Client) -> Algorithm {

@@ -11,6 +11,7 @@ mod client_credentials;
 pub mod device_authorization;
 mod device_code;
 mod draft;
+pub mod encryption;
 pub mod handover;
 pub mod introspection;
 mod issue;
@@ -20,8 +21,10 @@ mod password;
 pub mod password_check;
 pub mod pushed_request;
 mod refresh_token;
+pub mod registration;
 pub mod revocation;
 mod settle;
+pub mod subject;
 pub mod userinfo;
 
 pub use issue::TokenResponse;

@@ -49,7 +49,7 @@ pub async fn push(
         id: RequestId::new(random::id()),
         request,
         browser: NO_BROWSER.to_owned(),
-        session_id: None,
+        account: None,
         created_at: now,
         expires_at: now.plus(expires_in),
     };

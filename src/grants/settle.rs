@@ -4,6 +4,7 @@
 //! No transaction is open while it is asked.
 
 use super::draft::Draft;
+use super::encryption::Encryptor;
 use crate::app::App;
 use crate::config::OnFailure;
 use crate::model::Client;
@@ -12,11 +13,15 @@ use crate::protocol::{ErrorCode, OAuthError};
 use crate::token_hook::{HookFailure, TokenHook};
 
 /// A draft that was settled. Only this can be minted, and it is made here alone.
-pub(super) struct Settled<'a>(Draft<'a>);
+pub(super) struct Settled<'a> {
+    draft: Draft<'a>,
+    /// Of the ID token, where the client wants it encrypted.
+    encryptor: Option<Encryptor>,
+}
 
 impl<'a> Settled<'a> {
-    pub fn into_draft(self) -> Draft<'a> {
-        self.0
+    pub fn into_parts(self) -> (Draft<'a>, Option<Encryptor>) {
+        (self.draft, self.encryptor)
     }
 }
 
@@ -42,7 +47,15 @@ impl<'a> Draft<'a> {
         if let Some(hook) = app.token_hook.as_ref().filter(|hook| hook.is_for(self.client)) {
             self.ask(app, hook).await?;
         }
-        Ok(Settled(self))
+        let encryption = self.client.identity.id_token_encryption().filter(|_| self.id.is_some());
+        let encryptor = match encryption {
+            Some(encryption) => {
+                let found = Encryptor::find(app, self.client, encryption, "The ID token").await;
+                Some(found.map_err(Unsettled::Failed)?)
+            }
+            None => None,
+        };
+        Ok(Settled { draft: self, encryptor })
     }
 
     /// The same for what can be redeemed once: who is denied has had the attempt.

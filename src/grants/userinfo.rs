@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::access_tokens;
+use super::encryption::Encryptor;
+use super::{access_tokens, issue, subject};
 use crate::app::App;
 use crate::clients::{self, Registered};
 use crate::crypto::hs256;
+use crate::crypto::jwe::Payload;
 use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo, resource};
@@ -15,8 +17,10 @@ use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo, resource};
 /// What the client of the token reads.
 pub enum Answer {
     Json(Map<String, Value>),
-    /// For GET only: `application/jwt`.
+    /// Signed, encrypted, or both.
     Jwt(String),
+    /// The same media type, for GET only.
+    LegacyJwt(String),
 }
 
 /// A refusal, and in which status codes the client of the token expects it, if it is known.
@@ -61,17 +65,47 @@ async fn answer(
         return Err(OAuthError::new(ErrorCode::InsufficientScope, description));
     };
     let (user, context) = app.storage.token_user(grant, &claims.jti).await?.ok_or_else(invalid)?;
-    match legacy {
-        true => signed(app, token, claims, registered, &user).map(Answer::Jwt),
-        false => {
-            let mut about = context.id_token;
-            about.extend(claims::of_user(&user, claims.scope.split(' ')));
-            Ok(Answer::Json(about))
+    if legacy {
+        return legacy_jwt(app, token, claims, registered, &user).map(Answer::LegacyJwt);
+    }
+    let subject = subject::of(app, &registered.client, &user.id);
+    let mut about = context.id_token;
+    let locales = context.claims_locales.as_deref();
+    about.extend(claims::of_user(subject, &user, claims.scope.split(' '), locales));
+    as_registered(app, &registered.client, about).await
+}
+
+/// Plain, signed, encrypted, or signed and then encrypted (OpenID Connect Core 5.3.2).
+async fn as_registered(
+    app: &App,
+    client: &Client,
+    mut about: Map<String, Value>,
+) -> Result<Answer, OAuthError> {
+    let identity = &client.identity;
+    let encryptor = match identity.userinfo_encryption() {
+        Some(encryption) => Some(Encryptor::find(app, client, encryption, "UserInfo").await?),
+        None => None,
+    };
+    let signed = match identity.userinfo_signed_response_alg {
+        Some(algorithm) => {
+            about.insert("iss".into(), app.issuer().into());
+            about.insert("aud".into(), client.id.as_str().into());
+            Some(issue::userinfo(app, algorithm, &about)?)
+        }
+        None => None,
+    };
+    match (signed, encryptor) {
+        (None, None) => Ok(Answer::Json(about)),
+        (Some(token), None) => Ok(Answer::Jwt(token)),
+        (Some(token), Some(encryptor)) => encryptor.encrypt(Payload::Jwt, token.as_bytes()).map(Answer::Jwt),
+        (None, Some(encryptor)) => {
+            let claims = serde_json::to_vec(&about).map_err(OAuthError::server_error)?;
+            encryptor.encrypt(Payload::Claims, &claims).map(Answer::Jwt)
         }
     }
 }
 
-fn signed(
+fn legacy_jwt(
     app: &App,
     token: &str,
     claims: &AccessTokenClaims,

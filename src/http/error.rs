@@ -9,8 +9,22 @@ use crate::protocol::{ErrorCode, OAuthError};
 
 /// RFC 6749 5.2: a 401 MUST name a scheme the client can use.
 const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="client", charset="UTF-8""#);
-/// The scheme without the words that RFC 6750 3.1 wants left out where no token was sent.
-const BEARER: HeaderValue = HeaderValue::from_static(r#"Bearer realm="userinfo""#);
+
+/// What a bearer token opens.
+#[derive(Debug, Clone, Copy)]
+pub enum Realm {
+    Userinfo,
+    Registration,
+}
+
+impl Realm {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Userinfo => "userinfo",
+            Self::Registration => "registration",
+        }
+    }
+}
 
 /// The status of an error code.
 pub fn status(code: ErrorCode) -> StatusCode {
@@ -28,6 +42,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::AccessDenied
         | ErrorCode::UnsupportedResponseType
         | ErrorCode::LoginRequired
+        | ErrorCode::AccountSelectionRequired
         | ErrorCode::ConsentRequired
         | ErrorCode::RequestNotSupported
         | ErrorCode::RegistrationNotSupported
@@ -35,7 +50,11 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidRequestUri
         | ErrorCode::AuthorizationPending
         | ErrorCode::SlowDown
-        | ErrorCode::ExpiredToken => StatusCode::BAD_REQUEST,
+        | ErrorCode::ExpiredToken
+        | ErrorCode::InvalidRedirectUri
+        | ErrorCode::InvalidClientMetadata
+        | ErrorCode::InvalidSoftwareStatement
+        | ErrorCode::UnapprovedSoftwareStatement => StatusCode::BAD_REQUEST,
     }
 }
 
@@ -59,11 +78,11 @@ pub fn unauthorized(error: &OAuthError) -> Response {
 }
 
 /// The error as a challenge for a bearer token.
-pub fn challenge(error: &OAuthError) -> Response {
+pub fn challenge(realm: Realm, error: &OAuthError) -> Response {
     let mut response = respond(error);
-    let (code, description) = (error.code.as_str(), &error.description);
+    let (realm, code, description) = (realm.as_str(), error.code.as_str(), &error.description);
     // Descriptions are our own sentences without quotes, so they can stand in a quoted string.
-    let value = format!(r#"Bearer realm="userinfo", error="{code}", error_description="{description}""#);
+    let value = format!(r#"Bearer realm="{realm}", error="{code}", error_description="{description}""#);
     if let Ok(value) = HeaderValue::try_from(value) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
@@ -71,9 +90,11 @@ pub fn challenge(error: &OAuthError) -> Response {
 }
 
 /// RFC 6750 3.1: a request without a token is told the scheme and nothing else.
-pub fn bare_challenge() -> Response {
+pub fn bare_challenge(realm: Realm) -> Response {
     let mut response = axum::response::IntoResponse::into_response(StatusCode::UNAUTHORIZED);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
+    if let Ok(value) = HeaderValue::try_from(format!(r#"Bearer realm="{}""#, realm.as_str())) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
     response
 }
 

@@ -7,14 +7,14 @@ use axum::http::{HeaderMap, header};
 use crate::app::App;
 use crate::grants::client_authentication;
 use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
-use crate::protocol::{OAuthError, Parameters};
+use crate::protocol::{ErrorCode, OAuthError, Parameters};
 
 /// A body as axum hands it over.
 pub type Body = Result<Bytes, BytesRejection>;
 
 /// The bytes of a form (RFC 6749 appendix B).
 pub fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
-    if !is_form(headers) {
+    if !is_of_type(headers, "application/x-www-form-urlencoded") {
         let description = "Send the parameters as application/x-www-form-urlencoded.";
         return Err(OAuthError::invalid_request(description));
     }
@@ -22,10 +22,20 @@ pub fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
     body.map_err(|_| OAuthError::invalid_request("The body could not be read."))
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+/// The bytes of a JSON document (RFC 7591 3.1).
+pub fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
+    let refused = |description| OAuthError::new(ErrorCode::InvalidClientMetadata, description);
+    if !is_of_type(headers, "application/json") {
+        return Err(refused("Send the metadata as application/json."));
+    }
+    // One that is too long is answered before it comes here.
+    body.map_err(|_| refused("The body could not be read."))
+}
+
+fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     let essence = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| essence(value) == "application/x-www-form-urlencoded")
+    content_type.is_some_and(|value| essence(value) == media_type)
 }
 
 /// Bytes of a `User-Agent` that are kept.

@@ -51,3 +51,10 @@ pub fn jwt(media_type: HeaderValue, token: String) -> Response {
 pub fn empty() -> Response {
     no_store(StatusCode::OK, b"{}".to_vec())
 }
+
+/// A success that says nothing (RFC 7592 2.3).
+pub fn no_content() -> Response {
+    let mut response = no_store(StatusCode::NO_CONTENT, Vec::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
+}

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::config::RegistrationMode;
 use crate::model::Catalogue;
 use crate::protocol::discovery::{self, Operator};
 
@@ -39,6 +40,7 @@ impl Discovery {
             policy_uri: branding.policy_url.as_deref(),
             tos_uri: branding.tos_url.as_deref(),
             password_grant: app.settings.grants.password,
+            registration: app.settings.registration.mode != RegistrationMode::Off,
             implicit: app.settings.grants.implicit,
             must_be_pushed: app.settings.authorization.require_pushed_authorization_requests,
             must_be_signed: app.settings.authorization.require_signed_request_object,

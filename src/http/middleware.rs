@@ -28,7 +28,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use tokio::time::{Instant, Sleep, sleep};
@@ -49,6 +49,10 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
+
+/// Marks an answer that pages of other origins may hold in a frame.
+#[derive(Debug, Clone, Copy)]
+pub struct MayBeFramed;
 
 /// The longest path that goes into the log.
 const LONGEST_PATH: usize = 200;
@@ -208,7 +212,7 @@ impl Answer {
         if self.exceeded.as_ref().is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
             response = Refusal::TooLarge.response();
         }
-        self.set_headers(response.headers_mut());
+        self.set_headers(&mut response);
         let status = response.status();
         if status.is_server_error() {
             tracing::error!(status = status.as_u16(), "request failed");
@@ -219,8 +223,10 @@ impl Answer {
         response
     }
 
-    fn set_headers(&self, headers: &mut HeaderMap) {
-        for (name, value) in HEADERS {
+    fn set_headers(&self, response: &mut Response) {
+        let framed = response.extensions().get::<MayBeFramed>().is_some();
+        let headers = response.headers_mut();
+        for (name, value) in HEADERS.into_iter().filter(|(name, _)| !framed || name != X_FRAME_OPTIONS) {
             headers.entry(name).or_insert(value);
         }
         if self.rules.strict_transport {

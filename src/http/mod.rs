@@ -11,10 +11,12 @@ pub mod json;
 mod metadata;
 pub mod middleware;
 mod par;
+mod register;
 mod revoke;
 pub mod server;
 mod token;
 mod userinfo;
+mod webfinger;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use axum::routing::{get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::app::App;
+use crate::config::RegistrationMode;
 use crate::pages;
 
 pub use error::log;
@@ -36,15 +39,18 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
+        .merge(registration(&app))
         .merge(pages::routes(&app));
+    // RFC 7033 4: at the root of the host.
+    let at_root = Router::new().route("/.well-known/webfinger", get(webfinger::get));
     let root = if prefix.is_empty() {
-        endpoints
+        endpoints.merge(public(at_root, documents))
     } else {
         // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
         Router::new()
             .nest(&prefix, endpoints)
-            .merge(public(Router::new().route(&well_known, get(metadata::discovery)), documents))
+            .merge(public(at_root.route(&well_known, get(metadata::discovery)), documents))
     };
     let aliases = app.settings.aliases.paths.clone();
     aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)
@@ -62,6 +68,19 @@ fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
         .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/.well-known/oauth-authorization-server", get(metadata::discovery));
     public(endpoints, documents)
+}
+
+/// Nothing, unless clients may register themselves.
+fn registration(app: &App) -> Router<Arc<App>> {
+    if app.settings.registration.mode == RegistrationMode::Off {
+        return Router::new();
+    }
+    let one = get(register::get).put(register::put).delete(register::delete);
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+    Router::new()
+        .route("/register", post(register::post))
+        .route("/register/{client_id}", one)
+        .layer(cors().allow_methods(methods))
 }
 
 fn public(endpoints: Router<Arc<App>>, documents: metadata::Documents) -> Router<Arc<App>> {

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::aliases::Pinned;
+use super::error::Realm;
 use super::{bearer, error, extract, json};
 use crate::app::App;
 use crate::grants::userinfo::{self, Answer, Refusal};
@@ -35,7 +36,7 @@ pub async fn post(
     let form = extract::form(&headers, body).unwrap_or_else(|_| Bytes::new());
     match parse(&form) {
         Ok(parameters) => answer(&app, &Method::POST, pin, bearer::token(&headers, Some(&parameters))).await,
-        Err(failure) => error::challenge(&failure),
+        Err(failure) => error::challenge(Realm::Userinfo, &failure),
     }
 }
 
@@ -58,13 +59,13 @@ async fn answer(app: &App, method: &Method, pin: Pin, token: Result<Option<&str>
         Ok(None) if by_address == StatusProfile::Userinfo403 => {
             Err(here(OAuthError::new(ErrorCode::InvalidToken, "Send an access token as a bearer token.")))
         }
-        Ok(None) => return error::bare_challenge(),
+        Ok(None) => return error::bare_challenge(Realm::Userinfo),
         Err(failure) => Err(here(failure)),
     };
     match result {
         Ok(Answer::Json(claims)) => json::respond(Ok(claims)),
-        Ok(Answer::Jwt(_)) if method != Method::GET => not_allowed(),
-        Ok(Answer::Jwt(token)) => json::jwt(JWT, token),
+        Ok(Answer::LegacyJwt(_)) if method != Method::GET => not_allowed(),
+        Ok(Answer::Jwt(token) | Answer::LegacyJwt(token)) => json::jwt(JWT, token),
         Err(refusal) => refuse(&refusal, by_address),
     }
 }
@@ -75,7 +76,7 @@ fn here(error: OAuthError) -> Refusal {
 }
 
 fn refuse(Refusal { error, status }: &Refusal, by_address: StatusProfile) -> Response {
-    let mut response = error::challenge(error);
+    let mut response = error::challenge(Realm::Userinfo, error);
     let forbids = [*status, by_address].contains(&StatusProfile::Userinfo403);
     if forbids && matches!(error.code, ErrorCode::InvalidToken | ErrorCode::InvalidRequest) {
         *response.status_mut() = StatusCode::FORBIDDEN;

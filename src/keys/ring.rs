@@ -10,9 +10,11 @@ use jsonwebtoken::{DecodingKey, jwk::Jwk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::KeyError;
 use super::key_pair::KeyPair;
+use crate::crypto::jwe::DecryptionKey;
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, SigningKey, Timestamp};
 
@@ -25,6 +27,8 @@ pub enum TokenType {
     IdToken,
     /// RFC 9701 5
     TokenIntrospection,
+    /// OpenID Connect Core 5.3.2
+    Userinfo,
     /// JARM 2.1. No type is registered for it; it has one of its own so that it never passes for an ID token.
     AuthorizationResponse,
     /// OpenID Connect Back-Channel Logout 2.4
@@ -32,21 +36,24 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::AccessToken,
         Self::IdToken,
         Self::TokenIntrospection,
+        Self::Userinfo,
         Self::AuthorizationResponse,
         Self::LogoutToken,
     ];
 
-    fn as_str(self) -> &'static str {
+    /// None: there is no `typ`, because none is registered, and one of our own could be refused by a client.
+    fn as_str(self) -> Option<&'static str> {
         match self {
-            Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
-            Self::TokenIntrospection => "token-introspection+jwt",
-            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
-            Self::LogoutToken => "logout+jwt",
+            Self::AccessToken => Some("at+jwt"),
+            Self::IdToken => Some("JWT"),
+            Self::TokenIntrospection => Some("token-introspection+jwt"),
+            Self::Userinfo => None,
+            Self::AuthorizationResponse => Some("oauth-authz-resp+jwt"),
+            Self::LogoutToken => Some("logout+jwt"),
         }
     }
 }
@@ -65,6 +72,7 @@ pub struct KeyRing {
     /// By the encoded JOSE header: the server writes its headers in one way only, so a token whose header is not in
     /// here is not one of ours, whatever it claims.
     by_head: HashMap<String, (TokenType, Arc<Entry>)>,
+    decryption: DecryptionKey,
     jwks: Bytes,
 }
 
@@ -79,9 +87,11 @@ impl KeyRing {
                 by_head.insert(head.clone(), (kind, Arc::clone(entry)));
             }
         }
-        let published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
+        let decryption = DecryptionKey::derive(master)?;
+        let mut published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
+        published.push(decryption.jwk().clone());
         let jwks = json!({ "keys": published }).to_string().into();
-        Ok(Self { entries, by_head, jwks })
+        Ok(Self { entries, by_head, decryption, jwks })
     }
 
     /// The JWK Set document.
@@ -126,6 +136,11 @@ impl KeyRing {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
+    /// Opens what somebody encrypted to this server, with the key of `use` `enc` in the JWK Set.
+    pub fn decrypt(&self, token: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.decryption.decrypt(token)
+    }
+
     /// Whether a token has a header that this ring writes: one of a key that was taken away has not.
     pub fn knows(&self, token: &str) -> bool {
         token.split_once('.').is_some_and(|(head, _)| self.by_head.contains_key(head))
@@ -150,8 +165,8 @@ fn entry(master: &MasterKey, key: &SigningKey) -> Result<Entry, KeyError> {
 
 /// The encoded JOSE header. A change of one byte here makes every token of an older version unknown.
 fn head(pair: &KeyPair, kind: TokenType) -> String {
-    let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"{}"}}"#, pair.algorithm, pair.id(), kind.as_str());
-    URL_SAFE_NO_PAD.encode(header)
+    let typ = kind.as_str().map(|typ| format!(r#","typ":"{typ}""#)).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{}","kid":"{}"{typ}}}"#, pair.algorithm, pair.id()))
 }
 
 fn jose_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
@@ -215,14 +230,18 @@ mod tests {
     }
 
     #[test]
-    fn an_id_token_is_no_access_token_and_neither_is_an_introspection_answer() {
+    fn no_kind_of_token_passes_for_another() {
         let ring = ring(&[(Algorithm::ES256, 0)]);
-        let token = ring.sign(TokenType::IdToken, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
-        assert!(ring.verify::<Value>(TokenType::AccessToken, &token).is_none());
-        assert!(ring.verify::<Value>(TokenType::IdToken, &token).is_some());
-        let token =
-            ring.sign(TokenType::TokenIntrospection, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
-        assert!(ring.verify::<Value>(TokenType::AccessToken, &token).is_none());
+        for kind in TokenType::ALL {
+            let token = ring.sign(kind, Algorithm::ES256, NOW, &json!({"sub": "x"})).unwrap();
+            for other in TokenType::ALL {
+                assert_eq!(
+                    ring.verify::<Value>(other, &token).is_some(),
+                    kind == other,
+                    "{kind:?}, {other:?}"
+                );
+            }
+        }
     }
 
     #[test]

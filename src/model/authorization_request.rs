@@ -33,6 +33,9 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui_locales: Option<String>,
+    /// OpenID Connect Core 5.2
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_locales: Option<String>,
 }
 
 impl AuthorizationRequest {
@@ -58,8 +61,23 @@ pub struct PendingRequest {
     pub request: AuthorizationRequest,
     /// SHA-256 of the browser cookie that started it: another browser cannot go on with it.
     pub browser: String,
-    /// The session in which someone signed in for this very request.
-    pub session_id: Option<SessionId>,
+    /// The account that somebody signed in with, or chose, for this very request.
+    pub account: Option<RequestAccount>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+}
+
+/// Who goes on with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestAccount {
+    pub session_id: SessionId,
+    pub by: Means,
+}
+
+/// How a person became the one who goes on with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    SignIn,
+    /// They were signed in before, and chose this account.
+    Choice,
 }

@@ -141,6 +141,8 @@ mod tests {
             zoneinfo: text(),
             locale: text(),
             address: Some(Address::default()),
+            // No member of its own: each is a claim with a language.
+            localized: Default::default(),
         };
         let profile = serde_json::to_value(profile).unwrap();
         let mut members: Vec<&str> = profile.as_object().unwrap().keys().map(String::as_str).collect();

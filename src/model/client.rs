@@ -14,9 +14,9 @@ use super::{
     Timestamp, TokenFormat,
 };
 
-pub use identity::ClientIdentity;
+pub use identity::{ClientIdentity, SubjectType, sector};
 pub use logout::ClientLogout;
-pub use origin::ClientOrigin;
+pub use origin::{ApplicationType, ClientOrigin, SelfRegistered};
 pub use requests::ClientRequests;
 pub use sign_in::ClientSignIn;
 
@@ -128,6 +128,21 @@ impl Client {
         self.token_endpoint_auth_method != AuthMethod::None
     }
 
+    /// Whether it came by the registration endpoint: nobody here has looked at it.
+    pub fn is_self_registered(&self) -> bool {
+        self.origin.self_registered.is_some()
+    }
+
+    /// Whether its users are not asked. Never for one that registered itself, whatever its row says.
+    pub fn skips_consent(&self) -> bool {
+        self.skip_consent && !self.is_self_registered()
+    }
+
+    /// Whether everybody may start it from their account page: one of the operator's own that knows how.
+    pub fn is_for_everybody(&self) -> bool {
+        self.is_first_party() && self.sign_in.initiate_login_uri.is_some()
+    }
+
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
     }
@@ -194,6 +209,19 @@ impl GrantType {
             Self::Password => "password",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        }
+    }
+
+    /// Whether a client that registered itself may have it. Where a password or somebody else's word takes the place of
+    /// the user's own consent, the operator has to know the application.
+    pub fn is_for_self_registered(self) -> bool {
+        match self {
+            Self::AuthorizationCode
+            | Self::RefreshToken
+            | Self::ClientCredentials
+            | Self::Implicit
+            | Self::DeviceCode => true,
+            Self::Password | Self::JwtBearer => false,
         }
     }
 }

@@ -310,9 +310,9 @@ impl Client {
         self.switches.profile.unwrap_or_default()
     }
 
-    /// Whether it is an application of the operator.
+    /// Whether it is an application of the operator, who registers those themselves.
     pub fn is_first_party(&self) -> bool {
-        self.switches.first_party.unwrap_or(false)
+        self.switches.first_party.unwrap_or(false) && !self.is_self_registered()
     }
 
     /// What holds for this client.
@@ -353,6 +353,7 @@ impl Client {
     pub fn needs_sealed_secret(&self) -> bool {
         self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
             || self.policy().userinfo == UserinfoProfile::LegacyHs256
+            || self.identity.encrypts_with_secret()
     }
 
     /// What is weaker here than by default, each in a few words.
@@ -380,7 +381,7 @@ impl Client {
             (policy.introspection == IntrospectionPolicy::Any, "introspects any token"),
             (policy.userinfo == UserinfoProfile::LegacyHs256, "UserInfo signed with the secret"),
             (policy.authorization_scheme == Presence::Optional, "credentials without scheme"),
-            (self.skip_consent, "no consent"),
+            (self.skips_consent(), "no consent"),
         ]
         .into_iter()
         .filter_map(|(weaker, words)| weaker.then_some(words))

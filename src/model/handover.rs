@@ -58,11 +58,14 @@ pub struct LoginFacts {
     pub context: Option<Value>,
 }
 
-/// What was said about a grant beside its scope; empty where nobody but our own pages was asked.
+/// What was said about a grant beside its scope; empty where nothing was.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GrantContext {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// The languages that the client wants claims in (OpenID Connect Core 5.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_locales: Option<String>,
     /// The granted audience; none: the client's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<Vec<String>>,

@@ -9,11 +9,13 @@ mod claim_source;
 mod client;
 mod client_policy;
 mod device_authorization;
+mod encryption;
 mod grant;
 mod handover;
 mod ids;
 mod logout_delivery;
 mod registered_scope;
+mod registration;
 mod request_object;
 mod resource;
 mod response;
@@ -27,22 +29,25 @@ mod user;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
-pub use authorization_request::{AuthorizationRequest, PendingRequest, Prompt};
+pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
-    AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests, ClientSecrets,
-    ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret, Ui,
+    ApplicationType, AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,
+    ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
+    SelfRegistered, SubjectType, Ui, sector,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
+pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
+pub use registration::{InitialAccessToken, SoftwareIssuer};
 pub use request_object::RequestObjectAlgorithm;
 pub use resource::{Catalogue, Resource, TokenFormat};
 pub use response::{Carrier, ResponseMode, ResponseType, UnknownResponseType};

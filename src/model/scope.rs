@@ -80,6 +80,18 @@ impl ScopeSet {
     }
 }
 
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<T: IntoIterator<Item = Scope>>(scopes: T) -> Self {
+        let mut all = Vec::new();
+        for scope in scopes {
+            if !all.contains(&scope) {
+                all.push(scope);
+            }
+        }
+        Self(all)
+    }
+}
+
 impl FromStr for ScopeSet {
     type Err = InvalidScope;
 

@@ -15,6 +15,8 @@ pub struct Session {
     pub acr: Option<String>,
     /// It counts for this authorization request only: its user did not want to be remembered.
     pub only_for: Option<RequestId>,
+    /// Whether its cookie outlives the run of the browser.
+    pub persistent: bool,
     pub created_at: Timestamp,
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,

@@ -1,5 +1,7 @@
 //! A person who signs in, with the standard claims of OpenID Connect Core 5.1.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, UserId};
@@ -49,6 +51,9 @@ pub struct Profile {
     pub locale: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
+    /// Claims in a language, by their whole names: `given_name#ja-Hira` (OpenID Connect Core 5.2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub localized: BTreeMap<String, String>,
 }
 
 /// OpenID Connect Core 5.1.1.

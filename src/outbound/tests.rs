@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::{Limits, Outbound, OutboundError};
 
 fn limits(allow_private: bool) -> Limits {
-    Limits { allow_private, ca_file: None, timeout: Duration::from_millis(500), max_bytes: 1000 }
+    Limits { allow_private, ca_file: None, timeout: Duration::from_secs(20), max_bytes: 1000 }
 }
 
 fn fixture(name: &str) -> PathBuf {
@@ -161,16 +161,16 @@ async fn a_head_that_is_too_long_is_refused() {
 async fn a_slow_answer_ends_at_the_timeout() {
     let (address, _) = server(GOOD, Duration::from_secs(30)).await;
     let begun = Instant::now();
-    let fetched = get(limits(true), &format!("http://{address}/")).await;
+    let limits = Limits { timeout: Duration::from_millis(500), ..limits(true) };
+    let fetched = get(limits, &format!("http://{address}/")).await;
     assert!(matches!(fetched, Err(OutboundError::Timeout)), "{fetched:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]
 async fn one_host_gets_two_fetches_at_once() {
     let (address, most) = server(GOOD, Duration::from_millis(30)).await;
-    let outbound =
-        Arc::new(Outbound::new(Limits { timeout: Duration::from_secs(20), ..limits(true) }).unwrap());
+    let outbound = Arc::new(Outbound::new(limits(true)).unwrap());
     let fetches: Vec<_> = (0..10)
         .map(|_| {
             let (outbound, url) = (Arc::clone(&outbound), format!("http://{address}/"));

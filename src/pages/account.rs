@@ -5,19 +5,22 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::accounts::{SignedIn, is_live};
 use super::answer::{Answer, Failure};
 use super::browser;
 use super::i18n::Messages;
+use super::select_account;
 use super::sent::{Form, Query};
-use super::sessions::{SignedIn, is_live};
+
 use super::views::{
-    AccountNotice, AccountPage, AppRow, Application, PasswordProblem, Permission, Problem, SessionRow,
+    AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Problem,
+    SessionRow,
 };
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
-use crate::protocol::Parameters;
+use crate::protocol::{Parameters, initiated_login};
 use crate::throttle::{Attempt, Subject};
 
 /// An application with access, put together from the consent and the grants.
@@ -118,9 +121,9 @@ async fn set_password(
 
 /// A new password ends every session; the one who changed it goes on in a new one.
 async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
-    let started = visitor.start_session(app, &person.user.id).await?;
+    let started = visitor.start_session(app, &person.user).await?;
     let mut response = visitor.redirect_to_page(app, "/account?done=password");
-    started.set_cookie(app, &mut response);
+    started.set_cookies(app, &mut response);
     Ok(response)
 }
 
@@ -143,6 +146,7 @@ async fn page(
     let frame = visitor.frame(app, None);
     let mut sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
     sessions.retain(|session| is_live(app, session));
+    let apps = app_rows(app, frame.text, person).await?;
     let view = AccountPage {
         frame,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
@@ -150,7 +154,9 @@ async fn page(
         username: &person.user.username,
         notice,
         password_problem,
-        apps: app_rows(app, frame.text, person).await?,
+        others: visitor.accounts(app).await?.others.iter().map(select_account::row).collect(),
+        more_apps: more_apps(app, frame.text, person, &apps).await?,
+        apps,
         sessions: sessions.iter().map(|session| session_row(app, frame.text, person, session)).collect(),
     };
     let status = match password_problem {
@@ -171,17 +177,31 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
         let permissions = access.scope.iter().map(permission).collect();
         rows.push(AppRow {
             client_id: access.client_id.as_str().to_owned(),
-            application: Application::new(
-                &client.name,
-                client.logo_uri.as_deref(),
-                client.client_uri.as_deref(),
-            ),
+            application: Application::of(client, text.tag()),
             permissions,
+            start: initiated_login::link(client, app.issuer(), &person.user.username, &access.scope),
             since: text.date(access.since.unix()),
             last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),
         });
     }
     Ok(rows)
+}
+
+/// The operator's apps that the person has not given access yet.
+async fn more_apps(
+    app: &App,
+    text: &Messages,
+    person: &SignedIn,
+    known: &[AppRow],
+) -> Result<Vec<AppLink>, Failure> {
+    let mut links = Vec::new();
+    for client in app.storage.clients_for_everybody().await? {
+        let is_known = known.iter().any(|row| row.client_id == client.id.as_str());
+        let (name, nothing) = (&person.user.username, ScopeSet::default());
+        let start = initiated_login::link(&client, app.issuer(), name, &nothing).filter(|_| !is_known);
+        links.extend(start.map(|start| AppLink { application: Application::of(&client, text.tag()), start }));
+    }
+    Ok(links)
 }
 
 /// Consents and live grants, one entry a client.

@@ -18,12 +18,16 @@ use crate::protocol::authorize::Unproven;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
 
+macro_rules! csp {
+    () => {
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; \
+         base-uri 'none'; frame-ancestors 'none'"
+    };
+}
+
 /// No inline script or style. `form-action` is left out: browsers apply it to the redirect after a form too, and the
 /// forms for sign-in and consent end at the application.
-const CSP: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; \
-     base-uri 'none'; frame-ancestors 'none'",
-);
+const CSP: HeaderValue = HeaderValue::from_static(csp!());
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
@@ -126,6 +130,24 @@ impl Visitor {
                 self.answer(app, StatusCode::INTERNAL_SERVER_ERROR, Body::empty())
             }
         }
+    }
+
+    /// Renders a page that shows frames of these origins, and of no others.
+    pub fn page_with_frames(
+        &self,
+        app: &App,
+        status: StatusCode,
+        view: &impl Template,
+        origins: &[String],
+    ) -> Response {
+        let mut response = self.page(app, status, view);
+        let policy = format!(concat!(csp!(), "; frame-src {}"), origins.join(" "));
+        if !origins.is_empty()
+            && let Ok(policy) = HeaderValue::try_from(policy)
+        {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        response
     }
 
     /// The page that says what went wrong.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::colour::{self, Colour};
 
 const STYLESHEET: &str = include_str!("../../templates/assets/chancery.css");
+const CHECK_SESSION: &str = include_str!("../../templates/assets/check_session.js");
 const SCRIPT: &str = include_str!("../../templates/assets/chancery.js");
 
 /// The `Cache-Control` of every asset: the name changes when the contents do.
@@ -33,6 +34,8 @@ impl Asset {
 pub struct Assets {
     pub stylesheet: Asset,
     pub script: Asset,
+    /// For the frames of applications (`session_state.rs`).
+    pub check_session: Asset,
 }
 
 impl Assets {
@@ -41,12 +44,13 @@ impl Assets {
         Self {
             stylesheet: Asset::new("css", "text/css; charset=utf-8", stylesheet),
             script: Asset::new("js", "text/javascript; charset=utf-8", SCRIPT.to_owned()),
+            check_session: Asset::new("js", "text/javascript; charset=utf-8", CHECK_SESSION.to_owned()),
         }
     }
 
     /// The asset of this file name (what follows `/assets/`).
     pub fn find(&self, name: &str) -> Option<&Asset> {
-        [&self.stylesheet, &self.script].into_iter().find(|asset| asset.name == name)
+        [&self.stylesheet, &self.script, &self.check_session].into_iter().find(|asset| asset.name == name)
     }
 }
 

@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::accounts::SignedIn;
 use super::answer::{Answer, Failure};
-use super::flow::{Decision, Flow, Resumed};
+use super::flow::{Decision, Flow, Resumed, Who};
 use super::links::{ReturnTo, WebLink};
 use super::sent::{Form, Query};
-use super::sessions::{self, SignedIn};
 use super::views::{Application, ConsentPage, Permission, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -35,12 +35,10 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
-    let Some(person) = visitor.signed_in(&app).await? else { return flow.advance(&app, &visitor).await };
-    let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
-    let allowed = before.as_ref().map(|consent| &consent.scope);
-    match interaction::next(&flow.request, &flow.client, flow.situation(&app, Some(&person), allowed)) {
-        Step::Consent { new } => Ok(page(&app, &visitor, &flow, &person, &new)),
-        Step::SignIn | Step::Issue | Step::Refuse(_) => flow.advance(&app, &visitor).await,
+    let who = flow.who(&app, &visitor).await?;
+    match (flow.next(&app, &who).await?, who.person()) {
+        (Step::Consent { new }, Some(person)) => Ok(page(&app, &visitor, &flow, person, &new)),
+        _ => flow.advance(&app, &visitor).await,
     }
 }
 
@@ -51,14 +49,15 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
-    let Some(person) = visitor.signed_in(&app).await? else { return flow.advance(&app, &visitor).await };
+    let who = flow.who(&app, &visitor).await?;
+    let Some(person) = who.person() else { return flow.advance(&app, &visitor).await };
     if !visitor.sent_by_us(&app, Some(&person.session.id), parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
     match choice(&parameters)? {
-        Choice::Allow => allow(&app, &visitor, *flow, &person).await,
+        Choice::Allow => allow(&app, &visitor, *flow, &who, person).await,
         Choice::Deny => flow.deny(&app, &visitor),
-        Choice::Switch => switch(&app, &visitor, id, &person).await,
+        Choice::Switch => Ok(visitor.redirect_to_page(&app, &format!("/select_account?request={id}"))),
     }
 }
 
@@ -71,23 +70,17 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
     }
 }
 
-async fn allow(app: &App, visitor: &Visitor, flow: Flow, person: &SignedIn) -> Answer {
+async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &SignedIn) -> Answer {
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
     let remember = Remember::adding(before, &flow.request.scope, None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
-    let situation = Situation { decided: true, ..flow.situation(app, Some(person), Some(&remember.scope)) };
+    let situation = Situation { decided: true, ..flow.situation(app, who, Some(&remember.scope)) };
     match interaction::next(&flow.request, &flow.client, situation) {
         Step::Issue => flow.issue(app, visitor, person, Decision::remembered(remember)).await,
-        Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => flow.advance(app, visitor).await,
+        Step::SelectAccount | Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => {
+            flow.advance(app, visitor).await
+        }
     }
-}
-
-/// Somebody else wants to sign in for the same request.
-async fn switch(app: &App, visitor: &Visitor, id: &str, person: &SignedIn) -> Answer {
-    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
-    let mut response = visitor.redirect_to_page(app, &format!("/login?request={id}"));
-    sessions::clear_cookie(app, &mut response);
-    Ok(response)
 }
 
 fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &ScopeSet) -> Response {
@@ -96,9 +89,11 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
     let (scopes, catalogue) = (flow.request.scope.iter(), app.registry.catalogue());
     let target = Target::narrowed(&flow.request.resources, &[], client, &catalogue).unwrap_or_default();
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
+    let tag = frame.text.tag();
+    let link = |member, plain| client.origin.localized(member, tag).or(plain).and_then(WebLink::parse);
     let view = ConsentPage {
         frame,
-        application: Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()),
+        application: Application::of(client, tag),
         signed_in_as: &person.user.username,
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
@@ -106,8 +101,8 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
         permissions: scopes.map(permission).collect(),
         offline: client.gets_refresh_token(&flow.request.scope),
         return_to: ReturnTo::parse(flow.target.uri()),
-        policy: client.policy_uri.as_deref().and_then(WebLink::parse),
-        terms: client.tos_uri.as_deref().and_then(WebLink::parse),
+        policy: link("policy_uri", client.policy_uri.as_deref()),
+        terms: link("tos_uri", client.tos_uri.as_deref()),
     };
     visitor.page(app, StatusCode::OK, &view)
 }

@@ -1,5 +1,6 @@
-//! The two cookies: the session's handle, and a random name of the browser that forms and waiting requests are bound
-//! to. Both with the `__Host-` prefix; a plain-http loopback issuer, where browsers refuse it, is the only exception.
+//! The cookies: the handle of the current session, the handles of other accounts' sessions, a random name of the browser
+//! that forms and waiting requests are bound to, and a state that a script in a frame compares. All with the `__Host-`
+//! prefix; a plain-http loopback issuer, where browsers refuse it, is the only exception.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -9,16 +10,23 @@ use crate::config::Issuer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cookie {
     Session,
+    Accounts,
     Browser,
+    /// No secret: the page for frames reads it (`session_state.rs`).
+    BrowserState,
 }
 
 impl Cookie {
-    fn name(self, issuer: &Issuer) -> &'static str {
+    pub fn name(self, issuer: &Issuer) -> &'static str {
         match (self, issuer.is_loopback_http()) {
             (Self::Session, false) => "__Host-session",
+            (Self::Accounts, false) => "__Host-accounts",
             (Self::Browser, false) => "__Host-browser",
+            (Self::BrowserState, false) => "__Host-state",
             (Self::Session, true) => "session",
+            (Self::Accounts, true) => "accounts",
             (Self::Browser, true) => "browser",
+            (Self::BrowserState, true) => "state",
         }
     }
 
@@ -34,9 +42,17 @@ impl Cookie {
 
     /// A `Set-Cookie` value. `max_age` in seconds: none lasts as long as the browser runs, zero removes it.
     pub fn write(self, issuer: &Issuer, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
-        let (name, secure) = (self.name(issuer), if issuer.is_loopback_http() { "" } else { "; Secure" });
+        let (name, loopback) = (self.name(issuer), issuer.is_loopback_http());
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
-        // Lax: the way back from an application is a cross-site navigation, and has to find the session.
-        HeaderValue::try_from(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}")).ok()
+        let readable = match (self, loopback) {
+            // Lax: the way back from an application is a cross-site navigation, and has to find the session.
+            (Self::Session | Self::Accounts | Self::Browser, false) => "HttpOnly; SameSite=Lax; Secure",
+            (Self::Session | Self::Accounts | Self::Browser, true) => "HttpOnly; SameSite=Lax",
+            // It is read in a frame on pages of other sites.
+            (Self::BrowserState, false) => "SameSite=None; Secure",
+            // Without Secure browsers refuse None; the applications beside it are of the same site.
+            (Self::BrowserState, true) => "SameSite=Lax",
+        };
+        HeaderValue::try_from(format!("{name}={value}; Path=/; {readable}{max_age}")).ok()
     }
 }

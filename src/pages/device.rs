@@ -8,12 +8,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::accounts::SignedIn;
 use super::answer::{Answer, Failure};
 use super::browser;
+use super::goal::Goal;
 use super::i18n::Messages;
 use super::own_page::OwnPage;
+use super::select_account;
 use super::sent::{Form, Query};
-use super::sessions::{self, SignedIn};
+
 use super::views::{
     Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Problem,
 };
@@ -39,14 +42,16 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
     let code = device_authorization::code_of_link(&app.master_key, &parameters);
     Ok(match visitor.signed_in(&app).await? {
         Some(person) => page(&app, &visitor, &person, "", code.as_ref(), None),
-        None => visitor.redirect_to_page(&app, &OwnPage::Device(code).login(&app)),
+        None => go_by(&app, &visitor, code, "/login"),
     })
 }
 
 /// A code was typed.
 pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let Some(person) = sender(&app, &visitor, &parameters).await? else { return Ok(sign_in(&app, &visitor)) };
+    let Some(person) = sender(&app, &visitor, &parameters).await? else {
+        return Ok(go_by(&app, &visitor, None, "/login"));
+    };
     let typed = parameters.get("user_code").unwrap_or_default();
     match find(&app, &visitor, &person, typed).await? {
         Ok(asked) if is_open(&app, &asked) => confirmation(&app, &visitor, &person, &asked).await,
@@ -61,11 +66,13 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
 /// Somebody has decided.
 pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let Some(person) = sender(&app, &visitor, &parameters).await? else { return Ok(sign_in(&app, &visitor)) };
+    let Some(person) = sender(&app, &visitor, &parameters).await? else {
+        return Ok(go_by(&app, &visitor, None, "/login"));
+    };
     let allowed = match parameters.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
-        Some("switch") => return switch(&app, &visitor, &person).await,
+        Some("switch") => return Ok(go_by(&app, &visitor, None, select_account::PATH)),
         _ => return Err(Failure::new(Problem::BadRequest)),
     };
     let asked = match find(&app, &visitor, &person, parameters.get("user_code").unwrap_or_default()).await? {
@@ -114,16 +121,9 @@ async fn sender(
     }
 }
 
-fn sign_in(app: &App, visitor: &Visitor) -> Response {
-    visitor.redirect_to_page(app, &OwnPage::Device(None).login(app))
-}
-
-/// Somebody else wants to decide.
-async fn switch(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
-    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
-    let mut response = sign_in(app, visitor);
-    sessions::clear_cookie(app, &mut response);
-    Ok(response)
+/// By way of another page, and back here.
+fn go_by(app: &App, visitor: &Visitor, code: Option<UserCode>, page: &str) -> Response {
+    visitor.redirect_to_page(app, &Goal::Page(OwnPage::Device(code)).by_way_of(app, page))
 }
 
 /// The request with this code. RFC 8628 5.1: there are few attempts.
@@ -201,7 +201,7 @@ async fn confirmation(app: &App, visitor: &Visitor, person: &SignedIn, asked: &A
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
     let view = DeviceConfirmPage {
         frame,
-        application: application(client),
+        application: Application::of(client, frame.text.tag()),
         signed_in_as: &person.user.username,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         user_code: &code.displayed(),
@@ -220,10 +220,8 @@ fn asked_when(app: &App, text: &Messages, authorization: &DeviceAuthorization) -
 }
 
 fn done(app: &App, visitor: &Visitor, client: &Client, allowed: bool) -> Response {
-    let view = DeviceDonePage { frame: visitor.frame(app, None), application: application(client), allowed };
+    let frame = visitor.frame(app, None);
+    let application = Application::of(client, frame.text.tag());
+    let view = DeviceDonePage { frame, application, allowed };
     visitor.page(app, StatusCode::OK, &view)
-}
-
-fn application(client: &Client) -> Application {
-    Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref())
 }

@@ -10,10 +10,11 @@ use axum::extract::State;
 use axum::response::Response;
 use url::Url;
 
+use super::accounts::SignedIn;
 use super::answer::{Answer as PageAnswer, Failure};
 use super::flow::{self, Decision, Flow, Resumed};
 use super::sent::Query;
-use super::sessions::{Proof, SignedIn, Started, Term};
+use super::sessions::{Before, Proof, Started, Term};
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -22,10 +23,11 @@ use crate::crypto::handle::{Handle, Purpose};
 use crate::crypto::random;
 use crate::grants::handover::{CONSENT, LOGIN};
 use crate::model::{
-    GrantContext, Handover, HandoverStep, LoginFacts, RequestId, SessionId, Timestamp, User, UserId,
+    GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId, Timestamp,
+    User, UserId,
 };
 use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
-use crate::protocol::interaction::{self, Step};
+use crate::protocol::interaction::Step;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
 
@@ -48,22 +50,18 @@ pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &Ext
             }
         };
     }
-    let signed_in = visitor.signed_in(app).await?;
-    let consented = match &signed_in {
-        Some(person) => app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?,
-        None => None,
-    };
-    let situation = flow.situation(app, signed_in.as_ref(), consented.as_ref().map(|consent| &consent.scope));
-    let live = match interaction::next(&flow.request, &flow.client, situation) {
+    let who = flow.who(app, visitor).await?;
+    let live = match flow.next(app, &who).await? {
         Step::Refuse(error) => return flow.refuse(app, visitor, &error),
-        Step::SignIn => None,
-        Step::Consent { .. } | Step::Issue => signed_in,
+        // Choosing an account is that page's work too.
+        Step::SelectAccount | Step::SignIn => None,
+        Step::Consent { .. } | Step::Issue => who.person(),
     };
     let id = match flow.pending {
         Some(pending) => pending.id,
         None => flow::store(app, visitor, flow.request).await?,
     };
-    app.storage.insert_handover(&begin(&id, live.as_ref())).await?;
+    app.storage.insert_handover(&begin(&id, live)).await?;
     Ok(send(app, visitor, &ui.login_url, "login_challenge", &id))
 }
 
@@ -119,8 +117,7 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
     let id = &handover.request_id;
     let live = match &handover.session_id {
         Some(skipped) => {
-            let still = visitor.signed_in(app).await?;
-            let still = still.filter(|person| person.session.id == *skipped);
+            let still = visitor.accounts(app).await?.find(skipped).cloned();
             // It ended meanwhile: somebody has to sign in after all.
             if still.is_none() {
                 return restart(app, visitor, flow).await;
@@ -148,14 +145,14 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
     let session = live.map(|person| person.session.id);
     let session: Option<SessionId> = session.or(started.as_ref().map(|started| started.session.id.clone()));
     if let Some(session) = &session {
-        app.storage.set_request_session(id, session).await?;
+        app.storage.set_request_account(id, session, Means::SignIn).await?;
     }
     if let Some(pending) = &mut flow.pending {
-        pending.session_id = session;
+        pending.account = session.map(|session_id| RequestAccount { session_id, by: Means::SignIn });
     }
     let mut response = flow.advance(app, visitor).await?;
     if let Some(started) = started {
-        started.set_cookie(app, &mut response);
+        started.set_cookies(app, &mut response);
     }
     Ok(response)
 }
@@ -177,16 +174,16 @@ async fn sign_in(
     let term = match accepted.remembered() {
         Remembered::Seconds(seconds) => {
             let seconds = seconds.min(longest);
-            Term { ends: at.plus(seconds), cookie: Some(seconds), only_for: None }
+            Term { ends: at.plus(seconds), persistent: true, only_for: None }
         }
-        Remembered::Open => Term { ends: at.plus(longest), cookie: None, only_for: None },
+        Remembered::Open => Term { ends: at.plus(longest), persistent: false, only_for: None },
         Remembered::No => {
             let pending = flow.pending.as_ref().ok_or_else(expired)?;
-            Term { ends: pending.expires_at, cookie: None, only_for: Some(pending.id.clone()) }
+            Term { ends: pending.expires_at, persistent: false, only_for: Some(pending.id.clone()) }
         }
     };
-    let proof = Proof { user: &user.id, at, amr: accepted.amr(), acr: accepted.acr() };
-    let started = visitor.start_session_with(app, proof, term).await?;
+    let proof = Proof { user, at, amr: accepted.amr(), acr: accepted.acr() };
+    let started = visitor.start_session_with(app, proof, term, Before::Ends).await?;
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in elsewhere");
     Ok(started)
 }
@@ -197,11 +194,12 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
         Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
     };
     let id = &handover.request_id;
-    let session = flow.pending.as_ref().and_then(|pending| pending.session_id.clone());
-    let person = visitor.signed_in_for(app, id).await?;
-    let person = person.filter(|person| {
-        Some(&person.session.id) == session.as_ref() && Some(&person.user.id) == handover.subject.as_ref()
-    });
+    let account = flow.pending.as_ref().and_then(|pending| pending.account.as_ref());
+    let person = match account {
+        Some(account) => visitor.signed_in_for(app, id, &account.session_id).await?,
+        None => None,
+    };
+    let person = person.filter(|person| Some(&person.user.id) == handover.subject.as_ref());
     // Signed out meanwhile, or somebody else is: from the beginning.
     let Some(person) = person else { return restart(app, visitor, flow).await };
     if !app.storage.end_handover(id, HandoverStep::ConsentAnswered).await? {
@@ -243,6 +241,7 @@ fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
         access_token: accepted.access_token_claims().cloned().unwrap_or_default(),
         id_token: accepted.id_token_claims().cloned().unwrap_or_default(),
         audience: accepted.grant_access_token_audience,
+        claims_locales: None,
     }
 }
 

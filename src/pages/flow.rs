@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::answer::Failure;
+use super::accounts::{self, SignedIn};
+use super::answer::{Answer, Failure};
 use super::external;
-use super::sessions::SignedIn;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -14,11 +14,12 @@ use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
 use crate::model::{
-    AuthorizationRequest, Client, GrantContext, GrantId, PendingRequest, RequestId, ScopeSet,
+    AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
 };
+use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
-use crate::protocol::interaction::{self, Situation, Step};
-use crate::protocol::response::RedirectTarget;
+use crate::protocol::interaction::{self, Person, Situation, Step};
+use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
 
@@ -42,6 +43,13 @@ impl Decision {
     pub fn remembered(remember: Remember) -> Self {
         Self { remember: Some(remember), ..Self::default() }
     }
+}
+
+/// Whom a request is about, of those who are signed in in its browser.
+pub enum Who {
+    Person { signed_in: Box<SignedIn>, by: Option<Means> },
+    ToBeChosen,
+    Nobody,
 }
 
 /// What the pages for a waiting request need to know.
@@ -88,23 +96,48 @@ impl Flow {
     }
 
     /// Does the next step: ends at the application, or at a page for a person.
-    pub async fn advance(self, app: &App, visitor: &Visitor) -> Result<Response, Failure> {
+    pub async fn advance(self, app: &App, visitor: &Visitor) -> Answer {
         if let Some(ui) = self.external_ui(app) {
             return external::hand_over(self, app, visitor, ui).await;
         }
-        let signed_in = visitor.signed_in(app).await?;
-        let consented = match &signed_in {
-            Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
-            None => None,
-        };
-        let situation =
-            self.situation(app, signed_in.as_ref(), consented.as_ref().map(|consent| &consent.scope));
-        match (interaction::next(&self.request, &self.client, situation), &signed_in) {
+        let who = self.who(app, visitor).await?;
+        match (self.next(app, &who).await?, &who.person()) {
             (Step::Issue, Some(person)) => self.issue(app, visitor, person, Decision::default()).await,
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
+            (Step::SelectAccount, _) => self.wait_at(app, visitor, "/select_account").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
             (Step::Refuse(error), _) => self.refuse(app, visitor, &error),
         }
+    }
+
+    /// The next step, with what was allowed before.
+    pub async fn next(&self, app: &App, who: &Who) -> Result<Step, Failure> {
+        let consented = match who.person() {
+            Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
+            None => None,
+        };
+        let situation = self.situation(app, who, consented.as_ref().map(|consent| &consent.scope));
+        Ok(interaction::next(&self.request, &self.client, situation))
+    }
+
+    /// Whom this request is about.
+    pub async fn who(&self, app: &App, visitor: &Visitor) -> Result<Who, Failure> {
+        let accounts = visitor.accounts(app).await?;
+        let has_current = accounts.current.is_some();
+        let all: Vec<_> = accounts.all().map(|person| (&person.session, &person.user)).collect();
+        let decided = self.pending.as_ref().and_then(|pending| pending.account.as_ref());
+        let (at, by) = match account::meant(&self.request, decided, &all, has_current) {
+            Meant::Account { at, by } => (at, by),
+            Meant::Unsettled => return Ok(Who::ToBeChosen),
+            Meant::Nobody => return Ok(Who::Nobody),
+        };
+        let mut all = accounts.into_all();
+        if at >= all.len() {
+            return Ok(Who::Nobody);
+        }
+        let signed_in = Box::new(all.swap_remove(at));
+        accounts::touch(app, &signed_in.session).await?;
+        Ok(Who::Person { signed_in, by })
     }
 
     /// The pages of somebody else, if this client uses them.
@@ -113,34 +146,28 @@ impl Flow {
     }
 
     /// What is known about the person at the browser, for the rules.
-    pub fn situation<'a>(
-        &self,
-        app: &App,
-        signed_in: Option<&SignedIn>,
-        consented: Option<&'a ScopeSet>,
-    ) -> Situation<'a> {
-        let session = signed_in.map(|person| &person.session);
-        let proven_in = self.pending.as_ref().and_then(|pending| pending.session_id.as_ref());
-        Situation {
-            auth_time: session.map(|session| session.auth_time),
-            consented,
-            signed_in_for_this: proven_in.is_some() && proven_in == session.map(|session| &session.id),
-            decided: false,
-            now: app.now(),
-        }
+    pub fn situation<'a>(&self, app: &App, who: &Who, consented: Option<&'a ScopeSet>) -> Situation<'a> {
+        let person = match who {
+            Who::Person { signed_in, by } => {
+                Person::Known { auth_time: signed_in.session.auth_time, by: *by }
+            }
+            Who::ToBeChosen => Person::ToBeChosen,
+            Who::Nobody => Person::Unknown,
+        };
+        Situation { person, consented, decided: false, now: app.now() }
     }
 
     /// Issues what was asked for and sends the browser back with it.
-    pub async fn issue(
-        self,
-        app: &App,
-        visitor: &Visitor,
-        person: &SignedIn,
-        decision: Decision,
-    ) -> Result<Response, Failure> {
+    pub async fn issue(self, app: &App, visitor: &Visitor, person: &SignedIn, decision: Decision) -> Answer {
+        // An external page may grant less than was asked for.
+        if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
+            let description = "The scope openid was not granted, which an ID token needs.";
+            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description));
+        }
         let fresh = RequestId::new(random::id());
+        let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
         let approval = Approval {
-            id: self.pending.as_ref().map_or(&fresh, |pending| &pending.id),
+            id,
             request: &self.request,
             client: &self.client,
             session: &person.session,
@@ -150,27 +177,48 @@ impl Flow {
         };
         let success =
             approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
-        visitor.deliver(app, &self.client, self.target.success(app.issuer(), success))
+        let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
+        let answer = self.target.success(app.issuer(), success);
+        let mut response = visitor.deliver(app, &self.client, answer)?;
+        visitor.mend_browser_state(app, &mut response);
+        Ok(response)
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub fn deny(&self, app: &App, visitor: &Visitor) -> Result<Response, Failure> {
+    pub fn deny(&self, app: &App, visitor: &Visitor) -> Answer {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
         self.refuse(app, visitor, &error)
     }
 
     /// Sends the browser back with an error.
-    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Result<Response, Failure> {
+    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
         visitor.refuse(app, &self.client, &self.target, error)
     }
 
     /// Sends the browser to a page that carries only the request's id.
-    async fn wait_at(self, app: &App, visitor: &Visitor, page: &str) -> Result<Response, Failure> {
+    async fn wait_at(self, app: &App, visitor: &Visitor, page: &str) -> Answer {
         let id = match self.pending {
             Some(pending) => pending.id,
             None => store(app, visitor, self.request).await?,
         };
         Ok(visitor.redirect_to_page(app, &format!("{page}?request={id}")))
+    }
+}
+
+impl Who {
+    pub fn person(&self) -> Option<&SignedIn> {
+        match self {
+            Self::Person { signed_in, .. } => Some(signed_in),
+            Self::ToBeChosen | Self::Nobody => None,
+        }
+    }
+
+    /// The one whom somebody chose for this request.
+    pub fn chosen(&self) -> Option<&SignedIn> {
+        match self {
+            Self::Person { signed_in, by: Some(Means::Choice) } => Some(signed_in),
+            Self::Person { .. } | Self::ToBeChosen | Self::Nobody => None,
+        }
     }
 }
 
@@ -184,7 +232,7 @@ pub(super) async fn store(
         id: RequestId::new(random::id()),
         request,
         browser: visitor.browser_digest(),
-        session_id: None,
+        account: None,
         created_at: now,
         expires_at: now.plus(app.settings.sessions.request_seconds),
     };

@@ -46,6 +46,34 @@ fn login(frame: Frame<'_>) -> LoginPage<'_> {
     }
 }
 
+fn account_row(name: &str, username: &str) -> AccountRow {
+    AccountRow { session: format!("s-{username}"), name: name.to_owned(), username: username.to_owned() }
+}
+
+fn select_account(frame: Frame<'_>) -> SelectAccountPage<'_> {
+    SelectAccountPage {
+        frame,
+        application: Some(acme()),
+        return_to: ReturnTo::parse("https://calendar.acme.example/callback"),
+        request: "r-1",
+        return_page: "",
+        csrf: "c-1",
+        accounts: vec![account_row("Maria Lindqvist", "maria@northwind.example"), account_row("ops", "ops")],
+        another: "/login?request=r-1&account=other",
+    }
+}
+
+fn select_account_long(frame: Frame<'_>) -> SelectAccountPage<'_> {
+    let long = "maria.with.a.really.long.mail.address@subsidiary.northwind.example";
+    SelectAccountPage {
+        application: None,
+        return_to: None,
+        return_page: "/device",
+        accounts: vec![account_row(LONG, long), account_row(long, long)],
+        ..select_account(frame)
+    }
+}
+
 fn permission(text: &Messages, scope: &str, is_new: bool) -> Permission {
     Permission::new(text, &Catalogue::default(), scope, is_new)
 }
@@ -74,6 +102,7 @@ fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Opt
         permissions: scopes.iter().map(|scope| permission(text, scope, false)).collect(),
         since: text.date(NOW - 90 * 86_400),
         last_used: used.map(|at| text.when(at, NOW)),
+        start: used.map(|_| "https://calendar.acme.example/start".to_owned()),
     }
 }
 
@@ -96,10 +125,15 @@ fn account(frame: Frame<'_>) -> AccountPage<'_> {
         username: "maria",
         notice: None,
         password_problem: None,
+        others: vec![],
         apps: vec![
             app_row(text, acme(), &["profile", "email", "offline_access"], Some(NOW - 60)),
             app_row(text, Application::new("Ledger", None, None), &["openid"], None),
         ],
+        more_apps: vec![AppLink {
+            application: Application::new("Travel", None, None),
+            start: "https://travel.northwind.example/start".to_owned(),
+        }],
         sessions: vec![
             session_row(text, "Firefox/140.0 (X11; Linux x86_64)", 4000, true),
             session_row(text, "Version/18.0 iPhone Mobile Safari/604.1", 800_000, false),
@@ -113,8 +147,13 @@ fn logout(frame: Frame<'_>) -> LogoutPage<'_> {
         application: Some(acme()),
         signed_in_as: "Maria Lindqvist",
         csrf: "c-1",
+        unproven: false,
         hidden: vec![("state", "s-1")],
     }
+}
+
+fn logged_out(frame: Frame<'_>) -> LoggedOutPage<'_> {
+    LoggedOutPage { frame, application: Some(acme()), continue_to: None, refused: false, frames: Vec::new() }
 }
 
 fn device(frame: Frame<'_>) -> DevicePage<'_> {
@@ -197,6 +236,12 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
     let wrong = Some(LoginProblem::Wrong);
     add("login-wrong", &LoginPage { problem: wrong, username: "maria@northwind.example", ..login(frame) });
     add("login-long", &LoginPage { application: Some(Application::new(LONG, None, None)), ..login(frame) });
+    add("select-account", &select_account(frame));
+    add(
+        "select-account-one",
+        &SelectAccountPage { accounts: vec![account_row("Ada", "ada")], ..select_account(frame) },
+    );
+    add("select-account-long", &select_account_long(frame));
     add("consent", &consent(frame));
     add("consent-long", &consent_long(frame));
     add("account", &account(frame));
@@ -205,12 +250,18 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
         &AccountPage {
             notice: Some(AccountNotice::AccessRemoved),
             password_problem: Some(PasswordProblem::TooShort(8)),
+            others: vec![account_row("Maria at home", "maria@home.example"), account_row(LONG, "ops")],
             apps: vec![],
             ..account(frame)
         },
     );
     add("logout", &logout(frame));
-    add("logged-out", &LoggedOutPage { frame, application: Some(acme()) });
+    add("logout-unproven", &LogoutPage { application: None, unproven: true, ..logout(frame) });
+    add("logged-out", &logged_out(frame));
+    add("logged-out-refused", &LoggedOutPage { refused: true, ..logged_out(frame) });
+    let continue_to = Some("https://app.acme.example/bye");
+    let frames = vec!["https://mail.acme.example/logout?sid=s-1", "https://app.acme.example/logout?sid=s-1"];
+    add("logged-out-frames", &LoggedOutPage { continue_to, frames, ..logged_out(frame) });
     add("form-post", &form_post(frame, acme()));
     add("form-post-long", &form_post(frame, Application::new(LONG, None, None)));
     add("error", &error(frame, Problem::Internal));
@@ -230,11 +281,10 @@ fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
     let long_scope = "https://api.acme.example/calendars/shared-with-everybody-in-the-company.readonly";
     let scopes = [("openid", false), ("groups", true), (long_scope, true)];
     ConsentPage {
-        application: Application::new(
-            LONG,
-            None,
-            Some("https://a-very-long-host-name.of-a-company.example/"),
-        ),
+        application: Application {
+            unchecked: true,
+            ..Application::new(LONG, None, Some("https://a-very-long-host-name.of-a-company.example/"))
+        },
         signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
         resources: vec!["Calendars".to_owned(), LONG.to_owned()],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
@@ -280,6 +330,7 @@ fn the_form_fields_keep_their_names() {
         }
     };
     has(login(frame).render().unwrap(), &["request", "csrf", "username", "password"]);
+    has(select_account(frame).render().unwrap(), &["request", "csrf", "session", "decision"]);
     has(consent(frame).render().unwrap(), &["request", "csrf", "decision"]);
     let names = ["csrf", "client_id", "session", "current_password", "new_password", "repeat_password"];
     has(account(frame).render().unwrap(), &names);
@@ -308,6 +359,8 @@ fn what_others_wrote_is_escaped() {
         ..device_confirm(frame)
     };
     let error = ErrorPage { detail: Some(evil), request_id: evil, ..error(frame, Problem::BadRequest) };
+    let select =
+        SelectAccountPage { accounts: vec![account_row(evil, evil)], request: evil, ..select_account(frame) };
     let fields = vec![("state", evil.to_owned())];
     let form_post = FormPostPage { action: evil, fields, ..form_post(frame, application) };
     let pages = [
@@ -316,6 +369,7 @@ fn what_others_wrote_is_escaped() {
         device.render(),
         confirm.render(),
         error.render(),
+        select.render(),
         form_post.render(),
     ];
     for html in pages.map(Result::unwrap) {
@@ -379,6 +433,7 @@ fn every_key_in_use_exists_and_every_key_is_in_use() {
         include_str!("../../templates/layout.html"),
         include_str!("../../templates/parts.html"),
         include_str!("../../templates/login.html"),
+        include_str!("../../templates/select_account.html"),
         include_str!("../../templates/consent.html"),
         include_str!("../../templates/account.html"),
         include_str!("../../templates/logout.html"),

@@ -7,57 +7,69 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::{Answer, Failure};
-use super::flow::{Flow, Resumed};
-use super::links::ReturnTo;
+use super::flow::Flow;
+use super::goal::Goal;
 use super::own_page::OwnPage;
+use super::select_account;
 use super::sent::{Form, Query};
-use super::views::{Application, LoginPage, LoginProblem, Problem};
+use super::views::{LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::password_check::{self, Unrecognised};
-use crate::model::User;
+use crate::model::{Means, User};
+use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
 
-/// What one signs in for.
-enum Goal {
-    /// A waiting authorization request.
-    Request(Box<Flow>),
-    Page(OwnPage),
+/// `account=other`: whoever is signed in wants to sign in as somebody else too.
+fn wants_another(parameters: &Parameters<'_>) -> bool {
+    parameters.get("account") == Some("other")
 }
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
-    let Some(id) = parameters.get("request") else {
-        let own = OwnPage::requested(&app, &parameters);
-        return Ok(match visitor.signed_in(&app).await? {
-            Some(_) => visitor.redirect_to_page(&app, &own.path(&app)),
-            None => page(&app, &visitor, &Goal::Page(own), "", None),
-        });
+    let goal = match Goal::of(&app, &visitor, &parameters).await? {
+        Ok(goal) => goal,
+        Err(elsewhere) => return Ok(elsewhere),
     };
-    let flow = match Flow::resume(&app, &visitor, id).await? {
-        Resumed::Waiting(flow) => flow,
-        Resumed::Elsewhere(response) => return Ok(response),
-    };
-    // Whoever comes back to this page after signing in goes on from there.
-    let signed_in = visitor.signed_in(&app).await?;
-    let situation = flow.situation(&app, signed_in.as_ref(), None);
-    match interaction::next(&flow.request, &flow.client, situation) {
+    match goal {
+        _ if wants_another(&parameters) => Ok(page(&app, &visitor, &goal, "", None)),
+        Goal::Request(flow) => show(&app, &visitor, flow).await,
+        Goal::Page(own) => show_own(&app, &visitor, own).await,
+    }
+}
+
+/// Whoever comes back to this page after signing in goes on from there.
+async fn show(app: &App, visitor: &Visitor, flow: Box<Flow>) -> Answer {
+    let who = flow.who(app, visitor).await?;
+    match interaction::next(&flow.request, &flow.client, flow.situation(app, &who, None)) {
         Step::SignIn => {
             let hint = flow.request.login_hint.clone().unwrap_or_default();
-            Ok(page(&app, &visitor, &Goal::Request(flow), &hint, None))
+            let username = who.chosen().map_or(hint, |person| person.user.username.clone());
+            Ok(page(app, visitor, &Goal::Request(flow), &username, None))
         }
-        Step::Consent { .. } | Step::Issue | Step::Refuse(_) => flow.advance(&app, &visitor).await,
+        Step::SelectAccount | Step::Consent { .. } | Step::Issue | Step::Refuse(_) => {
+            flow.advance(app, visitor).await
+        }
     }
+}
+
+async fn show_own(app: &App, visitor: &Visitor, own: OwnPage) -> Answer {
+    let accounts = visitor.accounts(app).await?;
+    if accounts.current.is_some() {
+        return Ok(visitor.redirect_to_page(app, &own.path(app)));
+    }
+    let goal = Goal::Page(own);
+    if accounts.is_empty() {
+        return Ok(page(app, visitor, &goal, "", None));
+    }
+    Ok(visitor.redirect_to_page(app, &goal.by_way_of(app, select_account::PATH)))
 }
 
 pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let goal = match parameters.get("request") {
-        None => Goal::Page(OwnPage::requested(&app, &parameters)),
-        Some(id) => match Flow::resume(&app, &visitor, id).await? {
-            Resumed::Waiting(flow) => Goal::Request(flow),
-            Resumed::Elsewhere(response) => return Ok(response),
-        },
+    let goal = match Goal::of(&app, &visitor, &parameters).await? {
+        Ok(goal) => goal,
+        Err(elsewhere) => return Ok(elsewhere),
     };
     let username = parameters.get("username").unwrap_or_default();
     if !visitor.sent_by_us(&app, None, parameters.get("csrf")) {
@@ -94,18 +106,18 @@ async fn authenticate(
 }
 
 async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Answer {
-    let started = visitor.start_session(app, &user.id).await?;
+    let started = visitor.start_session(app, user).await?;
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
     let next = match goal {
         Goal::Page(own) => own.path(app),
         Goal::Request(flow) => {
             let pending = flow.pending.ok_or_else(|| Failure::new(Problem::Expired))?;
-            app.storage.set_request_session(&pending.id, &started.session.id).await?;
+            app.storage.set_request_account(&pending.id, &started.session.id, Means::SignIn).await?;
             format!("/login?request={}", pending.id)
         }
     };
     let mut response = visitor.redirect_to_page(app, &next);
-    started.set_cookie(app, &mut response);
+    started.set_cookies(app, &mut response);
     Ok(response)
 }
 
@@ -116,21 +128,13 @@ fn page(
     username: &str,
     problem: Option<LoginProblem>,
 ) -> Response {
-    let (flow, return_page) = match goal {
-        Goal::Request(flow) => (Some(flow), String::new()),
-        Goal::Page(OwnPage::Account) => (None, String::new()),
-        Goal::Page(own) => (None, own.path(app)),
-    };
-    let client = flow.map(|flow| &flow.client);
-    let pending = flow.and_then(|flow| flow.pending.as_ref());
+    let frame = visitor.frame(app, goal.ui_locales());
     let view = LoginPage {
-        frame: visitor.frame(app, flow.and_then(|flow| flow.request.ui_locales.as_deref())),
-        application: client.map(|client| {
-            Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref())
-        }),
-        return_to: flow.and_then(|flow| ReturnTo::parse(flow.target.uri())),
-        request: pending.map_or("", |pending| pending.id.as_str()),
-        return_page: &return_page,
+        frame,
+        application: goal.application(frame.text),
+        return_to: goal.return_to(),
+        request: goal.request_id(),
+        return_page: &goal.return_page(app),
         csrf: &visitor.csrf(app, None),
         username,
         problem,

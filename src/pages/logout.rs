@@ -5,21 +5,24 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use url::Url;
 
+use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
 use super::sent::{Form, Query};
-use super::sessions::{self, SignedIn};
-use super::views::{Application, LoggedOutPage, LogoutPage, Problem};
+use super::signed_out::{self, Onward};
+use super::views::{Application, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::grants::subject;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
-use crate::protocol::claims::IdTokenClaims;
-use crate::protocol::{Parameters, logout};
+use crate::protocol::Parameters;
+use crate::protocol::logout::{self, Hint, ReturnTo};
 
 /// What an application may send, and what the confirmation page sends along.
-const PARAMETERS: [&str; 5] =
-    ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
+const PARAMETERS: [&str; 6] =
+    ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     answer(&app, &visitor, &sent.parameters()?, Way::Query).await
@@ -43,26 +46,45 @@ enum Way {
 }
 
 /// What an application asked for, as far as it is proven.
-struct Request {
-    hint: Option<IdTokenClaims>,
+struct Request<'p> {
+    hint: Hint,
+    logout_hint: Option<&'p str>,
     client: Option<Arc<Client>>,
-    return_to: Option<String>,
+    return_to: ReturnTo,
+    ui_locales: Option<&'p str>,
+}
+
+impl Request<'_> {
+    /// Whether it is proven that this session is meant.
+    fn means(&self, app: &App, person: &SignedIn) -> bool {
+        let Some(client) = &self.client else { return false };
+        let subject = subject::of(app, client, &person.user.id);
+        self.hint.means(&person.session, &subject)
+            && logout::hints_at(self.logout_hint, &person.user, &subject)
+    }
+
+    fn application(&self) -> Option<Application> {
+        let client = self.client.as_ref()?;
+        Some(Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()))
+    }
 }
 
 async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
-    parameters.refuse_repeated()?;
+    logout::check(parameters)?;
     let request = read(app, parameters).await?;
-    let Some(person) = visitor.signed_in_at_all(app).await? else { return Ok(done(app, visitor, &request)) };
-    if request.hint.as_ref().is_some_and(|hint| logout::means(hint, &person.session)) {
-        return sign_out(app, visitor, &person, &request).await;
+    let accounts = visitor.accounts_at_all(app).await?;
+    let meant = accounts.all().find(|person| request.means(app, person)).cloned();
+    if let Some(person) = meant {
+        return sign_out(app, visitor, accounts, &person, &request).await;
     }
+    let Some(person) = accounts.current.clone() else { return Ok(done(app, visitor, &request, &[])) };
     match (way, parameters.get("decision")) {
         (Way::Form, Some(decision)) => {
             if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
                 return Err(Failure::new(Problem::StaleForm));
             }
             match decision {
-                "sign_out" => sign_out(app, visitor, &person, &request).await,
+                "sign_out" => sign_out(app, visitor, accounts, &person, &request).await,
                 _ => Ok(visitor.redirect_to_page(app, "/account")),
             }
         }
@@ -70,62 +92,70 @@ async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: 
     }
 }
 
-async fn read(app: &App, parameters: &Parameters<'_>) -> Result<Request, Failure> {
-    // Section 2: an expired ID token is as good a hint as another.
+async fn read<'p>(app: &App, parameters: &'p Parameters<'_>) -> Result<Request<'p>, Failure> {
     let token = parameters.get("id_token_hint");
-    let hint: Option<IdTokenClaims> =
-        token.and_then(|token| app.keys.ring().verify(TokenType::IdToken, token));
+    let claims = token.and_then(|token| app.keys.ring().verify(TokenType::IdToken, token));
+    let hint = Hint::new(token, claims, app.issuer());
     let named = parameters.get("client_id").map(ClientId::new);
-    let id = hint.as_ref().map(|hint| hint.aud.clone()).or_else(|| named.clone());
-    // Section 2: client_id MUST match the one the ID token was issued to.
-    if hint.is_some() && named.is_some() && named != id {
-        return Err(Failure::new(Problem::BadRequest));
-    }
+    let id = match &hint {
+        // Section 2: client_id MUST match the one the ID token was issued to.
+        Hint::Genuine(claims) if named.as_ref().is_some_and(|named| *named != claims.aud) => {
+            return Err(Failure::new(Problem::BadRequest));
+        }
+        Hint::Genuine(claims) => Some(claims.aud.clone()),
+        Hint::Absent => named,
+        Hint::Bad => None,
+    };
     let client = match id {
         Some(id) => app.clients.find(&id).await?.map(|registered| Arc::clone(&registered.client)),
         None => None,
     };
     let requested = parameters.get("post_logout_redirect_uri");
     let return_to = logout::return_to(client.as_deref(), requested, parameters.get("state"));
-    Ok(Request { hint, client, return_to })
+    let (logout_hint, ui_locales) = (parameters.get("logout_hint"), parameters.get("ui_locales"));
+    Ok(Request { hint, logout_hint, client, return_to, ui_locales })
 }
 
-async fn sign_out(app: &App, visitor: &Visitor, person: &SignedIn, request: &Request) -> Answer {
+async fn sign_out(
+    app: &App,
+    visitor: &Visitor,
+    mut accounts: Accounts,
+    person: &SignedIn,
+    request: &Request<'_>,
+) -> Answer {
+    let frames = signed_out::frames(app, &person.session.id).await?;
     app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
-    let mut response = done(app, visitor, request);
-    sessions::clear_cookie(app, &mut response);
+    let mut response = done(app, visitor, request, &frames);
+    accounts.remove(&person.session.id);
+    accounts.set_cookies(app, &mut response);
     Ok(response)
 }
 
-/// Nobody is signed in any more: back to the application, if it may be gone back to.
-fn done(app: &App, visitor: &Visitor, request: &Request) -> Response {
-    if let Some(address) = &request.return_to {
-        return visitor.redirect(app, address);
-    }
-    let view = LoggedOutPage { frame: visitor.frame(app, None), application: application(request) };
-    visitor.page(app, StatusCode::OK, &view)
+fn done(app: &App, visitor: &Visitor, request: &Request<'_>, frames: &[Url]) -> Response {
+    let onward = Onward {
+        application: request.application(),
+        return_to: &request.return_to,
+        ui_locales: request.ui_locales,
+    };
+    signed_out::answer(app, visitor, onward, frames)
 }
 
 fn confirm(
     app: &App,
     visitor: &Visitor,
     person: &SignedIn,
-    request: &Request,
+    request: &Request<'_>,
     parameters: &Parameters<'_>,
 ) -> Response {
     let sent = PARAMETERS.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value)));
     let view = LogoutPage {
-        frame: visitor.frame(app, parameters.get("ui_locales")),
-        application: application(request),
+        frame: visitor.frame(app, request.ui_locales),
+        application: request.application(),
         signed_in_as: &person.user.username,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
+        unproven: !matches!(request.hint, Hint::Absent),
         hidden: sent.collect(),
     };
     visitor.page(app, StatusCode::OK, &view)
-}
-
-fn application(request: &Request) -> Option<Application> {
-    let client = request.client.as_ref()?;
-    Some(Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()))
 }

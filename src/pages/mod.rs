@@ -1,6 +1,7 @@
 //! What a person sees: sign-in, consent, account, sign-out. Every page is a plain form that works without JavaScript.
 
 mod account;
+mod accounts;
 mod answer;
 pub mod assets;
 mod authorize;
@@ -13,13 +14,17 @@ mod deliver;
 mod device;
 mod external;
 mod flow;
+mod goal;
 mod i18n;
 mod links;
 mod login;
 mod logout;
 mod own_page;
+mod select_account;
 mod sent;
+mod session_state;
 mod sessions;
+mod signed_out;
 mod site;
 mod views;
 mod visitor;
@@ -48,8 +53,10 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/authorize/continue", get(external::go_on))
         .route("/login", get(login::get).post(login::post))
+        .route(select_account::PATH, get(select_account::get).post(select_account::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", get(logout::get).post(logout::post))
+        .route("/check_session", get(session_state::page))
         .route("/device", get(device::get).post(device::post))
         .route("/device/confirm", post(device::confirm))
         .route("/account", get(account::get))

@@ -42,13 +42,4 @@ impl OwnPage {
             }
         }
     }
-
-    /// The sign-in page that leads to it.
-    pub fn login(&self, app: &App) -> String {
-        let value: String = url::form_urlencoded::byte_serialize(self.path(app).as_bytes()).collect();
-        match self {
-            Self::Account => "/login".to_owned(),
-            Self::Device(_) => format!("/login?return={value}"),
-        }
-    }
 }

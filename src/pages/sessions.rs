@@ -1,32 +1,22 @@
-//! Sessions: from a cookie to a person, from a password to a cookie.
+//! Starting a session: from a proof of who somebody is to the cookies of their browser.
 
-use axum::http::header;
 use axum::response::Response;
 
+use super::accounts::{Accounts, SignedIn};
 use super::answer::Failure;
-use super::cookies::Cookie;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::crypto::handle::{self, Handle, Purpose};
+use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
-use crate::model::{RequestId, Secret, Session, SessionId, Timestamp, User, UserId};
+use crate::model::{RequestId, Session, SessionId, Timestamp, User};
 
 /// RFC 8176 2: password-based authentication.
 const AMR_PASSWORD: &str = "pwd";
-/// Seconds after which using a session is noted again.
-const TOUCH_AFTER: i64 = 600;
-
-/// Someone with a live session.
-#[derive(Debug)]
-pub struct SignedIn {
-    pub session: Session,
-    pub user: User,
-}
 
 /// Who proved who they are, when and how.
 pub struct Proof<'a> {
-    pub user: &'a UserId,
+    pub user: &'a User,
     pub at: Timestamp,
     pub amr: String,
     pub acr: Option<String>,
@@ -35,118 +25,94 @@ pub struct Proof<'a> {
 /// How long a session is to last.
 pub struct Term {
     pub ends: Timestamp,
-    /// `Max-Age` of its cookie; none: until the browser closes.
-    pub cookie: Option<i64>,
+    /// Whether its cookie outlives the run of the browser.
+    pub persistent: bool,
     /// It counts for this authorization request only.
     pub only_for: Option<RequestId>,
 }
 
-/// A session that was just made, with the cookie for it.
+/// What becomes of the account that was the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// It stays signed in, and can be chosen again.
+    Stays,
+    /// It is signed out: the pages of somebody else have no way to choose it.
+    Ends,
+}
+
+/// A session that was just made, in its browser.
 pub struct Started {
     pub session: Session,
-    cookie: Secret,
-    cookie_seconds: Option<i64>,
+    accounts: Accounts,
 }
 
 impl Visitor {
-    /// The person at the browser, if their session is genuine, live, and their account enabled.
-    pub async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
-        Ok(self.signed_in_at_all(app).await?.filter(|person| person.session.only_for.is_none()))
-    }
-
-    /// The same; a session that counts for this request only counts too.
-    pub async fn signed_in_for(&self, app: &App, request: &RequestId) -> Result<Option<SignedIn>, Failure> {
-        let counts =
-            |only_for: &Option<RequestId>| only_for.as_ref().is_none_or(|only_for| only_for == request);
-        Ok(self.signed_in_at_all(app).await?.filter(|person| counts(&person.session.only_for)))
-    }
-
-    /// Whoever has a session of any kind, for sign-out.
-    pub async fn signed_in_at_all(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
-        let handle = self.session_cookie.as_deref().and_then(|text| Handle::parse(Purpose::Session, text));
-        let Some(handle) = handle else { return Ok(None) };
-        let found = app.storage.session(&SessionId::new(handle.id())).await?;
-        let Some((session, user, salt)) = found else { return Ok(None) };
-        if !handle.is_genuine(&app.master_key, &salt) || !is_live(app, &session) || user.disabled {
-            return Ok(None);
-        }
-        let now = app.now();
-        if now.since(session.last_seen_at) >= TOUCH_AFTER {
-            app.storage.touch_session(&session.id, now).await?;
-        }
-        Ok(Some(SignedIn { session, user }))
-    }
-
     /// Starts a session for a user who has just given their password.
-    pub async fn start_session(&self, app: &App, user: &UserId) -> Result<Started, Failure> {
-        let lifetime = app.settings.sessions.lifetime_seconds;
+    pub async fn start_session(&self, app: &App, user: &User) -> Result<Started, Failure> {
         let proof = Proof { user, at: app.now(), amr: AMR_PASSWORD.to_owned(), acr: None };
-        let term = Term { ends: app.now().plus(lifetime), cookie: Some(lifetime), only_for: None };
-        self.start_session_with(app, proof, term).await
+        let ends = app.now().plus(app.settings.sessions.lifetime_seconds);
+        let term = Term { ends, persistent: true, only_for: None };
+        self.start_session_with(app, proof, term, Before::Stays).await
     }
 
     /// Starts a session for a user who has just proven who they are. The same user's session in this browser goes on
-    /// under a new cookie; another's ends.
+    /// under a new cookie.
     pub async fn start_session_with(
         &self,
         app: &App,
         proof: Proof<'_>,
         term: Term,
+        before: Before,
     ) -> Result<Started, Failure> {
-        let (now, salt, user) = (app.now(), random::id(), proof.user);
-        let before = self.signed_in(app).await?;
-        let mut session = Session {
-            id: SessionId::new(random::id()),
-            user_id: user.clone(),
-            auth_time: proof.at,
-            amr: proof.amr,
-            acr: proof.acr,
-            only_for: term.only_for,
-            created_at: now,
-            last_seen_at: now,
-            expires_at: term.ends,
-            user_agent: self.user_agent.clone(),
-            address: self.address.clone(),
-        };
-        let renewed = match before {
-            Some(before) if before.user.id == *user && session.only_for.is_none() => {
-                session.id = before.session.id;
+        let (salt, user) = (random::id(), proof.user.clone());
+        let mut accounts = self.accounts(app).await?;
+        let mut session = self.new_session(app, proof, term);
+        let own = accounts.session_of(&user.id).filter(|_| session.only_for.is_none());
+        let renewed = match own {
+            Some(own) => {
+                session.id = own.id.clone();
                 app.storage.renew_session(&session, &salt).await?
-            }
-            Some(before) => {
-                app.storage.end_session(&before.session.id, &before.user.id, now).await?;
-                false
             }
             None => false,
         };
         if !renewed {
             app.storage.insert_session(&session, &salt).await?;
         }
-        let cookie = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
+        let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
             .ok_or_else(|| Failure::new(Problem::Internal))?;
-        Ok(Started { session, cookie, cookie_seconds: term.cookie })
+        if before == Before::Ends
+            && let Some(ended) = accounts.current.take_if(|current| current.session.id != session.id)
+        {
+            app.storage.end_session(&ended.session.id, &ended.user.id, app.now()).await?;
+        }
+        if let Some(surplus) = accounts.enter(SignedIn { session: session.clone(), user, handle }) {
+            app.storage.end_session(&surplus.session.id, &surplus.user.id, app.now()).await?;
+        }
+        Ok(Started { session, accounts })
     }
-}
 
-impl Started {
-    /// Gives the browser its cookie.
-    pub fn set_cookie(&self, app: &App, response: &mut Response) {
-        let issuer = &app.settings.server.issuer;
-        if let Some(value) = Cookie::Session.write(issuer, self.cookie.expose(), self.cookie_seconds) {
-            response.headers_mut().append(header::SET_COOKIE, value);
+    fn new_session(&self, app: &App, proof: Proof<'_>, term: Term) -> Session {
+        let now = app.now();
+        Session {
+            id: SessionId::new(random::id()),
+            user_id: proof.user.id.clone(),
+            auth_time: proof.at,
+            amr: proof.amr,
+            acr: proof.acr,
+            only_for: term.only_for,
+            persistent: term.persistent,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: term.ends,
+            user_agent: self.user_agent.clone(),
+            address: self.address.clone(),
         }
     }
 }
 
-/// Whether a session is neither over nor forgotten.
-pub fn is_live(app: &App, session: &Session) -> bool {
-    let now = app.now();
-    session.expires_at > now && now.since(session.last_seen_at) < app.settings.sessions.idle_seconds
-}
-
-/// Takes the session cookie away.
-pub fn clear_cookie(app: &App, response: &mut Response) {
-    if let Some(value) = Cookie::Session.write(&app.settings.server.issuer, "", Some(0)) {
-        response.headers_mut().append(header::SET_COOKIE, value);
+impl Started {
+    /// Gives the browser its cookies.
+    pub fn set_cookies(&self, app: &App, response: &mut Response) {
+        self.accounts.set_cookies(app, response);
     }
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
-use crate::model::Catalogue;
+use crate::model::{Catalogue, Client};
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 
@@ -18,23 +18,39 @@ pub struct Application {
     pub name: String,
     pub logo: Option<String>,
     pub home: Option<WebLink>,
+    /// It registered itself: nobody here has looked at it.
+    pub unchecked: bool,
 }
 
 impl Application {
+    /// A client as it describes itself, in this language where it does.
+    pub fn of(client: &Client, tag: &str) -> Self {
+        let said = |member, plain| client.origin.localized(member, tag).or(plain);
+        let name = said("client_name", None).unwrap_or(&client.name);
+        let logo = said("logo_uri", client.logo_uri.as_deref());
+        let home = said("client_uri", client.client_uri.as_deref());
+        Self { unchecked: client.is_self_registered(), ..Self::new(name, logo, home) }
+    }
+
     /// From the client's metadata; an address that is not safe to show is left out.
     pub fn new(name: &str, logo_uri: Option<&str>, client_uri: Option<&str>) -> Self {
         Self {
             name: name.trim().to_owned(),
             logo: logo_uri.and_then(picture),
             home: client_uri.and_then(WebLink::parse),
+            unchecked: false,
         }
     }
 
     /// Stands for a logo where there is none.
     pub fn initial(&self) -> String {
-        let first = self.name.chars().find(|c| c.is_alphanumeric());
-        first.map(|c| c.to_uppercase().collect()).unwrap_or_default()
+        initial(&self.name)
     }
+}
+
+fn initial(name: &str) -> String {
+    let first = name.chars().find(|c| c.is_alphanumeric());
+    first.map(|c| c.to_uppercase().collect()).unwrap_or_default()
 }
 
 #[derive(Template)]
@@ -53,9 +69,8 @@ pub struct LoginPage<'a> {
 }
 
 impl LoginPage<'_> {
-    /// What one signs in for, where no application waits.
     fn purpose(&self) -> &'static str {
-        if self.return_page.is_empty() { "login.account" } else { "device.sign_in" }
+        purpose(self.return_page)
     }
 
     /// The focus goes where the person must type next; with an error that field is tied to it.
@@ -70,6 +85,11 @@ impl LoginPage<'_> {
     fn password_invalid(&self) -> bool {
         matches!(self.problem, Some(LoginProblem::Wrong | LoginProblem::PasswordMissing))
     }
+}
+
+/// What one signs in for, where no application waits.
+fn purpose(return_page: &str) -> &'static str {
+    if return_page.is_empty() { "login.account" } else { "device.sign_in" }
 }
 
 /// Why a sign-in did not work. None of these says whether the account exists.
@@ -97,6 +117,44 @@ impl LoginProblem {
             Self::Busy => "login.error.busy",
             Self::Stale => "login.error.stale",
         }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "select_account.html")]
+pub struct SelectAccountPage<'a> {
+    pub frame: Frame<'a>,
+    pub application: Option<Application>,
+    pub return_to: Option<ReturnTo>,
+    pub request: &'a str,
+    /// As on the sign-in page.
+    pub return_page: &'a str,
+    pub csrf: &'a str,
+    /// The current one first, if there is one.
+    pub accounts: Vec<AccountRow>,
+    /// The sign-in page for somebody else.
+    pub another: &'a str,
+}
+
+impl SelectAccountPage<'_> {
+    fn purpose(&self) -> &'static str {
+        purpose(self.return_page)
+    }
+}
+
+/// Somebody who is signed in in this browser.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    pub session: String,
+    /// What the person calls themselves: a name, else the user name.
+    pub name: String,
+    pub username: String,
+}
+
+impl AccountRow {
+    /// Stands for a picture.
+    pub fn initial(&self) -> String {
+        initial(&self.name)
     }
 }
 
@@ -174,7 +232,11 @@ pub struct AccountPage<'a> {
     pub username: &'a str,
     pub notice: Option<AccountNotice>,
     pub password_problem: Option<PasswordProblem>,
+    /// Who else is signed in in this browser.
+    pub others: Vec<AccountRow>,
     pub apps: Vec<AppRow>,
+    /// What the person may start without having used it.
+    pub more_apps: Vec<AppLink>,
     pub sessions: Vec<SessionRow>,
 }
 
@@ -197,6 +259,15 @@ pub struct AppRow {
     pub permissions: Vec<Permission>,
     pub since: String,
     pub last_used: Option<String>,
+    /// Where it is started, if it can be.
+    pub start: Option<String>,
+}
+
+/// An app to start.
+#[derive(Debug, Clone)]
+pub struct AppLink {
+    pub application: Application,
+    pub start: String,
 }
 
 #[derive(Debug, Clone)]
@@ -267,6 +338,8 @@ pub struct LogoutPage<'a> {
     pub application: Option<Application>,
     pub signed_in_as: &'a str,
     pub csrf: &'a str,
+    /// Whether the application sent something that does not prove whose session it means.
+    pub unproven: bool,
     /// The parameters of the request, sent along with the answer.
     pub hidden: Vec<(&'a str, &'a str)>,
 }
@@ -277,6 +350,12 @@ pub struct LoggedOutPage<'a> {
     pub frame: Frame<'a>,
     /// Has a link back when its home is known.
     pub application: Option<Application>,
+    /// Where it goes on when the frames have been shown, in place of its home.
+    pub continue_to: Option<&'a str>,
+    /// Whether the application wanted its user to return to an address that is not its own.
+    pub refused: bool,
+    /// Pages of applications that are to hear of it.
+    pub frames: Vec<&'a str>,
 }
 
 /// The browser posts the answer to the application by itself, or at the press of the button.

@@ -26,8 +26,11 @@ pub struct Visitor {
     /// Whether the answer may tell it. A POST from another site carries no SameSite cookie: the name that the browser
     /// has, and did not send, would be lost.
     pub may_name_browser: bool,
-    /// The session cookie as sent.
+    /// The cookies of the current session and of the other accounts as sent.
     pub session_cookie: Option<String>,
+    /// The browser state as sent.
+    pub browser_state_cookie: Option<String>,
+    pub accounts_cookie: Option<String>,
     pub user_agent: String,
     pub address: String,
     pub request_id: String,
@@ -50,6 +53,8 @@ impl FromRequestParts<Arc<App>> for Visitor {
             browser_is_new: known.is_none(),
             may_name_browser: known.is_none() && !(from_elsewhere && parts.method == Method::POST),
             session_cookie: Cookie::Session.read(headers, issuer).map(str::to_owned),
+            browser_state_cookie: Cookie::BrowserState.read(headers, issuer).map(str::to_owned),
+            accounts_cookie: Cookie::Accounts.read(headers, issuer).map(str::to_owned),
             user_agent: extract::user_agent(headers),
             address: address.map(|address| address.0.to_string()).unwrap_or_default(),
             request_id: request_id.map(RequestId::to_string).unwrap_or_default(),

@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// Bytes of `state` that are kept for the client.
-const MAX_STATE: usize = 4096;
+pub const MAX_STATE: usize = 4096;
 /// Bytes of `nonce`, which ends up in an ID token.
 const MAX_NONCE: usize = 1024;
 /// Bytes of hints for the pages.
@@ -133,6 +133,10 @@ pub fn validate(
         max_age: max_age(parameters)?,
         login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
         ui_locales: parameters.get("ui_locales").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
+        claims_locales: parameters
+            .get("claims_locales")
+            .filter(|hint| hint.len() <= MAX_HINT)
+            .map(str::to_owned),
     })
 }
 
@@ -281,7 +285,7 @@ fn prompts(parameters: &Parameters<'_>, client: &Client) -> Result<Vec<Prompt>, 
         None => client.policy().consent == ConsentPolicy::Always,
         Some(_) => return Err(OAuthError::invalid_request("approval_prompt is neither force nor auto.")),
     };
-    Ok(if force && !client.skip_consent { vec![Prompt::Consent] } else { Vec::new() })
+    Ok(if force && !client.skips_consent() { vec![Prompt::Consent] } else { Vec::new() })
 }
 
 fn max_age(parameters: &Parameters<'_>) -> Result<Option<i64>, OAuthError> {

@@ -66,6 +66,9 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The user of a token without a grant whose `sub` does not tell (`grants/subject.rs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_user: Option<String>,
     /// What an external consent page added, where Hydra has it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub ext: Map<String, Value>,
@@ -114,6 +117,43 @@ pub fn acr(grant: &Grant) -> String {
     grant.context.acr.clone().unwrap_or_else(|| ACR_SINGLE_FACTOR.to_owned())
 }
 
+/// What tokens and UserInfo may say of a person and a sign-in (OpenID Connect Discovery 3: `claims_supported`).
+pub const SUPPORTED: &[&str] = &[
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "groups",
+];
+
 /// RFC 8176 values as the list that tokens carry.
 pub fn amr(text: &str) -> Vec<String> {
     text.split(' ').filter(|value| !value.is_empty()).map(str::to_owned).collect()
@@ -132,66 +172,106 @@ pub fn left_half(algorithm: Algorithm, text: &str) -> String {
     }
 }
 
-/// The claims about a user that scopes give access to (OpenID Connect Core 5.4).
-pub fn of_user<'s>(user: &User, scopes: impl Iterator<Item = &'s str>) -> Map<String, Value> {
+/// The claims about a user that scopes give access to (OpenID Connect Core 5.4), those in a language too where the client
+/// asked for it.
+pub fn of_user<'s>(
+    subject: String,
+    user: &User,
+    scopes: impl Iterator<Item = &'s str>,
+    claims_locales: Option<&str>,
+) -> Map<String, Value> {
     let mut claims = Map::new();
-    claims.insert("sub".into(), user.id.as_str().into());
+    claims.insert("sub".into(), subject.into());
     for scope in scopes {
-        match scope {
-            "profile" => add_profile(user, &mut claims),
-            "email" => add_contact(&mut claims, "email", user.email.as_deref(), user.email_verified),
-            "phone" => {
-                let number = user.phone_number.as_deref();
-                add_contact(&mut claims, "phone_number", number, user.phone_number_verified);
+        for name in of_scope(scope) {
+            if let Some(value) = of_name(user, name) {
+                claims.insert((*name).to_owned(), value);
             }
-            "address" => {
-                if let Some(address) = &user.profile.address {
-                    claims.insert("address".into(), json!(address));
-                }
-            }
-            "groups" => {
-                claims.insert("groups".into(), json!(user.groups));
-            }
-            _ => {}
+        }
+        if let (PROFILE, Some(locales)) = (scope, claims_locales) {
+            claims.extend(localized(user, locales));
         }
     }
     claims
 }
 
-fn add_profile(user: &User, claims: &mut Map<String, Value>) {
-    claims.insert("preferred_username".into(), user.username.as_str().into());
-    claims.insert("updated_at".into(), user.updated_at.unix().into());
-    let profile = &user.profile;
-    for (name, value) in [
-        ("name", &profile.name),
-        ("given_name", &profile.given_name),
-        ("family_name", &profile.family_name),
-        ("middle_name", &profile.middle_name),
-        ("nickname", &profile.nickname),
-        ("profile", &profile.profile),
-        ("picture", &profile.picture),
-        ("website", &profile.website),
-        ("gender", &profile.gender),
-        ("birthdate", &profile.birthdate),
-        ("zoneinfo", &profile.zoneinfo),
-        ("locale", &profile.locale),
-    ] {
-        if let Some(value) = value {
-            claims.insert(name.into(), value.as_str().into());
-        }
+const PROFILE: &str = "profile";
+
+fn of_scope(scope: &str) -> &'static [&'static str] {
+    match scope {
+        PROFILE => &[
+            "name",
+            "given_name",
+            "family_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+        "email" => &["email", "email_verified"],
+        "phone" => &["phone_number", "phone_number_verified"],
+        "address" => &["address"],
+        "groups" => &["groups"],
+        _ => &[],
     }
 }
 
-fn add_contact(claims: &mut Map<String, Value>, name: &str, value: Option<&str>, verified: bool) {
-    if let Some(value) = value {
-        claims.insert(name.into(), value.into());
-        claims.insert(format!("{name}_verified"), verified.into());
+/// One claim about a user by its name, in a language if the name says so (OpenID Connect Core 5.1, 5.2). None: it is not
+/// known of them, or of nobody. `sub` is not among them: it depends on the client.
+pub fn of_name(user: &User, name: &str) -> Option<Value> {
+    let text = |value: &Option<String>| value.as_deref().map(Value::from);
+    let profile = &user.profile;
+    match name {
+        "name" => text(&profile.name),
+        "given_name" => text(&profile.given_name),
+        "family_name" => text(&profile.family_name),
+        "middle_name" => text(&profile.middle_name),
+        "nickname" => text(&profile.nickname),
+        "preferred_username" => Some(user.username.as_str().into()),
+        "profile" => text(&profile.profile),
+        "picture" => text(&profile.picture),
+        "website" => text(&profile.website),
+        "gender" => text(&profile.gender),
+        "birthdate" => text(&profile.birthdate),
+        "zoneinfo" => text(&profile.zoneinfo),
+        "locale" => text(&profile.locale),
+        "updated_at" => Some(user.updated_at.unix().into()),
+        "email" => text(&user.email),
+        // Said of what is there only.
+        "email_verified" => user.email.as_ref().map(|_| user.email_verified.into()),
+        "phone_number" => text(&user.phone_number),
+        "phone_number_verified" => user.phone_number.as_ref().map(|_| user.phone_number_verified.into()),
+        "address" => profile.address.as_ref().map(|address| json!(address)),
+        "groups" => Some(json!(user.groups)),
+        _ => profile.localized.get(name).map(|text| text.as_str().into()),
     }
+}
+
+/// The claims in the languages that were asked for: `de` means `de-AT` too (RFC 4647 3.3.1).
+fn localized(user: &User, locales: &str) -> impl Iterator<Item = (String, Value)> {
+    let asked = |tag: &str| {
+        locales.split_ascii_whitespace().any(|range| {
+            let (start, rest) = tag.split_at_checked(range.len()).unwrap_or_default();
+            !range.is_empty()
+                && start.eq_ignore_ascii_case(range)
+                && (rest.is_empty() || rest.starts_with('-'))
+        })
+    };
+    let claims = user.profile.localized.iter();
+    let meant = claims.filter(move |(name, _)| name.split_once('#').is_some_and(|(_, tag)| asked(tag)));
+    meant.map(|(name, text)| (name.clone(), text.as_str().into()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::left_half;
+    use super::{SUPPORTED, left_half, of_scope};
     use crate::model::Algorithm;
 
     #[test]
@@ -199,5 +279,13 @@ mod tests {
         // OpenID Connect Core appendix A.3
         let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
         assert_eq!(left_half(Algorithm::RS256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+    }
+
+    #[test]
+    fn every_claim_of_a_scope_is_supported() {
+        for scope in ["profile", "email", "phone", "address", "groups"] {
+            assert!(!of_scope(scope).is_empty());
+            assert!(of_scope(scope).iter().all(|name| SUPPORTED.contains(name)), "{scope}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Algorithm, AssertionAlgorithm, ResponseMode, ResponseType};
+use crate::model::{
+    Algorithm, AssertionAlgorithm, ContentEncryption, KeyManagement, ResponseMode, ResponseType,
+};
 
 /// The scopes that have a meaning of their own here.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
@@ -14,6 +16,8 @@ pub struct Operator<'a> {
     pub tos_uri: Option<&'a str>,
     /// Whether the password grant is offered.
     pub password_grant: bool,
+    /// Whether clients may register themselves.
+    pub registration: bool,
     /// Whether implicit response types are.
     pub implicit: bool,
     /// Whether every authorization request has to be pushed, or signed.
@@ -30,13 +34,17 @@ pub fn document<'a>(
 ) -> Value {
     let scopes: Vec<&str> =
         SCOPES.into_iter().chain(scopes.filter(|scope| !SCOPES.contains(scope))).collect();
-    let mut document = bare_document(issuer, algorithms, &scopes, operator);
+    let mut document = bare_document(issuer, &scopes, operator);
     add(&mut document, requests_and_responses(issuer, algorithms, operator));
     add(&mut document, sessions(issuer));
+    add(&mut document, identity(algorithms));
     for (member, uri) in [("op_policy_uri", operator.policy_uri), ("op_tos_uri", operator.tos_uri)] {
         if let Some(uri) = uri {
             document[member] = uri.into();
         }
+    }
+    if operator.registration {
+        document["registration_endpoint"] = format!("{issuer}/register").into();
     }
     document
 }
@@ -45,6 +53,24 @@ fn add(document: &mut Value, members: Value) {
     if let (Value::Object(document), Value::Object(members)) = (document, members) {
         document.extend(members);
     }
+}
+
+/// How clients are told who a user is (OpenID Connect Discovery 3).
+fn identity(algorithms: &[Algorithm]) -> Value {
+    let alg = KeyManagement::ALL.map(KeyManagement::as_str);
+    let enc = ContentEncryption::ALL.map(ContentEncryption::as_str);
+    let signing: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    json!({
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": signing,
+        "introspection_signing_alg_values_supported": signing,
+        "id_token_encryption_alg_values_supported": alg,
+        "id_token_encryption_enc_values_supported": enc,
+        "userinfo_signing_alg_values_supported": signing,
+        "userinfo_encryption_alg_values_supported": alg,
+        "userinfo_encryption_enc_values_supported": enc,
+        "claims_supported": super::claims::SUPPORTED,
+    })
 }
 
 /// How authorization requests are sent and answered.
@@ -74,16 +100,20 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
     })
 }
 
-/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1).
+/// What the server does at the end of a session (RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3,
+/// Session Management 3.3).
 fn sessions(issuer: &str) -> Value {
     json!({
         "end_session_endpoint": format!("{issuer}/logout"),
+        "check_session_iframe": format!("{issuer}/check_session"),
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
     })
 }
 
-fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operator: Operator<'_>) -> Value {
+fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
     let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
@@ -101,7 +131,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operat
     if operator.implicit {
         grant_types.push("implicit");
     }
-    let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -113,9 +142,6 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operat
         "revocation_endpoint": at("/revoke"),
         "scopes_supported": scopes,
         "grant_types_supported": grant_types,
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
-        "introspection_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": authentication,
@@ -126,11 +152,5 @@ fn bare_document(issuer: &str, algorithms: &[Algorithm], scopes: &[&str], operat
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_parameter_supported": false,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
-        "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "c_hash", "s_hash", "sid",
-            "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
-            "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at", "email",
-            "email_verified", "phone_number", "phone_number_verified", "address", "groups"
-        ],
     })
 }

@@ -32,6 +32,8 @@ pub enum ErrorCode {
     /// OpenID Connect Core 3.1.2.6
     LoginRequired,
     /// OpenID Connect Core 3.1.2.6
+    AccountSelectionRequired,
+    /// OpenID Connect Core 3.1.2.6
     ConsentRequired,
     /// OpenID Connect Core 3.1.2.6
     RequestNotSupported,
@@ -51,6 +53,14 @@ pub enum ErrorCode {
     InvalidToken,
     /// RFC 6750 3.1
     InsufficientScope,
+    /// RFC 7591 3.2.2
+    InvalidRedirectUri,
+    /// RFC 7591 3.2.2
+    InvalidClientMetadata,
+    /// RFC 7591 3.2.2
+    InvalidSoftwareStatement,
+    /// RFC 7591 3.2.2
+    UnapprovedSoftwareStatement,
 }
 
 impl ErrorCode {
@@ -68,6 +78,7 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::LoginRequired => "login_required",
+            Self::AccountSelectionRequired => "account_selection_required",
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
@@ -78,6 +89,10 @@ impl ErrorCode {
             Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 }

@@ -211,7 +211,8 @@ pub fn requested_audience<'a>(request: &'a AuthorizationRequest, client: &'a Cli
 pub fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("client_id", request.client_id.as_str());
-    query.append_pair("response_type", "code");
+    query.append_pair("response_type", request.response_type.as_str());
+    query.append_pair("response_mode", request.response_mode.as_str());
     query.append_pair("redirect_uri", &request.redirect_uri);
     query.append_pair("scope", &request.scope.to_string());
     let max_age = request.max_age.map(|seconds| seconds.to_string());

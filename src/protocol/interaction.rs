@@ -1,25 +1,39 @@
-//! What has to happen before a code may be issued (OpenID Connect Core 3.1.2.3, 3.1.2.4): sign in, consent, or nothing.
+//! What has to happen before a code may be issued (OpenID Connect Core 3.1.2.3, 3.1.2.4): choose an account, sign in,
+//! consent, or nothing.
 
 use super::error::{ErrorCode, OAuthError};
-use crate::model::{AuthorizationRequest, Client, Prompt, ScopeSet, Timestamp};
+use crate::model::{AuthorizationRequest, Client, Means, Prompt, ScopeSet, Timestamp};
 
 /// What is known about the person at the browser.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
-    /// When the browser's session last saw a proof of identity.
-    pub auth_time: Option<Timestamp>,
+    pub person: Person,
     /// What the user allowed this client before.
     pub consented: Option<&'a ScopeSet>,
-    /// Whether the person signed in for this very request, which satisfies whatever it asks.
-    pub signed_in_for_this: bool,
     /// Whether the person has just said yes to this very request.
     pub decided: bool,
     pub now: Timestamp,
 }
 
+/// Who is at the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Person {
+    /// The one whom the request is about: see [`super::account`].
+    Known {
+        /// When their session last saw a proof of identity.
+        auth_time: Timestamp,
+        /// How they were decided on for this very request. Signing in for it satisfies whatever it asks.
+        by: Option<Means>,
+    },
+    /// One of several accounts, and nothing says which.
+    ToBeChosen,
+    Unknown,
+}
+
 /// The next step.
 #[derive(Debug)]
 pub enum Step {
+    SelectAccount,
     SignIn,
     /// Ask for consent; `new` is what was not allowed before.
     Consent {
@@ -32,17 +46,20 @@ pub enum Step {
 /// Decides the next step of a request.
 pub fn next(request: &AuthorizationRequest, client: &Client, situation: Situation<'_>) -> Step {
     let silent = request.prompts(Prompt::None);
-    if !is_signed_in(request, situation) {
-        return if silent {
+    match situation.person {
+        person if has_to_choose(request, person) && silent => {
+            refuse(ErrorCode::AccountSelectionRequired, "The user has to choose an account.")
+        }
+        person if has_to_choose(request, person) => Step::SelectAccount,
+        person if !is_signed_in(request, person, situation.now) && silent => {
             refuse(ErrorCode::LoginRequired, "The user has to sign in.")
-        } else {
-            Step::SignIn
-        };
-    }
-    match missing_consent(request, client, situation) {
-        None => Step::Issue,
-        Some(_) if silent => refuse(ErrorCode::ConsentRequired, "The user has to give consent."),
-        Some(new) => Step::Consent { new },
+        }
+        person if !is_signed_in(request, person, situation.now) => Step::SignIn,
+        _ => match missing_consent(request, client, situation) {
+            None => Step::Issue,
+            Some(_) if silent => refuse(ErrorCode::ConsentRequired, "The user has to give consent."),
+            Some(new) => Step::Consent { new },
+        },
     }
 }
 
@@ -50,15 +67,23 @@ fn refuse(code: ErrorCode, description: &'static str) -> Step {
     Step::Refuse(OAuthError::new(code, description))
 }
 
-fn is_signed_in(request: &AuthorizationRequest, situation: Situation<'_>) -> bool {
-    let Some(auth_time) = situation.auth_time else { return false };
-    if situation.signed_in_for_this {
+/// `select_account` is for whoever has an account here; all others sign in, and so does everybody whom `login` asks to.
+fn has_to_choose(request: &AuthorizationRequest, person: Person) -> bool {
+    match person {
+        Person::Known { by, .. } => by.is_none() && request.prompts(Prompt::SelectAccount),
+        Person::ToBeChosen => request.prompts(Prompt::SelectAccount) || !request.prompts(Prompt::Login),
+        Person::Unknown => false,
+    }
+}
+
+fn is_signed_in(request: &AuthorizationRequest, person: Person, now: Timestamp) -> bool {
+    let Person::Known { auth_time, by } = person else { return false };
+    if by == Some(Means::SignIn) {
         return true;
     }
-    let asks_again = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
     // OpenID Connect Core 3.1.2.1: max_age=0 is equivalent to prompt=login.
-    let too_old = request.max_age.is_some_and(|most| most == 0 || situation.now.since(auth_time) > most);
-    !asks_again && !too_old
+    let too_old = request.max_age.is_some_and(|most| most == 0 || now.since(auth_time) > most);
+    !request.prompts(Prompt::Login) && !too_old
 }
 
 fn missing_consent(
@@ -75,13 +100,13 @@ fn missing_consent(
         return Some(new);
     }
     let covered = situation.consented.is_some() && new.is_empty();
-    (!client.skip_consent && !covered).then_some(new)
+    (!client.skips_consent() && !covered).then_some(new)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Situation, Step, next};
-    use crate::model::{AuthorizationRequest, Client, ScopeSet, Timestamp};
+    use super::{Person, Situation, Step, next};
+    use crate::model::{AuthorizationRequest, Client, Means, ScopeSet, Timestamp};
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
@@ -99,11 +124,14 @@ mod tests {
         serde_json::from_value(request).unwrap()
     }
 
+    fn known(signed_in_ago: i64, by: Option<Means>) -> Person {
+        Person::Known { auth_time: NOW.plus(-signed_in_ago), by }
+    }
+
     fn situation<'a>(signed_in_ago: Option<i64>, consented: Option<&'a ScopeSet>) -> Situation<'a> {
         Situation {
-            auth_time: signed_in_ago.map(|seconds| NOW.plus(-seconds)),
+            person: signed_in_ago.map_or(Person::Unknown, |seconds| known(seconds, None)),
             consented,
-            signed_in_for_this: false,
             decided: false,
             now: NOW,
         }
@@ -111,6 +139,7 @@ mod tests {
 
     fn outcome(step: Step) -> String {
         match step {
+            Step::SelectAccount => "select account".into(),
             Step::SignIn => "sign in".into(),
             Step::Consent { new } => format!("consent to {new}"),
             Step::Issue => "issue".into(),
@@ -134,7 +163,8 @@ mod tests {
             (prompt("consent"), Some(9), Some(&all), false, "consent to "),
             (prompt("consent"), Some(9), Some(&all), true, "consent to "),
             (prompt("login"), Some(9), Some(&all), false, "sign in"),
-            (prompt("select_account"), Some(9), Some(&all), false, "sign in"),
+            (prompt("select_account"), Some(9), Some(&all), false, "select account"),
+            (prompt("select_account"), None, None, false, "sign in"),
             (prompt("none"), None, None, false, "login_required"),
             (prompt("none"), Some(9), Some(&some), false, "consent_required"),
             (prompt("none"), Some(9), Some(&all), false, "issue"),
@@ -149,11 +179,30 @@ mod tests {
     }
 
     #[test]
-    fn signing_in_for_the_request_satisfies_prompt_login_and_max_age() {
+    fn signing_in_for_the_request_satisfies_every_prompt_but_consent_and_choosing_only_its_own() {
         let all: ScopeSet = "openid a".parse().unwrap();
-        let situation = Situation { signed_in_for_this: true, ..situation(Some(50), Some(&all)) };
-        let request = request(serde_json::json!({"prompt": ["login"], "max_age": 1}));
-        assert_eq!(outcome(next(&request, &client(false), situation)), "issue");
+        let after = |by, members: serde_json::Value| {
+            let situation = Situation { person: known(50, Some(by)), ..situation(None, Some(&all)) };
+            outcome(next(&request(members), &client(false), situation))
+        };
+        let select = || serde_json::json!({"prompt": ["select_account"]});
+        let login = || serde_json::json!({"prompt": ["select_account", "login"], "max_age": 1});
+        assert_eq!(after(Means::SignIn, login()), "issue");
+        assert_eq!(after(Means::Choice, select()), "issue");
+        assert_eq!(after(Means::Choice, login()), "sign in");
+        assert_eq!(after(Means::Choice, serde_json::json!({"max_age": 49})), "sign in");
+    }
+
+    #[test]
+    fn where_nothing_says_which_account_a_person_has_to_choose() {
+        let ask = |members| {
+            let situation = Situation { person: Person::ToBeChosen, ..situation(None, None) };
+            outcome(next(&request(members), &client(false), situation))
+        };
+        assert_eq!(ask(serde_json::json!({})), "select account");
+        assert_eq!(ask(serde_json::json!({"prompt": ["login"]})), "sign in");
+        assert_eq!(ask(serde_json::json!({"prompt": ["login", "select_account"]})), "select account");
+        assert_eq!(ask(serde_json::json!({"prompt": ["none"]})), "account_selection_required");
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Introspection {
     /// What is said of a good refresh token.
     pub fn of_refresh_token(
         grant: &Grant,
+        sub: String,
         issuer: &str,
         issued_at: Timestamp,
         exp: Option<Timestamp>,
@@ -89,7 +90,7 @@ impl Introspection {
         Self::Active(Box::new(ActiveToken {
             active: true,
             client_id: grant.client_id.clone(),
-            sub: grant.user_id.as_str().to_owned(),
+            sub,
             iss: issuer.to_owned(),
             aud: None,
             scope: grant.scope.to_string(),

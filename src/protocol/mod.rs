@@ -1,5 +1,6 @@
 //! The rules of the standards, pure: no IO, no framework, no clock of their own. What they need is passed in.
 
+pub mod account;
 pub mod assertion;
 pub mod authorize;
 pub mod backchannel_logout;
@@ -11,6 +12,7 @@ pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod handover;
+pub mod initiated_login;
 pub mod interaction;
 pub mod introspection;
 pub mod jwt;
@@ -27,7 +29,9 @@ pub mod reserved_claims;
 pub mod resource;
 pub mod response;
 pub mod scope;
+pub mod session_state;
 pub mod token_hook;
+pub mod webfinger;
 
 pub use error::{ErrorCode, OAuthError};
 pub use parameters::Parameters;

@@ -46,6 +46,16 @@ pub fn check(uri: &str) -> Result<(), InvalidRedirectUri> {
     }
 }
 
+/// Whether it is a page or a picture on the web that people may be shown.
+pub fn is_web(uri: &str) -> bool {
+    check(uri).is_ok() && (uri.starts_with("https://") || uri.starts_with("http://"))
+}
+
+/// The host of a URI on the web, or none.
+pub fn host(uri: &str) -> Option<String> {
+    Url::parse(uri).ok().filter(|_| is_web(uri))?.host_str().map(str::to_owned)
+}
+
 /// Whether a request's redirect URI is the registered one: the same text (RFC 9700 2.1), where only the port of a
 /// loopback IP literal is free (RFC 8252 7.3).
 pub fn matches(registered: &str, requested: &str) -> bool {

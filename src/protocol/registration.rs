@@ -2,9 +2,15 @@
 
 mod identity;
 mod logout;
+pub mod members;
 mod origin;
+pub mod request;
 mod requests;
+pub mod self_registered;
 mod sign_in;
+pub mod statement;
+
+use serde_json::{Value, json};
 
 use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
@@ -19,6 +25,9 @@ pub const MAX_ACCESS_TOKEN_LIFETIME: i64 = 86_400;
 
 /// Grants with refresh tokens of one user and one client.
 pub const MAX_REFRESH_GRANTS: i64 = 1000;
+
+/// Bytes of a name that people read.
+const LONGEST_NAME: usize = 200;
 
 /// One thing that is wrong with a client's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +57,28 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     problems
 }
 
+/// The client's metadata as the standards name it (RFC 7591 3.2.1), and this server's own members.
+pub fn document(client: &Client) -> Value {
+    // A client is a plain struct of plain values: this never fails.
+    let mut document = serde_json::to_value(client).unwrap_or_default();
+    if client.may_use(GrantType::AuthorizationCode) && client.requests.response_types.is_empty() {
+        document["response_types"] = json!(["code"]);
+    }
+    document
+}
+
+/// What of it the client itself is told: the standards' members, without this server's own.
+pub fn public_document(client: &Client) -> Value {
+    let mut document = document(client);
+    if let Some(found) = document.as_object_mut() {
+        found.retain(|name, _| members::known(members::OPERATORS, name).is_none());
+        // RFC 7591 2: what is left out would be read as its default.
+        found.entry("response_types").or_insert(json!([]));
+        found.extend(client.origin.localized.iter().map(|(name, text)| (name.clone(), json!(text))));
+    }
+    document
+}
+
 fn check_identity(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let id = client.id.as_str();
     // RFC 6749 appendix A.1: VSCHAR; a colon would end it in Basic credentials, a slash is for readers of logs.
@@ -55,8 +86,11 @@ fn check_identity(client: &Client, complain: &mut impl FnMut(&'static str, Strin
     if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
         complain("client_id", "use 1 to 128 letters, digits, and - _ . ~".into());
     }
-    if client.name.trim().is_empty() || client.name.len() > 200 {
-        complain("client_name", "people read it when they are asked for consent; 1 to 200 bytes".into());
+    if client.name.trim().is_empty() || client.name.len() > LONGEST_NAME {
+        complain(
+            "client_name",
+            format!("people read it when they are asked for consent; 1 to {LONGEST_NAME} bytes"),
+        );
     }
 }
 
@@ -77,10 +111,7 @@ fn check_uris(client: &Client, complain: &mut impl FnMut(&'static str, String)) 
         ("policy_uri", &client.policy_uri),
         ("tos_uri", &client.tos_uri),
     ] {
-        let web = |uri: &str| {
-            redirect_uri::check(uri).is_ok() && (uri.starts_with("https://") || uri.starts_with("http://"))
-        };
-        if uri.as_deref().is_some_and(|uri| !web(uri)) {
+        if uri.as_deref().is_some_and(|uri| !redirect_uri::is_web(uri)) {
             complain(member, "use an https URI".into());
         }
     }
@@ -205,12 +236,17 @@ fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str,
     }
     // Whether it can be fetched at all depends on the settings, which are not known here.
     if let Some(uri) = &client.jwks_uri
-        && !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri))
+        && (redirect_uri::check(uri).is_err()
+            || !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri)))
     {
         complain("jwks_uri", "use an https URI".into());
     }
     if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
         complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());
+    }
+    let inline = client.jwks.as_ref().and_then(|jwks| KeySet::read(jwks).ok());
+    if method == AuthMethod::PrivateKeyJwt && inline.is_some_and(|keys| !keys.can_verify()) {
+        complain("jwks", "private_key_jwt needs a key in it that verifies signatures".into());
     }
     if let Some(algorithm) = client.token_endpoint_auth_signing_alg {
         let wanted = match method {

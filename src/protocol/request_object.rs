@@ -10,7 +10,7 @@ use super::error::{ErrorCode, OAuthError};
 use super::jwt;
 use super::parameters::Parameters;
 use crate::crypto::jwks::KeySet;
-use crate::model::{AssertionAlgorithm, Client, RequestObjectAlgorithm, Timestamp};
+use crate::model::{AssertionAlgorithm, Client, RequestObjectAlgorithm, Scope, Timestamp};
 
 /// RFC 9126 2.2
 const PUSHED: &str = "urn:ietf:params:oauth:request_uri:";
@@ -108,6 +108,12 @@ impl<'a> RequestObject<'a> {
         let header: Header = jwt::part(head).ok_or_else(|| invalid(NO_JWT))?;
         let claims: Map<String, Value> = jwt::part(payload).ok_or_else(|| invalid(NO_JWT))?;
         let algorithm = check_header(&header, client)?;
+        // OpenID Connect Core 6.1 lets a request be unsigned, RFC 9101 10.2 does not.
+        if algorithm == RequestObjectAlgorithm::None && !is_openid(&claims) {
+            return Err(invalid(
+                "Only an OpenID Connect request may be unsigned: ask for openid, or sign it.",
+            ));
+        }
         check_claims(&claims, client, issuer)?;
         check_times(&claims, now)?;
         Ok(Self { algorithm, kid: header.kid, claims, signed, signature })
@@ -171,6 +177,11 @@ fn check_header(header: &Header, client: &Client) -> Result<RequestObjectAlgorit
         }
         (_, found) => Ok(found),
     }
+}
+
+fn is_openid(claims: &Map<String, Value>) -> bool {
+    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    scope.split(' ').any(|name| name == Scope::OPENID)
 }
 
 fn check_claims(claims: &Map<String, Value>, client: &Client, issuer: &str) -> Result<(), OAuthError> {

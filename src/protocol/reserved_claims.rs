@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// What the standards define for tokens and for what is said about them (RFC 7519 4.1, RFC 7662 2.2, RFC 7800 3.1,
 /// RFC 8693 4, RFC 9068 2.2, RFC 9396 9.1, RFC 9701 5, RFC 9901 4, OpenID Connect Core 2, 3.3.2.11 and 5.6.2, OpenID
 /// Connect sessions and logout), and what this server adds.
-const RESERVED: [&str; 34] = [
+const RESERVED: [&str; 35] = [
     "_claim_names",
     "_claim_sources",
     "_sd",
@@ -35,6 +35,7 @@ const RESERVED: [&str; 34] = [
     "nonce",
     "s_hash",
     "scope",
+    "sealed_user",
     "sid",
     "sub",
     "sub_jwk",
@@ -104,6 +105,7 @@ mod tests {
             auth_time: Some(moment),
             acr: Some(text.clone()),
             amr: vec![text.clone()],
+            sealed_user: Some(text.clone()),
             ext: extra,
             extra: serde_json::Map::new(),
         };

@@ -108,6 +108,8 @@ pub struct Success {
     pub code: Option<String>,
     pub access_token: Option<FrontChannelToken>,
     pub id_token: Option<String>,
+    /// OpenID Connect Session Management 3
+    pub session_state: Option<String>,
 }
 
 /// An access token that goes through the browser (RFC 6749 4.2.2).
@@ -182,6 +184,7 @@ impl RedirectTarget {
             answer.push(("scope", access.scope));
         }
         answer.extend(success.id_token.map(|id_token| ("id_token", id_token)));
+        answer.extend(success.session_state.map(|state| ("session_state", state)));
         self.with(issuer, answer)
     }
 

@@ -5,12 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::FromRow;
 
 use super::changes::Topic;
-use super::db::values;
+use super::db::{Value, values};
 use super::{Storage, StorageError};
 use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
 
 #[derive(FromRow)]
-struct ClientRow {
+pub(super) struct ClientRow {
     id: String,
     metadata: String,
     secret_digest: Option<String>,
@@ -18,13 +18,25 @@ struct ClientRow {
     retired_secret_expires_at: Option<i64>,
     sealed_secret: Option<String>,
     retired_sealed_secret: Option<String>,
+    unused_until: Option<i64>,
 }
 
+macro_rules! client_columns {
+    () => {
+        "id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
+         sealed_secret, retired_sealed_secret, unused_until"
+    };
+}
+pub(super) use client_columns;
+
 impl ClientRow {
-    fn into_client(self) -> Result<(Client, ClientSecrets), StorageError> {
+    pub(super) fn into_client(self) -> Result<(Client, ClientSecrets), StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("clients", &self.id, what.to_string());
-        let client: Client = serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
+        let mut client: Client = serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
+        if let Some(origin) = &mut client.origin.self_registered {
+            origin.unused_until = self.unused_until.map(Timestamp::from_unix);
+        }
         let digest = |text: &str| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
             bytes.ok_or_else(|| impossible(&"a secret's digest is not SHA-256"))
@@ -43,12 +55,12 @@ impl ClientRow {
 }
 
 /// What goes into the columns of secrets.
-struct SecretColumns<'a> {
-    current: Option<String>,
-    retired: Option<String>,
-    retired_expires_at: Option<i64>,
-    sealed: Option<&'a str>,
-    retired_sealed: Option<&'a str>,
+pub(super) struct SecretColumns<'a> {
+    pub current: Option<String>,
+    pub retired: Option<String>,
+    pub retired_expires_at: Option<i64>,
+    pub sealed: Option<&'a str>,
+    pub retired_sealed: Option<&'a str>,
 }
 
 impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
@@ -64,23 +76,56 @@ impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
     }
 }
 
-fn metadata(client: &Client) -> Result<String, StorageError> {
+pub(super) fn metadata(client: &Client) -> Result<String, StorageError> {
     serde_json::to_string(client)
         .map_err(|error| StorageError::impossible("clients", client.id.as_str(), error.to_string()))
 }
 
+/// Writes all that follows from a client's metadata and secrets.
+pub(super) const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
+     retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
+     backchannel_logout = $9, for_everybody = $10, frontchannel_logout = $11 WHERE id = $1";
+
+/// What [`UPDATE`] binds.
+pub(super) fn update_values<'v>(
+    client: &'v Client,
+    metadata: &'v str,
+    columns: &'v SecretColumns<'v>,
+    now: Timestamp,
+) -> [Value<'v>; 11] {
+    [
+        client.id.as_str().into(),
+        metadata.into(),
+        columns.current.as_deref().into(),
+        columns.retired.as_deref().into(),
+        columns.retired_expires_at.into(),
+        now.unix().into(),
+        columns.sealed.into(),
+        columns.retired_sealed.into(),
+        client.logout.backchannel_logout_uri.is_some().into(),
+        client.is_for_everybody().into(),
+        client.logout.frontchannel_logout_uri.is_some().into(),
+    ]
+}
+
 impl Storage {
     pub async fn client(&self, id: &ClientId) -> Result<Option<(Client, ClientSecrets)>, StorageError> {
-        const FIND: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
-             sealed_secret, retired_sealed_secret FROM clients WHERE id = $1";
+        const FIND: &str = concat!("SELECT ", client_columns!(), " FROM clients WHERE id = $1");
         let row: Option<ClientRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(ClientRow::into_client).transpose()
     }
 
     /// All clients, the oldest first.
     pub async fn clients(&self) -> Result<Vec<Client>, StorageError> {
-        const LIST: &str = "SELECT id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
-             sealed_secret, retired_sealed_secret FROM clients ORDER BY created_at, id";
+        const LIST: &str = concat!("SELECT ", client_columns!(), " FROM clients ORDER BY created_at, id");
+        let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
+        rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
+    }
+
+    /// The clients that everybody may start from their account page.
+    pub async fn clients_for_everybody(&self) -> Result<Vec<Client>, StorageError> {
+        const LIST: &str =
+            concat!("SELECT ", client_columns!(), " FROM clients WHERE for_everybody ORDER BY id");
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
         rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
     }
@@ -92,8 +137,8 @@ impl Storage {
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
-             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9) \
+             retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout, \
+             for_everybody, frontchannel_logout) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
@@ -106,6 +151,8 @@ impl Storage {
             columns.sealed,
             columns.retired_sealed,
             client.logout.backchannel_logout_uri.is_some(),
+            client.is_for_everybody(),
+            client.logout.frontchannel_logout_uri.is_some(),
         ];
         let inserted = self.write(Topic::Clients, INSERT, bound).await? == 1;
         Ok(inserted)
@@ -118,22 +165,9 @@ impl Storage {
         secrets: &ClientSecrets,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
-        const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
-             retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
-             backchannel_logout = $9 WHERE id = $1";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
-        let bound = values![
-            client.id.as_str(),
-            &metadata,
-            columns.current.as_deref(),
-            columns.retired.as_deref(),
-            columns.retired_expires_at,
-            now.unix(),
-            columns.sealed,
-            columns.retired_sealed,
-            client.logout.backchannel_logout_uri.is_some(),
-        ];
-        let updated = self.write(Topic::Clients, UPDATE, bound).await? == 1;
+        let bound = update_values(client, &metadata, &columns, now);
+        let updated = self.write(Topic::Clients, UPDATE, &bound).await? == 1;
         Ok(updated)
     }
 

@@ -4,29 +4,29 @@
 //! writers queue in the process instead of failing with "database is locked"), and a transaction takes the write lock
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
+mod pool;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::migrate::{Migrate, Migrator};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, FromRow, Postgres, Row as _, Sqlite};
+use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
+use pool::{ACQUIRE_TIMEOUT, Lease, Pool};
 
 /// Readers on SQLite; the one writer comes on top.
 const SQLITE_READERS: u32 = 4;
-/// An idle Postgres connection older than this is asked whether it lives before it is used.
-const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
 /// Idle at the same time, they are as many server processes, unless a pooler lends one to all of them.
 const HELD_TO_DETECT_A_POOLER: usize = 4;
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a SQLite file that is busy is opened, and after what pause again.
 const OPEN_ATTEMPTS: u32 = 50;
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
@@ -85,19 +85,19 @@ pub struct Db {
 
 #[derive(Clone)]
 enum Pools {
-    Postgres(PgPool),
-    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    Postgres(Pool<PgConnection>),
+    Sqlite { readers: Pool<SqliteConnection>, writer: Pool<SqliteConnection> },
 }
 
-/// A transaction; rolled back when dropped without [`Transaction::commit`].
+/// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
 pub struct Transaction {
     inner: Inner,
     statements: Arc<AtomicU64>,
 }
 
 enum Inner {
-    Postgres(sqlx::Transaction<'static, Postgres>),
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(Lease<PgConnection>),
+    Sqlite(Lease<SqliteConnection>),
 }
 
 impl Db {
@@ -119,21 +119,7 @@ impl Db {
     /// Connects to Postgres.
     pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A ping before each use costs a round trip; one after a pause finds what died meanwhile.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > PING_WHEN_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await?;
+        let pool = Pool::open(options, max_connections).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 
@@ -150,8 +136,14 @@ impl Db {
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
         count(&self.statements);
         match &self.pools {
-            Pools::Postgres(pool) => Ok(bind_pg(sql, values).execute(pool).await?.rows_affected()),
-            Pools::Sqlite { writer, .. } => Ok(bind_lite(sql, values).execute(writer).await?.rows_affected()),
+            Pools::Postgres(pool) => {
+                let done = pool.run(async |connection| bind_pg(sql, values).execute(connection).await);
+                Ok(done.await?.rows_affected())
+            }
+            Pools::Sqlite { writer, .. } => {
+                let done = writer.run(async |connection| bind_lite(sql, values).execute(connection).await);
+                Ok(done.await?.rows_affected())
+            }
         }
     }
 
@@ -163,8 +155,14 @@ impl Db {
     ) -> Result<Option<T>, StorageError> {
         count(&self.statements);
         match &self.pools {
-            Pools::Postgres(pool) => Ok(bind_pg_as(sql, values).fetch_optional(pool).await?),
-            Pools::Sqlite { readers, .. } => Ok(bind_lite_as(sql, values).fetch_optional(readers).await?),
+            Pools::Postgres(pool) => Ok(pool
+                .run(async |connection| bind_pg_as(sql, values).fetch_optional(connection).await)
+                .await?),
+            Pools::Sqlite { readers, .. } => {
+                let read =
+                    async |connection: &mut _| bind_lite_as(sql, values).fetch_optional(connection).await;
+                Ok(readers.run(read).await?)
+            }
         }
     }
 
@@ -176,8 +174,13 @@ impl Db {
     ) -> Result<Vec<T>, StorageError> {
         count(&self.statements);
         match &self.pools {
-            Pools::Postgres(pool) => Ok(bind_pg_as(sql, values).fetch_all(pool).await?),
-            Pools::Sqlite { readers, .. } => Ok(bind_lite_as(sql, values).fetch_all(readers).await?),
+            Pools::Postgres(pool) => {
+                Ok(pool.run(async |connection| bind_pg_as(sql, values).fetch_all(connection).await).await?)
+            }
+            Pools::Sqlite { readers, .. } => {
+                let read = async |connection: &mut _| bind_lite_as(sql, values).fetch_all(connection).await;
+                Ok(readers.run(read).await?)
+            }
         }
     }
 
@@ -185,8 +188,16 @@ impl Db {
     /// upgrades later fails when another wrote in between.
     pub async fn begin(&self) -> Result<Transaction, StorageError> {
         let inner = match &self.pools {
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
-            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => {
+                let mut lease = pool.lend().await?;
+                lease.connection()?.execute("BEGIN").await?;
+                Inner::Postgres(lease)
+            }
+            Pools::Sqlite { writer, .. } => {
+                let mut lease = writer.lend().await?;
+                lease.connection()?.execute("BEGIN IMMEDIATE").await?;
+                Inner::Sqlite(lease)
+            }
         };
         Ok(Transaction { inner, statements: Arc::clone(&self.statements) })
     }
@@ -196,8 +207,8 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), StorageError> {
         let migrator = sqlx::migrate!("./migrations");
         match &self.pools {
-            Pools::Postgres(pool) => migrator.run(pool).await?,
-            Pools::Sqlite { writer, .. } => migrator.run(writer).await?,
+            Pools::Postgres(pool) => migrate(&migrator, pool).await?,
+            Pools::Sqlite { writer, .. } => migrate(&migrator, writer).await?,
         }
         Ok(())
     }
@@ -221,7 +232,7 @@ impl Db {
         let Pools::Postgres(pool) = &self.pools else { return Ok(()) };
         let mut held = Vec::new();
         for _ in 0..HELD_TO_DETECT_A_POOLER {
-            held.push(PgConnection::connect_with(&pool.connect_options()).await?);
+            held.push(PgConnection::connect_with(pool.options()).await?);
         }
         let mut first = Vec::new();
         for connection in &mut held {
@@ -243,7 +254,10 @@ impl Db {
     pub async fn listen(&self) -> Result<ChangeListener, StorageError> {
         match &self.pools {
             Pools::Postgres(pool) => {
-                let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
+                // Its own connection, which it makes again when it was lost.
+                let lone = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+                let mut listener =
+                    PgListener::connect_with(&lone.connect_lazy_with(pool.options().clone())).await?;
                 listener.listen("chancery").await?;
                 Ok(ChangeListener(Some(listener)))
             }
@@ -254,9 +268,20 @@ impl Db {
     /// Folds SQLite's write-ahead log back into the file. Nothing to do on Postgres.
     pub async fn checkpoint(&self) -> Result<(), StorageError> {
         if let Pools::Sqlite { writer, .. } = &self.pools {
-            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            writer
+                .run(async |connection| connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await)
+                .await?;
         }
         Ok(())
+    }
+
+    /// Closes the connections that nobody has needed for a while.
+    pub async fn trim(&self) {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.trim().await,
+            // Files are no burden.
+            Pools::Sqlite { .. } => {}
+        }
     }
 
     /// Closes every connection, after what is in flight.
@@ -272,7 +297,7 @@ impl Db {
 }
 
 /// Hears of changes that other processes made.
-pub struct ChangeListener(Option<sqlx::postgres::PgListener>);
+pub struct ChangeListener(Option<PgListener>);
 
 impl ChangeListener {
     /// Returns when something changed, or an error when the connection was lost.
@@ -290,8 +315,12 @@ impl Transaction {
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
         count(&self.statements);
         match &mut self.inner {
-            Inner::Postgres(tx) => Ok(bind_pg(sql, values).execute(&mut **tx).await?.rows_affected()),
-            Inner::Sqlite(tx) => Ok(bind_lite(sql, values).execute(&mut **tx).await?.rows_affected()),
+            Inner::Postgres(lease) => {
+                Ok(bind_pg(sql, values).execute(lease.connection()?).await?.rows_affected())
+            }
+            Inner::Sqlite(lease) => {
+                Ok(bind_lite(sql, values).execute(lease.connection()?).await?.rows_affected())
+            }
         }
     }
 
@@ -303,8 +332,8 @@ impl Transaction {
     ) -> Result<Option<T>, StorageError> {
         count(&self.statements);
         match &mut self.inner {
-            Inner::Postgres(tx) => Ok(bind_pg_as(sql, values).fetch_optional(&mut **tx).await?),
-            Inner::Sqlite(tx) => Ok(bind_lite_as(sql, values).fetch_optional(&mut **tx).await?),
+            Inner::Postgres(lease) => Ok(bind_pg_as(sql, values).fetch_optional(lease.connection()?).await?),
+            Inner::Sqlite(lease) => Ok(bind_lite_as(sql, values).fetch_optional(lease.connection()?).await?),
         }
     }
 
@@ -312,8 +341,9 @@ impl Transaction {
     /// cannot, they notice by polling.
     pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
         match &mut self.inner {
-            Inner::Postgres(tx) => {
-                sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic).execute(&mut **tx).await?;
+            Inner::Postgres(lease) => {
+                let notify = sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic);
+                notify.execute(lease.connection()?).await?;
                 Ok(())
             }
             Inner::Sqlite(_) => Ok(()),
@@ -322,11 +352,24 @@ impl Transaction {
 
     pub async fn commit(self) -> Result<(), StorageError> {
         match self.inner {
-            Inner::Postgres(tx) => tx.commit().await?,
-            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(mut lease) => {
+                lease.connection()?.execute("COMMIT").await?;
+                lease.give_back();
+            }
+            Inner::Sqlite(mut lease) => {
+                lease.connection()?.execute("COMMIT").await?;
+                lease.give_back();
+            }
         }
         Ok(())
     }
+}
+
+async fn migrate<C: Connection + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
+    let mut lease = pool.lend().await?;
+    migrator.run_direct(None, lease.connection()?, false).await?;
+    lease.give_back();
+    Ok(())
 }
 
 /// The server process behind a connection; by the simple protocol, which prepares nothing.
@@ -337,15 +380,17 @@ async fn backend(connection: &mut PgConnection) -> Result<i32, StorageError> {
 
 /// Opens a pool on a file that other processes may be opening at the same moment: turning the write-ahead log on takes
 /// a lock that SQLite does not wait for.
-async fn open_pool(connections: u32, options: &SqliteConnectOptions) -> Result<SqlitePool, StorageError> {
-    let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(connections);
+async fn open_pool(
+    connections: u32,
+    options: &SqliteConnectOptions,
+) -> Result<Pool<SqliteConnection>, StorageError> {
     for _ in 1..OPEN_ATTEMPTS {
-        match pool().connect_with(options.clone()).await {
+        match Pool::open(options.clone(), connections).await {
             Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
             opened => return Ok(opened?),
         }
     }
-    Ok(pool().connect_with(options.clone()).await?)
+    Ok(Pool::open(options.clone(), connections).await?)
 }
 
 /// SQLITE_BUSY and its extended codes, whose last byte is 5.

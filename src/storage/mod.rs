@@ -13,12 +13,14 @@ mod grants;
 mod handovers;
 mod logout_deliveries;
 mod purge;
+mod registrations;
 mod requests;
 mod resources;
 mod revoked_tokens;
 mod scopes;
 mod sessions;
 mod signing_keys;
+mod software_issuers;
 mod trusted_issuers;
 mod users;
 
@@ -27,7 +29,9 @@ pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use grants::{AppAccess, Rotation};
 pub use purge::Purged;
+pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
+pub use sessions::MOST_AT_ONCE;
 pub use users::{Credentials, UserConflict};
 
 /// A statement failed, or a row holds what it never should.

@@ -26,7 +26,7 @@ macro_rules! delete_grants {
             "id IN (SELECT g.id FROM grants g WHERE ",
             $over,
             " AND NOT (EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id) \
-             AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.backchannel_logout) \
+             AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND (c.backchannel_logout OR c.frontchannel_logout)) \
              AND NOT EXISTS (SELECT 1 FROM grants n WHERE n.session_id = g.session_id \
              AND n.client_id = g.client_id AND n.created_at > g.created_at)) LIMIT $2)"
         )
@@ -43,6 +43,7 @@ pub struct Purged {
     pub tokens: u64,
     pub keys: u64,
     pub assertions: u64,
+    pub registrations: u64,
     pub logouts: u64,
 }
 
@@ -56,6 +57,7 @@ impl Purged {
             self.grants,
             self.tokens,
             self.assertions,
+            self.registrations,
             self.logouts,
         ];
         rows.into_iter().any(|rows| rows >= BATCH as u64)
@@ -86,6 +88,7 @@ impl Storage {
              (SELECT id FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
         const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE id IN \
              (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
+        const REGISTRATION_TOKENS: &str = "DELETE FROM registration_tokens WHERE expires_at <= $1";
         const LOGOUTS: &str = "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN \
              (SELECT session_id, client_id FROM logout_deliveries WHERE state <> 'waiting' AND due_at <= $1 LIMIT $2)";
         const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
@@ -96,6 +99,7 @@ impl Storage {
         let ended = self.db.execute(ENDED_GRANTS, values![grants_before, BATCH]).await?;
         let unredeemed = self.db.execute(UNREDEEMED_GRANTS, values![grants_before, BATCH]).await?;
         let revoked = self.db.execute(REVOKED_GRANTS, values![grants_before, BATCH]).await?;
+        self.db.execute(REGISTRATION_TOKENS, values![now.unix()]).await?;
         let untaken = self.db.execute(UNTAKEN_REQUESTS, values![now.unix(), BATCH]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
@@ -104,6 +108,7 @@ impl Storage {
             grants: unclaimed + ended + unredeemed + revoked,
             tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
             assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
+            registrations: self.purge_registrations(now, BATCH).await?,
             logouts: self.db.execute(LOGOUTS, values![now.plus(-LOGOUT_KEPT).unix(), BATCH]).await?,
             keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{PendingRequest, RequestId, SessionId, Timestamp};
+use crate::model::{Means, PendingRequest, RequestAccount, RequestId, SessionId, Timestamp};
 
 #[derive(FromRow)]
 struct RequestRow {
@@ -12,6 +12,7 @@ struct RequestRow {
     parameters: String,
     browser: String,
     session_id: Option<String>,
+    chosen: bool,
     created_at: i64,
     expires_at: i64,
 }
@@ -25,7 +26,10 @@ impl RequestRow {
             id: RequestId::new(self.id),
             request,
             browser: self.browser,
-            session_id: self.session_id.map(SessionId::new),
+            account: self.session_id.map(|id| RequestAccount {
+                session_id: SessionId::new(id),
+                by: if self.chosen { Means::Choice } else { Means::SignIn },
+            }),
             created_at: Timestamp::from_unix(self.created_at),
             expires_at: Timestamp::from_unix(self.expires_at),
         })
@@ -52,7 +56,8 @@ impl Storage {
 
     /// A stored request, expired or not: an expired one is started again from what is kept here.
     pub async fn request(&self, id: &RequestId) -> Result<Option<PendingRequest>, StorageError> {
-        const FIND: &str = "SELECT id, parameters, browser, session_id, created_at, expires_at FROM authorization_requests WHERE id = $1";
+        const FIND: &str = "SELECT id, parameters, browser, session_id, chosen, created_at, expires_at \
+             FROM authorization_requests WHERE id = $1";
         let row: Option<RequestRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(RequestRow::into_request).transpose()
     }
@@ -71,9 +76,15 @@ impl Storage {
         Ok(self.db.execute(TAKE, bound).await? == 1)
     }
 
-    /// Notes that someone signed in for this request.
-    pub async fn set_request_session(&self, id: &RequestId, session: &SessionId) -> Result<(), StorageError> {
-        const UPDATE: &str = "UPDATE authorization_requests SET session_id = $2 WHERE id = $1";
-        self.db.execute(UPDATE, values![id.as_str(), session.as_str()]).await.map(|_| ())
+    /// Notes who goes on with this request.
+    pub async fn set_request_account(
+        &self,
+        id: &RequestId,
+        session: &SessionId,
+        by: Means,
+    ) -> Result<(), StorageError> {
+        const UPDATE: &str = "UPDATE authorization_requests SET session_id = $2, chosen = $3 WHERE id = $1";
+        let bound = values![id.as_str(), session.as_str(), by == Means::Choice];
+        self.db.execute(UPDATE, bound).await.map(|_| ())
     }
 }

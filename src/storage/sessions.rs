@@ -2,16 +2,19 @@
 
 use sqlx::FromRow;
 
-use super::db::{Transaction, values};
+use super::db::{Transaction, Value, values};
 use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{RequestId, Session, SessionId, Timestamp, User, UserId};
+use crate::model::{ClientId, RequestId, Session, SessionId, Timestamp, User, UserId};
+
+/// How many sessions one statement looks for.
+pub const MOST_AT_ONCE: usize = 8;
 
 macro_rules! session_columns {
     () => {
         "s.id AS session_id, s.salt, s.user_id, s.auth_time, s.amr, s.created_at AS session_created_at, \
-         s.last_seen_at, s.expires_at, s.user_agent, s.address, s.acr, s.request_id"
+         s.last_seen_at, s.expires_at, s.user_agent, s.address, s.acr, s.request_id, s.persistent"
     };
 }
 
@@ -33,6 +36,7 @@ struct SessionRow {
     address: String,
     acr: Option<String>,
     request_id: Option<String>,
+    persistent: bool,
 }
 
 impl SessionRow {
@@ -45,6 +49,7 @@ impl SessionRow {
             amr: self.amr,
             acr: self.acr,
             only_for: self.request_id.map(RequestId::new),
+            persistent: self.persistent,
             created_at: Timestamp::from_unix(self.session_created_at),
             last_seen_at: Timestamp::from_unix(self.last_seen_at),
             expires_at: Timestamp::from_unix(self.expires_at),
@@ -67,8 +72,8 @@ impl Storage {
     /// Starts a session. `salt` makes its cookie: see [`crate::crypto::handle`].
     pub async fn insert_session(&self, session: &Session, salt: &str) -> Result<(), StorageError> {
         const INSERT: &str = "INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, \
-             expires_at, user_agent, address, acr, request_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+             expires_at, user_agent, address, acr, request_id, persistent) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
         let bound = values![
             session.id.as_str(),
             salt,
@@ -82,6 +87,7 @@ impl Storage {
             &session.address,
             session.acr.as_deref(),
             session.only_for.as_ref().map(RequestId::as_str),
+            session.persistent,
         ];
         self.db.execute(INSERT, bound).await.map(|_| ())
     }
@@ -89,7 +95,7 @@ impl Storage {
     /// The user of a live session proved again who they are. A new salt makes the cookies given out before worthless.
     pub async fn renew_session(&self, session: &Session, salt: &str) -> Result<bool, StorageError> {
         const RENEW: &str = "UPDATE sessions SET salt = $2, auth_time = $3, amr = $4, last_seen_at = $5, \
-             expires_at = $6, user_agent = $7, address = $8, acr = $9 WHERE id = $1";
+             expires_at = $6, user_agent = $7, address = $8, acr = $9, persistent = $10 WHERE id = $1";
         let bound = values![
             session.id.as_str(),
             salt,
@@ -100,25 +106,32 @@ impl Storage {
             &session.user_agent,
             &session.address,
             session.acr.as_deref(),
+            session.persistent,
         ];
         Ok(self.db.execute(RENEW, bound).await? == 1)
     }
 
-    /// A session with its user and its cookie's salt, whether or not it has expired.
-    pub async fn session(&self, id: &SessionId) -> Result<Option<(Session, User, String)>, StorageError> {
+    /// The sessions of these ids with their users and their cookies' salts, whether or not they have expired; no more
+    /// than [`MOST_AT_ONCE`].
+    pub async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<(Session, User, String)>, StorageError> {
         const FIND: &str = concat!(
             "SELECT ",
             session_columns!(),
             ", ",
             user_columns!(),
-            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
+            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id IN ($1, $2, $3, $4, $5, $6, $7, $8)"
         );
-        let row: Option<SignedInRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
-        row.map(|row| {
+        // No session's id is empty.
+        let mut bound = [Value::Text(""); MOST_AT_ONCE];
+        for (value, id) in bound.iter_mut().zip(ids) {
+            *value = id.as_str().into();
+        }
+        let rows: Vec<SignedInRow> = self.db.fetch_all(FIND, &bound).await?;
+        let read = |row: SignedInRow| {
             let (session, salt) = row.session.into_session();
             Ok((session, row.user.into_user()?, salt))
-        })
-        .transpose()
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// The live sessions of a user, the last used first.
@@ -137,6 +150,14 @@ impl Storage {
     pub async fn touch_session(&self, id: &SessionId, now: Timestamp) -> Result<(), StorageError> {
         const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
         self.db.execute(TOUCH, values![id.as_str(), now.unix()]).await.map(|_| ())
+    }
+
+    /// The clients with a grant of this session that have a page to show when it ends.
+    pub async fn frontchannel_clients(&self, id: &SessionId) -> Result<Vec<ClientId>, StorageError> {
+        const FIND: &str = "SELECT DISTINCT g.client_id FROM grants g JOIN clients c ON c.id = g.client_id \
+             WHERE g.session_id = $1 AND c.frontchannel_logout ORDER BY g.client_id";
+        let rows: Vec<(String,)> = self.db.fetch_all(FIND, values![id.as_str()]).await?;
+        Ok(rows.into_iter().map(|(id,)| ClientId::new(id)).collect())
     }
 
     /// Ends a session of this user, and with it every grant made in it that is not for offline use, or whose code was

@@ -6,7 +6,7 @@ use super::db::values;
 use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
-use crate::model::{Timestamp, User, UserId};
+use crate::model::{Profile, Timestamp, User, UserId};
 
 /// The columns of a user `u` beside `user_id`, named so that they can stand in a join.
 macro_rules! user_columns {
@@ -193,6 +193,20 @@ impl Storage {
         end_sessions(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(found)
+    }
+
+    /// Replaces the claims of a user's profile.
+    pub async fn set_profile(
+        &self,
+        id: &UserId,
+        profile: &Profile,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        const UPDATE: &str = "UPDATE users SET profile = $2, updated_at = $3 WHERE id = $1";
+        let impossible =
+            |error: serde_json::Error| StorageError::impossible("users", id.as_str(), error.to_string());
+        let profile = serde_json::to_string(profile).map_err(impossible)?;
+        Ok(self.db.execute(UPDATE, values![id.as_str(), &profile, now.unix()]).await? == 1)
     }
 
     /// Disables or enables a user. Disabling also ends every session; the user's tokens are inactive meanwhile.

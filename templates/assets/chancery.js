@@ -13,3 +13,12 @@ for (const button of document.querySelectorAll(".secret button")) {
   // A password manager saves what it can tell to be a password.
   field.form.addEventListener("submit", () => show(false));
 }
+
+// After sign-out: on to the application when the frames of the others are there, or when that takes too long.
+const onward = document.querySelector("a[data-continue]");
+if (onward) {
+  const go = () => location.replace(onward.href);
+  if (document.readyState === "complete") go();
+  addEventListener("load", go, { once: true });
+  setTimeout(go, 3000);
+}

@@ -3,127 +3,11 @@
 // In Node.js with playwright-core, because the client tests need Node.js anyway and this needs no driver program.
 
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
 import { Report, assert, assertEqual } from "../support/report.mjs";
+import { application, assertPosted, authorization } from "./form_post.mjs";
 import { Inspector } from "./inspector.mjs";
-
-const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-dev-shm-usage",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const ALLOW = "button[name=decision][value=allow]";
-const DENY = "button[name=decision][value=deny]";
-const TAKE_BACK = 'form[action$="/account/apps/revoke"]';
-
-/** What a person does, page by page. */
-class Person {
-  constructor(page, about) {
-    this.page = page;
-    this.about = about;
-  }
-
-  at(address) {
-    return new URL(this.page.url()).origin === new URL(address).origin;
-  }
-
-  /** Does what leads to another page, and waits for that page. */
-  async follow(action) {
-    const arrived = this.page.waitForEvent("framenavigated", (frame) => frame === this.page.mainFrame());
-    await Promise.all([arrived, action()]);
-    await this.page.waitForLoadState();
-  }
-
-  async signIn({ password = this.about.password, key = false } = {}) {
-    await this.page.fill("input[name=username]", this.about.username);
-    await this.page.fill("input[name=password]", password);
-    await this.follow(() =>
-      key
-        ? this.page.press("input[name=password]", "Enter")
-        : this.page.click("form:has(input[name=password]) button[type=submit]"),
-    );
-  }
-
-  /** From the demo application to the first page of the server that asks something. */
-  async leaveDemo() {
-    await this.page.goto(this.about.demo_url);
-    if ((await this.page.locator("#sign-in").count()) === 0) await this.signOut();
-    await this.follow(() => this.page.click("#sign-in"));
-  }
-
-  /** To the consent page, by the login page where there is no session any more. */
-  async reachConsent() {
-    await this.leaveDemo();
-    if (await this.page.locator("input[name=password]").count()) await this.signIn();
-    await this.page.waitForSelector(ALLOW);
-  }
-
-  async backAtDemo() {
-    await this.page.waitForURL((url) => url.origin === new URL(this.about.demo_url).origin);
-    await this.page.waitForLoadState();
-  }
-
-  async text(selector) {
-    return (await this.page.locator(selector).innerText()).trim();
-  }
-
-  /** Presses one of the demo's buttons and waits for what the demo answers. */
-  async press(id) {
-    const origin = new URL(this.about.demo_url).origin;
-    const answered = this.page.waitForResponse((response) => response.url().startsWith(origin));
-    await this.page.click(`#${id}`);
-    await answered;
-    await this.page.waitForLoadState("networkidle");
-  }
-
-  async introspect(active) {
-    await this.press("introspect");
-    const wanted = new RegExp(`"?active"?\\s*:\\s*${active}`);
-    await this.page.locator("#result").filter({ hasText: wanted }).waitFor();
-  }
-
-  async takeBack() {
-    await this.page.goto(`${this.about.issuer.replace(/\/$/, "")}/account`);
-    const form = this.page.locator(TAKE_BACK);
-    const before = await form.count();
-    assert(before > 0, `no application to take back at ${this.page.url()}`);
-    await this.follow(() => form.first().locator("button").click());
-    assertEqual(await this.page.locator(TAKE_BACK).count(), before - 1, "applications left");
-  }
-
-  async signOut() {
-    await this.follow(() => this.page.click("#sign-out"));
-    // The server may ask whether it was meant.
-    const confirm = this.page.locator("button[name=decision][value=sign_out]");
-    if (!this.at(this.about.demo_url) && (await confirm.count())) {
-      await this.follow(() => confirm.first().click());
-    }
-    await this.backAtDemo();
-  }
-}
-
-/** A context of its own (cookies, cache), whose pages report broken policies and scripts. */
-async function visit(browser, about, options, body) {
-  const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
-  context.setDefaultTimeout(20_000);
-  const page = await context.newPage();
-  page.on("console", (message) => {
-    if (/content security policy/i.test(message.text())) about.complaints.push(`${page.url()}: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => about.complaints.push(`${page.url()}: ${error.message}`));
-  try {
-    await body(new Person(page, about));
-  } finally {
-    await context.close();
-  }
-}
+import { ALLOW, DENY, launch, visit } from "./person.mjs";
 
 async function withoutJavaScript(report, person) {
   const { page } = person;
@@ -252,6 +136,41 @@ async function revokeAndSignOut(report, inspector, person) {
   await inspector.look(page, "error");
 }
 
+/** Which account goes on, and signing out without an application. */
+async function accounts(report, inspector, person) {
+  const { page, about } = person;
+  await report.check("an application that asks for it gets the account chooser", async () => {
+    // The demo asks nothing of the kind: its own request, and one parameter more.
+    const begun = await page.request.get(new URL("/sign-in", about.demo_url).href, { maxRedirects: 0 });
+    await page.goto(`${begun.headers().location}&prompt=select_account`);
+    assert((await person.text("main")).includes("Dana Demo"), await person.text("main"));
+  });
+  await inspector.look(page, "select-account");
+  await page.goto(`${about.issuer.replace(/\/$/, "")}/logout`);
+  await inspector.look(page, "logout");
+  await report.check("signing out at the server's own page", async () => {
+    await person.follow(() => page.click("button[name=decision][value=sign_out]"));
+    assert((await person.text("h1")).includes("signed out"), await person.text("main"));
+  });
+  await inspector.look(page, "signed-out");
+}
+
+/** An application that is answered by a form: its page posts itself, or waits for its button. */
+async function formPost(report, person, byItself) {
+  const { page, about } = person;
+  const app = about.application;
+  const how = byItself ? "by itself" : "at the press of its button, without JavaScript";
+  await report.check(`an answer by a form is posted ${how}`, async () => {
+    const state = `"<${how}>&'`;
+    await page.goto(authorization(about, app, state));
+    if (await page.locator("input[name=password]").count()) await person.signIn();
+    if (await page.locator(ALLOW).count()) await person.follow(() => page.click(ALLOW));
+    if (!byItself) await person.follow(() => page.click("form.by-itself button"));
+    await page.waitForSelector("#arrived");
+    assertPosted(about, app, state);
+  });
+}
+
 /** A television shows a code; the person types it here. */
 async function device(report, inspector, person) {
   const { page, about } = person;
@@ -318,20 +237,27 @@ async function main() {
       ...["--grant-type", "device_code", "--grant-type", "refresh_token"],
     ]);
     about.device_client = television.client_id;
+    about.application = await application();
+    const answered = await chancery.command([
+      ...["client", "create", "--name", "Form Reader", "--auth-method", "none"],
+      ...["--redirect-uri", about.application.redirectUri, "--scope", "openid"],
+    ]);
+    about.form_client = answered.client_id;
     const inspector = new Inspector(report, join(screenshots, database));
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-    // The profile is a fresh directory, made and removed by the library.
-    const browser = await chromium.launch({ executablePath, args: FLAGS });
+    const browser = await launch();
     try {
       await visit(browser, about, { javaScriptEnabled: false }, (person) => withoutJavaScript(report, person));
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
-        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device]) {
+        for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device, accounts]) {
           await report.together(part.name, () => part(report, inspector, person));
         }
       });
+      await visit(browser, about, {}, (person) => formPost(report, person, true));
+      await visit(browser, about, { javaScriptEnabled: false }, (person) => formPost(report, person, false));
     } finally {
       await browser.close();
+      about.application.close();
     }
     await report.check("no page broke its Content-Security-Policy or its script", () =>
       assertEqual(about.complaints.join("\n"), "", "complaints"),

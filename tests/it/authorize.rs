@@ -334,14 +334,14 @@ on_both! {
             assert_code(&answer);
             for answer in [refused, answer] {
                 assert_eq!(query_of(answer.location(), "state").as_deref(), Some(state));
-                assert_eq!(answer.location().matches("state=").count(), 1, "{answer:?}");
+                assert_eq!(answer.location().matches("&state=").count(), 1, "{answer:?}");
             }
         }
         let without = server.authorization(&client, &[("state", "")]);
         for path in [without.clone(), format!("{without}&state="), format!("{without}&state")] {
             let answer = browser.get(&path).await;
             assert_code(&answer);
-            assert!(!answer.location().contains("state"), "{answer:?}");
+            assert!(!answer.location().contains("&state"), "{answer:?}");
         }
     }
 

@@ -150,7 +150,7 @@ on_both! {
     async fn a_client_is_told_however_the_session_ends(kind: Kind) {
         let place = Place::with(kind, &[("SESSIONS__EXPIRY_SIGNS_OUT", "true")]).await;
         let server = &place.server;
-        for way in ["sign-out", "other device", "password", "another user", "not you",
+        for way in ["sign-out", "other device", "password", "one account", "all accounts",
             "set-password", "disable", "operator", "delete", "expiry"]
         {
             let user = server.user(way).await;
@@ -158,7 +158,7 @@ on_both! {
             let online = browser.tokens(&place.client, way, &[("scope", "openid")]).await;
             let offline = browser.tokens(&place.client, way, &[]).await;
             let before = place.receiver.logout_tokens().len();
-            end(server, way, &user.id, &mut browser, &place.client).await;
+            end(server, way, &user.id, &mut browser).await;
             assert_eq!(place.deliver().await, 1, "{way}");
             let told = claims_of(&place.receiver.logout_tokens()[before]);
             assert_eq!((&told["sid"], &told["sub"]), (&json!(sid(&online)), &json!(user.id)), "{way}");
@@ -401,13 +401,7 @@ on_both! {
 }
 
 /// Ends the session of the browser in one of the ways there are.
-async fn end(
-    server: &TestServer,
-    way: &str,
-    user: &UserId,
-    browser: &mut Browser<'_>,
-    client: &Registration,
-) {
+async fn end(server: &TestServer, way: &str, user: &UserId, browser: &mut Browser<'_>) {
     let storage = &server.app.storage;
     match way {
         "sign-out" => drop(sign_out(browser).await),
@@ -431,15 +425,16 @@ async fn end(
             ];
             assert_eq!(browser.post("/account/password", &form).await.status, 303);
         }
-        "another user" => {
-            let page = browser.get(&server.authorization(client, &[("prompt", "login")])).await;
-            let page = browser.follow(page).await;
-            browser.sign_in(&page, "ada", PASSWORD).await;
+        "one account" => {
+            let page = browser.get("/select_account").await;
+            let session = hidden(&page, "session");
+            let form = [("csrf", &*hidden(&page, "csrf")), ("session", &session), ("decision", "sign_out")];
+            assert_eq!(browser.post("/select_account", &form).await.status, 303);
         }
-        "not you" => {
-            let page = browser.get(&server.authorization(client, &[("prompt", "consent")])).await;
-            let page = browser.follow(page).await;
-            browser.decide(&page, "switch").await;
+        "all accounts" => {
+            let page = browser.get("/select_account").await;
+            let form = [("csrf", &*hidden(&page, "csrf")), ("decision", "sign_out_all")];
+            assert_eq!(browser.post("/select_account", &form).await.status, 303);
         }
         "set-password" => assert!(storage.set_password(user, "hash", server.app.now()).await.unwrap()),
         "disable" => assert!(storage.set_disabled(user, true, server.app.now()).await.unwrap()),
@@ -447,7 +442,7 @@ async fn end(
         "delete" => assert!(storage.delete_user(user, server.app.now()).await.unwrap()),
         "expiry" => {
             let id = SessionId::new(only_session(server, user).await);
-            let (mut session, _, salt) = storage.session(&id).await.unwrap().unwrap();
+            let (mut session, _, salt) = storage.sessions(&[id]).await.unwrap().pop().unwrap();
             session.expires_at = server.app.now();
             assert!(storage.renew_session(&session, &salt).await.unwrap());
             assert_eq!(storage.end_expired_sessions(server.app.now()).await.unwrap(), 1);

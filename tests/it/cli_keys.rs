@@ -153,4 +153,13 @@ fn a_logout_uri_that_cannot_be_reached_is_refused() {
     let cleared = place.json(&["client", "update", "m", "--backchannel-logout-uri", ""]);
     assert!(cleared["backchannel_logout_uri"].is_null(), "{cleared}");
     assert!(cleared["backchannel_logout_session_required"].is_null(), "{cleared}");
+    let page = ["--frontchannel-logout-uri", "https://m.example/out"];
+    let refusal = place.refusal(&[&["client", "update", "m"], &page[..]].concat());
+    assert!(
+        refusal.contains("frontchannel_logout_uri: use scheme, host and port of a redirect URI"),
+        "{refusal}"
+    );
+    let set = place
+        .json(&[&["client", "update", "m", "--redirect-uri", "https://m.example/cb"], &page[..]].concat());
+    assert_eq!(set["frontchannel_logout_uri"], page[1]);
 }

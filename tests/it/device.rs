@@ -399,7 +399,11 @@ on_both! {
         let mut browser = server.browser();
         let page = type_code(&mut browser, "ada", &text(&started, "user_code")).await;
         let answer = decide(&mut browser, &page, "switch").await;
-        assert_eq!(answer.location(), "https://id.example/login?return=%2Fdevice");
+        assert_eq!(answer.location(), "https://id.example/select_account?return=%2Fdevice");
+        let chooser = browser.follow(answer).await;
+        let login = browser.use_another(&chooser).await;
+        assert!(login.body.contains("to connect a device"), "{login:?}");
+        browser.add("bob").await;
         self::answer(&mut browser, "bob", &started, "allow").await;
         let tokens = poll(&server, &client, &started).await.json();
         assert_eq!(claims_of(&text(&tokens, "id_token"))["sub"], bob.id.as_str());

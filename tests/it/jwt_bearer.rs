@@ -280,4 +280,18 @@ on_both! {
         }
         assert_eq!(documents.requests(), 1);
     }
+
+    async fn a_pairwise_client_gets_a_token_that_hides_its_user_and_dies_with_them(kind: Kind) {
+        let place = Place::new(kind).await;
+        let server = &place.server;
+        server.change_client(&place.client, json!({"subject_type": "pairwise"})).await;
+        let token = place.token().await;
+        let claims = claims_of(&token);
+        assert!(!claims.to_string().contains(place.user.id.as_str()), "{claims}");
+        let answer = server.introspect(&place.client, &token).await.json();
+        assert_eq!((&answer["active"], &answer["sub"]), (&json!(true), &claims["sub"]));
+        assert_eq!(answer.get("sealed_user"), None);
+        server.app.storage.set_disabled(&place.user.id, true, START).await.unwrap();
+        assert!(!server.is_active(&place.client, &token).await);
+    }
 }

@@ -1,9 +1,11 @@
 //! Sign-out (OpenID Connect RP-Initiated Logout 1.0).
 
 use axum::http::StatusCode;
+use chancery::keys::TokenType;
+use chancery::model::Algorithm;
 use serde_json::json;
 
-use crate::support::{Answer, Browser, REDIRECT_URI, TestServer, encode, hidden, on_both};
+use crate::support::{Answer, Browser, REDIRECT_URI, START, TestServer, claims_of, encode, hidden, on_both};
 
 const BYE: &str = "https://app.example/bye";
 
@@ -31,7 +33,7 @@ fn assert_done(answer: &Answer) {
 async fn answer(browser: &mut Browser<'_>, page: &Answer, decision: &str) -> Answer {
     let csrf = hidden(page, "csrf");
     let mut form = vec![("csrf".to_owned(), csrf), ("decision".to_owned(), decision.to_owned())];
-    for name in ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"] {
+    for name in ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state"] {
         if page.body.contains(&format!("name=\"{name}\"")) {
             form.push((name.to_owned(), hidden(page, name)));
         }
@@ -275,6 +277,111 @@ on_both! {
         assert!(page.body.contains("<html lang=\"de\"") && page.body.contains("abmelden"), "{page:?}");
         for body in ["id_token_hint=%FF", "state=%00"] {
             browser.get(&format!("/logout?{body}")).await.assert_page_error(400);
+        }
+    }
+
+    async fn a_hint_that_is_not_genuine_asks_and_leads_nowhere(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let foreign = TestServer::start_with(kind, &[("SERVER__ISSUER", "https://other.example")]).await;
+        let metadata = json!({"client_id": "app", "post_logout_redirect_uris": [BYE]});
+        let client = server.client(metadata.clone()).await;
+        let foreign_client = foreign.client(metadata).await;
+        server.user("ada").await;
+        foreign.user("ada").await;
+        let foreign_token = foreign.tokens(&foreign_client, "ada").await["id_token"].as_str().unwrap().to_owned();
+        for way in ["payload", "signature", "none", "issuer"] {
+            let mut browser = server.browser();
+            let tokens = browser.tokens(&client, "ada", &[]).await;
+            let token = tokens["id_token"].as_str().unwrap();
+            let parts: Vec<&str> = token.split('.').collect();
+            let hint = match way {
+                "payload" => format!("{}.{}.{}", parts[0], foreign_token.split('.').nth(1).unwrap(), parts[2]),
+                "signature" => format!("{}.{}.{}", parts[0], parts[1], foreign_token.split('.').nth(2).unwrap()),
+                "none" => format!("eyJhbGciOiJub25lIn0.{}.", parts[1]),
+                _ => foreign_token.clone(),
+            };
+            let form = [
+                ("id_token_hint", &*hint), ("client_id", &*client.id), ("post_logout_redirect_uri", BYE), ("state", "s"),
+            ];
+            let page = browser.get(&path(&form)).await;
+            assert_asks(&page);
+            assert!(page.body.contains("could not show that it means your session"), "{way}");
+            let done = answer(&mut browser, &page, "sign_out").await;
+            assert_done(&done);
+            assert!(done.body.contains("so you stay here") && !done.body.contains("app.example"), "{way}");
+        }
+    }
+
+    async fn an_id_token_of_another_issuer_is_none_even_if_the_key_is_ours(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        server.user("ada").await;
+        let mut browser = server.browser();
+        let tokens = browser.tokens(&client, "ada", &[]).await;
+        let mut claims = claims_of(tokens["id_token"].as_str().unwrap());
+        claims["iss"] = json!("https://before.example");
+        let ring = server.app.keys.ring();
+        let hint = ring.sign(TokenType::IdToken, Algorithm::ES256, START, &claims).unwrap();
+        assert_asks(&browser.get(&path(&[("id_token_hint", &hint)])).await);
+        claims["iss"] = json!(server.issuer());
+        let hint = ring.sign(TokenType::IdToken, Algorithm::ES256, START, &claims).unwrap();
+        assert_done(&browser.get(&path(&[("id_token_hint", &hint)])).await);
+    }
+
+    async fn with_a_hint_only_the_addresses_of_its_own_client_are_returned_to(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"post_logout_redirect_uris": [BYE]})).await;
+        let other = server.client(json!({})).await;
+        server.user("ada").await;
+        let hint = async |client, browser: &mut Browser<'_>| {
+            browser.tokens(client, "ada", &[]).await["id_token"].as_str().unwrap().to_owned()
+        };
+        let mut browser = server.browser();
+        let others = hint(&other, &mut browser).await;
+        let mixed = [("id_token_hint", &*others), ("client_id", &*client.id), ("post_logout_redirect_uri", BYE)];
+        browser.get(&path(&mixed)).await.assert_page_error(400);
+        assert_eq!(browser.signed_in_as().await.as_deref(), Some("ada"));
+        let of_other = path(&[("id_token_hint", &others), ("post_logout_redirect_uri", BYE)]);
+        for request in [of_other, String::new()] {
+            let own = hint(&client, &mut browser).await;
+            let added = format!("{BYE}?added=1");
+            let request = match request.is_empty() {
+                true => path(&[("id_token_hint", &own), ("post_logout_redirect_uri", &added)]),
+                false => request,
+            };
+            let page = browser.get(&request).await;
+            assert_done(&page);
+            assert!(page.body.contains("so you stay here"), "{page:?}");
+        }
+    }
+
+    async fn a_logout_hint_that_names_somebody_else_asks(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        let ada = server.user("ada").await;
+        for (logout_hint, asks) in
+            [("bob", true), ("ada", false), ("ADA@mail.example", false), (ada.id.as_str(), false)]
+        {
+            let mut browser = server.browser();
+            let tokens = browser.tokens(&client, "ada", &[]).await;
+            let hint = tokens["id_token"].as_str().unwrap();
+            let page = browser.get(&path(&[("id_token_hint", hint), ("logout_hint", logout_hint)])).await;
+            match asks {
+                true => assert_asks(&page),
+                false => assert_done(&page),
+            }
+        }
+    }
+
+    async fn an_oversized_state_is_refused(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"post_logout_redirect_uris": [BYE]})).await;
+        for (length, status) in [(4096, 303), (4097, 400)] {
+            let state = "s".repeat(length);
+            let form = [("client_id", &*client.id), ("post_logout_redirect_uri", BYE), ("state", &state)];
+            let answer = server.get(&path(&form)).await;
+            assert_eq!(answer.status.as_u16(), status);
+            assert_eq!(answer.location().is_empty(), status == 400);
         }
     }
 }

@@ -9,13 +9,14 @@ use crate::support::{Answer, TestServer, names, on_both, text};
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 /// What applications in a browser may call.
-const FOR_BROWSER_APPS: [(&str, &str); 8] = [
+const FOR_BROWSER_APPS: [(&str, &str); 9] = [
     ("POST", "/token"),
     ("POST", "/par"),
     ("POST", "/device_authorization"),
     ("GET", "/userinfo"),
     ("POST", "/revoke"),
     ("GET", "/jwks"),
+    ("GET", "/.well-known/webfinger"),
     ("GET", OPENID),
     ("GET", OAUTH),
 ];
@@ -104,18 +105,21 @@ on_both! {
         assert_eq!(answer.header(header::CACHE_CONTROL), "public, max-age=900");
         let set = answer.json();
         assert_eq!(names(&set), ["keys"]);
-        let keys = set["keys"].as_array().unwrap();
+        let (keys, to_encrypt): (Vec<Value>, _) =
+            set["keys"].as_array().unwrap().iter().cloned().partition(|key| key["use"] == "sig");
+        let [to_encrypt] = to_encrypt.try_into().unwrap();
+        assert_eq!(names(&to_encrypt), ["crv", "kid", "kty", "use", "x", "y"]);
+        assert_eq!(to_encrypt["use"], "enc");
         let mut algorithms: Vec<_> = keys.iter().map(|key| text(key, "alg")).collect();
         algorithms.sort_unstable();
         assert_eq!(algorithms, ["ES256", "EdDSA", "PS256", "RS256"]);
-        for key in keys {
+        for key in &keys {
             let expected: &[&str] = match key["kty"].as_str().unwrap() {
                 "EC" => &["alg", "crv", "kid", "kty", "use", "x", "y"],
                 "OKP" => &["alg", "crv", "kid", "kty", "use", "x"],
                 _ => &["alg", "e", "kid", "kty", "n", "use"],
             };
             assert_eq!(names(key), expected);
-            assert_eq!(key["use"], "sig");
             assert_eq!(text(key, "kid").len(), 43, "an RFC 7638 thumbprint");
         }
     }

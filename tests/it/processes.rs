@@ -229,7 +229,8 @@ on_both! {
         let start = || Process::start(&environment);
         let (one, two, three) = tokio::join!(start(), start(), start());
         let keys = one.get("/jwks", &[]).await.json();
-        assert_eq!(keys["keys"].as_array().unwrap().len(), 3);
+        // One of each algorithm, and the one to encrypt to.
+        assert_eq!(keys["keys"].as_array().unwrap().len(), 4);
         for process in [&one, &two, &three] {
             assert_eq!(process.get("/readyz", &[]).await.status, 200);
             assert_eq!(process.get("/jwks", &[]).await.json(), keys);

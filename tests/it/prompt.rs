@@ -66,7 +66,6 @@ on_both! {
         assert_code(&browser.authorize_as(&server.authorization(&client, &[]), "ada").await);
         for (prompt, sign_in, consent) in [
             ("login", true, false),
-            ("select_account", true, false),
             ("consent", false, true),
             ("login consent", true, true),
         ] {

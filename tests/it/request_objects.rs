@@ -117,6 +117,8 @@ on_both! {
         let plain = server.client(json!({"request_object_signing_alg": "none"})).await;
         let right = claims(&server, &plain, json!({}));
         assert_accepted(&ask(&server, &plain, &unsigned(&right)).await);
+        let oauth = unsigned(&claims(&server, &plain, json!({"scope": "profile"})));
+        ask(&server, &plain, &oauth).await.assert_redirect_error("invalid_request_object");
         let forged = format!("{}AAAA", unsigned(&right));
         ask(&server, &plain, &forged).await.assert_redirect_error("invalid_request_object");
         server.change_client(&plain, json!({"require_signed_request_object": true})).await;

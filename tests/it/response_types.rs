@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::authorization::{STATE, ask, assert_accepted, assert_refused};
-use crate::support::{Answer, Kind, Registration, TestServer, claims_of, hidden, on_both, text};
+use crate::support::{Answer, ExternalUi, Kind, Registration, TestServer, claims_of, hidden, on_both, text};
 
 const ALL: [&str; 7] =
     ["code", "code id_token", "id_token", "id_token token", "code token", "code id_token token", "token"];
@@ -244,5 +244,17 @@ on_both! {
         let (server, client) = start(kind, &ALL).await;
         let answer = server.post_as(&client, "/token", &[("grant_type", "implicit")]).await;
         answer.assert_error(400, "unsupported_grant_type");
+    }
+
+    async fn an_external_page_that_withholds_openid_withholds_the_id_token(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let metadata = json!({"ui": "external", "response_types": ["code id_token"]});
+        let client = server.client(metadata).await;
+        let (mut browser, ui) = (server.browser(), ExternalUi(&server));
+        let challenge = ui.start(&mut browser, &client, &[("response_type", "code id_token")]).await;
+        let challenge = ui.log_in(&mut browser, &challenge, json!({"subject": "ada"})).await;
+        let accept = json!({"grant_scope": ["email"]});
+        let answer = ui.answer(&mut browser, "consent/accept", &challenge, accept).await;
+        answer.assert_redirect_error("access_denied");
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets, CodeConditions, Grant,
-    GrantContext, GrantId, GrantState, KeyId, PendingRequest, Refresh, RequestId, RetiredSecret, Secret,
-    Session, SessionId, SigningKey, Timestamp, TokenId, User, UserId,
+    GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh, RequestAccount, RequestId,
+    RetiredSecret, Secret, Session, SessionId, SigningKey, Timestamp, TokenId, User, UserId,
 };
-use chancery::storage::{Remember, Rotation, Storage, StorageError, TokenState, UserConflict};
+use chancery::storage::{MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, TokenState, UserConflict};
 use serde_json::json;
 
 use crate::support::{REDIRECT_URI, START, TestServer, on_both};
@@ -18,6 +18,10 @@ const DAY: i64 = 86_400;
 /// What a person allows on our own page.
 fn forever(scope: &str) -> Remember {
     Remember { scope: scope.parse().unwrap(), until: None }
+}
+
+async fn kept(storage: &Storage, id: &SessionId) -> Option<(Session, User, String)> {
+    storage.sessions(std::slice::from_ref(id)).await.unwrap().pop()
 }
 
 /// A database with one client and one user in it.
@@ -83,6 +87,7 @@ impl World {
             amr: "pwd".into(),
             acr: Some("2".into()),
             only_for: None,
+            persistent: true,
             created_at: START,
             last_seen_at: START,
             expires_at: START.plus(1000),
@@ -101,7 +106,7 @@ impl World {
             id: RequestId::new(id),
             request,
             browser: "browser".into(),
-            session_id: None,
+            account: None,
             created_at: START,
             expires_at: START.plus(1000),
         }
@@ -248,12 +253,12 @@ on_both! {
         let (storage, id) = (world.storage(), &world.user.id);
         storage.insert_session(&world.session("one"), "salt").await.unwrap();
         assert!(storage.set_password(id, "hash", START.plus(1)).await.unwrap());
-        assert!(storage.session(&SessionId::new("one")).await.unwrap().is_none());
+        assert!(kept(storage, &SessionId::new("one")).await.is_none());
         let changed = storage.credentials("ada").await.unwrap().unwrap();
         assert_eq!((changed.password_hash.as_deref(), changed.user.updated_at), (Some("hash"), START.plus(1)));
         storage.insert_session(&world.session("two"), "salt").await.unwrap();
         assert!(storage.set_disabled(id, true, START.plus(2)).await.unwrap());
-        assert!(storage.session(&SessionId::new("two")).await.unwrap().is_none());
+        assert!(kept(storage, &SessionId::new("two")).await.is_none());
         assert!(storage.user(id).await.unwrap().unwrap().disabled);
         assert!(storage.set_disabled(id, false, START).await.unwrap());
         let nobody = UserId::new("nobody");
@@ -265,15 +270,16 @@ on_both! {
         let world = World::start(kind).await;
         let (storage, mut session) = (world.storage(), world.session("one"));
         storage.insert_session(&session, "salt").await.unwrap();
-        let found = storage.session(&session.id).await.unwrap();
+        let found = kept(storage, &session.id).await;
         assert_eq!(found, Some((session.clone(), world.user.clone(), "salt".to_owned())));
         storage.touch_session(&session.id, START.plus(5)).await.unwrap();
         storage.touch_session(&session.id, START.plus(3)).await.unwrap();
-        assert_eq!(storage.session(&session.id).await.unwrap().unwrap().0.last_seen_at, START.plus(5));
+        assert_eq!(kept(storage, &session.id).await.unwrap().0.last_seen_at, START.plus(5));
         (session.auth_time, session.expires_at) = (START.plus(9), START.plus(2000));
         session.last_seen_at = START.plus(9);
+        session.persistent = false;
         assert!(storage.renew_session(&session, "another salt").await.unwrap());
-        let renewed = storage.session(&session.id).await.unwrap();
+        let renewed = kept(storage, &session.id).await;
         assert_eq!(renewed, Some((session.clone(), world.user.clone(), "another salt".to_owned())));
         assert!(!storage.end_session(&session.id, &UserId::new("somebody else"), START).await.unwrap());
         assert_eq!(storage.sessions_of(&world.user.id, START.plus(1999)).await.unwrap(), [session.clone()]);
@@ -281,6 +287,21 @@ on_both! {
         assert!(storage.end_session(&session.id, &world.user.id, START).await.unwrap());
         assert!(!storage.end_session(&session.id, &world.user.id, START).await.unwrap());
         assert!(!storage.renew_session(&session, "salt").await.unwrap());
+    }
+
+    async fn the_sessions_of_a_browser_come_back_together(kind: Kind) {
+        let world = World::start(kind).await;
+        let ids: Vec<_> = (0..MOST_AT_ONCE).map(|number| SessionId::new(format!("{number}"))).collect();
+        for id in &ids {
+            let session = Session { id: id.clone(), ..world.session("one") };
+            world.storage().insert_session(&session, "salt").await.unwrap();
+        }
+        for asked in [&ids[..], &ids[3..5], &[]] {
+            let mut kept: Vec<_> =
+                world.storage().sessions(asked).await.unwrap().into_iter().map(|(session, ..)| session.id).collect();
+            kept.sort();
+            assert_eq!(kept, asked);
+        }
     }
 
     async fn ending_a_session_ends_its_grants_but_for_those_for_offline_use(kind: Kind) {
@@ -308,8 +329,12 @@ on_both! {
         let (storage, mut request) = (world.storage(), world.request("one"));
         storage.insert_request(&request).await.unwrap();
         assert_eq!(storage.request(&request.id).await.unwrap().as_ref(), Some(&request));
-        storage.set_request_session(&request.id, &SessionId::new("session")).await.unwrap();
-        request.session_id = Some(SessionId::new("session"));
+        for by in [Means::Choice, Means::SignIn] {
+            let session_id = SessionId::new("session");
+            storage.set_request_account(&request.id, &session_id, by).await.unwrap();
+            request.account = Some(RequestAccount { session_id, by });
+            assert_eq!(storage.request(&request.id).await.unwrap().as_ref(), Some(&request));
+        }
         assert_eq!(storage.request(&request.id).await.unwrap(), Some(request));
         assert_eq!(storage.request(&RequestId::new("two")).await.unwrap(), None);
     }

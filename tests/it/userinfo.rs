@@ -91,6 +91,32 @@ on_both! {
         assert_eq!(names(&found), ["groups", "preferred_username", "sub", "updated_at"]);
     }
 
+    async fn oidcc_claims_locales_claims_come_in_the_languages_that_were_asked_for_too(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let mut user = complete();
+        for (name, value) in [("given_name#fr", "Grâce"), ("given_name#de-AT", "Gracia"), ("name#ja-Hira", "ぐ")] {
+            user.profile.localized.insert(name.to_owned(), value.to_owned());
+        }
+        let hash = server.app.passwords.hash(chancery::model::Secret::new(crate::support::PASSWORD)).await;
+        server.app.storage.insert_user(&user, Some(&hash.unwrap())).await.unwrap().unwrap();
+        let client = server.client(json!({})).await;
+        for (scope, locales, expected) in [
+            ("openid profile", "", json!({})),
+            ("openid profile", "fr", json!({"given_name#fr": "Grâce"})),
+            ("openid profile", "de FR", json!({"given_name#fr": "Grâce", "given_name#de-AT": "Gracia"})),
+            ("openid profile", "d en-GB j", json!({})),
+            ("openid", "fr", json!({})),
+        ] {
+            let asked = [("scope", scope), ("claims_locales", locales)];
+            let tokens = server.tokens_with(&client, "grace", &asked).await;
+            let about = server.get_with_token("/userinfo", &text(&tokens, "access_token")).await.json();
+            let mut tagged = about.as_object().unwrap().clone();
+            tagged.retain(|name, _| name.contains('#'));
+            assert_eq!(Value::Object(tagged), expected, "{scope}, {locales}");
+            assert_eq!(about.get("given_name").is_some(), scope.contains("profile"));
+        }
+    }
+
     async fn the_token_comes_in_the_header_or_in_a_form(kind: Kind) {
         let server = TestServer::start(kind).await;
         let (client, user) = (server.client(json!({})).await, server.user("ada").await);

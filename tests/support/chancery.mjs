@@ -13,6 +13,7 @@ import { promisify } from "node:util";
 export const projectRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const targetDirectory = resolve(projectRoot, process.env.CARGO_TARGET_DIR ?? "target");
 const binary = process.env.CHANCERY_BIN ?? join(targetDirectory, "debug", "chancery");
+export const binaryDirectory = dirname(binary);
 const run = promisify(execFile);
 
 export function freePort() {

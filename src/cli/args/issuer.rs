@@ -8,19 +8,23 @@ use super::Output;
 
 #[derive(Debug, Subcommand)]
 pub enum IssuerCommand {
-    /// Trust an issuer: a client that has its assertion gets a token for the user it names.
+    /// Trust an issuer: what it says of users, or of software.
     Add(IssuerAdd),
     /// List the trusted issuers.
-    List(Output),
+    List(IssuerList),
     /// Trust an issuer no more.
     Remove(IssuerName),
 }
 
 #[derive(Debug, Args)]
 pub struct IssuerAdd {
-    /// The issuer, exactly as in the iss of its assertions.
+    /// The issuer, exactly as in the iss of what it signs.
     #[arg(long, value_name = "URL")]
     pub issuer: String,
+    /// What it is believed: assertions, by which a client gets a token for the user they name, or software statements,
+    /// by which an application registers itself.
+    #[arg(long = "for", value_name = "WHAT", default_value = "assertions")]
+    pub purpose: IssuerPurpose,
     /// A file with the issuer's public keys, a JWK Set.
     #[arg(long, value_name = "FILE", required_unless_present = "jwks_uri", conflicts_with = "jwks_uri")]
     pub jwks: Option<PathBuf>,
@@ -35,10 +39,22 @@ pub struct IssuerAdd {
 }
 
 #[derive(Debug, Args)]
+pub struct IssuerList {
+    /// Which ones.
+    #[arg(long = "for", value_name = "WHAT", default_value = "assertions")]
+    pub purpose: IssuerPurpose,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
 pub struct IssuerName {
     /// The issuer, exactly as it was added.
     #[arg(long, value_name = "URL")]
     pub issuer: String,
+    /// What it is believed no more.
+    #[arg(long = "for", value_name = "WHAT", default_value = "assertions")]
+    pub purpose: IssuerPurpose,
     #[command(flatten)]
     pub output: Output,
 }
@@ -48,4 +64,10 @@ pub enum SubjectClaimArg {
     Sub,
     Username,
     Email,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IssuerPurpose {
+    Assertions,
+    SoftwareStatements,
 }

@@ -41,7 +41,8 @@ pub fn draft<'a>(app: &App, client: &'a Client, approved: Approved<'a>, now: Tim
     draft.id = draft.id.filter(|_| request.response_type.has_id_token());
     // OpenID Connect Core 5.4: the claims are in the ID token where no access token is ever issued.
     if let Some(id) = draft.id.as_mut().filter(|_| request.response_type == ResponseType::IdToken) {
-        let about = claims::of_user(user, grant.scope.iter());
+        let locales = grant.context.claims_locales.as_deref();
+        let about = claims::of_user(id.sub.clone(), user, grant.scope.iter(), locales);
         id.extra.extend(about.into_iter().filter(|(name, _)| name != "sub"));
     }
     Some(draft)
@@ -55,9 +56,10 @@ pub fn mint(
     tokens: Option<Settled<'_>>,
 ) -> Result<Success, OAuthError> {
     let code = request.response_type.has_code().then(|| super::code(app, grant)).transpose()?;
-    let Some(Draft { client, target, access, id, .. }) = tokens.map(Settled::into_draft) else {
+    let Some((draft, encryptor)) = tokens.map(Settled::into_parts) else {
         return Ok(Success { code, ..Success::default() });
     };
+    let Draft { client, target, access, id, .. } = draft;
     let access_token = match request.response_type.has_token() {
         true => Some(FrontChannelToken {
             token: super::access_token(app, client, target, &access)?,
@@ -71,8 +73,9 @@ pub fn mint(
         code: code.as_deref(),
         state: request.state.as_deref(),
     };
-    let id_token = id.map(|claims| super::id_token(app, client, claims, beside)).transpose()?;
-    Ok(Success { code, access_token, id_token })
+    let id_token =
+        id.map(|claims| super::id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
+    Ok(Success { code, access_token, id_token, ..Success::default() })
 }
 
 /// Seconds anything that is given out without a code lives, at most.

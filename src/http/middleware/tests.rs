@@ -5,6 +5,7 @@ use std::sync::{LazyLock, Mutex};
 
 use axum::Extension;
 use axum::body::{Bytes, to_bytes};
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;

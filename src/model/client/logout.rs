@@ -11,4 +11,10 @@ pub struct ClientLogout {
     /// Whether it needs `sid` in them. They always have it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backchannel_logout_session_required: bool,
+    /// The page that is shown in a frame when the browser's session ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it needs `iss` and `sid` there. It always gets them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frontchannel_logout_session_required: bool,
 }

@@ -4,4 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// What a client expects of a sign-in. A part of the metadata of [`Client`](super::Client).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClientSignIn {}
+pub struct ClientSignIn {
+    /// Where a sign-in begins that somebody else starts (OpenID Connect Core 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
+}

@@ -1,6 +1,8 @@
 //! How a client is told who the user is: pairwise subjects, signed and encrypted ID tokens and UserInfo (OpenID Connect Registration 2).
 
-use crate::model::Client;
+use super::super::redirect_uri;
+use crate::crypto::jwks::KeySet;
+use crate::model::{ClaimSource, Client, ContentEncryption, KeyManagement, UserinfoProfile, sector};
 
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
@@ -10,5 +12,173 @@ pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
             "introspection_signed_response_alg",
             "only a client with a secret can ask about tokens".into(),
         );
+    }
+    let own = &client.identity;
+    check_encryption(
+        client,
+        ("id_token_encrypted_response_alg", own.id_token_encrypted_response_alg),
+        ("id_token_encrypted_response_enc", own.id_token_encrypted_response_enc),
+        complain,
+    );
+    check_encryption(
+        client,
+        ("userinfo_encrypted_response_alg", own.userinfo_encrypted_response_alg),
+        ("userinfo_encrypted_response_enc", own.userinfo_encrypted_response_enc),
+        complain,
+    );
+    let legacy = client.policy().userinfo == UserinfoProfile::LegacyHs256;
+    if legacy && (own.userinfo_signed_response_alg.is_some() || own.userinfo_encryption().is_some()) {
+        complain("userinfo_profile", "legacy_hs256 has a form of its own for UserInfo".into());
+    }
+    check_subject(client, legacy, complain);
+}
+
+fn check_encryption(
+    client: &Client,
+    (alg_member, alg): (&'static str, Option<KeyManagement>),
+    (enc_member, enc): (&'static str, Option<ContentEncryption>),
+    complain: &mut impl FnMut(&'static str, String),
+) {
+    let Some(alg) = alg else {
+        // OpenID Connect Registration 2: the alg MUST also be provided.
+        if enc.is_some() {
+            complain(enc_member, format!("it needs {alg_member} beside it"));
+        }
+        return;
+    };
+    if alg.is_symmetric() {
+        if !client.token_endpoint_auth_method.has_secret() {
+            complain(alg_member, format!("{alg} is for clients with a secret"));
+        }
+        return;
+    }
+    // A set that cannot be read at all has been complained about.
+    let inline = client.jwks.as_ref().and_then(|jwks| KeySet::read(jwks).ok());
+    match inline {
+        Some(keys) if keys.encryption_key(alg).is_none() => {
+            complain(alg_member, format!("jwks holds no key that one can encrypt to with {alg}"));
+        }
+        None if client.jwks.is_none() && client.jwks_uri.is_none() => {
+            complain(alg_member, format!("{alg} needs jwks or jwks_uri"));
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// OpenID Connect Core 8.1
+fn check_subject(client: &Client, legacy_userinfo: bool, complain: &mut impl FnMut(&'static str, String)) {
+    let own = &client.identity;
+    let uri = own.sector_identifier_uri.as_deref();
+    // Registration 2: it MUST be https; the settings decide on loopback, for tests. Whether its list names the redirect
+    // URIs is asked where it is fetched.
+    if uri.is_some_and(|uri| !uri.starts_with("https://") && !redirect_uri::is_loopback_uri(uri)) {
+        complain("sector_identifier_uri", "use an https URI".into());
+    }
+    if !own.is_pairwise() {
+        return;
+    }
+    if sector(uri, &client.redirect_uris).is_none() {
+        let problem = "pairwise needs sector_identifier_uri where the redirect URIs have several hosts, or none of \
+             the client's own";
+        complain("subject_type", problem.into());
+    }
+    // These would tell what pairwise subjects hide.
+    let mappings = [&client.claims_mapping, &client.id_token_claims_mapping];
+    if mappings.iter().any(|mapping| mapping.values().any(|source| *source == ClaimSource::Id)) {
+        complain("subject_type", "pairwise does not go with a claim from user.id".into());
+    }
+    if legacy_userinfo {
+        complain("subject_type", "pairwise does not go with userinfo_profile=legacy_hs256".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::check;
+
+    const EC: &str = r#"{"kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+
+    fn problems(change: Value) -> Vec<&'static str> {
+        let mut metadata = json!({
+            "client_id": "app", "client_name": "App", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code"], "scope": "openid",
+            "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
+        });
+        metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+    }
+
+    fn ec() -> Value {
+        json!({"keys": [serde_json::from_str::<Value>(EC).unwrap()]})
+    }
+
+    #[test]
+    fn encryption_needs_a_key_that_goes_with_it() {
+        for what in ["id_token", "userinfo"] {
+            let alg = format!("{what}_encrypted_response_alg");
+            let enc = format!("{what}_encrypted_response_enc");
+            let fine = [
+                json!({&alg: "ECDH-ES", "jwks": ec()}),
+                json!({&alg: "RSA-OAEP", "jwks_uri": "https://app.example/jwks", &enc: "A256GCM"}),
+                json!({&alg: "dir", &enc: "A128GCM"}),
+            ];
+            for fine in fine {
+                assert_eq!(problems(fine.clone()), [""; 0], "{fine}");
+            }
+            assert_eq!(problems(json!({&enc: "A256GCM"})), [enc.as_str()]);
+            for wrong in [
+                json!({&alg: "ECDH-ES"}),
+                json!({&alg: "RSA-OAEP-256", "jwks": ec()}),
+                json!({&alg: "A256KW", "token_endpoint_auth_method": "none"}),
+            ] {
+                assert_eq!(problems(wrong.clone()), [alg.as_str()], "{wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn rsa1_5_and_none_have_no_name() {
+        for (member, value) in [
+            ("id_token_encrypted_response_alg", "RSA1_5"),
+            ("userinfo_encrypted_response_alg", "RSA1_5"),
+            ("userinfo_signed_response_alg", "none"),
+            ("userinfo_signed_response_alg", "HS256"),
+        ] {
+            assert!(serde_json::from_value::<crate::model::ClientIdentity>(json!({member: value})).is_err());
+        }
+        // ID tokens too (OpenID Connect Core 2 leaves it to the server).
+        assert!(serde_json::from_value::<crate::model::Algorithm>(json!("none")).is_err());
+    }
+
+    #[test]
+    fn pairwise_needs_one_sector_and_nothing_that_undoes_it() {
+        let pairwise = |change: Value| {
+            let mut all = json!({"subject_type": "pairwise"});
+            all.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            problems(all)
+        };
+        assert_eq!(pairwise(json!({})), [""; 0]);
+        let two = json!(["https://a.example/cb", "https://b.example/cb"]);
+        assert_eq!(pairwise(json!({"redirect_uris": two})), ["subject_type"]);
+        let sector = json!({"redirect_uris": two, "sector_identifier_uri": "https://a.example/uris"});
+        assert_eq!(pairwise(sector), [""; 0]);
+        assert_eq!(
+            problems(json!({"sector_identifier_uri": "http://a.example/x"})),
+            ["sector_identifier_uri"]
+        );
+        assert_eq!(pairwise(json!({"claims_mapping": {"uid": "user.id"}})), ["subject_type"]);
+        assert_eq!(pairwise(json!({"id_token_claims_mapping": {"uid": "user.id"}})), ["subject_type"]);
+        assert_eq!(pairwise(json!({"userinfo_profile": "legacy_hs256"})), ["subject_type"]);
+    }
+
+    #[test]
+    fn the_legacy_form_of_userinfo_is_neither_signed_otherwise_nor_encrypted() {
+        let legacy =
+            |member: &str, value: &str| problems(json!({"userinfo_profile": "legacy_hs256", member: value}));
+        assert_eq!(legacy("userinfo_signed_response_alg", "ES256"), ["userinfo_profile"]);
+        assert_eq!(legacy("userinfo_encrypted_response_alg", "dir"), ["userinfo_profile"]);
     }
 }

@@ -1,5 +1,7 @@
 //! How a client learns that a session has ended (OpenID Connect Back-Channel Logout 2.2, Front-Channel Logout 2).
 
+use url::Url;
+
 use crate::model::Client;
 use crate::protocol::redirect_uri;
 
@@ -10,6 +12,20 @@ pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
         Some(uri) => check_uri("backchannel_logout_uri", uri, complain),
         None if logout.backchannel_logout_session_required => {
             complain("backchannel_logout_session_required", "it goes with backchannel_logout_uri".into());
+        }
+        None => {}
+    }
+    match &logout.frontchannel_logout_uri {
+        Some(uri) => {
+            check_uri("frontchannel_logout_uri", uri, complain);
+            // Front-Channel Logout 2: MUST have the scheme, host and port of one of the redirect URIs.
+            let origin = |uri: &str| Url::parse(uri).map(|url| url.origin()).ok();
+            if !client.redirect_uris.iter().any(|redirect| origin(redirect) == origin(uri)) {
+                complain("frontchannel_logout_uri", "use scheme, host and port of a redirect URI".into());
+            }
+        }
+        None if logout.frontchannel_logout_session_required => {
+            complain("frontchannel_logout_session_required", "it goes with frontchannel_logout_uri".into());
         }
         None => {}
     }

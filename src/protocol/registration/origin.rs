@@ -1,6 +1,62 @@
 //! Where a registration comes from and what it says of the software (RFC 7591 2).
 
-use crate::model::Client;
+use crate::model::{ApplicationType, Client};
+use crate::protocol::redirect_uri;
+
+/// Bytes of a text for the operator, and how many contacts there may be.
+const LONGEST: usize = 255;
+const MOST_CONTACTS: usize = 10;
 
 /// Every problem of these members.
-pub fn check(_client: &Client, _complain: &mut impl FnMut(&'static str, String)) {}
+pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let origin = &client.origin;
+    let wrong = |text: &String| text.trim().is_empty() || text.len() > LONGEST;
+    if origin.contacts.len() > MOST_CONTACTS || origin.contacts.iter().any(wrong) {
+        complain("contacts", format!("at most {MOST_CONTACTS} texts of 1 to {LONGEST} bytes"));
+    }
+    for (member, text) in
+        [("software_id", &origin.software_id), ("software_version", &origin.software_version)]
+    {
+        if text.as_ref().is_some_and(wrong) {
+            complain(member, format!("1 to {LONGEST} bytes"));
+        }
+    }
+    if let Some(application_type) = origin.application_type {
+        check_redirect_uris(application_type, &client.redirect_uris, complain);
+    }
+    if client.is_self_registered() {
+        check_trust(client, complain);
+    }
+}
+
+/// OpenID Connect Registration 2: a web client has https only, a native one its own scheme or loopback; RFC 8252 7.2
+/// lets that one claim an https URI as well.
+fn check_redirect_uris(
+    application_type: ApplicationType,
+    uris: &[String],
+    complain: &mut impl FnMut(&'static str, String),
+) {
+    for uri in uris.iter().filter(|uri| redirect_uri::check(uri).is_ok()) {
+        if application_type == ApplicationType::Web && !uri.starts_with("https:") {
+            complain(
+                "redirect_uris",
+                format!("{uri}: a web application has https URIs only; is it a native one?"),
+            );
+        }
+    }
+}
+
+/// What is for applications that the operator knows. RFC 9700 2.4 and 4.16: nobody is handed over in silence to one that
+/// anybody may have registered.
+fn check_trust(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+    let known_only = "not for an application that registered itself";
+    if client.skip_consent {
+        complain("skip_consent", known_only.into());
+    }
+    if client.switches.first_party == Some(true) {
+        complain("first_party", known_only.into());
+    }
+    for grant_type in client.grant_types.iter().filter(|asked| !asked.is_for_self_registered()) {
+        complain("grant_types", format!("{} is {known_only}", grant_type.as_str()));
+    }
+}

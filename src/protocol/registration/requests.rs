@@ -44,3 +44,49 @@ fn check_request_objects(client: &Client, complain: &mut impl FnMut(&'static str
         complain("request_uris", format!("{uri}: use an https URI"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    /// The members that are complained about when a client has these.
+    fn problems(change: Value) -> Vec<&'static str> {
+        let mut metadata = json!({
+            "client_id": "app", "client_name": "App", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code"], "scope": "openid",
+            "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
+        });
+        metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let mut problems = Vec::new();
+        super::check(&serde_json::from_value(metadata).unwrap(), &mut |member, _| problems.push(member));
+        problems
+    }
+
+    #[test]
+    fn a_response_type_goes_with_its_grant_types() {
+        assert_eq!(problems(json!({"response_types": ["code", "code id_token"]})), [""; 0]);
+        for response_type in ["id_token", "token", "code token"] {
+            assert_eq!(problems(json!({"response_types": [response_type]})), ["response_types"]);
+            let both = ["authorization_code", "implicit"];
+            assert_eq!(problems(json!({"response_types": [response_type], "grant_types": both})), [""; 0]);
+        }
+        let implicit = json!({"response_types": ["code"], "grant_types": ["implicit"]});
+        assert_eq!(problems(implicit), ["response_types"]);
+    }
+
+    #[test]
+    fn request_objects_need_a_key_and_an_https_address() {
+        let uri = "https://app.example/jwks";
+        let alg = |name: &str| json!({"request_object_signing_alg": name});
+        assert_eq!(problems(alg("none")), [""; 0]);
+        assert_eq!(problems(alg("ES256")), ["request_object_signing_alg"]);
+        assert_eq!(problems(json!({"request_object_signing_alg": "ES256", "jwks_uri": uri})), [""; 0]);
+        let contradiction = json!({"request_object_signing_alg": "none", "require_signed_request_object": true, "jwks_uri": uri});
+        assert_eq!(problems(contradiction), ["request_object_signing_alg"]);
+        assert_eq!(
+            problems(json!({"require_signed_request_object": true})),
+            ["require_signed_request_object"]
+        );
+        assert_eq!(problems(json!({"request_uris": [uri, "http://app.example/r"]})), ["request_uris"]);
+    }
+}

@@ -61,6 +61,24 @@ impl<'t> Browser<'t> {
         Err(format!("no code after {MAX_STEPS} pages").into())
     }
 
+    /// The request for the page that asks somebody unknown to sign in.
+    pub async fn login_page(&mut self, connection: &mut Connection, client: &Client) -> Result<Vec<u8>> {
+        let mut path = self.target.authorize_path(client, "openid");
+        for _ in 0..MAX_STEPS {
+            let request = self.target.server.get(&path, &[("Cookie", &self.cookie_header())]);
+            let answer = connection.send(&request).await?;
+            keep_cookies(&mut self.cookies, &answer);
+            match next(&answer)? {
+                Next::Follow(location) => path = self.local(&location)?,
+                // Anew, as the first answer brought a cookie that the next ones come with.
+                Next::Submit(_) => {
+                    return Ok(self.target.server.get(&path, &[("Cookie", &self.cookie_header())]));
+                }
+            }
+        }
+        Err(format!("no form after {MAX_STEPS} pages").into())
+    }
+
     fn local(&self, location: &str) -> Result<String> {
         let path = self.target.server.local(location);
         path.ok_or_else(|| format!("the server sent the browser to {location}").into())

@@ -5,10 +5,13 @@ pub mod browser;
 pub mod histogram;
 pub mod html;
 pub mod http;
+pub mod limit;
 pub mod load;
 pub mod operation;
+pub mod plot;
 pub mod process;
 pub mod report;
+pub mod statements;
 pub mod target;
 pub mod task;
 

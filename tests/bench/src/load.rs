@@ -10,6 +10,7 @@ use crate::Result;
 use crate::histogram::Histogram;
 use crate::http::Connection;
 use crate::process;
+use crate::statements::Statements;
 use crate::target::Server;
 use crate::task::{Step, Task};
 
@@ -50,6 +51,24 @@ pub struct Measurement {
     pub server_cpu: Duration,
     pub database_cpu: Option<Duration>,
     pub generator_cpu: Duration,
+    /// What the database ran meanwhile; none where it cannot tell.
+    pub statements: Option<u64>,
+}
+
+impl Measurement {
+    pub fn per_second(&self) -> f64 {
+        self.requests as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The database's own housekeeping is among them: hundredths.
+    pub fn statements_per_request(&self) -> Option<f64> {
+        Some(self.statements? as f64 / self.requests.max(1) as f64)
+    }
+
+    /// The latency in milliseconds that `share` (0 to 1) of the requests did not exceed.
+    pub fn millis(&self, share: f64) -> f64 {
+        self.latencies.quantile(share).as_secs_f64() * 1000.0
+    }
 }
 
 #[derive(Default)]
@@ -88,7 +107,13 @@ impl Clocks {
 }
 
 /// Measures tasks for the planned time, or until their pool is empty.
-pub fn measure(server: &Server, tasks: Vec<Task>, plan: Plan, processes: Processes) -> Result<Measurement> {
+pub fn measure(
+    server: &Server,
+    tasks: Vec<Task>,
+    plan: Plan,
+    processes: Processes,
+    statements: Option<&Statements>,
+) -> Result<Measurement> {
     let finite = tasks.iter().any(Task::is_finite);
     let crew = Crew::start(server, tasks, plan.threads, None)?;
     if !finite {
@@ -96,12 +121,14 @@ pub fn measure(server: &Server, tasks: Vec<Task>, plan: Plan, processes: Process
         crew.wait(plan.warm_up);
     }
     // A worker may finish a request between the reading and the phase: tens of microseconds in seconds.
+    let statements_before = statements.map(Statements::read).transpose();
     let before = Clocks::read(processes);
     crew.enter(MEASURING);
     crew.wait(plan.measure);
     let after = Clocks::read(processes);
     crew.enter(STOPPED);
     let total = crew.join()?;
+    let statements_after = statements.map(Statements::read).transpose()?;
     let (before, after) = (before?, after?);
     let spent = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
     Ok(Measurement {
@@ -113,6 +140,9 @@ pub fn measure(server: &Server, tasks: Vec<Task>, plan: Plan, processes: Process
         server_cpu: after.server.saturating_sub(before.server),
         database_cpu: spent(after.database, before.database),
         generator_cpu: after.generator.saturating_sub(before.generator),
+        statements: statements_after
+            .zip(statements_before?)
+            .map(|(after, before)| after.saturating_sub(before)),
     })
 }
 

@@ -1,8 +1,10 @@
 //! The command line: `run`, `wait`, `free-port`. `scripts/bench` puts them together.
 
 use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,16 +13,23 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chancery_bench::Result;
 use chancery_bench::http::Connection;
-use chancery_bench::load::{self, Measurement, Plan, Processes};
-use chancery_bench::operation::{self, Context};
+use chancery_bench::limit;
+use chancery_bench::load::{self, Plan, Processes};
+use chancery_bench::operation::{self, Context, Operation};
 use chancery_bench::process;
 use chancery_bench::report::{Report, Row, per_cpu_second};
+use chancery_bench::statements::Statements;
 use chancery_bench::target::{Server, Target};
+use serde_json::Value;
+use tokio::runtime::Runtime;
 
 const USAGE: &str = "usage:
   chancery-bench run --url URL --fixtures DIR --pid PID [--postmaster PID] [--database NAME]
-                     [--seconds 5] [--warm-up 1] [--concurrency 64] [--rounds 1] [--threads 2]
-                     [--pool 50000] [--only OPERATION] [--check]
+                     [--seconds 5] [--warm-up 1] [--concurrency 1,16,64] [--rounds 1] [--threads 2]
+                     [--pool 50000] [--only OPERATION] [--statements PROGRAM] [--results FILE] [--check]
+  chancery-bench limit --url URL --pid PID --results FILE [--postmaster PID] [--seconds 5] [--threads 2]
+  chancery-bench distances --results FILE    tables of the ceilings and the distances to them
+  chancery-bench plot --results FILE    an SVG of what `run` appended there
   chancery-bench wait --url URL [--since UNIX_SECONDS] [--timeout 30]    milliseconds until /readyz says 200
   chancery-bench free-port
 A missed floor with --check ends with status 3.";
@@ -33,6 +42,9 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let result = Options::parse(arguments).and_then(|options| match command.as_str() {
         "run" => run(&options),
+        "limit" => limit(&options),
+        "distances" => distances(&options),
+        "plot" => plot(&options),
         "wait" => wait(&options),
         "free-port" => free_port(),
         _ => Err(USAGE.into()),
@@ -73,54 +85,146 @@ impl Options {
 }
 
 fn run(options: &Options) -> Result<ExitCode> {
-    let only = operation::select(options.text("only"))?;
-    let server = Server::parse(options.required("url")?)?;
-    let fixtures = PathBuf::from(options.required("fixtures")?);
-    let postmaster = options.text("postmaster").map(str::parse).transpose()?;
-    let processes = Processes { server: options.required("pid")?.parse()?, postmaster };
-    let concurrency = options.number("concurrency", 64, 1, 1024)?;
-    let threads = options.number("threads", 2, 1, 64)?;
-    let pool = options.number("pool", 50_000, 1, 500_000)?;
-    let rounds = options.number("rounds", 1, 1, 9)?;
-    let plan = Plan {
-        warm_up: Duration::from_secs(options.number("warm-up", 1, 0, 30)?),
-        measure: Duration::from_secs(options.number("seconds", 5, 1, 60)?),
-        threads,
-    };
-    let idle = process::memory(processes.server)?;
+    let run = Run::parse(options)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let target = Arc::new(runtime.block_on(Target::load(server.clone(), &fixtures))?);
-    let context = runtime.block_on(Context::sign_in(target, concurrency, pool, threads))?;
-    let mut rows = Vec::new();
-    for operation in only {
-        let mut measurements = Vec::new();
-        for _ in 0..rounds {
-            eprintln!("{} ...", operation.name);
-            let tasks = runtime.block_on(context.prepare(operation.kind));
-            let tasks = tasks.map_err(|error| format!("{}: preparing: {error}", operation.name))?;
-            measurements.push(load::measure(&server, tasks, plan, processes)?);
+    let target = Arc::new(runtime.block_on(Target::load(run.server.clone(), &run.fixtures))?);
+    let idle = process::memory(run.processes.server)?.resident;
+    let mut results = Vec::new();
+    let mut objections = Vec::new();
+    for concurrency in &run.concurrencies {
+        let context = Context::sign_in(target.clone(), *concurrency, run.pool, run.plan.threads);
+        let context = runtime.block_on(context)?;
+        let mut rows = Vec::new();
+        for operation in &run.operations {
+            rows.extend(run.row(&runtime, &context, operation)?);
         }
-        let memory = process::memory(processes.server)?;
-        rows.extend(median(measurements).map(|measurement| Row { operation, measurement, memory }));
+        let report = Report { database: run.database.clone(), concurrency: *concurrency, rows, idle };
+        println!("{}", report.markdown());
+        objections.extend(report.objections());
+        results.extend(report.results());
     }
-    let loaded = process::memory(processes.server)?;
-    let database = options.text("database").unwrap_or("database").to_owned();
-    let report = Report { database, concurrency, rows, idle, loaded };
-    println!("{}", report.markdown());
-    let objections = report.objections();
-    objections.iter().for_each(|objection| eprintln!("{}: {objection}", report.database));
+    if let Some(path) = options.text("results") {
+        append(path, &results)?;
+    }
+    objections.iter().for_each(|objection| eprintln!("{}: {objection}", run.database));
     let failed = options.text("check").is_some() && !objections.is_empty();
     Ok(if failed { ExitCode::from(FLOOR_MISSED) } else { ExitCode::SUCCESS })
 }
 
+/// What is measured, how, and of which processes.
+struct Run {
+    server: Server,
+    fixtures: PathBuf,
+    database: String,
+    operations: Vec<&'static Operation>,
+    processes: Processes,
+    statements: Option<Statements>,
+    concurrencies: Vec<usize>,
+    pool: usize,
+    rounds: usize,
+    plan: Plan,
+}
+
+impl Run {
+    fn parse(options: &Options) -> Result<Self> {
+        Ok(Self {
+            server: Server::parse(options.required("url")?)?,
+            fixtures: PathBuf::from(options.required("fixtures")?),
+            database: options.text("database").unwrap_or("database").to_owned(),
+            operations: operation::select(options.text("only"))?,
+            processes: processes(options)?,
+            statements: options.text("statements").map(|program| Statements::new(Path::new(program))),
+            concurrencies: concurrencies(options.text("concurrency").unwrap_or("64"))?,
+            pool: options.number("pool", 50_000, 1, 500_000)?,
+            rounds: options.number("rounds", 1, 1, 9)?,
+            plan: plan(options)?,
+        })
+    }
+
+    /// One operation, the median of its rounds.
+    fn row(
+        &self,
+        runtime: &Runtime,
+        context: &Context,
+        operation: &'static Operation,
+    ) -> Result<Option<Row>> {
+        let mut rows = Vec::new();
+        for _ in 0..self.rounds {
+            eprintln!("{} at {} ...", operation.name, context.concurrency());
+            let tasks = runtime.block_on(context.prepare(operation.kind));
+            let tasks = tasks.map_err(|error| format!("{}: preparing: {error}", operation.name))?;
+            process::forget_peak(self.processes.server);
+            let before = process::memory(self.processes.server)?.resident;
+            let measured =
+                load::measure(&self.server, tasks, self.plan, self.processes, self.statements.as_ref())?;
+            let memory = process::memory(self.processes.server)?;
+            rows.push(Row { operation, measurement: measured, before, memory });
+        }
+        Ok(median(rows))
+    }
+}
+
+fn plan(options: &Options) -> Result<Plan> {
+    Ok(Plan {
+        warm_up: Duration::from_secs(options.number("warm-up", 1, 0, 30)?),
+        measure: Duration::from_secs(options.number("seconds", 5, 1, 60)?),
+        threads: options.number("threads", 2, 1, 64)?,
+    })
+}
+
+fn processes(options: &Options) -> Result<Processes> {
+    let postmaster = options.text("postmaster").map(str::parse).transpose()?;
+    Ok(Processes { server: options.required("pid")?.parse()?, postmaster })
+}
+
+/// `1,16,64`: the numbers of connections to measure with, one after the other.
+fn concurrencies(text: &str) -> Result<Vec<usize>> {
+    let number = |text: &str| text.parse().ok().filter(|number| (1..=1024).contains(number));
+    let numbers: Option<Vec<usize>> = text.split(',').map(number).collect();
+    numbers.ok_or_else(|| {
+        format!("--concurrency {text}: write numbers from 1 to 1024, separated by commas").into()
+    })
+}
+
 /// The round in the middle by its requests per CPU-second; a round with errors is never hidden by others.
-fn median(mut rounds: Vec<Measurement>) -> Option<Measurement> {
+fn median(mut rounds: Vec<Row>) -> Option<Row> {
     rounds.sort_by(|a, b| {
-        let figure = |round| per_cpu_second(round).unwrap_or_default();
+        let figure = |round: &Row| per_cpu_second(&round.measurement).unwrap_or_default();
         figure(a).total_cmp(&figure(b))
     });
-    let index = rounds.iter().position(|round| round.errors > 0).unwrap_or((rounds.len().max(1) - 1) / 2);
+    let failed = rounds.iter().position(|round| round.measurement.errors > 0);
+    let index = failed.unwrap_or((rounds.len().max(1) - 1) / 2);
     rounds.into_iter().nth(index)
+}
+
+/// Measures the bare server.
+fn limit(options: &Options) -> Result<ExitCode> {
+    let server = Server::parse(options.required("url")?)?;
+    let results = limit::measure(&server, plan(options)?, processes(options)?)?;
+    append(options.required("results")?, &results)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn distances(options: &Options) -> Result<ExitCode> {
+    println!("{}", limit::distances(&results(options)?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Draws the results.
+fn plot(options: &Options) -> Result<ExitCode> {
+    print!("{}", chancery_bench::plot::svg(&results(options)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line of JSON for each.
+fn append(path: &str, results: &[Value]) -> Result<()> {
+    let lines: String = results.iter().map(|result| format!("{result}\n")).collect();
+    Ok(OpenOptions::new().create(true).append(true).open(path)?.write_all(lines.as_bytes())?)
+}
+
+fn results(options: &Options) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(options.required("results")?)?;
+    Ok(text.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?)
 }
 
 /// Waits for the first 200 on /readyz and prints how long that took, from `--since` if given.

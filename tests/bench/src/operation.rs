@@ -22,12 +22,20 @@ pub enum Machine {
     Es256,
     EdDsa,
     Rs256,
+    Opaque,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Web {
     Es256,
     Rs256,
+}
+
+/// How access tokens are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Format {
+    Jwt,
+    Opaque,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,11 +45,13 @@ pub enum Kind {
     AuthorizeAndExchange,
     Exchange(Web),
     Refresh { scope: &'static str },
-    IntrospectSeen,
+    IntrospectSeen(Format),
     IntrospectFirst,
+    IntrospectRevoked(Format),
     Userinfo,
     Jwks,
     Discovery,
+    LoginPage,
     SignIn,
 }
 
@@ -55,8 +65,8 @@ pub struct Operation {
     pub writes: bool,
 }
 
-const fn reads(name: &'static str, kind: Kind, goal: f64) -> Operation {
-    Operation { name, kind, goal: Some(goal), writes: false }
+const fn reads(name: &'static str, kind: Kind, goal: Option<f64>) -> Operation {
+    Operation { name, kind, goal, writes: false }
 }
 
 const fn writes(name: &'static str, kind: Kind, goal: Option<f64>) -> Operation {
@@ -64,20 +74,25 @@ const fn writes(name: &'static str, kind: Kind, goal: Option<f64>) -> Operation 
 }
 
 pub const OPERATIONS: &[Operation] = &[
-    reads("client_credentials-es256", Kind::ClientCredentials(Machine::Es256), 20_000.0),
-    reads("client_credentials-eddsa", Kind::ClientCredentials(Machine::EdDsa), 28_000.0),
-    reads("client_credentials-rs256", Kind::ClientCredentials(Machine::Rs256), 2_300.0),
+    reads("client_credentials-es256", Kind::ClientCredentials(Machine::Es256), Some(20_000.0)),
+    reads("client_credentials-eddsa", Kind::ClientCredentials(Machine::EdDsa), Some(28_000.0)),
+    reads("client_credentials-rs256", Kind::ClientCredentials(Machine::Rs256), Some(2_300.0)),
+    reads("client_credentials-opaque", Kind::ClientCredentials(Machine::Opaque), Some(22_000.0)),
     writes("code_flow-authorize", Kind::Authorize, None),
     writes("code_flow-pair", Kind::AuthorizeAndExchange, None),
     writes("code_flow-exchange-es256", Kind::Exchange(Web::Es256), Some(8_000.0)),
     writes("code_flow-exchange-rs256", Kind::Exchange(Web::Rs256), Some(2_000.0)),
     writes("refresh", Kind::Refresh { scope: "offline_access" }, Some(9_000.0)),
     writes("refresh-openid", Kind::Refresh { scope: "openid offline_access" }, None),
-    reads("introspect-seen", Kind::IntrospectSeen, 17_000.0),
-    reads("introspect-first", Kind::IntrospectFirst, 8_500.0),
-    reads("userinfo", Kind::Userinfo, 15_000.0),
-    reads("jwks", Kind::Jwks, 75_000.0),
-    reads("discovery", Kind::Discovery, 75_000.0),
+    reads("introspect-seen", Kind::IntrospectSeen(Format::Jwt), Some(17_000.0)),
+    reads("introspect-first", Kind::IntrospectFirst, Some(8_500.0)),
+    reads("introspect-opaque", Kind::IntrospectSeen(Format::Opaque), Some(18_000.0)),
+    reads("introspect-revoked", Kind::IntrospectRevoked(Format::Jwt), None),
+    reads("introspect-revoked-opaque", Kind::IntrospectRevoked(Format::Opaque), None),
+    reads("userinfo", Kind::Userinfo, Some(15_000.0)),
+    reads("jwks", Kind::Jwks, Some(75_000.0)),
+    reads("discovery", Kind::Discovery, Some(75_000.0)),
+    reads("login-page", Kind::LoginPage, None),
     // Last, because the memory of the hashing threads stays. The goal is 95 % of bare Argon2id.
     writes("sign-in", Kind::SignIn, Some(51.0)),
 ];
@@ -123,8 +138,13 @@ impl Context {
         let mut connection = Connection::new(target.server.address);
         browser.authorize(&mut connection, &target.web_es256, ALL_SCOPES).await?;
         browser.authorize(&mut connection, &target.web_rs256, ALL_SCOPES).await?;
+        browser.authorize(&mut connection, &target.web_opaque, ALL_SCOPES).await?;
         let cookies = browser.cookie_header();
         Ok(Self { target, cookies, concurrency, pool, threads })
+    }
+
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     /// One task for each worker.
@@ -147,10 +167,13 @@ impl Context {
             }
             Kind::Exchange(algorithm) => self.exchange_tasks(algorithm),
             Kind::Refresh { scope } => self.rotate_tasks(scope).await,
-            Kind::IntrospectSeen => {
-                let grants = self.grants(web, "openid").await?;
-                let request = |grant: &Grant| target.introspect(web, &grant.access_token);
-                Ok(repeat_each(grants.iter().map(request), "\"active\":true"))
+            Kind::IntrospectSeen(format) => {
+                let requests = self.introspections(format).await?;
+                Ok(repeat_each(requests.into_iter(), "\"active\":true"))
+            }
+            Kind::IntrospectRevoked(format) => {
+                let requests = self.introspections_of_revoked(format).await?;
+                Ok(repeat_each(requests.into_iter(), "\"active\":false"))
             }
             Kind::IntrospectFirst => {
                 let tokens = self.collect(self.rotate_tasks("offline_access").await?)?;
@@ -166,6 +189,11 @@ impl Context {
                 let task = || Task::SignIn { target: target.clone(), client: web.clone() };
                 Ok((0..self.concurrency.min(MOST_SIGN_INS)).map(|_| task()).collect())
             }
+            Kind::LoginPage => {
+                let mut connection = Connection::new(target.server.address);
+                let page = Browser::new(target).login_page(&mut connection, web).await?;
+                Ok(self.repeat(page, "<form"))
+            }
             Kind::Jwks => Ok(self.repeat(target.server.get(&target.endpoints.jwks, &[]), "\"keys\"")),
             Kind::Discovery => {
                 Ok(self.repeat(target.server.get(&target.endpoints.discovery, &[]), "\"issuer\""))
@@ -178,7 +206,36 @@ impl Context {
             Machine::Es256 => &self.target.machine_es256,
             Machine::EdDsa => &self.target.machine_eddsa,
             Machine::Rs256 => &self.target.machine_rs256,
+            Machine::Opaque => &self.target.machine_opaque,
         }
+    }
+
+    fn client_of(&self, format: Format) -> &Client {
+        match format {
+            Format::Jwt => &self.target.web_es256,
+            Format::Opaque => &self.target.web_opaque,
+        }
+    }
+
+    /// A question about a token of each of the grants.
+    async fn introspections(&self, format: Format) -> Result<Vec<Vec<u8>>> {
+        let client = self.client_of(format);
+        let grants = self.grants(client, "openid").await?;
+        Ok(grants.iter().map(|grant| self.target.introspect(client, &grant.access_token)).collect())
+    }
+
+    /// The same, each token taken back beforehand.
+    async fn introspections_of_revoked(&self, format: Format) -> Result<Vec<Vec<u8>>> {
+        let client = self.client_of(format);
+        let mut connection = Connection::new(self.target.server.address);
+        let grants = self.grants(client, "openid").await?;
+        for grant in &grants {
+            let answer = connection.send(&self.target.revoke(client, &grant.access_token)).await?;
+            if answer.status != 200 {
+                return Err(answer.describe().into());
+            }
+        }
+        Ok(grants.iter().map(|grant| self.target.introspect(client, &grant.access_token)).collect())
     }
 
     fn each(&self, task: impl Fn() -> Task) -> Vec<Task> {
@@ -259,7 +316,7 @@ mod tests {
     #[test]
     fn operations_are_selected_by_name_or_family() -> Result<()> {
         assert_eq!(select(None)?.len(), OPERATIONS.len());
-        assert_eq!(select(Some("client_credentials"))?.len(), 3);
+        assert_eq!(select(Some("client_credentials"))?.len(), 4);
         assert_eq!(select(Some("refresh-openid"))?.len(), 1);
         assert_eq!(select(Some("refresh"))?.len(), 2);
         assert!(select(Some("ref")).is_err());

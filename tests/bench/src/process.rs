@@ -61,6 +61,12 @@ pub struct Memory {
     pub peak: u64,
 }
 
+/// Begins to watch the highest resident memory anew, where the kernel lets us.
+pub fn forget_peak(pid: u32) {
+    // proc_pid_clear_refs(5): 5 resets VmHWM. Without the right to do so, the peak is that of the whole run.
+    let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+}
+
 pub fn memory(pid: u32) -> Result<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let read = |name: &str| {

@@ -2,10 +2,14 @@
 
 use std::fmt::Write;
 
+use serde_json::{Value, json};
+
 use crate::load::Measurement;
 use crate::operation::Operation;
 use crate::process::Memory;
 
+/// The connections that the goals are set for.
+pub const GOAL_CONCURRENCY: usize = 64;
 /// Resident memory in MB: the goals; twice as much is what `--check` still lets pass.
 const IDLE_GOAL: f64 = 20.0;
 const LOAD_GOAL: f64 = 60.0;
@@ -13,7 +17,9 @@ const LOAD_GOAL: f64 = 60.0;
 pub struct Row {
     pub operation: &'static Operation,
     pub measurement: Measurement,
-    /// Of the server, after the operation.
+    /// Resident memory of the server in bytes before the operation.
+    pub before: u64,
+    /// And after it, with the peak in between.
     pub memory: Memory,
 }
 
@@ -21,8 +27,8 @@ pub struct Report {
     pub database: String,
     pub concurrency: usize,
     pub rows: Vec<Row>,
-    pub idle: Memory,
-    pub loaded: Memory,
+    /// The server's resident memory in bytes before any load.
+    pub idle: u64,
 }
 
 /// Requests per second of CPU time; nothing when the clock did not move.
@@ -32,10 +38,11 @@ pub fn per_cpu_second(measurement: &Measurement) -> Option<f64> {
 }
 
 impl Report {
-    /// The goals are for Postgres. SQLite does the database's work in the server's own process and
+    /// The goals are for 64 connections and Postgres. SQLite does the database's work in the server's own process and
     /// syncs each write itself, so there the operations that write have none.
     fn goal(&self, operation: &Operation) -> Option<f64> {
-        operation.goal.filter(|_| !(operation.writes && self.database == "sqlite"))
+        let counts = self.concurrency == GOAL_CONCURRENCY && !(operation.writes && self.database == "sqlite");
+        operation.goal.filter(|_| counts)
     }
 
     fn verdict(&self, row: &Row) -> Verdict {
@@ -79,19 +86,21 @@ impl Report {
     }
 
     fn memory(&self) -> [(&'static str, u64, f64); 3] {
+        let after = self.rows.last().map_or(self.idle, |row| row.memory.resident);
+        let peak = self.rows.iter().map(|row| row.memory.peak).max().unwrap_or(self.idle);
         [
-            ("resident memory idle", self.idle.resident, IDLE_GOAL),
-            ("resident memory after load", self.loaded.resident, LOAD_GOAL),
-            ("resident memory at its peak", self.loaded.peak, LOAD_GOAL),
+            ("resident memory idle", self.idle, IDLE_GOAL),
+            ("resident memory after load", after, LOAD_GOAL),
+            ("resident memory at its peak", peak, LOAD_GOAL),
         ]
     }
 
     pub fn markdown(&self) -> String {
         let mut text = format!("### {}, {} connections\n\n", self.database, self.concurrency);
         text.push_str(
-            "| operation | requests/s | p50 ms | p99 ms | requests per server CPU-second | goal | floor | verdict \
-             | database CPU us/request | RSS MB | generator CPU us/request | errors |\n\
-             |---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|\n",
+            "| operation | requests/s | p50 ms | p99 ms | p99.9 ms | requests per server CPU-second | goal | floor | verdict \
+             | statements/request | database CPU us/request | RSS MB before, peak, after | generator CPU us/request | errors |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|\n",
         );
         for row in &self.rows {
             text.push_str(&self.line(row));
@@ -108,23 +117,48 @@ impl Report {
         let measurement = &row.measurement;
         let goal = self.goal(row.operation);
         let requests = measurement.requests.max(1) as f64;
-        let millis = |share| measurement.latencies.quantile(share).as_secs_f64() * 1000.0;
+        let millis = |share| measurement.millis(share);
         let database = measurement.database_cpu.map(|spent| spent.as_secs_f64() * 1e6 / requests);
         format!(
-            "| {} | {} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {:.1} | {:.0} | {} |\n",
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {} | {:.1}, {:.1}, {:.1} | {:.0} | {} |\n",
             row.operation.name,
-            count(measurement.requests as f64 / measurement.elapsed.as_secs_f64()),
+            count(measurement.per_second()),
             millis(0.5),
             millis(0.99),
+            millis(0.999),
             optional(per_cpu_second(measurement), count),
             optional(goal, count),
             optional(goal, |goal| count(goal / 2.0)),
             self.verdict(row).name(),
+            optional(measurement.statements_per_request(), |statements| format!("{statements:.2}")),
             optional(database, |micros| format!("{micros:.0}")),
+            megabytes(row.before),
+            megabytes(row.memory.peak),
             megabytes(row.memory.resident),
             measurement.generator_cpu.as_secs_f64() * 1e6 / requests,
             measurement.errors,
         )
+    }
+
+    /// The same for programs, an object for each operation.
+    pub fn results(&self) -> Vec<Value> {
+        let result = |row: &Row| {
+            let measurement = &row.measurement;
+            json!({
+                "database": self.database,
+                "concurrency": self.concurrency,
+                "operation": row.operation.name,
+                "requests_per_second": measurement.per_second(),
+                "requests_per_cpu_second": per_cpu_second(measurement),
+                "goal": self.goal(row.operation),
+                "p50_ms": measurement.millis(0.5),
+                "p99_ms": measurement.millis(0.99),
+                "p999_ms": measurement.millis(0.999),
+                "statements_per_request": measurement.statements_per_request(),
+                "errors": measurement.errors,
+            })
+        };
+        self.rows.iter().map(result).collect()
     }
 }
 
@@ -187,11 +221,12 @@ mod tests {
             latencies: Histogram::default(),
             server_cpu: Duration::from_secs(1),
             database_cpu: None,
+            statements: None,
             generator_cpu: Duration::ZERO,
         };
         let memory = Memory { resident: 10_000_000, peak: 20_000_000 };
-        let rows = vec![Row { operation, measurement, memory }];
-        Report { database: database.to_owned(), concurrency: 64, rows, idle: memory, loaded: memory }
+        let rows = vec![Row { operation, measurement, before: 10_000_000, memory }];
+        Report { database: database.to_owned(), concurrency: 64, rows, idle: 10_000_000 }
     }
 
     #[test]
@@ -211,6 +246,13 @@ mod tests {
         let refresh = refresh.unwrap_or(&OPERATIONS[0]);
         assert!(report("sqlite", refresh, 1, 0).objections().is_empty());
         assert_eq!(report("postgres", refresh, 1, 0).objections().len(), 1);
+    }
+
+    #[test]
+    fn goals_are_for_64_connections() {
+        let at = |concurrency| Report { concurrency, ..report("postgres", &OPERATIONS[0], 1, 0) };
+        assert_eq!(at(64).objections().len(), 1);
+        assert!(at(16).objections().is_empty());
     }
 
     #[test]

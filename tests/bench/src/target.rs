@@ -107,6 +107,7 @@ pub struct Endpoints {
     pub authorize: String,
     pub token: String,
     pub introspect: String,
+    pub revoke: String,
     pub userinfo: String,
     pub jwks: String,
     pub discovery: String,
@@ -120,8 +121,10 @@ pub struct Target {
     pub machine_es256: Client,
     pub machine_eddsa: Client,
     pub machine_rs256: Client,
+    pub machine_opaque: Client,
     pub web_es256: Client,
     pub web_rs256: Client,
+    pub web_opaque: Client,
 }
 
 impl Target {
@@ -136,8 +139,10 @@ impl Target {
             machine_es256: client("machine-es256")?,
             machine_eddsa: client("machine-eddsa")?,
             machine_rs256: client("machine-rs256")?,
+            machine_opaque: client("machine-opaque")?,
             web_es256: client("web-es256")?,
             web_rs256: client("web-rs256")?,
+            web_opaque: client("web-opaque")?,
         })
     }
 
@@ -178,6 +183,11 @@ impl Target {
         self.server.post(&self.endpoints.introspect, &headers, &[("token", token)])
     }
 
+    pub fn revoke(&self, client: &Client, token: &str) -> Vec<u8> {
+        let headers = [("Authorization", client.basic.as_str())];
+        self.server.post(&self.endpoints.revoke, &headers, &[("token", token)])
+    }
+
     pub fn userinfo(&self, access_token: &str) -> Vec<u8> {
         let bearer = format!("Bearer {access_token}");
         self.server.get(&self.endpoints.userinfo, &[("Authorization", &bearer)])
@@ -212,6 +222,7 @@ async fn discover(server: &Server) -> Result<Endpoints> {
         authorize: path("authorization_endpoint")?,
         token: path("token_endpoint")?,
         introspect: path("introspection_endpoint")?,
+        revoke: path("revocation_endpoint")?,
         userinfo: path("userinfo_endpoint")?,
         jwks: path("jwks_uri")?,
         discovery,

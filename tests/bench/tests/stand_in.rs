@@ -21,6 +21,7 @@ struct State {
     issued: u64,
     usable: HashSet<String>,
     consented: HashSet<String>,
+    revoked: HashSet<String>,
     logins: u32,
     refuse_tokens: bool,
 }
@@ -47,7 +48,7 @@ fn every_operation_runs_without_errors() -> Result<()> {
         }
         let tasks = runtime.block_on(context.prepare(operation.kind))?;
         assert_eq!(tasks.len(), 4);
-        let found = load::measure(&target.server, tasks, plan(), processes())?;
+        let found = load::measure(&target.server, tasks, plan(), processes(), None)?;
         assert_eq!((found.errors, &found.first_error), (0, &None), "{}", operation.name);
         assert!(found.requests > 0, "{}", operation.name);
         if matches!(operation.kind, Kind::Exchange(_) | Kind::IntrospectFirst) {
@@ -66,7 +67,7 @@ fn a_refused_request_counts_as_an_error_and_ends_by_itself() -> Result<()> {
     let context = runtime.block_on(Context::sign_in(target.clone(), 2, 10, 1))?;
     let tasks = runtime.block_on(context.prepare(Kind::Refresh { scope: "offline_access" }))?;
     state.lock().map_err(|_| "poisoned")?.refuse_tokens = true;
-    let found = load::measure(&target.server, tasks, plan(), processes())?;
+    let found = load::measure(&target.server, tasks, plan(), processes(), None)?;
     assert_eq!(found.requests, 0);
     assert!(found.errors > 0);
     assert!(found.first_error.is_some_and(|error| error.contains("invalid_grant")));
@@ -97,7 +98,15 @@ fn start(name: &str) -> Result<(Shared, Server, PathBuf)> {
     let fixtures = std::env::temp_dir().join(format!("chancery-bench-{name}-{}", std::process::id()));
     fs::create_dir_all(&fixtures)?;
     fs::write(fixtures.join("user.json"), r#"{"username":"bench","password":"p&ss word"}"#)?;
-    for client in ["machine-es256", "machine-eddsa", "machine-rs256", "web-es256", "web-rs256"] {
+    for client in [
+        "machine-es256",
+        "machine-eddsa",
+        "machine-rs256",
+        "machine-opaque",
+        "web-es256",
+        "web-rs256",
+        "web-opaque",
+    ] {
         let object = format!(
             r#"{{"client_id":"{client}","client_secret":"secret","redirect_uris":["http://127.0.0.1:1/callback"]}}"#
         );
@@ -182,8 +191,12 @@ fn answer(request: &Request, state: &mut State) -> Parts {
         }
         ("POST", "/token") => token(request, state),
         ("POST", "/introspect") if request.authorization.starts_with("Basic ") => {
-            let active = field("token").starts_with("access");
+            let active = field("token").starts_with("access") && !state.revoked.contains(field("token"));
             (200, String::new(), format!(r#"{{"active":{active}}}"#))
+        }
+        ("POST", "/revoke") if request.authorization.starts_with("Basic ") => {
+            state.revoked.insert(field("token").to_owned());
+            (200, String::new(), String::new())
         }
         ("GET", "/userinfo") if request.authorization.starts_with("Bearer access") => {
             (200, String::new(), r#"{"sub":"u"}"#.into())
@@ -193,8 +206,8 @@ fn answer(request: &Request, state: &mut State) -> Parts {
 }
 
 fn metadata(origin: &str) -> String {
-    let names = ["authorization", "token", "introspection", "userinfo"];
-    let paths = ["authorize", "token", "introspect", "userinfo"];
+    let names = ["authorization", "token", "introspection", "revocation", "userinfo"];
+    let paths = ["authorize", "token", "introspect", "revoke", "userinfo"];
     let endpoints: Vec<String> = names
         .iter()
         .zip(paths)

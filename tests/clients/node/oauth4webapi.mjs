@@ -25,14 +25,29 @@ async function applications() {
     method,
     client: { client_id: id },
     authentication: authentication(secret),
+    key: secret?.key && secret,
   }));
 }
 
+/** The ways in which a request gets to the server: each makes of its parameters those of the URL. */
+const ways = {
+  plain: (_server, _application, parameters) => parameters,
+  async pushed(server, { client, authentication }, parameters) {
+    const response = await oauth.pushedAuthorizationRequest(server, client, authentication, parameters, http);
+    const { request_uri } = await oauth.processPushedAuthorizationResponse(server, client, response);
+    return { ...client, request_uri };
+  },
+  async signed(server, { client, key }, parameters) {
+    return { ...client, request: await oauth.issueRequestObject(server, client, parameters, key) };
+  },
+};
+
 /** Signs in: the answer of the token endpoint, and the response it was read from. */
-async function signIn(server, { client, authentication }) {
+async function signIn(server, application, way = ways.plain, more = {}) {
+  const { client, authentication } = application;
   const [verifier, state, nonce] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState(), oauth.generateRandomNonce()];
   const url = new URL(server.authorization_endpoint);
-  url.search = new URLSearchParams({
+  const request = {
     ...client,
     redirect_uri: redirectUri,
     response_type: "code",
@@ -41,10 +56,11 @@ async function signIn(server, { client, authentication }) {
     nonce,
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: "S256",
-  });
+    ...more,
+  };
+  url.search = new URLSearchParams(await way(server, application, request));
   const callback = await new Walker(user).walk(url, redirectUri);
-  // Checks state and, because the metadata says so, iss (RFC 9207).
-  const parameters = oauth.validateAuthResponse(server, client, callback, state);
+  const parameters = await validated(server, client, callback, request);
   const response = await oauth.authorizationCodeGrantRequest(
     ...[server, client, authentication, parameters, redirectUri, verifier, http],
   );
@@ -54,6 +70,26 @@ async function signIn(server, { client, authentication }) {
   });
   await oauth.validateApplicationLevelSignature(server, response, http);
   return tokens;
+}
+
+/** The parameters of the answer; the library checks state and, because the metadata says so, iss (RFC 9207). */
+async function validated(server, client, callback, { state, nonce, response_type, response_mode }) {
+  if (response_mode === "jwt") return oauth.validateJwtAuthResponse(server, client, callback, state, http);
+  if (response_type === "code") return oauth.validateAuthResponse(server, client, callback, state);
+  return oauth.validateCodeIdTokenResponse(server, client, callback, nonce, state, undefined, http);
+}
+
+/** Requests that the network or the browser cannot have changed, and answers of other kinds. */
+async function otherRequests(server, application) {
+  const both = (server, application, parameters) =>
+    ways.signed(server, application, parameters).then((signed) => ways.pushed(server, application, signed));
+  await report.check("a pushed authorization request (RFC 9126)", () => signIn(server, application, ways.pushed));
+  await report.check("a signed request object (RFC 9101)", () => signIn(server, application, ways.signed));
+  await report.check("a signed request object that is pushed", () => signIn(server, application, both));
+  await report.check("a signed answer (JARM)", () => signIn(server, application, ways.plain, { response_mode: "jwt" }));
+  await report.check("code id_token: an ID token beside the code, bound to it and to the state", () =>
+    signIn(server, application, ways.plain, { response_type: "code id_token" }),
+  );
 }
 
 async function codeGrant(server, application) {
@@ -142,6 +178,7 @@ for (const application of server ? await applications() : []) {
   report.prefix = `oauth4webapi ${application.method}: `;
   await codeGrant(server, application);
   if (application.method !== "none") await machine(server, application);
+  if (application.key) await otherRequests(server, application);
 }
 if (server) {
   report.prefix = "oauth4webapi device: ";

@@ -343,6 +343,24 @@ async function device(report, client) {
   });
 }
 
+/** RFC 7591: a client that the library registers by itself, and then uses. */
+async function registration(report) {
+  const metadata = {
+    client_name: "Registered by itself",
+    application_type: "native",
+    redirect_uris: [redirectUri],
+    grant_types: ["authorization_code", "refresh_token"],
+    token_endpoint_auth_method: "client_secret_post",
+    id_token_signed_response_alg: "ES256",
+  };
+  const config = await report.check("it gets an id and a secret", () =>
+    oidc.dynamicClientRegistration(issuer, metadata, undefined, {
+      execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks],
+    }),
+  );
+  if (config) await signIn(report, config, new Walker(user));
+}
+
 const report = new Report();
 for (const client of await clients()) {
   report.prefix = `node ${client.method}: `;
@@ -352,4 +370,6 @@ if (process.env.DEVICE_CLIENT_ID) {
   report.prefix = "node device: ";
   await device(report, { id: process.env.DEVICE_CLIENT_ID, authentication: oidc.None });
 }
+report.prefix = "node registration: ";
+await registration(report);
 process.exitCode = report.finish();

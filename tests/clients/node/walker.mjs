@@ -45,6 +45,11 @@ export class Walker {
     throw new Error(`no end after ${HOPS} pages; the last one was ${request.url}`);
   }
 
+  /** What a page is for this browser; redirects are not followed. */
+  read(url) {
+    return this.#send({ url, method: "GET" });
+  }
+
   async #send({ url, method, body }) {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const response = await fetch(url, {

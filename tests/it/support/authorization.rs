@@ -43,3 +43,7 @@ pub fn is_sign_in(page: &Answer) -> bool {
 pub fn is_consent(page: &Answer) -> bool {
     page.status == StatusCode::OK && page.body.contains("name=\"decision\"")
 }
+
+pub fn is_chooser(page: &Answer) -> bool {
+    page.status == StatusCode::OK && page.body.contains("<ul class=\"accounts\">")
+}

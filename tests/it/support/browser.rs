@@ -59,6 +59,34 @@ impl<'s> Browser<'s> {
             .await
     }
 
+    /// The sign-in page for somebody else, from the account chooser.
+    pub async fn use_another(&mut self, page: &Answer) -> Answer {
+        let link =
+            page.body.split("<a class=\"account\" href=\"").nth(1).unwrap_or_else(|| panic!("{page:?}"));
+        let link = link.split('"').next().unwrap().replace("&#38;", "&");
+        self.get(&link).await
+    }
+
+    /// Answers the account chooser for one of its accounts.
+    pub async fn choose(&mut self, page: &Answer, username: &str, decision: &str) -> Answer {
+        let row = page.body.split("<li>").find(|row| row.contains(&format!(">{username}</bdi>")));
+        let row = row.unwrap_or_else(|| panic!("no {username} in {page:?}"));
+        let field = |name: &str| {
+            let rest = row.split_once(&format!("name=\"{name}\" value=\"")).map(|(_, rest)| rest);
+            rest.and_then(|rest| rest.split('"').next()).unwrap_or_default()
+        };
+        let form = ["request", "return", "csrf", "session"].map(|name| (name, field(name)));
+        let form: Vec<_> = form.into_iter().chain([("decision", decision)]).collect();
+        self.post(&self.at("/select_account"), &form).await
+    }
+
+    /// Signs in as somebody else too.
+    pub async fn add(&mut self, username: &str) {
+        let page = self.get(&self.at("/login?account=other")).await;
+        let answer = self.sign_in(&page, username, PASSWORD).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+    }
+
     /// An authorization request through every page that comes up, to the redirect to the application.
     pub async fn authorize_as(&mut self, path: &str, username: &str) -> Answer {
         let first = self.get(path).await;

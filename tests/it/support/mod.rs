@@ -10,6 +10,7 @@ mod external;
 mod hook_service;
 mod process;
 mod receiver;
+mod registration;
 mod server;
 pub mod sources;
 mod tokens;
@@ -22,6 +23,7 @@ pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use hook_service::HookService;
 pub use process::{Process, program};
 pub use receiver::Receiver;
+pub use registration::{BY_TOKEN, OPEN, registration_of};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};
 

@@ -1,0 +1,111 @@
+//! The client registration endpoint (RFC 7591 3) and, below it, one client configuration endpoint a client (RFC 7592 2).
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::Value;
+
+use super::error::Realm;
+use super::middleware::ClientAddress;
+use super::{bearer, error, extract, json};
+use crate::app::App;
+use crate::grants::registration::{self, Refusal};
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// Seconds after which it is worth trying again: a window of `throttle.rs`.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("900");
+
+type Address = Option<Extension<ClientAddress>>;
+type ClientId = Result<Path<String>, PathRejection>;
+
+/// RFC 7591 3.1
+pub async fn post(
+    State(app): State<Arc<App>>,
+    address: Address,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = async {
+        let token = bearer::token(&headers, None)?;
+        let body = extract::json(&headers, body)?;
+        registration::register(&app, token, &body, &text(address)).await
+    };
+    answer(StatusCode::CREATED, result.await)
+}
+
+/// RFC 7592 2.1
+pub async fn get(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
+    let result = async { registration::read(&app, &named(id), bearer::token(&headers, None)?).await };
+    answer(StatusCode::OK, result.await)
+}
+
+/// RFC 7592 2.2
+pub async fn put(
+    State(app): State<Arc<App>>,
+    id: ClientId,
+    address: Address,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
+    let result = async {
+        let token = bearer::token(&headers, None)?;
+        let body = extract::json(&headers, body)?;
+        registration::update(&app, &named(id), token, &body, &text(address)).await
+    };
+    answer(StatusCode::OK, result.await)
+}
+
+/// RFC 7592 2.3
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    id: ClientId,
+    address: Address,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        registration::delete(&app, &named(id), bearer::token(&headers, None)?, &text(address)).await
+    };
+    match result.await {
+        Ok(()) => json::no_content(),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// What cannot be read names no client.
+fn named(id: ClientId) -> String {
+    id.map(|Path(id)| id).unwrap_or_default()
+}
+
+fn text(address: Address) -> String {
+    address.map(|Extension(address)| address.0.to_string()).unwrap_or_default()
+}
+
+fn answer(status: StatusCode, result: Result<Value, Refusal>) -> Response {
+    match result {
+        Ok(document) => json::no_store(status, document.to_string().into_bytes()),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+fn refuse(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::NoToken => error::bare_challenge(Realm::Registration),
+        Refusal::WrongToken => {
+            let description = "The token is not good for this, or not any more.";
+            error::challenge(Realm::Registration, &OAuthError::new(ErrorCode::InvalidToken, description))
+        }
+        Refusal::TooMany => {
+            let description = "Too many registrations from this address; wait a quarter of an hour.";
+            let mut response =
+                error::respond(&OAuthError::new(ErrorCode::TemporarilyUnavailable, description));
+            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response
+        }
+        Refusal::Error(failure) => error::respond(failure),
+    }
+}

@@ -1,0 +1,79 @@
+//! What somebody signs in or chooses an account for: a waiting authorization request, or a page of our own.
+
+use axum::response::Response;
+
+use super::answer::Failure;
+use super::flow::{Flow, Resumed};
+use super::i18n::Messages;
+use super::links::ReturnTo;
+use super::own_page::OwnPage;
+use super::views::Application;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::protocol::Parameters;
+
+pub enum Goal {
+    Request(Box<Flow>),
+    Page(OwnPage),
+}
+
+impl Goal {
+    /// The goal that the parameters of a page name. An answer instead where the browser has to go elsewhere.
+    pub async fn of(
+        app: &App,
+        visitor: &Visitor,
+        parameters: &Parameters<'_>,
+    ) -> Result<Result<Self, Response>, Failure> {
+        let Some(id) = parameters.get("request") else {
+            return Ok(Ok(Self::Page(OwnPage::requested(app, parameters))));
+        };
+        Ok(match Flow::resume(app, visitor, id).await? {
+            Resumed::Waiting(flow) => Ok(Self::Request(flow)),
+            Resumed::Elsewhere(response) => Err(response),
+        })
+    }
+
+    /// The address of one of the pages on the way there.
+    pub fn by_way_of(&self, app: &App, page: &str) -> String {
+        match (self, self.return_page(app)) {
+            (Self::Request(_), _) => format!("{page}?request={}", self.request_id()),
+            (Self::Page(_), own) if own.is_empty() => page.to_owned(),
+            (Self::Page(_), own) => {
+                let own: String = url::form_urlencoded::byte_serialize(own.as_bytes()).collect();
+                format!("{page}?return={own}")
+            }
+        }
+    }
+
+    pub fn request_id(&self) -> &str {
+        let pending = self.flow().and_then(|flow| flow.pending.as_ref());
+        pending.map_or("", |pending| pending.id.as_str())
+    }
+
+    /// The page of ours; empty for the account page.
+    pub fn return_page(&self, app: &App) -> String {
+        match self {
+            Self::Request(_) | Self::Page(OwnPage::Account) => String::new(),
+            Self::Page(own) => own.path(app),
+        }
+    }
+
+    pub fn application(&self, text: &Messages) -> Option<Application> {
+        Some(Application::of(&self.flow()?.client, text.tag()))
+    }
+
+    pub fn return_to(&self) -> Option<ReturnTo> {
+        ReturnTo::parse(self.flow()?.target.uri())
+    }
+
+    pub fn ui_locales(&self) -> Option<&str> {
+        self.flow()?.request.ui_locales.as_deref()
+    }
+
+    fn flow(&self) -> Option<&Flow> {
+        match self {
+            Self::Request(flow) => Some(flow),
+            Self::Page(_) => None,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What applications see of the sign-ins in a browser (OpenID Connect Session Management 1.0): a cookie that changes with
+//! them, for the script of the page that applications hold in a frame.
+//!
+//! The cookie says who is signed in to nobody: it is an HMAC over the ids of the sessions. It is there for signed-out
+//! browsers too: a frame that finds none is one whose browser keeps cookies from it, and says so, instead of having the
+//! application believe that somebody signed out.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::accounts::SEPARATOR;
+use super::cookies::Cookie;
+use super::i18n;
+use super::site::Frame;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::crypto::handle::{Handle, Purpose};
+use crate::http::middleware::MayBeFramed;
+use crate::model::{AuthorizationRequest, RequestId, Scope};
+use crate::protocol::session_state;
+
+/// Section 3.1: every application may hold it in a frame, because none knows more by it than it was told before.
+const CSP: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors *");
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// The page for frames.
+#[derive(Template)]
+#[template(path = "check_session.html")]
+struct CheckSessionPage<'a> {
+    frame: Frame<'a>,
+    cookie: &'a str,
+}
+
+/// `check_session_iframe`
+pub async fn page(State(app): State<Arc<App>>) -> Response {
+    let frame = app.site.frame(i18n::choose(None, None));
+    let cookie = Cookie::BrowserState.name(&app.settings.server.issuer);
+    let Ok(html) = (CheckSessionPage { frame, cookie }).render() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::CACHE_CONTROL, CACHE_CONTROL),
+    ];
+    let mut response = (headers, html).into_response();
+    response.extensions_mut().insert(MayBeFramed);
+    response
+}
+
+/// The browser state of these sessions, in whatever order.
+fn browser_state<'h>(app: &App, sessions: impl Iterator<Item = &'h str>) -> String {
+    let mut ids: Vec<String> = sessions
+        .filter_map(|handle| Handle::parse(Purpose::Session, handle))
+        .map(|handle| handle.id())
+        .collect();
+    ids.sort();
+    let parts: Vec<&[u8]> =
+        std::iter::once("browser state").chain(ids.iter().map(String::as_str)).map(str::as_bytes).collect();
+    URL_SAFE_NO_PAD.encode(&app.master_key.tag(&parts)[..16])
+}
+
+/// Tells the browser that from now on these are its sessions, by their handles.
+pub fn set_cookie<'h>(app: &App, response: &mut Response, sessions: impl Iterator<Item = &'h str>) {
+    write(app, response, &browser_state(app, sessions));
+}
+
+fn write(app: &App, response: &mut Response, state: &str) {
+    let lifetime = app.settings.sessions.lifetime_seconds;
+    if let Some(value) = Cookie::BrowserState.write(&app.settings.server.issuer, state, Some(lifetime)) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+impl Visitor {
+    /// `session_state` of the answer to a request, where it is one of OpenID Connect. The salt is the request's own id: it
+    /// is random, and an answer that is given twice is the same.
+    pub fn session_state(&self, app: &App, request: &AuthorizationRequest, id: &RequestId) -> Option<String> {
+        if !request.scope.contains(Scope::OPENID) {
+            return None;
+        }
+        let state = browser_state(app, self.session_handles());
+        session_state::compute(&request.client_id, &request.redirect_uri, &state, id.as_str())
+    }
+
+    /// Gives a browser the cookie that it should have and has not.
+    pub fn mend_browser_state(&self, app: &App, response: &mut Response) {
+        let state = browser_state(app, self.session_handles());
+        if self.browser_state_cookie.as_deref() != Some(&state) {
+            write(app, response, &state);
+        }
+    }
+
+    /// The handles of its sessions that the browser sent, good or not.
+    fn session_handles(&self) -> impl Iterator<Item = &str> {
+        let others = self.accounts_cookie.as_deref().unwrap_or_default().split(SEPARATOR);
+        self.session_cookie.as_deref().into_iter().chain(others)
+    }
+}

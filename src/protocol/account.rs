@@ -1,0 +1,124 @@
+//! Which of the accounts that are signed in in a browser a request is about (OpenID Connect Core 3.1.2.1, 3.1.2.6).
+//!
+//! The order: the account that somebody signed in with or chose for this very request; the one that `login_hint` names;
+//! the current one. Where there is no current one, because it was signed out, but others are, a person has to choose.
+
+use crate::model::{AuthorizationRequest, Means, RequestAccount, Session, User};
+
+/// The answer; an account is named by its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// `by`: it is one that a person decided on for this request.
+    Account {
+        at: usize,
+        by: Option<Means>,
+    },
+    /// There are some, and nothing says which.
+    Unsettled,
+    Nobody,
+}
+
+/// Whom of `accounts` the request is about; the first is the current one if `has_current`.
+pub fn meant(
+    request: &AuthorizationRequest,
+    decided: Option<&RequestAccount>,
+    accounts: &[(&Session, &User)],
+    has_current: bool,
+) -> Meant {
+    let decided_on = decided.and_then(|decided| {
+        let at = accounts.iter().position(|(session, _)| session.id == decided.session_id)?;
+        Some(Meant::Account { at, by: Some(decided.by) })
+    });
+    let hinted = || {
+        let hint = request.login_hint.as_deref()?;
+        let at = accounts.iter().position(|(_, user)| is_called(user, hint))?;
+        Some(Meant::Account { at, by: None })
+    };
+    decided_on.or_else(hinted).unwrap_or(match accounts {
+        [] => Meant::Nobody,
+        [..] if has_current => Meant::Account { at: 0, by: None },
+        [..] => Meant::Unsettled,
+    })
+}
+
+/// Whether somebody signs in by this name.
+fn is_called(user: &User, name: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    let names = [Some(&user.username), user.email.as_ref()];
+    names.into_iter().flatten().any(|own| own.to_lowercase() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meant, meant};
+    use crate::model::{
+        AuthorizationRequest, Means, Profile, RequestAccount, Session, SessionId, Timestamp, User, UserId,
+    };
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    fn account(name: &str) -> (Session, User) {
+        let session = Session {
+            id: SessionId::new(format!("session of {name}")),
+            user_id: UserId::new(name),
+            auth_time: NOW,
+            amr: "pwd".into(),
+            acr: None,
+            only_for: None,
+            persistent: true,
+            created_at: NOW,
+            last_seen_at: NOW,
+            expires_at: NOW,
+            user_agent: String::new(),
+            address: String::new(),
+        };
+        let user = User {
+            id: UserId::new(name),
+            username: name.into(),
+            email: Some(format!("{name}@Mail.example")),
+            email_verified: true,
+            phone_number: None,
+            phone_number_verified: false,
+            profile: Profile::default(),
+            groups: Vec::new(),
+            disabled: false,
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        (session, user)
+    }
+
+    fn ask(login_hint: Option<&str>, decided: Option<&str>, has_current: bool, names: &[&str]) -> Meant {
+        let mut request = serde_json::json!({"client_id": "app", "redirect_uri": "https://app.example/cb", "scope": "openid"});
+        request["login_hint"] = login_hint.into();
+        let request: AuthorizationRequest = serde_json::from_value(request).unwrap();
+        let decided = decided.map(|name| RequestAccount {
+            session_id: SessionId::new(format!("session of {name}")),
+            by: Means::Choice,
+        });
+        let accounts: Vec<_> = names.iter().map(|name| account(name)).collect();
+        let accounts: Vec<_> = accounts.iter().map(|(session, user)| (session, user)).collect();
+        meant(&request, decided.as_ref(), &accounts, has_current)
+    }
+
+    #[test]
+    fn a_decision_comes_before_a_hint_and_a_hint_before_the_current_account() {
+        let account = |at, by| Meant::Account { at, by };
+        let all = ["ada", "bob", "eve"];
+        assert_eq!(ask(Some("bob"), Some("eve"), true, &all), account(2, Some(Means::Choice)));
+        assert_eq!(ask(Some("bob"), None, true, &all), account(1, None));
+        assert_eq!(ask(Some(" EVE@mail.EXAMPLE"), None, true, &all), account(2, None));
+        assert_eq!(ask(None, None, true, &all), account(0, None));
+        // A hint or a decision that names nobody who is here changes nothing.
+        assert_eq!(ask(Some("mallory"), Some("mallory"), true, &all), account(0, None));
+    }
+
+    #[test]
+    fn without_a_current_account_a_person_has_to_choose() {
+        assert_eq!(ask(None, None, false, &[]), Meant::Nobody);
+        assert_eq!(ask(Some("ada"), None, false, &[]), Meant::Nobody);
+        assert_eq!(ask(None, None, false, &["ada"]), Meant::Unsettled);
+        assert_eq!(ask(Some("mallory"), None, false, &["ada", "bob"]), Meant::Unsettled);
+        assert_eq!(ask(Some("bob"), None, false, &["ada", "bob"]), Meant::Account { at: 1, by: None });
+    }
+}

@@ -1,0 +1,30 @@
+//! The document behind a `sector_identifier_uri` (OpenID Connect Registration 5).
+
+use crate::model::Client;
+use crate::outbound::Outbound;
+
+pub const MEMBER: &str = "sector_identifier_uri";
+const ACCEPT: &str = "application/json";
+
+/// Why a client may not belong to the sector it names.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOfSector {
+    #[error("it could not be fetched: {0}")]
+    Unreachable(#[from] crate::outbound::OutboundError),
+    #[error("it MUST be a JSON array of redirect URIs")]
+    NoList(#[from] serde_json::Error),
+    #[error("its list lacks the redirect URI {0}")]
+    Missing(String),
+}
+
+/// Registration 5: the redirect URIs of the client MUST be in the list. Asked when the client is registered and when
+/// one of the two changes; never while it is served.
+pub async fn check(outbound: &Outbound, client: &Client) -> Result<(), NotOfSector> {
+    let Some(uri) = &client.identity.sector_identifier_uri else { return Ok(()) };
+    let fetched = outbound.get(uri, ACCEPT).await?;
+    let listed: Vec<String> = serde_json::from_slice(&fetched.body)?;
+    match client.redirect_uris.iter().find(|uri| !listed.contains(uri)) {
+        Some(missing) => Err(NotOfSector::Missing(missing.clone())),
+        None => Ok(()),
+    }
+}

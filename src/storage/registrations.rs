@@ -1,0 +1,177 @@
+//! Clients that register themselves, and the initial access tokens some of them need (RFC 7591, RFC 7592).
+
+use sqlx::FromRow;
+
+use super::changes::Topic;
+use super::clients::{ClientRow, SecretColumns, UPDATE, client_columns, metadata, update_values};
+use super::db::values;
+use super::{Storage, StorageError};
+use crate::model::{Client, ClientId, ClientSecrets, InitialAccessToken, Timestamp};
+
+/// A client that is about to be registered.
+pub struct NewRegistration<'a> {
+    pub client: &'a Client,
+    pub secrets: &'a ClientSecrets,
+    /// Of its registration access token.
+    pub salt: &'a str,
+    /// The id of the initial access token that is spent.
+    pub token: Option<&'a str>,
+    /// The largest number of clients that registered themselves.
+    pub most: i64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationOutcome {
+    Registered,
+    /// The initial access token has ended, or its uses have.
+    TokenSpent,
+    /// There are as many clients as there may be.
+    Full,
+}
+
+#[derive(FromRow)]
+struct RegistrationRow {
+    #[sqlx(flatten)]
+    client: ClientRow,
+    registration_salt: String,
+}
+
+#[derive(FromRow)]
+struct TokenRow {
+    id: String,
+    salt: String,
+    name: String,
+    uses_left: Option<i64>,
+    expires_at: Option<i64>,
+    created_at: i64,
+}
+
+impl TokenRow {
+    /// The token, and the salt of its handle.
+    fn into_token(self) -> (InitialAccessToken, String) {
+        let token = InitialAccessToken {
+            id: self.id,
+            name: self.name,
+            uses_left: self.uses_left,
+            expires_at: self.expires_at.map(Timestamp::from_unix),
+            created_at: Timestamp::from_unix(self.created_at),
+        };
+        (token, self.salt)
+    }
+}
+
+impl Storage {
+    /// Registers a client and spends its token, both or neither. However many come at once, no token is spent more often
+    /// than it may be, and no client is one too many.
+    pub async fn register_client(
+        &self,
+        new: NewRegistration<'_>,
+        now: Timestamp,
+    ) -> Result<RegistrationOutcome, StorageError> {
+        // The row's lock is held until the end, so that the clients are counted by one at a time on every replica.
+        const RAISE: &str = "UPDATE changes SET version = version + 1 WHERE topic = 'registrations'";
+        const SPEND: &str = "UPDATE registration_tokens SET uses_left = uses_left - 1 WHERE id = $1 \
+             AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $2)";
+        const INSERT: &str = "INSERT INTO clients (id, metadata, registration_salt, unused_until, created_at, updated_at) \
+             SELECT $1, $2, $3, $4, $5, $5 \
+             WHERE (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) < $6";
+        let (metadata, columns) = (metadata(new.client)?, SecretColumns::from(new.secrets));
+        let unused_until = new.client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
+        let bound = values![
+            new.client.id.as_str(),
+            &metadata,
+            new.salt,
+            unused_until.map(Timestamp::unix),
+            now.unix(),
+            new.most,
+        ];
+        let mut transaction = self.db.begin().await?;
+        transaction.execute(RAISE, values![]).await?;
+        if let Some(token) = new.token
+            && transaction.execute(SPEND, values![token, now.unix()]).await? != 1
+        {
+            return Ok(RegistrationOutcome::TokenSpent);
+        }
+        if transaction.execute(INSERT, bound).await? != 1 {
+            return Ok(RegistrationOutcome::Full);
+        }
+        transaction.execute(UPDATE, &update_values(new.client, &metadata, &columns, now)).await?;
+        transaction.commit().await?;
+        // Unknown ids are in no cache, so no cache has to be told.
+        Ok(RegistrationOutcome::Registered)
+    }
+
+    /// A client that registered itself, with the salt of its registration access token.
+    pub async fn registration(
+        &self,
+        id: &str,
+    ) -> Result<Option<(Client, ClientSecrets, String)>, StorageError> {
+        const FIND: &str = concat!(
+            "SELECT ",
+            client_columns!(),
+            ", registration_salt FROM clients WHERE id = $1 AND registration_salt IS NOT NULL"
+        );
+        let row: Option<RegistrationRow> = self.db.fetch_optional(FIND, values![id]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let (client, secrets) = row.client.into_client()?;
+        Ok(Some((client, secrets, row.registration_salt)))
+    }
+
+    /// Notes that a client is used: it is not removed any more.
+    pub async fn note_first_use(&self, id: &ClientId) -> Result<(), StorageError> {
+        const NOTE: &str = "UPDATE clients SET unused_until = NULL WHERE id = $1";
+        self.db.execute(NOTE, values![id.as_str()]).await.map(|_| ())
+    }
+
+    /// Removes a batch of the clients that nobody used in time; those with a grant are used, whatever was noted.
+    pub(super) async fn purge_registrations(&self, now: Timestamp, most: i64) -> Result<u64, StorageError> {
+        const REMOVE: &str = "DELETE FROM clients WHERE unused_until <= $1 AND id IN \
+             (SELECT c.id FROM clients c WHERE c.unused_until <= $1 \
+              AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT $2)";
+        self.write(Topic::Clients, REMOVE, values![now.unix(), most]).await
+    }
+
+    /// Keeps an initial access token.
+    pub async fn insert_registration_token(
+        &self,
+        token: &InitialAccessToken,
+        salt: &str,
+    ) -> Result<(), StorageError> {
+        const INSERT: &str = "INSERT INTO registration_tokens (id, salt, name, uses_left, expires_at, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)";
+        let bound = values![
+            &token.id,
+            salt,
+            &token.name,
+            token.uses_left,
+            token.expires_at.map(Timestamp::unix),
+            token.created_at.unix(),
+        ];
+        self.db.execute(INSERT, bound).await.map(|_| ())
+    }
+
+    /// An initial access token, and the salt of its handle.
+    pub async fn registration_token(
+        &self,
+        id: &str,
+    ) -> Result<Option<(InitialAccessToken, String)>, StorageError> {
+        const FIND: &str = "SELECT id, salt, name, uses_left, expires_at, created_at FROM registration_tokens \
+             WHERE id = $1";
+        let row: Option<TokenRow> = self.db.fetch_optional(FIND, values![id]).await?;
+        Ok(row.map(TokenRow::into_token))
+    }
+
+    /// All initial access tokens, the oldest first.
+    pub async fn registration_tokens(&self) -> Result<Vec<InitialAccessToken>, StorageError> {
+        const LIST: &str = "SELECT id, salt, name, uses_left, expires_at, created_at FROM registration_tokens \
+             ORDER BY created_at, id";
+        let rows: Vec<TokenRow> = self.db.fetch_all(LIST, values![]).await?;
+        Ok(rows.into_iter().map(|row| row.into_token().0).collect())
+    }
+
+    /// False when there is no such token.
+    pub async fn delete_registration_token(&self, id: &str) -> Result<bool, StorageError> {
+        Ok(self.db.execute("DELETE FROM registration_tokens WHERE id = $1", values![id]).await? == 1)
+    }
+}

@@ -1,0 +1,245 @@
+//! Dynamic client registration (RFC 7591): who may, how often, and what comes of it.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use serde_json::json;
+
+use crate::support::authorization::{is_consent, is_sign_in};
+use crate::support::{
+    BY_TOKEN, OPEN, PASSWORD, TestServer, all, hidden, names, on_both, registration_of, text,
+};
+
+on_both! {
+    async fn nothing_is_registered_by_default_and_discovery_says_nothing_of_it(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        assert_eq!(server.register(json!({})).await.status, StatusCode::NOT_FOUND);
+        let document = server.get("/.well-known/openid-configuration").await.json();
+        assert_eq!(document["registration_endpoint"], json!(null));
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let document = server.get("/.well-known/openid-configuration").await.json();
+        assert_eq!(document["registration_endpoint"], "https://id.example/register");
+    }
+
+    async fn a_registration_is_answered_with_all_that_was_registered(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let answer = server.register(json!({"an_unknown_member": [1], "logo_uri": null})).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+        let registered = answer.json();
+        assert_eq!(names(&registered), [
+            "application_type", "client_id", "client_id_issued_at", "client_name", "client_secret",
+            "client_secret_expires_at", "grant_types", "id_token_signed_response_alg", "redirect_uris",
+            "registration_access_token", "registration_client_uri", "response_types", "scope",
+            "token_endpoint_auth_method",
+        ]);
+        assert_eq!(registered["grant_types"], json!(["authorization_code"]), "RFC 7591 2");
+        assert_eq!(registered["response_types"], json!(["code"]), "RFC 7591 2");
+        assert_eq!(registered["token_endpoint_auth_method"], "client_secret_basic", "RFC 7591 2");
+        assert_eq!(registered["application_type"], "web");
+        assert_eq!(registered["scope"], "openid profile email address phone offline_access");
+        assert_eq!(registered["client_secret_expires_at"], 0);
+        assert_eq!(text(&registered, "client_secret").len(), 43, "256 bits");
+        let uri = format!("https://id.example/register/{}", text(&registered, "client_id"));
+        assert_eq!(registered["registration_client_uri"], json!(uri));
+    }
+
+    async fn a_registered_client_signs_people_in_after_they_were_asked_and_told_that_nobody_checked_it(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        server.user("ada").await;
+        let answer = server.register(json!({"grant_types": ["authorization_code", "refresh_token"]})).await;
+        let client = registration_of(&answer.json());
+        let mut browser = server.browser();
+        let first = browser.get(&server.authorization(&client, &[])).await;
+        let page = browser.follow(first).await;
+        assert!(is_sign_in(&page));
+        let answer = browser.sign_in(&page, "ada", PASSWORD).await;
+        let page = browser.follow(answer).await;
+        assert!(is_consent(&page), "{page:?}");
+        assert!(page.body.contains("Nobody here has checked who runs it."), "{page:?}");
+        let tokens = server.tokens(&client, "ada").await;
+        assert!(tokens["refresh_token"].is_string() && tokens["id_token"].is_string(), "{tokens}");
+        let operators = server.client(json!({})).await;
+        let first = browser.get(&server.authorization(&operators, &[])).await;
+        assert!(!browser.follow(first).await.body.contains("Nobody here has checked"));
+    }
+
+    async fn consent_is_never_skipped_whatever_the_operator_writes_later(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        server.user("ada").await;
+        let client = registration_of(&server.register(json!({})).await.json());
+        server.change_client(&client, json!({"skip_consent": true, "first_party": true})).await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let first = browser.get(&server.authorization(&client, &[])).await;
+        assert!(is_consent(&browser.follow(first).await));
+        let silent = browser.get(&server.authorization(&client, &[("prompt", "none")])).await;
+        silent.assert_redirect_error("consent_required");
+    }
+
+    async fn what_the_client_says_in_the_language_of_the_person_is_shown(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        server.user("ada").await;
+        let answer = server.register(json!({"client_name#de-AT": "Kalender", "scope#de": "x", "client_name": "Calendar"})).await;
+        assert_eq!(answer.json()["client_name#de-AT"], "Kalender");
+        assert_eq!(answer.json()["scope#de"], json!(null), "a scope has no language");
+        let client = registration_of(&answer.json());
+        for (language, name) in [("de", "Kalender"), ("en", "Calendar")] {
+            let mut browser = server.browser();
+            let first = browser.get(&server.authorization(&client, &[("ui_locales", language)])).await;
+            assert!(browser.follow(first).await.body.contains(name), "{language}");
+        }
+    }
+
+    async fn registration_by_token_needs_a_good_one(kind: Kind) {
+        let server = TestServer::start_with(kind, &[BY_TOKEN]).await;
+        let answer = server.register(json!({})).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.header(header::WWW_AUTHENTICATE), "Bearer realm=\"registration\"");
+        let token = server.initial_access_token(Some(1), Some(60)).await;
+        let other = TestServer::start_with(kind, &[BY_TOKEN]).await.initial_access_token(None, None).await;
+        let changed = format!("{}A", &token[..token.len() - 1]);
+        for wrong in ["x", "cy_ia_", &other, &changed, &token.replace("cy_ia_", "cy_ra_")] {
+            let answer = server.register_with(Some(wrong), json!({})).await;
+            if wrong == token { continue }
+            answer.assert_error(401, "invalid_token");
+            assert!(answer.header(header::WWW_AUTHENTICATE).starts_with("Bearer realm=\"registration\", error="));
+        }
+        assert_eq!(server.register_with(Some(&token), json!({})).await.status, StatusCode::CREATED);
+        server.register_with(Some(&token), json!({})).await.assert_error(401, "invalid_token");
+        let short = server.initial_access_token(None, Some(60)).await;
+        assert_eq!(server.register_with(Some(&short), json!({})).await.status, StatusCode::CREATED);
+        server.advance(60);
+        server.register_with(Some(&short), json!({})).await.assert_error(401, "invalid_token");
+    }
+
+    async fn a_refused_registration_does_not_spend_its_token(kind: Kind) {
+        let server = TestServer::start_with(kind, &[BY_TOKEN]).await;
+        let token = server.initial_access_token(Some(1), None).await;
+        let refused = server.register_with(Some(&token), json!({"redirect_uris": ["http://a.example"]})).await;
+        refused.assert_error(400, "invalid_redirect_uri");
+        let answer = server.register_with(Some(&token), json!({})).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        let (client, _, _) = server.app.storage.registration(&text(&answer.json(), "client_id")).await.unwrap().unwrap();
+        assert_eq!(client.origin.self_registered.unwrap().initial_access_token.as_deref(), Some("partners"));
+    }
+
+    async fn a_deleted_token_registers_nothing(kind: Kind) {
+        let server = TestServer::start_with(kind, &[BY_TOKEN]).await;
+        let token = server.initial_access_token(None, None).await;
+        let listed = server.app.storage.registration_tokens().await.unwrap();
+        assert!(server.app.storage.delete_registration_token(&listed[0].id).await.unwrap());
+        server.register_with(Some(&token), json!({})).await.assert_error(401, "invalid_token");
+    }
+
+    async fn of_forty_at_once_a_token_registers_as_many_as_it_may(kind: Kind) {
+        let server = TestServer::start_with(kind, &[BY_TOKEN, ("REGISTRATION__MAX_PER_ADDRESS", "100")]).await;
+        let token = server.initial_access_token(Some(3), None).await;
+        let work = (0..40).map(|_| server.register_with(Some(&token), json!({}))).collect();
+        let answers = all(work).await;
+        let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((count(201), count(401)), (3, 37));
+        assert_eq!(server.app.storage.registration_tokens().await.unwrap()[0].uses_left, Some(0));
+    }
+
+    async fn of_forty_at_once_no_client_is_one_too_many(kind: Kind) {
+        let limits = [OPEN, ("REGISTRATION__MAX_CLIENTS", "5"), ("REGISTRATION__MAX_PER_ADDRESS", "100")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let answers = all((0..40).map(|_| server.register(json!({}))).collect()).await;
+        let made = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(made, 5);
+        answers.iter().find(|answer| answer.status != 201).unwrap().assert_error(503, "temporarily_unavailable");
+        assert_eq!(server.number("SELECT COUNT(*) FROM clients").await, 5);
+        let first = answers.iter().find(|answer| answer.status == 201).unwrap();
+        assert_eq!(server.manage(Method::DELETE, &first.json(), &json!({})).await.status, 204);
+        assert_eq!(server.register(json!({})).await.status, StatusCode::CREATED, "there is room again");
+    }
+
+    async fn an_address_registers_so_many_in_a_quarter_of_an_hour(kind: Kind) {
+        let limits = [OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "2"), ("SERVER__TRUSTED_PROXIES", "0.0.0.0/0")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let from = |address: &'static str| {
+            let body = json!({"redirect_uris": ["https://app.example/cb"]}).to_string();
+            let request = Request::post("/register").header("x-forwarded-for", address);
+            server.send(request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap())
+        };
+        for _ in 0..2 {
+            assert_eq!(from("2001:db8::1").await.status, StatusCode::CREATED);
+        }
+        let answer = from("2001:db8::2").await;
+        answer.assert_error(429, "temporarily_unavailable");
+        assert_eq!(answer.header(header::RETRY_AFTER), "900");
+        assert_eq!(from("2001:db8:0:1::1").await.status, StatusCode::CREATED);
+        server.advance(900);
+        assert_eq!(from("2001:db8::1").await.status, StatusCode::CREATED);
+    }
+
+    async fn a_registration_that_nobody_uses_is_removed_and_a_used_one_is_not(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__UNUSED_SECONDS", "86400")]).await;
+        server.user("ada").await;
+        let register = || server.register(json!({"token_endpoint_auth_method": "client_secret_post"}));
+        let unused = registration_of(&register().await.json());
+        let authenticated = registration_of(&register().await.json());
+        let allowed = registration_of(&register().await.json());
+        let public = server.register(json!({"token_endpoint_auth_method": "none"})).await.json();
+        let (public, operators) = (registration_of(&public), server.client(json!({})).await);
+        let form = [("client_id", &*authenticated.id), ("client_secret", &authenticated.secret), ("token", "x")];
+        assert_eq!(server.post("/revoke", &[], &form).await.status, 200);
+        // Anybody may say to be a public client, and know the id of another.
+        server.post("/revoke", &[], &[("client_id", &public.id), ("token", "x")]).await;
+        let wrong = [("client_id", &*unused.id), ("client_secret", "wrong"), ("token", "x")];
+        server.post("/revoke", &[], &wrong).await.assert_invalid_client();
+        server.code(&allowed, "ada", &[]).await;
+        let known = async || {
+            server.app.storage.purge(server.app.now()).await.unwrap();
+            let clients = server.app.storage.clients().await.unwrap();
+            clients.iter().map(|client| client.id.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        server.advance(86_399);
+        assert_eq!(known().await.len(), 5);
+        server.advance(1);
+        let left = known().await;
+        assert!(!left.contains(&unused.id) && !left.contains(&public.id), "{left:?}");
+        assert!([&authenticated, &allowed, &operators].iter().all(|client| left.contains(&client.id)), "{left:?}");
+    }
+
+    async fn forty_that_nobody_uses_go_in_one_round_and_none_is_gone_twice(kind: Kind) {
+        let limits = [OPEN, ("REGISTRATION__UNUSED_SECONDS", "86400"), ("REGISTRATION__MAX_PER_ADDRESS", "100")];
+        let server = TestServer::start_with(kind, &limits).await;
+        all((0..40).map(|_| server.register(json!({}))).collect()).await;
+        server.advance(86_400);
+        let now = server.app.now();
+        let rounds = all((0..4).map(|_| server.app.storage.purge(now)).collect()).await;
+        assert_eq!(rounds.iter().map(|round| round.as_ref().unwrap().registrations).sum::<u64>(), 40);
+    }
+
+    async fn a_registered_client_costs_a_statement_more_once(kind: Kind) {
+        let granted = ("REGISTRATION__GRANT_TYPES", "client_credentials");
+        let server = TestServer::start_with(kind, &[OPEN, granted, ("REGISTRATION__SCOPES", "read")]).await;
+        let asked = json!({"grant_types": ["client_credentials"], "redirect_uris": null});
+        let client = registration_of(&server.register(asked).await.json());
+        let ask = || server.client_token(&client, "read");
+        assert_eq!(server.statements(ask()).await.0, 2, "the client, and that it is used");
+        assert_eq!(server.statements(ask()).await.0, 0);
+    }
+
+    async fn the_account_page_lists_a_registered_client_like_any_other(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        server.user("ada").await;
+        let client = registration_of(&server.register(json!({})).await.json());
+        let mut browser = server.browser();
+        browser.authorize_as(&server.authorization(&client, &[]), "ada").await;
+        let page = browser.get("/account").await;
+        assert!(page.body.contains("Acme") && !hidden(&page, "csrf").is_empty(), "{page:?}");
+    }
+
+    async fn applications_in_a_browser_may_register(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        for (path, method) in [("/register", "POST"), ("/register/x", "PUT"), ("/register/x", "DELETE")] {
+            let request = Request::builder().method("OPTIONS").uri(path)
+                .header(header::ORIGIN, "https://spa.example")
+                .header(header::ACCESS_CONTROL_REQUEST_METHOD, method);
+            let answer = server.send(request.body(Body::empty()).unwrap()).await;
+            assert!(answer.header(header::ACCESS_CONTROL_ALLOW_METHODS).contains(method), "{answer:?}");
+        }
+    }
+}
