@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
+use super::client_settings::exchange::ExchangeArgs;
 use super::client_settings::identity::IdentityArgs;
 use super::client_settings::logout::LogoutArgs;
 use super::client_settings::origin::OriginArgs;
@@ -244,6 +245,8 @@ pub struct ClientSettings {
     #[command(flatten)]
     pub origin: OriginArgs,
     #[command(flatten)]
+    pub exchange: ExchangeArgs,
+    #[command(flatten)]
     pub switches: SwitchArgs,
 }
 
@@ -261,6 +264,9 @@ pub enum GrantTypeArg {
     /// urn:ietf:params:oauth:grant-type:jwt-bearer
     #[value(name = "urn:ietf:params:oauth:grant-type:jwt-bearer", alias = "jwt-bearer")]
     JwtBearer,
+    /// urn:ietf:params:oauth:grant-type:token-exchange
+    #[value(name = "urn:ietf:params:oauth:grant-type:token-exchange", alias = "token-exchange")]
+    TokenExchange,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

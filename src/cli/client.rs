@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
-    Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
@@ -241,6 +241,8 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
         ("skip consent", output::yes_or_no(client.skip_consent)),
         ("verification link", output::yes_or_no(client.verification_uri_complete)),
+        ("token exchange", token_exchange(client)?),
+        ("may act", text(&client.exchange.may_act)),
         ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
         ("profile", client.profile().as_str().to_owned()),
         ("weakens", client.weakens().join(", ")),
@@ -363,6 +365,16 @@ fn lifetime(lifetime: Option<Lifetime>) -> String {
         Some(Lifetime::Unlimited) => "never ends".to_owned(),
         Some(Lifetime::Seconds(seconds)) => format!("{seconds} s"),
     }
+}
+
+/// What the client may exchange tokens for, and whose beside its own.
+fn token_exchange(client: &Client) -> Result<String, Failure> {
+    if !client.may_use(GrantType::TokenExchange) {
+        return Ok(String::new());
+    }
+    let clients = client.exchange.token_exchange_clients.join(" ");
+    let separator = if clients.is_empty() { "" } else { ", tokens of " };
+    Ok(format!("{}{separator}{clients}", word(&client.exchange.policy())?))
 }
 
 /// The registered word of a value.

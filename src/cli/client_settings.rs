@@ -1,5 +1,6 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
+pub mod exchange;
 pub mod identity;
 pub mod logout;
 pub mod origin;
@@ -14,8 +15,8 @@ use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::grants::registration;
 use crate::model::{
-    AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientId, ClientIdentity, ClientLogout,
-    ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
+    AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientExchange, ClientId, ClientIdentity,
+    ClientLogout, ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
 };
 
 const PERSONAL_SCOPE: &str = "openid profile email";
@@ -62,6 +63,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
         sign_in: ClientSignIn::default(),
         logout: ClientLogout::default(),
         origin: ClientOrigin::default(),
+        exchange: ClientExchange::default(),
         switches: Switches::default(),
         created_at: now,
     }
@@ -122,6 +124,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     given.sign_in.apply(&mut client.sign_in);
     given.logout.apply(&mut client.logout);
     given.origin.apply(&mut client.origin);
+    given.exchange.apply(&mut client.exchange);
     given.switches.apply(&mut client.switches);
     problems
 }
@@ -190,6 +193,7 @@ fn grant_type(given: GrantTypeArg) -> GrantType {
         GrantTypeArg::Password => GrantType::Password,
         GrantTypeArg::DeviceCode => GrantType::DeviceCode,
         GrantTypeArg::JwtBearer => GrantType::JwtBearer,
+        GrantTypeArg::TokenExchange => GrantType::TokenExchange,
     }
 }
 

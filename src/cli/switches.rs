@@ -47,6 +47,9 @@ pub struct SwitchArgs {
     /// Whether consent is remembered when the request has no approval_prompt: remember, always.
     #[arg(long, value_name = "POLICY", value_parser = word::<ConsentPolicy>)]
     pub consent_policy: Option<Given<ConsentPolicy>>,
+    /// Whether the client may say offline for the scope offline_access.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub offline_alias: Option<bool>,
     /// Whether an authorization request needs a state: required, optional.
     #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
     pub state: Option<Given<Presence>>,
@@ -72,6 +75,7 @@ impl SwitchArgs {
         set(&mut switches.token_redirect_uri, self.token_redirect_uri);
         set(&mut switches.authorization_scheme, self.authorization_scheme);
         switches.first_party = self.first_party.or(switches.first_party);
+        switches.offline_alias = self.offline_alias.or(switches.offline_alias);
         set(&mut switches.refresh_interval, self.refresh_interval);
         set(&mut switches.max_refresh_grants, self.max_refresh_grants);
         if !self.token_response_aliases.is_empty() {

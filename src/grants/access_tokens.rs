@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
+use super::subject;
 use crate::app::App;
 use crate::crypto::digest;
 use crate::keys::TokenType;
-use crate::model::Timestamp;
-use crate::protocol::claims::AccessTokenClaims;
+use crate::model::{ClientId, Timestamp, User, UserId};
+use crate::protocol::claims::{AccessTokenClaims, SubjectKind};
+use crate::storage::{StorageError, TokenState};
 
 /// About a kilobyte each.
 const MOST: u64 = 10_000;
@@ -72,4 +74,67 @@ fn verify_signature(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
     let claims: Arc<AccessTokenClaims> = Arc::new(ring.verify(TokenType::AccessToken, token)?);
     app.verified_tokens.0.insert(key, Arc::clone(&claims));
     Some(claims)
+}
+
+/// Whether a token that has not expired is still good: one question to the database.
+pub(super) async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, StorageError> {
+    if !clients_are_registered(app, claims).await? {
+        return Ok(TokenState::Revoked);
+    }
+    match (&claims.grant, claims.subject_kind()) {
+        (Some(grant), _) => app.storage.token_state(grant, &claims.jti).await,
+        // A user's token of the JWT bearer grant: it dies with the user.
+        (None, SubjectKind::User) => app.storage.user_token_state(&user_of(app, claims), &claims.jti).await,
+        (None, SubjectKind::Client) => app.storage.lone_token_state(&claims.jti).await,
+    }
+}
+
+/// Who a token speaks for, as of now.
+pub(super) enum Subject {
+    User(Box<User>),
+    Client(ClientId),
+}
+
+impl Subject {
+    pub fn sub(&self) -> &str {
+        match self {
+            Self::User(user) => user.id.as_str(),
+            Self::Client(id) => id.as_str(),
+        }
+    }
+}
+
+/// The subject of a token, where [`state`] would call it good: one question to the database.
+pub(super) async fn subject(app: &App, claims: &AccessTokenClaims) -> Result<Option<Subject>, StorageError> {
+    if !clients_are_registered(app, claims).await? {
+        return Ok(None);
+    }
+    let user = match (&claims.grant, claims.subject_kind()) {
+        (Some(grant), _) => app.storage.token_user(grant, &claims.jti).await?.map(|(user, _)| user),
+        (None, SubjectKind::User) => app.storage.user_of_token(&user_of(app, claims), &claims.jti).await?,
+        (None, SubjectKind::Client) => {
+            let good = app.storage.lone_token_state(&claims.jti).await? == TokenState::Good;
+            return Ok(good.then(|| Subject::Client(ClientId::new(&*claims.sub))));
+        }
+    };
+    Ok(user.map(|user| Subject::User(Box::new(user))))
+}
+
+/// The user that a token without a grant speaks for; one who is nobody where it names none.
+fn user_of(app: &App, claims: &AccessTokenClaims) -> UserId {
+    subject::user_of(app, claims).unwrap_or_else(|| UserId::new(""))
+}
+
+/// Whether the clients that a token dies with are there. A grant goes with its client, so nobody else asks after that
+/// one; a token that was exchanged may be another client's than its grant, and speak for a third.
+async fn clients_are_registered(app: &App, claims: &AccessTokenClaims) -> Result<bool, StorageError> {
+    if claims.grant.is_some() && claims.exchanged.is_none() {
+        return Ok(true);
+    }
+    if app.clients.find(&claims.client_id).await?.is_none() {
+        return Ok(false);
+    }
+    let speaks_for_client = claims.exchanged == Some(SubjectKind::Client);
+    let other = speaks_for_client && claims.sub != claims.client_id.as_str();
+    Ok(!other || app.clients.find(&ClientId::new(&*claims.sub)).await?.is_some())
 }

@@ -15,7 +15,7 @@ pub(super) async fn exchange(
     parameters: &Parameters<'_>,
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
-    let (grant, user) = find(app, parameters.require("code")?).await?;
+    let (grant, user, others) = find(app, parameters.require("code")?).await?;
     let attempt = Attempt {
         redirect_uri: parameters.get("redirect_uri"),
         code_verifier: parameters.get("code_verifier"),
@@ -47,17 +47,17 @@ pub(super) async fn exchange(
         return Err(revoke(app, &grant, code::used()).await);
     }
     if conditions.refreshable {
-        super::cap_grants(app, client, &grant).await?;
+        super::cap_grants(app, client, &grant, others).await?;
     }
     tokens.mint(app, conditions.refreshable.then_some(1))
 }
 
-/// The grant behind a genuine code.
-async fn find(app: &App, code: &str) -> Result<(Grant, User), OAuthError> {
+/// The grant behind a genuine code, and how many others its user has with the client.
+async fn find(app: &App, code: &str) -> Result<(Grant, User, i64), OAuthError> {
     let unknown = || OAuthError::invalid_grant("The code is not one of this server.");
     let handle = Handle::parse(Purpose::AuthorizationCode, code).ok_or_else(unknown)?;
-    let found = app.storage.grant(&GrantId::new(handle.id())).await?;
-    found.filter(|(grant, _)| handle.is_genuine(&app.master_key, &grant.salt)).ok_or_else(unknown)
+    let found = app.storage.new_grant(&GrantId::new(handle.id())).await?;
+    found.filter(|(grant, ..)| handle.is_genuine(&app.master_key, &grant.salt)).ok_or_else(unknown)
 }
 
 /// RFC 6749 4.1.2: a code that is used twice takes back what it was redeemed for.

@@ -3,11 +3,12 @@
 
 use crate::app::App;
 use crate::clients::Registered;
+use crate::keys::TokenType;
 use crate::model::{AuthorizationRequest, Client};
 use crate::protocol::authorize::{self, Arrival, Offer, Unproven};
 use crate::protocol::request_object::{self, RequestObject, Source};
 use crate::protocol::response::RedirectTarget;
-use crate::protocol::{OAuthError, Parameters};
+use crate::protocol::{OAuthError, Parameters, hint};
 
 /// RFC 9101 10.8, and what many serve instead.
 const ACCEPT: &str = "application/oauth-authz-req+jwt, application/jwt, text/plain";
@@ -77,7 +78,10 @@ fn validate(
         must_be_pushed: rules.require_pushed_authorization_requests,
         must_be_signed: rules.require_signed_request_object,
     };
-    match authorize::validate(parameters, client, offer, arrival, &target) {
+    let ring = app.keys.ring();
+    let hinted = hint::subject(parameters, client, |token| ring.verify(TokenType::IdToken, token));
+    let checked = authorize::validate(parameters, client, offer, arrival, &target);
+    match checked.and_then(|request| Ok(AuthorizationRequest { subject: hinted?, ..request })) {
         Ok(request) => Ok((target, request)),
         Err(error) => Err(Refused::Told(target, error)),
     }

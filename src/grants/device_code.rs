@@ -25,7 +25,7 @@ pub(super) async fn exchange(
             return Err(error);
         }
     }
-    let (grant, user) = approved(app, &authorization).await?;
+    let (grant, user, others) = approved(app, &authorization).await?;
     let target = super::target(app, client, &grant, parameters)?;
     let asked = ForGrant {
         grant_type: GrantType::DeviceCode,
@@ -45,7 +45,7 @@ pub(super) async fn exchange(
         GrantState::CodeIssued(_) | GrantState::Revoked => None,
     };
     if refresh_generation.is_some() {
-        super::cap_grants(app, client, &grant).await?;
+        super::cap_grants(app, client, &grant, others).await?;
     }
     tokens.mint(app, refresh_generation)
 }
@@ -58,15 +58,16 @@ async fn find(app: &App, code: &str) -> Result<DeviceAuthorization, OAuthError> 
     found.filter(|found| handle.is_genuine(&app.master_key, &found.salt)).ok_or_else(unknown)
 }
 
-/// The grant of an approved authorization, if nothing has ended it meanwhile.
-async fn approved(app: &App, authorization: &DeviceAuthorization) -> Result<(Grant, User), OAuthError> {
-    let found = app.storage.grant(&GrantId::new(authorization.id.as_str())).await?;
-    let (grant, user) = found.ok_or_else(device::taken_back)?;
+/// The grant of an approved authorization, if nothing has ended it meanwhile, and how many others its user has with the
+/// client.
+async fn approved(app: &App, authorization: &DeviceAuthorization) -> Result<(Grant, User, i64), OAuthError> {
+    let found = app.storage.new_grant(&GrantId::new(authorization.id.as_str())).await?;
+    let (grant, user, others) = found.ok_or_else(device::taken_back)?;
     if user.disabled {
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }
     match grant.state {
-        GrantState::Active { .. } => Ok((grant, user)),
+        GrantState::Active { .. } => Ok((grant, user, others)),
         GrantState::CodeIssued(_) | GrantState::Revoked => Err(device::taken_back()),
     }
 }

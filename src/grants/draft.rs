@@ -1,14 +1,16 @@
 //! What the tokens of one request will say, known before anything is consumed for them.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
+use super::access_tokens::Subject;
 use super::subject;
 use crate::app::App;
 use crate::crypto::random;
-use crate::model::{Client, Grant, GrantType, Scope, ScopeSet, Timestamp, TokenId, User};
-use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
+use crate::model::{Client, Grant, GrantId, GrantType, Scope, ScopeSet, SessionId, Timestamp, TokenId, User};
+use crate::protocol::claims::{self, AccessTokenClaims, Actor, IdTokenClaims, SubjectKind};
 use crate::protocol::claims_mapping;
 use crate::protocol::resource::Target;
+use crate::protocol::token_exchange;
 
 /// Claims that nobody has signed yet. [`Draft::settle`](super::settle) makes of it what can be minted.
 pub(super) struct Draft<'a> {
@@ -44,6 +46,28 @@ pub(super) struct WithoutGrant<'a> {
     pub target: &'a Target,
 }
 
+/// A token in exchange for another (RFC 8693 2.2): no row, no refresh token, no ID token.
+pub(super) struct ForExchange<'a> {
+    pub subject: &'a Subject,
+    pub origin: Origin,
+    pub scope: &'a ScopeSet,
+    pub target: &'a Target,
+    pub act: Option<Actor>,
+    pub may_act: Option<Value>,
+}
+
+/// What a token takes over from the one that it is exchanged for.
+pub(super) struct Origin {
+    /// It does not live longer.
+    pub expires_at: Timestamp,
+    /// Whatever ends it ends the new token too.
+    pub grant: Option<GrantId>,
+    pub sid: Option<SessionId>,
+    pub auth_time: Option<Timestamp>,
+    pub acr: Option<String>,
+    pub amr: Vec<String>,
+}
+
 impl<'a> Draft<'a> {
     /// Access and ID token of a grant.
     pub fn for_grant(app: &App, client: &'a Client, asked: ForGrant<'a>, now: Timestamp) -> Self {
@@ -73,6 +97,35 @@ impl<'a> Draft<'a> {
         let has_scope = !scope.is_empty();
         Self { grant_type, client, user, grant: None, target, has_scope, access, id: None }
     }
+
+    /// An access token for the subject of another token.
+    pub fn for_exchange(app: &App, client: &'a Client, asked: ForExchange<'a>, now: Timestamp) -> Self {
+        let ForExchange { subject: whose, origin, scope, target, act, may_act } = asked;
+        let (sub, kind, user) = match whose {
+            Subject::User(user) => (subject::of(app, client, &user.id), SubjectKind::User, Some(&**user)),
+            Subject::Client(id) => (id.to_string(), SubjectKind::Client, None),
+        };
+        let without_grant = user.filter(|_| origin.grant.is_none());
+        let bare = bare_claims(app, client, scope, target, now);
+        let access = AccessTokenClaims {
+            sub,
+            sealed_user: without_grant.and_then(|user| subject::sealed(app, client, &user.id)),
+            exp: bare.exp.min(origin.expires_at),
+            grant: origin.grant,
+            sid: origin.sid,
+            auth_time: origin.auth_time,
+            acr: origin.acr,
+            amr: origin.amr,
+            act,
+            // Who alone may act for the subject stays so from one exchange to the next.
+            may_act: may_act.or(bare.may_act),
+            exchanged: Some(kind),
+            extra: claims_mapping::apply(&client.claims_mapping, user),
+            ..bare
+        };
+        let (grant_type, has_scope) = (GrantType::TokenExchange, !scope.is_empty());
+        Self { grant_type, client, user, grant: None, target, has_scope, access, id: None }
+    }
 }
 
 fn bare_claims(
@@ -97,6 +150,9 @@ fn bare_claims(
         auth_time: None,
         acr: None,
         amr: Vec::new(),
+        act: None,
+        may_act: token_exchange::may_act(client),
+        exchanged: None,
         ext: Map::new(),
         extra: Map::new(),
     }

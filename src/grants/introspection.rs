@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp};
-use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::introspection::{Introspection, SignedIntrospection, may_ask};
 use crate::protocol::{ErrorCode, OAuthError, refresh, resource};
 use crate::storage::TokenState;
@@ -48,23 +47,10 @@ pub async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthErro
     }
     let registered = app.clients.find(&claims.client_id).await?.ok_or_else(invalid)?;
     let may_ask = registered.client.policy().introspection == IntrospectionPolicy::Any;
-    match state(app, &claims).await? {
+    match access_tokens::state(app, &claims).await? {
         TokenState::Good if may_ask => Ok(registered),
         TokenState::Good | TokenState::Revoked => Err(invalid()),
     }
-}
-
-/// Whether a token that has not expired is still good.
-async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, OAuthError> {
-    Ok(match &claims.grant {
-        Some(grant) => app.storage.token_state(grant, &claims.jti).await?,
-        None if app.clients.find(&claims.client_id).await?.is_none() => TokenState::Revoked,
-        None => match subject::user_of(app, claims) {
-            // A user's token of the JWT bearer grant: it dies with the user.
-            Some(user) => app.storage.user_token_state(&user, &claims.jti).await?,
-            None => app.storage.lone_token_state(&claims.jti).await?,
-        },
-    })
 }
 
 async fn introspect_access_token(
@@ -77,7 +63,7 @@ async fn introspect_access_token(
     if !may_ask(caller, &claims.client_id, Some(&claims.aud)) {
         return Ok(Introspection::INACTIVE);
     }
-    Ok(match state(app, &claims).await? {
+    Ok(match access_tokens::state(app, &claims).await? {
         TokenState::Good => Introspection::of_access_token(&claims),
         TokenState::Revoked => Introspection::INACTIVE,
     })

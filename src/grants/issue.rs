@@ -24,11 +24,15 @@ use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
 use crate::protocol::claims::{self, AccessTokenClaims, IdTokenClaims};
 use crate::protocol::introspection::SignedIntrospection;
 use crate::protocol::resource::Target;
+use crate::protocol::token_exchange::Requested;
 
 /// RFC 6749 5.1.
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
     access_token: String,
+    /// RFC 8693 2.2.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     /// The same again, for a client that reads it by this name.
@@ -50,12 +54,18 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
+    /// The answer to a token exchange, which says what was issued (RFC 8693 2.2.1).
+    pub(super) fn in_exchange(self, requested: Requested) -> Self {
+        Self { issued_token_type: Some(requested.as_str()), ..self }
+    }
+
     /// What every response has, in the words that this client reads.
     fn new(client: &Client, access_token: String, claims: AccessTokenClaims, now: Timestamp) -> Self {
         let policy = client.policy();
         let expires_in = claims.exp.since(now);
         Self {
             access_token,
+            issued_token_type: None,
             token_type: if policy.has_alias(TokenResponseAlias::Bearer) { "bearer" } else { "Bearer" },
             expires_in,
             expire_in: policy.has_alias(TokenResponseAlias::ExpireIn).then_some(expires_in),

@@ -22,23 +22,35 @@ pub(super) async fn exchange(
     // RFC 7521 4.1 leaves it to the server whether the client must authenticate: whoever holds a stray assertion must not.
     client.must_be_confidential()?;
     let (scope, target) = asked(app, client, parameters)?;
+    let (assertion, user) = vouched_for(app, parameters.require("assertion")?).await?;
+    let asked =
+        WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
+    let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
+    // Last: an assertion that is refused for another reason is not spent.
+    spend(app, &assertion).await?;
+    tokens.mint(app, None)
+}
+
+/// The assertion of a trusted issuer, and the user it is about. It is not spent by this.
+pub(super) async fn vouched_for(app: &App, jwt: &str) -> Result<(Assertion, User), OAuthError> {
     let token_endpoint = [app.settings.server.issuer.join("/token")];
     let expected = client_authentication::expected(app, &token_endpoint);
-    let assertion = Assertion::read(parameters.require("assertion")?, Purpose::AuthorizationGrant, &expected)
-        .map_err(OAuthError::invalid_grant)?;
+    let assertion =
+        Assertion::read(jwt, Purpose::AuthorizationGrant, &expected).map_err(OAuthError::invalid_grant)?;
     let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;
     if !keys(app, &issuer, &assertion).await.is_some_and(|keys| assertion.is_signed_by(&keys)) {
         return Err(not_trusted());
     }
     let user = user(app, &issuer, &assertion.subject).await?;
-    let asked =
-        WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
-    let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
-    // Last: an assertion that is refused for another reason is not spent.
-    if !app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
-        return Err(OAuthError::invalid_grant("The assertion was used before; make one with a new jti."));
+    Ok((assertion, user))
+}
+
+/// Uses an assertion up: an error for everyone but the first.
+pub(super) async fn spend(app: &App, assertion: &Assertion) -> Result<(), OAuthError> {
+    if app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
+        return Ok(());
     }
-    tokens.mint(app, None)
+    Err(OAuthError::invalid_grant("The assertion was used before; make one with a new jti."))
 }
 
 fn not_trusted() -> OAuthError {

@@ -25,6 +25,7 @@ pub mod registration;
 pub mod revocation;
 mod settle;
 pub mod subject;
+mod token_exchange;
 pub mod userinfo;
 
 pub use issue::TokenResponse;
@@ -58,6 +59,7 @@ pub async fn exchange(
         GrantType::Password => password::exchange(app, client, parameters, address).await,
         GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
+        GrantType::TokenExchange => token_exchange::exchange(app, client, parameters).await,
         GrantType::Implicit => Err(unsupported()),
     }
 }
@@ -82,6 +84,7 @@ fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuth
         "password" if app.settings.grants.password => Ok(GrantType::Password),
         "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
+        "urn:ietf:params:oauth:grant-type:token-exchange" => Ok(GrantType::TokenExchange),
         _ => Err(unsupported()),
     }
 }
@@ -91,10 +94,18 @@ fn unsupported() -> OAuthError {
     OAuthError::new(ErrorCode::UnsupportedGrantType, description)
 }
 
-/// Where the operator limits how many grants with refresh tokens a user has with a client, the oldest go. For all other
-/// clients this costs no statement.
-async fn cap_grants(app: &App, client: &Client, newest: &Grant) -> Result<(), OAuthError> {
-    let Some(most) = client.policy().max_refresh_grants else { return Ok(()) };
+/// Grants with refresh tokens that a user may have with a client that is registered with no number of its own.
+const MOST_REFRESH_GRANTS: i64 = 50;
+
+/// Keeps a user to so many grants with refresh tokens with one client: the oldest go. `others` is how many there were when
+/// the grant was read. A number that is registered is kept to by one statement more each time, so it holds however many
+/// come at once. The default only keeps a loop from growing: a statement is made when the number is reached.
+async fn cap_grants(app: &App, client: &Client, newest: &Grant, others: i64) -> Result<(), OAuthError> {
+    let most = match client.policy().max_refresh_grants {
+        Some(most) => most,
+        None if others >= MOST_REFRESH_GRANTS => MOST_REFRESH_GRANTS,
+        None => return Ok(()),
+    };
     let revoked = app.storage.revoke_oldest_grants(newest, most).await?;
     if revoked > 0 {
         tracing::info!(client = %newest.client_id, user = %newest.user_id, revoked, "oldest grants revoked");

@@ -31,6 +31,15 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
+    /// The only user whom the answer may be about (`sub` of `id_token_hint`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What the client would like `acr` to be, the best first. For the pages of somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr_values: Option<String>,
+    /// `page`, `popup`, `touch` or `wap`. For the pages of somebody else: ours fit all of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui_locales: Option<String>,
     /// OpenID Connect Core 5.2

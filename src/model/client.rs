@@ -1,5 +1,6 @@
 //! A registered client: RFC 7591 metadata, plus the switches of this server.
 
+mod exchange;
 mod identity;
 mod logout;
 mod origin;
@@ -14,6 +15,7 @@ use super::{
     Timestamp, TokenFormat,
 };
 
+pub use exchange::{ClientExchange, TokenExchangePolicy};
 pub use identity::{ClientIdentity, SubjectType, sector};
 pub use logout::ClientLogout;
 pub use origin::{ApplicationType, ClientOrigin, SelfRegistered};
@@ -116,6 +118,8 @@ pub struct Client {
     #[serde(flatten)]
     pub origin: ClientOrigin,
     #[serde(flatten)]
+    pub exchange: ClientExchange,
+    #[serde(flatten)]
     pub switches: Switches,
     /// When it was registered (RFC 7591 3.2.1).
     #[serde(rename = "client_id_issued_at")]
@@ -196,6 +200,9 @@ pub enum GrantType {
     /// RFC 7523 2.1
     #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     JwtBearer,
+    /// RFC 8693 2.1
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
 }
 
 impl GrantType {
@@ -209,6 +216,7 @@ impl GrantType {
             Self::Password => "password",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
@@ -221,7 +229,7 @@ impl GrantType {
             | Self::ClientCredentials
             | Self::Implicit
             | Self::DeviceCode => true,
-            Self::Password | Self::JwtBearer => false,
+            Self::Password | Self::JwtBearer | Self::TokenExchange => false,
         }
     }
 }

@@ -58,10 +58,10 @@ pub enum RefreshTokenPolicy {
     /// Who asked for `offline_access` and got it (OpenID Connect Core 11).
     #[default]
     OfflineAccess,
-    /// That, and whoever sends a secret.
+    /// That, and whoever has a client secret. A client with a key asks for `offline_access` like one without either.
     OfflineOrSecret,
     Always,
-    /// Whoever sends a secret, and nobody else.
+    /// Whoever proves who it is, by a secret or a key, and nobody else.
     ConfidentialOnly,
     Never,
 }
@@ -163,6 +163,9 @@ pub struct Switches {
     pub userinfo_profile: Option<UserinfoProfile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_policy: Option<ConsentPolicy>,
+    /// Whether it may say `offline` for `offline_access`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_alias: Option<bool>,
     /// `state` in authorization requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Presence>,
@@ -197,6 +200,7 @@ pub struct ClientPolicy {
     pub authorization_scheme: Presence,
     pub token_format: TokenFormat,
     pub scope_strategy: ScopeStrategy,
+    pub offline_alias: bool,
 }
 
 impl ClientPolicy {
@@ -227,6 +231,7 @@ impl ClientPolicy {
             authorization_scheme: Presence::Required,
             token_format: TokenFormat::Jwt,
             scope_strategy: ScopeStrategy::Exact,
+            offline_alias: false,
         }
     }
 
@@ -282,6 +287,7 @@ impl ClientPolicy {
                 refresh_token_lifetime: Some(Lifetime::Seconds(30 * DAY)),
                 token_format: TokenFormat::Opaque,
                 scope_strategy: ScopeStrategy::Wildcard,
+                offline_alias: true,
                 ..strict
             },
         };
@@ -344,6 +350,7 @@ impl Client {
             authorization_scheme: own.authorization_scheme.unwrap_or(preset.authorization_scheme),
             token_format: self.token_format.unwrap_or(preset.token_format),
             scope_strategy: self.scope_strategy.unwrap_or(preset.scope_strategy),
+            offline_alias: own.offline_alias.unwrap_or(preset.offline_alias),
         }
         // A registration that says otherwise is refused; a row that does is read strictly.
         .for_method(self.token_endpoint_auth_method)
@@ -363,6 +370,7 @@ impl Client {
         let longer = |seconds: Option<i64>, usual| seconds.is_some_and(|seconds| seconds > usual);
         let keeps_access =
             !matches!(policy.refresh, RefreshTokenPolicy::OfflineAccess | RefreshTokenPolicy::Never);
+        let exchanges = self.may_use(GrantType::TokenExchange);
         [
             (self.may_use(GrantType::Password), "password grant"),
             (self.requests.response_types.iter().any(|each| each.is_implicit()), "implicit response type"),
@@ -382,6 +390,8 @@ impl Client {
             (policy.userinfo == UserinfoProfile::LegacyHs256, "UserInfo signed with the secret"),
             (policy.authorization_scheme == Presence::Optional, "credentials without scheme"),
             (self.skips_consent(), "no consent"),
+            (exchanges && self.exchange.policy().allows_impersonation(), "impersonation by token exchange"),
+            (exchanges && self.exchange.takes_any(), "exchanges any token"),
         ]
         .into_iter()
         .filter_map(|(weaker, words)| weaker.then_some(words))
@@ -393,7 +403,7 @@ impl Client {
         let offline = scope.contains(Scope::OFFLINE_ACCESS);
         let by_policy = match self.policy().refresh {
             RefreshTokenPolicy::OfflineAccess => offline,
-            RefreshTokenPolicy::OfflineOrSecret => offline || self.is_confidential(),
+            RefreshTokenPolicy::OfflineOrSecret => offline || self.token_endpoint_auth_method.has_secret(),
             RefreshTokenPolicy::Always => true,
             RefreshTokenPolicy::ConfidentialOnly => self.is_confidential(),
             RefreshTokenPolicy::Never => false,

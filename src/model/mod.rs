@@ -32,9 +32,9 @@ pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use client::{
-    ApplicationType, AuthMethod, Client, ClientIdentity, ClientLogout, ClientOrigin, ClientRequests,
-    ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RetiredSecret,
-    SelfRegistered, SubjectType, Ui, sector,
+    ApplicationType, AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin,
+    ClientRequests, ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
+    RetiredSecret, SelfRegistered, SubjectType, TokenExchangePolicy, Ui, sector,
 };
 pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,

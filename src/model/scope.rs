@@ -13,6 +13,12 @@ pub struct Scope(String);
 impl Scope {
     pub const OPENID: &str = "openid";
     pub const OFFLINE_ACCESS: &str = "offline_access";
+    /// What some clients say for it.
+    pub const OFFLINE: &str = "offline";
+
+    pub fn offline_access() -> Self {
+        Self(Self::OFFLINE_ACCESS.to_owned())
+    }
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,6 +76,18 @@ impl ScopeSet {
     /// The scopes of this set that are in `other` too.
     pub fn within(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|scope| other.contains(scope.as_str())).cloned().collect())
+    }
+
+    /// The same with one scope by another name.
+    pub fn renamed(self, from: &str, to: &Scope) -> Self {
+        let named = |scope: Scope| if scope.as_str() == from { to.clone() } else { scope };
+        let mut scopes: Vec<Scope> = Vec::new();
+        for scope in self.0.into_iter().map(named) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        Self(scopes)
     }
 
     /// Both sets together, this one's order first.

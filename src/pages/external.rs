@@ -22,6 +22,7 @@ use crate::config::ExternalUi;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::crypto::random;
 use crate::grants::handover::{CONSENT, LOGIN};
+use crate::grants::subject;
 use crate::model::{
     GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId, Timestamp,
     User, UserId,
@@ -127,6 +128,10 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
         None => None,
     };
     let subject = UserId::new(&accepted.subject);
+    let known_by = subject::of(app, &flow.client, &subject);
+    if flow.request.subject.as_ref().is_some_and(|required| *required != known_by) {
+        return refuse_another(app, visitor, &flow, &handover).await;
+    }
     let facts = LoginFacts { acr: accepted.acr(), context: accepted.context.clone() };
     if !app.storage.take_login(id, &subject, &facts).await? {
         return Err(expired());
@@ -155,6 +160,15 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
         started.set_cookies(app, &mut response);
     }
     Ok(response)
+}
+
+/// OpenID Connect Core 3.1.2.1: the answer is about the user of id_token_hint or an error.
+async fn refuse_another(app: &App, visitor: &Visitor, flow: &Flow, handover: &Handover) -> PageAnswer {
+    if !app.storage.end_handover(&handover.request_id, handover.step).await? {
+        return Err(expired());
+    }
+    let description = "Somebody else than the user of id_token_hint has signed in.";
+    flow.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description))
 }
 
 fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {

@@ -13,8 +13,10 @@ use crate::app::App;
 use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
+use crate::grants::subject;
 use crate::model::{
     AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
+    User,
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
@@ -49,6 +51,7 @@ impl Decision {
 pub enum Who {
     Person { signed_in: Box<SignedIn>, by: Option<Means> },
     ToBeChosen,
+    Another,
     Nobody,
 }
 
@@ -126,9 +129,11 @@ impl Flow {
         let has_current = accounts.current.is_some();
         let all: Vec<_> = accounts.all().map(|person| (&person.session, &person.user)).collect();
         let decided = self.pending.as_ref().and_then(|pending| pending.account.as_ref());
-        let (at, by) = match account::meant(&self.request, decided, &all, has_current) {
+        let is_known_by = |user: &User, sub: &str| subject::of(app, &self.client, &user.id) == sub;
+        let (at, by) = match account::meant(&self.request, decided, &all, has_current, is_known_by) {
             Meant::Account { at, by } => (at, by),
             Meant::Unsettled => return Ok(Who::ToBeChosen),
+            Meant::Another => return Ok(Who::Another),
             Meant::Nobody => return Ok(Who::Nobody),
         };
         let mut all = accounts.into_all();
@@ -152,6 +157,7 @@ impl Flow {
                 Person::Known { auth_time: signed_in.session.auth_time, by: *by }
             }
             Who::ToBeChosen => Person::ToBeChosen,
+            Who::Another => Person::Another,
             Who::Nobody => Person::Unknown,
         };
         Situation { person, consented, decided: false, now: app.now() }
@@ -209,7 +215,7 @@ impl Who {
     pub fn person(&self) -> Option<&SignedIn> {
         match self {
             Self::Person { signed_in, .. } => Some(signed_in),
-            Self::ToBeChosen | Self::Nobody => None,
+            Self::ToBeChosen | Self::Another | Self::Nobody => None,
         }
     }
 
@@ -217,7 +223,7 @@ impl Who {
     pub fn chosen(&self) -> Option<&SignedIn> {
         match self {
             Self::Person { signed_in, by: Some(Means::Choice) } => Some(signed_in),
-            Self::Person { .. } | Self::ToBeChosen | Self::Nobody => None,
+            Self::Person { .. } | Self::ToBeChosen | Self::Another | Self::Nobody => None,
         }
     }
 }

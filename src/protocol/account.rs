@@ -1,7 +1,7 @@
 //! Which of the accounts that are signed in in a browser a request is about (OpenID Connect Core 3.1.2.1, 3.1.2.6).
 //!
-//! The order: the account that somebody signed in with or chose for this very request; the one that `login_hint` names;
-//! the current one. Where there is no current one, because it was signed out, but others are, a person has to choose.
+//! The order: the account that somebody signed in with or chose for this very request; the only one that the answer may be
+//! about, if there is one; the one that `login_hint` names; the current one. Where there is no current one, because it was signed out, but others are, a person has to choose.
 
 use crate::model::{AuthorizationRequest, Means, RequestAccount, Session, User};
 
@@ -15,26 +15,39 @@ pub enum Meant {
     },
     /// There are some, and nothing says which.
     Unsettled,
+    /// Somebody has signed in for this request or was chosen, and the answer may not be about them.
+    Another,
     Nobody,
 }
 
-/// Whom of `accounts` the request is about; the first is the current one if `has_current`.
+/// Whom of `accounts` the request is about; the first is the current one if `has_current`. `is_known_by` says whether the
+/// client knows a user by this subject.
 pub fn meant(
     request: &AuthorizationRequest,
     decided: Option<&RequestAccount>,
     accounts: &[(&Session, &User)],
     has_current: bool,
+    is_known_by: impl Fn(&User, &str) -> bool,
 ) -> Meant {
     let decided_on = decided.and_then(|decided| {
         let at = accounts.iter().position(|(session, _)| session.id == decided.session_id)?;
-        Some(Meant::Account { at, by: Some(decided.by) })
+        Some(match &request.subject {
+            Some(subject) if !is_known_by(accounts[at].1, subject) => Meant::Another,
+            _ => Meant::Account { at, by: Some(decided.by) },
+        })
     });
+    // Section 3.1.2.2: MUST NOT reply for a different user, even if they have an active session.
+    let required = || {
+        let subject = request.subject.as_deref()?;
+        let at = accounts.iter().position(|(_, user)| is_known_by(user, subject));
+        Some(at.map_or(Meant::Nobody, |at| Meant::Account { at, by: None }))
+    };
     let hinted = || {
         let hint = request.login_hint.as_deref()?;
         let at = accounts.iter().position(|(_, user)| is_called(user, hint))?;
         Some(Meant::Account { at, by: None })
     };
-    decided_on.or_else(hinted).unwrap_or(match accounts {
+    decided_on.or_else(required).or_else(hinted).unwrap_or(match accounts {
         [] => Meant::Nobody,
         [..] if has_current => Meant::Account { at: 0, by: None },
         [..] => Meant::Unsettled,
@@ -88,6 +101,10 @@ mod tests {
         (session, user)
     }
 
+    fn is(user: &User, subject: &str) -> bool {
+        user.id.as_str() == subject
+    }
+
     fn ask(login_hint: Option<&str>, decided: Option<&str>, has_current: bool, names: &[&str]) -> Meant {
         let mut request = serde_json::json!({"client_id": "app", "redirect_uri": "https://app.example/cb", "scope": "openid"});
         request["login_hint"] = login_hint.into();
@@ -98,7 +115,7 @@ mod tests {
         });
         let accounts: Vec<_> = names.iter().map(|name| account(name)).collect();
         let accounts: Vec<_> = accounts.iter().map(|(session, user)| (session, user)).collect();
-        meant(&request, decided.as_ref(), &accounts, has_current)
+        meant(&request, decided.as_ref(), &accounts, has_current, is)
     }
 
     #[test]
@@ -111,6 +128,26 @@ mod tests {
         assert_eq!(ask(None, None, true, &all), account(0, None));
         // A hint or a decision that names nobody who is here changes nothing.
         assert_eq!(ask(Some("mallory"), Some("mallory"), true, &all), account(0, None));
+    }
+
+    #[test]
+    fn where_the_answer_may_be_about_one_user_only_nobody_else_is_meant() {
+        let about = |subject: &str, decided: Option<&str>| {
+            let request = serde_json::json!({"client_id": "app", "redirect_uri": "https://app.example/cb",
+                "scope": "openid", "login_hint": "ada", "subject": subject});
+            let request: AuthorizationRequest = serde_json::from_value(request).unwrap();
+            let decided = decided.map(|name| RequestAccount {
+                session_id: SessionId::new(format!("session of {name}")),
+                by: Means::SignIn,
+            });
+            let accounts = [account("ada"), account("bob")];
+            let accounts: Vec<_> = accounts.iter().map(|(session, user)| (session, user)).collect();
+            meant(&request, decided.as_ref(), &accounts, true, is)
+        };
+        assert_eq!(about("bob", None), Meant::Account { at: 1, by: None });
+        assert_eq!(about("eve", None), Meant::Nobody);
+        assert_eq!(about("eve", Some("ada")), Meant::Another);
+        assert_eq!(about("bob", Some("bob")), Meant::Account { at: 1, by: Some(Means::SignIn) });
     }
 
     #[test]

@@ -55,6 +55,10 @@ pub struct Assertion {
     purpose: Purpose,
     jti: String,
     expires_at: Timestamp,
+    /// RFC 8693 4.4
+    pub may_act: Option<Value>,
+    /// Whether it says that somebody acts for its subject (RFC 8693 4.1).
+    pub has_actor: bool,
     signed: String,
     signature: String,
 }
@@ -76,6 +80,8 @@ struct Claims {
     nbf: Option<f64>,
     iat: Option<f64>,
     jti: Option<String>,
+    act: Option<Value>,
+    may_act: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +117,8 @@ impl Assertion {
             purpose,
             jti: text(claims.jti, "The assertion needs a jti, a new one each time.")?,
             expires_at,
+            may_act: claims.may_act,
+            has_actor: claims.act.is_some(),
             signed: signed.to_owned(),
             signature: signature.to_owned(),
         })
@@ -130,6 +138,11 @@ impl Assertion {
     /// no two of them give the same text.
     pub fn id(&self) -> String {
         digest::sha256_base64url(&format!("{}\n{}\n{}", self.purpose.media_type(), self.issuer, self.jti))
+    }
+
+    /// The moment it ends, to the second.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
 
     /// Until when its use has to be remembered.

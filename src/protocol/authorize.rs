@@ -18,6 +18,8 @@ use crate::model::{
 pub const MAX_STATE: usize = 4096;
 /// Bytes of `nonce`, which ends up in an ID token.
 const MAX_NONCE: usize = 1024;
+/// `display` (OpenID Connect Core 3.1.2.1).
+const DISPLAYS: [&str; 4] = ["page", "popup", "touch", "wap"];
 /// Bytes of hints for the pages.
 const MAX_HINT: usize = 256;
 
@@ -130,14 +132,25 @@ pub fn validate(
         nonce,
         code_challenge,
         prompt: prompts(parameters, client)?,
-        max_age: max_age(parameters)?,
-        login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
-        ui_locales: parameters.get("ui_locales").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned),
-        claims_locales: parameters
-            .get("claims_locales")
-            .filter(|hint| hint.len() <= MAX_HINT)
-            .map(str::to_owned),
+        // OpenID Connect Registration 2: max_age overrides what is registered.
+        max_age: max_age(parameters)?.or(client.sign_in.default_max_age),
+        login_hint: hint(parameters, "login_hint"),
+        subject: None,
+        acr_values: hint(parameters, "acr_values").or_else(|| default_acr_values(client)),
+        display: hint(parameters, "display").filter(|display| DISPLAYS.contains(&display.as_str())),
+        ui_locales: hint(parameters, "ui_locales"),
+        claims_locales: hint(parameters, "claims_locales"),
     })
+}
+
+/// What the pages may make use of. One that is too long is none.
+fn hint(parameters: &Parameters<'_>, name: &str) -> Option<String> {
+    parameters.get(name).filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned)
+}
+
+fn default_acr_values(client: &Client) -> Option<String> {
+    let values = &client.sign_in.default_acr_values;
+    if values.is_empty() { None } else { Some(values.join(" ")) }
 }
 
 /// OpenID Connect Registration 2: each response type goes with grant types.
@@ -263,6 +276,8 @@ fn prompt(parameters: &Parameters<'_>) -> Result<Vec<Prompt>, OAuthError> {
             "login" => Prompt::Login,
             "consent" => Prompt::Consent,
             "select_account" => Prompt::SelectAccount,
+            // Initiating User Registration 4.1: nobody can register here by themselves.
+            "create" => return Err(OAuthError::invalid_request("This server has no registration of users.")),
             _ => return Err(OAuthError::invalid_request("A value of prompt is not known.")),
         });
     }

@@ -43,6 +43,22 @@ impl Audience {
     }
 }
 
+/// `act` (RFC 8693 4.1): who acts for the subject, and inside it who acted before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+/// Who a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    User,
+    Client,
+}
+
 /// RFC 9068 2.2, and the grant it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccessTokenClaims {
@@ -66,6 +82,14 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// Who alone may act for the subject with this token (RFC 8693 4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_act: Option<Value>,
+    /// Of a token that was exchanged for another: who it speaks for. It may be a client other than the token's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanged: Option<SubjectKind>,
     /// The user of a token without a grant whose `sub` does not tell (`grants/subject.rs`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_user: Option<String>,
@@ -80,6 +104,13 @@ pub struct AccessTokenClaims {
 impl AccessTokenClaims {
     pub fn has_scope(&self, name: &str) -> bool {
         self.scope.split(' ').any(|scope| scope == name)
+    }
+
+    /// RFC 9068 2.2: without a resource owner, `sub` is the client.
+    pub fn subject_kind(&self) -> SubjectKind {
+        let names_user = self.grant.is_some() || self.sealed_user.is_some();
+        let is_own = !names_user && self.sub == self.client_id.as_str();
+        self.exchanged.unwrap_or(if is_own { SubjectKind::Client } else { SubjectKind::User })
     }
 }
 

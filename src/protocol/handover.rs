@@ -246,6 +246,15 @@ pub fn oidc_context(request: &AuthorizationRequest) -> Value {
     if let Some(hint) = &request.login_hint {
         context.insert("login_hint".into(), json!(hint));
     }
+    if let Some(values) = &request.acr_values {
+        context.insert("acr_values".into(), json!(values.split_ascii_whitespace().collect::<Vec<_>>()));
+    }
+    if let Some(display) = &request.display {
+        context.insert("display".into(), json!(display));
+    }
+    if let Some(subject) = &request.subject {
+        context.insert("id_token_hint_claims".into(), json!({"sub": subject}));
+    }
     Value::Object(context)
 }
 

@@ -27,6 +27,8 @@ pub enum Person {
     },
     /// One of several accounts, and nothing says which.
     ToBeChosen,
+    /// Not the one whom the answer has to be about.
+    Another,
     Unknown,
 }
 
@@ -47,6 +49,10 @@ pub enum Step {
 pub fn next(request: &AuthorizationRequest, client: &Client, situation: Situation<'_>) -> Step {
     let silent = request.prompts(Prompt::None);
     match situation.person {
+        // OpenID Connect Core 3.1.2.1, id_token_hint: otherwise it MUST return an error, such as login_required.
+        Person::Another => {
+            refuse(ErrorCode::LoginRequired, "Somebody else than the user of id_token_hint has signed in.")
+        }
         person if has_to_choose(request, person) && silent => {
             refuse(ErrorCode::AccountSelectionRequired, "The user has to choose an account.")
         }
@@ -72,7 +78,7 @@ fn has_to_choose(request: &AuthorizationRequest, person: Person) -> bool {
     match person {
         Person::Known { by, .. } => by.is_none() && request.prompts(Prompt::SelectAccount),
         Person::ToBeChosen => request.prompts(Prompt::SelectAccount) || !request.prompts(Prompt::Login),
-        Person::Unknown => false,
+        Person::Another | Person::Unknown => false,
     }
 }
 

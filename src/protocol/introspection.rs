@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::claims::{AccessTokenClaims, Audience};
+use super::claims::{AccessTokenClaims, Actor, Audience};
 use crate::model::{Client, ClientId, Grant, IntrospectionPolicy, SessionId, Timestamp, TokenId};
 
 /// RFC 7662 2.2.
@@ -47,6 +47,12 @@ pub struct ActiveToken {
     pub acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// RFC 8693 4.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// RFC 8693 4.4
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_act: Option<Value>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub ext: Map<String, Value>,
     /// RFC 7662 2.2: the token's extra claims, which is how the server of a resource with opaque tokens sees them.
@@ -74,6 +80,8 @@ impl Introspection {
             auth_time: claims.auth_time,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
+            act: claims.act.clone(),
+            may_act: claims.may_act.clone(),
             extra: claims.extra.clone(),
             ext: claims.ext.clone(),
         }))
@@ -102,6 +110,8 @@ impl Introspection {
             auth_time: Some(grant.authentication.auth_time),
             acr: Some(super::claims::acr(grant)),
             amr: super::claims::amr(&grant.authentication.amr),
+            act: None,
+            may_act: None,
             extra: Map::new(),
             ext: Map::new(),
         }))

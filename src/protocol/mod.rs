@@ -12,6 +12,7 @@ pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod handover;
+pub mod hint;
 pub mod initiated_login;
 pub mod interaction;
 pub mod introspection;
@@ -30,6 +31,7 @@ pub mod resource;
 pub mod response;
 pub mod scope;
 pub mod session_state;
+pub mod token_exchange;
 pub mod token_hook;
 pub mod webfinger;
 

@@ -35,6 +35,7 @@ pub fn scope(client: &Client, asked: Option<&str>, catalogue: &Catalogue) -> Res
         let strategy = client.policy().scope_strategy;
         let by_name = |held: &str| {
             [Scope::OPENID, Scope::OFFLINE_ACCESS].iter().any(|name| scope::covers(strategy, held, name))
+                || (held == Scope::OFFLINE && scope::is_registered_for_offline(client))
         };
         return Ok(client.scope.filter(|held| !by_name(held)));
     };

@@ -1,5 +1,6 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
+mod exchange;
 mod identity;
 mod logout;
 pub mod members;
@@ -54,6 +55,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     sign_in::check(client, &mut complain);
     logout::check(client, &mut complain);
     origin::check(client, &mut complain);
+    exchange::check(client, &mut complain);
     problems
 }
 
@@ -140,11 +142,11 @@ fn check_grants(client: &Client, complain: &mut impl FnMut(&'static str, String)
         if client.may_use(GrantType::ClientCredentials) {
             complain("grant_types", "client_credentials is for clients with a secret".into());
         }
-        if client.may_use(GrantType::JwtBearer) {
-            complain(
-                "grant_types",
-                format!("{} is for clients with a secret", GrantType::JwtBearer.as_str()),
-            );
+        for grant_type in [GrantType::JwtBearer, GrantType::TokenExchange] {
+            if client.may_use(grant_type) {
+                let problem = format!("{} is for clients with a secret", grant_type.as_str());
+                complain("grant_types", problem);
+            }
         }
         // RFC 9700 2.1.1: public clients MUST use PKCE.
         if client.pkce == Some(PkcePolicy::Optional) {
@@ -184,7 +186,8 @@ fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, Strin
     // OpenID Connect Core 11: offline access MUST have consent, unless other conditions are in place.
     let strategy = client.policy().scope_strategy;
     let covers_offline = |held| scope::covers(strategy, held, Scope::OFFLINE_ACCESS);
-    if client.scope.iter().any(covers_offline) && !client.is_first_party() {
+    let offline = client.scope.iter().any(covers_offline) || scope::is_registered_for_offline(client);
+    if offline && !client.is_first_party() {
         complain(
             "skip_consent",
             "with offline_access only for the operator's own applications: set first_party".into(),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// What the standards define for tokens and for what is said about them (RFC 7519 4.1, RFC 7662 2.2, RFC 7800 3.1,
 /// RFC 8693 4, RFC 9068 2.2, RFC 9396 9.1, RFC 9701 5, RFC 9901 4, OpenID Connect Core 2, 3.3.2.11 and 5.6.2, OpenID
 /// Connect sessions and logout), and what this server adds.
-const RESERVED: [&str; 35] = [
+const RESERVED: [&str; 36] = [
     "_claim_names",
     "_claim_sources",
     "_sd",
@@ -24,6 +24,7 @@ const RESERVED: [&str; 35] = [
     "client_id",
     "cnf",
     "events",
+    "exchanged",
     "exp",
     "ext",
     "grant",
@@ -75,7 +76,7 @@ pub fn is_reserved(name: &str) -> bool {
 mod tests {
     use super::{RESERVED, is_reserved};
     use crate::model::{ClientId, Timestamp, TokenId};
-    use crate::protocol::claims::{AccessTokenClaims, Audience, IdTokenClaims};
+    use crate::protocol::claims::{AccessTokenClaims, Actor, Audience, IdTokenClaims, SubjectKind};
 
     #[test]
     fn reserved_names_are_found_and_others_are_not() {
@@ -105,6 +106,9 @@ mod tests {
             auth_time: Some(moment),
             acr: Some(text.clone()),
             amr: vec![text.clone()],
+            act: Some(Actor { sub: text.clone(), act: None }),
+            may_act: Some(true.into()),
+            exchanged: Some(SubjectKind::User),
             sealed_user: Some(text.clone()),
             ext: extra,
             extra: serde_json::Map::new(),

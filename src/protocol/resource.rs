@@ -66,43 +66,75 @@ fn invalid_target(description: &'static str) -> OAuthError {
 }
 
 /// The resources a request names, each once, by `resource` or by its older alias `audience`, which may also be a list
-/// separated by spaces.
+/// separated by spaces, and whose values may be mere names (RFC 8693 2.1).
 pub fn asked(parameters: &Parameters<'_>) -> Result<Vec<String>, OAuthError> {
-    let mut uris: Vec<String> = Vec::new();
-    let aliases = parameters.all("audience").flat_map(|list| list.split(' ').filter(|uri| !uri.is_empty()));
-    for uri in parameters.all("resource").chain(aliases) {
+    for uri in parameters.all("resource") {
         check_uri(uri).map_err(|error| match error {
             InvalidResource::Fragment => invalid_target("A resource must not have a fragment."),
             InvalidResource::NotAbsolute | InvalidResource::TooLong => {
                 invalid_target("A resource is not an absolute URI.")
             }
         })?;
-        if !uris.iter().any(|known| known == uri) {
-            uris.push(uri.to_owned());
+    }
+    let names = |list: &str| list.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let aliases: Vec<String> =
+        parameters.all("audience").flat_map(|list| -> Vec<_> { names(list) }).collect();
+    if !aliases.iter().all(|name| is_audience(name)) {
+        return Err(invalid_target("An audience is longer than 512 bytes, or not printable ASCII."));
+    }
+    let mut asked: Vec<String> = Vec::new();
+    for name in parameters.all("resource").map(str::to_owned).chain(aliases) {
+        if !asked.contains(&name) {
+            asked.push(name);
         }
     }
-    if uris.len() > MAX_RESOURCES {
+    if asked.len() > MAX_RESOURCES {
         return Err(invalid_target("The request names too many resources."));
     }
-    Ok(uris)
+    Ok(asked)
 }
 
-/// What an access token is for; without resources it is for the client's default audience.
+/// Whether a text may be asked for as an audience: a URI, or another name without spaces.
+fn is_audience(name: &str) -> bool {
+    name.len() <= MAX_URI && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What an access token is for; without resources and audiences it is for the client's default audience.
 #[derive(Debug, Default)]
 pub struct Target {
     resources: Vec<Arc<Resource>>,
+    /// Names in the client's own `audience` that nobody registered as resources.
+    audiences: Vec<String>,
+}
+
+/// One thing that a client may ask tokens for.
+enum Found {
+    Resource(Arc<Resource>),
+    Audience(String),
+}
+
+impl FromIterator<Found> for Target {
+    fn from_iter<T: IntoIterator<Item = Found>>(all: T) -> Self {
+        let mut target = Self::default();
+        for found in all {
+            match found {
+                Found::Resource(resource) => target.resources.push(resource),
+                Found::Audience(name) => target.audiences.push(name),
+            }
+        }
+        target
+    }
 }
 
 impl Target {
     /// RFC 8707 2: each must be known, and this client must be allowed to ask for it.
-    pub fn new(uris: &[String], client: &Client, catalogue: &Catalogue) -> Result<Self, OAuthError> {
+    pub fn new(names: &[String], client: &Client, catalogue: &Catalogue) -> Result<Self, OAuthError> {
         let unknown = || {
             invalid_target(
-                "A resource is unknown, or the client is not registered for it (its member resources).",
+                "A resource is unknown, or the client is not registered for it (its members resources and audience).",
             )
         };
-        let find = |uri: &String| find(uri, client, catalogue).ok_or_else(unknown);
-        Ok(Self { resources: uris.iter().map(find).collect::<Result<_, _>>()? })
+        names.iter().map(|name| find(name, client, catalogue).ok_or_else(unknown)).collect()
     }
 
     /// RFC 8707 2.2: a token request may name some of the resources that were granted, and gets all when it names
@@ -113,27 +145,34 @@ impl Target {
         client: &Client,
         catalogue: &Catalogue,
     ) -> Result<Self, OAuthError> {
-        if asked.iter().any(|uri| !granted.contains(uri)) {
-            return Err(invalid_target("A resource is not one of those that were asked for at /authorize."));
+        if asked.iter().any(|name| !granted.contains(name)) {
+            return Err(invalid_target("A resource is not one of those that were granted."));
         }
         if !asked.is_empty() {
             return Self::new(asked, client, catalogue);
         }
-        let resources: Vec<_> = granted.iter().filter_map(|uri| find(uri, client, catalogue)).collect();
+        let target: Self = granted.iter().filter_map(|name| find(name, client, catalogue)).collect();
         // Never fall back to the default audience: that is not what was granted.
-        if resources.is_empty() && !granted.is_empty() {
+        if target.is_default() && !granted.is_empty() {
             return Err(invalid_target("None of the resources that were granted is left to the client."));
         }
-        Ok(Self { resources })
+        Ok(target)
+    }
+
+    fn is_default(&self) -> bool {
+        self.resources.is_empty() && self.audiences.is_empty()
     }
 
     /// One token has one form, so its resources must agree on it.
     pub fn must_agree(self, client: &Client) -> Result<Self, OAuthError> {
-        let form = |resource: &Resource| {
+        let own = (client.policy().token_format, client.access_token_signed_response_alg);
+        let form = |resource: &Arc<Resource>| {
             let algorithm = resource.access_token_signed_response_alg;
-            (format_for(resource, client), algorithm.or(client.access_token_signed_response_alg))
+            (resource.token_format.unwrap_or(own.0), algorithm.or(own.1))
         };
-        let agree = self.resources.windows(2).all(|pair| form(&pair[0]) == form(&pair[1]));
+        let mut forms = self.resources.iter().map(form).chain(self.audiences.iter().map(|_| own));
+        let first = forms.next();
+        let agree = forms.all(|form| Some(form) == first);
         let description = "The resources want tokens of different formats; ask for one resource at a time.";
         if agree { Ok(self) } else { Err(invalid_target(description)) }
     }
@@ -154,27 +193,28 @@ impl Target {
     }
 
     fn admits(&self, scope: &str) -> bool {
+        let of_no_resource = || !SCOPES.contains(&scope);
         let admits = |resource: &Arc<Resource>| match resource.scope.is_empty() {
-            true => !SCOPES.contains(&scope),
+            true => of_no_resource(),
             false => resource.scope.contains(scope),
         };
-        self.resources.is_empty() || self.resources.iter().any(admits)
+        self.resources.is_empty()
+            || self.resources.iter().any(admits)
+            || (!self.audiences.is_empty() && of_no_resource())
     }
 
     /// RFC 8707 2: `aud` of the token; `default` where it is for no resource.
     pub fn audience(&self, default: &[String], issuer: &str) -> Audience {
-        match self.resources.as_slice() {
-            [] => Audience::of(default, issuer),
-            resources => {
-                let uris: Vec<String> = resources.iter().map(|resource| resource.id.clone()).collect();
-                Audience::of(&uris, issuer)
-            }
+        if self.is_default() {
+            return Audience::of(default, issuer);
         }
+        let resources = self.resources.iter().map(|resource| resource.id.clone());
+        Audience::of(&resources.chain(self.audiences.iter().cloned()).collect::<Vec<_>>(), issuer)
     }
 
     pub fn format(&self, client: &Client) -> TokenFormat {
-        let first = self.resources.first();
-        first.map_or_else(|| client.policy().token_format, |first| format_for(first, client))
+        let first = self.resources.first().and_then(|first| first.token_format);
+        first.unwrap_or_else(|| client.policy().token_format)
     }
 
     /// None: the server's default.
@@ -187,7 +227,8 @@ impl Target {
     pub fn lifetime(&self, client: &Client, default: i64) -> i64 {
         let usual = client.policy().access_token_lifetime.unwrap_or(default);
         let of = |resource: &Arc<Resource>| resource.access_token_lifetime.unwrap_or(usual);
-        self.resources.iter().map(of).min().unwrap_or(usual)
+        let others = self.audiences.iter().map(|_| usual);
+        self.resources.iter().map(of).chain(others).min().unwrap_or(usual)
     }
 
     /// Seconds the longest-lived token of any of these lives.
@@ -199,17 +240,22 @@ impl Target {
 
     /// As the consent page calls them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.resources.iter().map(|resource| resource.name.as_str())
+        let resources = self.resources.iter().map(|resource| resource.name.as_str());
+        resources.chain(self.audiences.iter().map(String::as_str))
     }
 }
 
-fn find(uri: &str, client: &Client, catalogue: &Catalogue) -> Option<Arc<Resource>> {
-    let allowed = client.resources.iter().any(|allowed| allowed == uri);
-    catalogue.resource(uri).filter(|_| allowed).cloned()
-}
-
-fn format_for(resource: &Resource, client: &Client) -> TokenFormat {
-    resource.token_format.unwrap_or(client.policy().token_format)
+/// A registered resource that is in the client's `resources`, or what its own `audience` names.
+fn find(name: &str, client: &Client, catalogue: &Catalogue) -> Option<Found> {
+    let in_list = |list: &[String]| list.iter().any(|one| one == name);
+    let in_audience = in_list(&client.audience);
+    match catalogue.resource(name) {
+        Some(resource) if in_audience || in_list(&client.resources) => {
+            Some(Found::Resource(Arc::clone(resource)))
+        }
+        Some(_) => None,
+        None => in_audience.then(|| Found::Audience(name.to_owned())),
+    }
 }
 
 /// RFC 9068 4: UserInfo is a resource of this server's own, so it takes no token that is for other ones only.
@@ -251,9 +297,12 @@ mod tests {
         let query = b"resource=https%3A%2F%2Fa&audience=https%3A%2F%2Fb+https%3A%2F%2Fa&resource=https%3A%2F%2Fc&resource=";
         let found = asked(&Parameters::parse(query).unwrap()).unwrap();
         assert_eq!(found, ["https://a", "https://c", "https://b"]);
-        for query in
-            ["resource=a", "audience=https%3A%2F%2Fa+b", "resource=https%3A%2F%2Fa%23f", "resource=x%20y"]
-        {
+        for query in [
+            "resource=a",
+            "audience=https%3A%2F%2Fa+%C3%A4",
+            "resource=https%3A%2F%2Fa%23f",
+            "resource=x%20y",
+        ] {
             let error = asked(&Parameters::parse(query.as_bytes()).unwrap()).unwrap_err();
             assert_eq!(error.code.as_str(), "invalid_target", "{query}");
         }

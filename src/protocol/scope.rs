@@ -28,13 +28,29 @@ pub fn is_covered(strategy: ScopeStrategy, catalogue: &Catalogue, held: &ScopeSe
         || with_implied(catalogue, held).into_iter().any(|held| covers(strategy, held, asked))
 }
 
+/// The scopes of a text by their own names; none where it is no list of scopes.
+fn read(text: &str, client: &Client) -> Option<ScopeSet> {
+    let scopes: ScopeSet = text.parse().ok()?;
+    if scopes.contains(Scope::OFFLINE) && client.policy().offline_alias {
+        return Some(scopes.renamed(Scope::OFFLINE, &Scope::offline_access()));
+    }
+    Some(scopes)
+}
+
+/// Whether the client is registered for offline access by the other name that it may say.
+pub fn is_registered_for_offline(client: &Client) -> bool {
+    client.scope.contains(Scope::OFFLINE) && client.policy().offline_alias
+}
+
 /// Reads `scope`, all of which must be covered by what the client is registered with.
 pub fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
     let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
-    let asked: ScopeSet =
-        text.parse().map_err(|_| invalid("A scope holds a character that none may have."))?;
+    let asked = read(text, client).ok_or_else(|| invalid("A scope holds a character that none may have."))?;
     let strategy = client.policy().scope_strategy;
-    let may_ask = |scope: &str| is_covered(strategy, catalogue, &client.scope, scope);
+    let may_ask = |scope: &str| {
+        is_covered(strategy, catalogue, &client.scope, scope)
+            || (scope == Scope::OFFLINE_ACCESS && is_registered_for_offline(client))
+    };
     if !asked.iter().all(may_ask) {
         return Err(invalid("A scope is not registered for this client."));
     }
@@ -49,7 +65,7 @@ pub fn narrowed(
     catalogue: &Catalogue,
 ) -> Result<ScopeSet, OAuthError> {
     let Some(text) = asked else { return Ok(granted.clone()) };
-    let asked: Option<ScopeSet> = text.parse().ok();
+    let asked = read(text, client);
     let strategy = client.policy().scope_strategy;
     let was_granted = |scope: &str| is_covered(strategy, catalogue, granted, scope);
     asked

@@ -16,14 +16,22 @@ const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, session_id, st
      $18, $19, $20, $21) \
      ON CONFLICT (id) DO NOTHING";
 
-const FIND: &str = concat!(
-    "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, g.amr, \
-     g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, g.rotated_at, \
-     g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, g.resources, \
-     g.access_token_issued, ",
-    user_columns!(),
-    " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1"
-);
+/// Grants with their users; what is given is selected beside them.
+macro_rules! grant_and_user {
+    ($($more:literal)?) => {
+        concat!(
+            "SELECT g.id AS grant_id, g.client_id, g.user_id, g.session_id, g.state, g.salt, g.scope, g.auth_time, \
+             g.amr, g.redirect_uri, g.code_challenge, g.nonce, g.code_expires_at, g.refreshable, g.generation, \
+             g.rotated_at, g.created_at AS grant_created_at, g.expires_at AS grant_expires_at, g.context, \
+             g.resources, g.access_token_issued, ",
+            user_columns!(),
+            $($more,)?
+            " FROM grants g JOIN users u ON u.id = g.user_id "
+        )
+    };
+}
+
+const FIND: &str = concat!(grant_and_user!(), "WHERE g.id = $1");
 
 #[derive(FromRow)]
 struct GrantRow {
@@ -56,6 +64,15 @@ struct GrantAndUserRow {
     grant: GrantRow,
     #[sqlx(flatten)]
     user: UserRow,
+}
+
+#[derive(FromRow)]
+struct NewGrantRow {
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+    others: i64,
 }
 
 impl GrantRow {
@@ -107,6 +124,16 @@ pub struct Rotation {
     pub now: Timestamp,
     /// How many seconds after a rotation its predecessor still gets the same successor.
     pub grace: i64,
+}
+
+/// What an ID token says of where it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn<'a> {
+    pub user: &'a UserId,
+    pub client: &'a ClientId,
+    pub session: Option<&'a SessionId>,
+    pub auth_time: Timestamp,
+    pub issued_at: Timestamp,
 }
 
 /// A client that holds live grants of a user.
@@ -256,6 +283,48 @@ impl Storage {
     /// A grant with its user as of now.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<(Grant, User)>, StorageError> {
         let row: Option<GrantAndUserRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
+        row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?))).transpose()
+    }
+
+    /// The same of a grant that is about to give its first tokens, and how many others with refresh tokens the user has
+    /// with the client.
+    pub async fn new_grant(&self, id: &GrantId) -> Result<Option<(Grant, User, i64)>, StorageError> {
+        const FIND_NEW: &str = concat!(
+            grant_and_user!(
+                ", (SELECT COUNT(*) FROM grants o WHERE o.user_id = g.user_id AND o.client_id = g.client_id \
+                 AND o.state = 'active' AND o.refreshable AND o.id <> g.id) AS others"
+            ),
+            "WHERE g.id = $1"
+        );
+        let row: Option<NewGrantRow> = self.db.fetch_optional(FIND_NEW, values![id.as_str()]).await?;
+        row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?, row.others))).transpose()
+    }
+
+    /// The newest live grant that an ID token of these claims may have come from, with its user as of now: of the same
+    /// sign-in, while its session lives, and of an enabled user.
+    pub async fn grant_of_id_token(
+        &self,
+        sign_in: SignIn<'_>,
+        now: Timestamp,
+    ) -> Result<Option<(Grant, User)>, StorageError> {
+        const FIND: &str = concat!(
+            grant_and_user!(),
+            "LEFT JOIN sessions s ON s.id = g.session_id AND s.expires_at > $6 \
+             WHERE g.user_id = $1 AND g.client_id = $2 AND COALESCE(g.session_id, '') = $3 AND g.auth_time = $4 \
+             AND g.created_at <= $5 AND g.state = 'active' AND (g.expires_at IS NULL OR g.expires_at > $6) \
+             AND (g.session_id IS NULL OR s.id IS NOT NULL) AND NOT u.disabled \
+             ORDER BY g.created_at DESC, g.id LIMIT 1"
+        );
+        let SignIn { user, client, session, auth_time, issued_at } = sign_in;
+        let bound = values![
+            user.as_str(),
+            client.as_str(),
+            session.map_or("", SessionId::as_str),
+            auth_time.unix(),
+            issued_at.unix(),
+            now.unix(),
+        ];
+        let row: Option<GrantAndUserRow> = self.db.fetch_optional(FIND, bound).await?;
         row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?))).transpose()
     }
 

@@ -27,7 +27,7 @@ mod users;
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use db::Db;
-pub use grants::{AppAccess, Rotation};
+pub use grants::{AppAccess, Rotation, SignIn};
 pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;

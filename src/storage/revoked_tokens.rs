@@ -107,6 +107,19 @@ impl Storage {
         Ok(Some((row.user.into_user()?, context)).filter(|(user, _)| !user.disabled))
     }
 
+    /// The user of a token without a grant as of now, where [`Storage::user_token_state`] would call it good.
+    pub async fn user_of_token(&self, user: &UserId, token: &TokenId) -> Result<Option<User>, StorageError> {
+        const FIND: &str = concat!(
+            "SELECT u.id AS user_id, ",
+            user_columns!(),
+            " FROM users u WHERE u.id = $1 AND NOT u.disabled \
+             AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2)"
+        );
+        let row: Option<UserRow> =
+            self.db.fetch_optional(FIND, values![user.as_str(), token.as_str()]).await?;
+        row.map(UserRow::into_user).transpose()
+    }
+
     /// Revokes a single access token until it expires by itself.
     pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<(), StorageError> {
         const REVOKE: &str =

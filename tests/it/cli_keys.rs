@@ -115,6 +115,30 @@ fn an_issuer_without_usable_keys_is_refused() {
 }
 
 #[test]
+fn what_a_client_may_exchange_is_set_shown_and_cleared() {
+    let place = Place::new();
+    let create = ["client", "create", "--name", "B", "--id", "b", "--grant-type", "token-exchange"];
+    let members = ["--token-exchange-policy", "any", "--token-exchange-client", "web", "--may-act", "c"];
+    let created = place.json(&[&create[..], &members].concat());
+    assert_eq!(created["grant_types"], json!([crate::token_exchange::TOKEN_EXCHANGE]));
+    assert_eq!(
+        (&created["token_exchange_policy"], &created["token_exchange_clients"], &created["may_act"]),
+        (&json!("any"), &json!(["web"]), &json!("c"))
+    );
+    let shown = place.text(&["client", "show", "b"]);
+    assert!(
+        shown.contains("any, tokens of web") && shown.contains("impersonation by token exchange"),
+        "{shown}"
+    );
+    let clear = ["client", "update", "b", "--token-exchange-client", "", "--may-act", ""];
+    let cleared = place.json(&clear);
+    assert!(cleared.get("token_exchange_clients").is_none() && cleared.get("may_act").is_none());
+    let every = ["client", "update", "b", "--token-exchange-client", "*"];
+    assert!(place.refusal(&every).contains("first_party"));
+    place.text(&[&every[..], &["--first-party"]].concat());
+}
+
+#[test]
 fn the_jwt_bearer_grant_is_named_in_full_or_short() {
     let place = Place::new();
     for name in [JWT_BEARER, "jwt-bearer"] {

@@ -114,6 +114,15 @@ on_both! {
             let again = server.refresh(&client, &token).await;
             assert_eq!(claims_of(&again.text("access_token"))["aud"], expected);
         }
+        // One of the client's own list is asked for like a resource, and then is all that can be granted.
+        let asked_own = [("audience", "https://other.example")];
+        let shown = ui.get("login", &ui.start(&mut server.browser(), &client, &asked_own).await).await.json();
+        assert_eq!(shown["requested_access_token_audience"], json!(["https://other.example"]));
+        for (granted, expected) in [(json!(null), json!("https://other.example")), (json!([]), json!(server.issuer()))] {
+            let consent = json!({"grant_scope": ALL, "grant_access_token_audience": granted});
+            let tokens = ui.tokens(&client, &asked_own, consent).await;
+            assert_eq!(claims_of(&text(&tokens, "access_token"))["aud"], expected);
+        }
         // The client's own audience was not asked for.
         let (mut browser, consent) = (server.browser(), json!({"grant_scope": ALL,
             "grant_access_token_audience": ["https://api.example"]}));

@@ -320,6 +320,38 @@ on_both! {
         browser.get(&server.authorization(&client, &change)).await.assert_redirect_error("consent_required");
     }
 
+    async fn a_page_that_signs_in_another_user_than_the_hinted_one_ends_the_request(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let (client, ui) = (server.external_client().await, ExternalUi(&server));
+        let (mut browser, challenge) = at_consent(ui, &client, json!({"subject": "ada"})).await;
+        let code = ui.allow(&mut browser, &challenge, json!({"grant_scope": ["openid"]})).await;
+        let hint = text(&server.redeem(&client, &code).await.json(), "id_token");
+        let change = [("id_token_hint", hint.as_str()), ("display", "popup"), ("acr_values", "a b")];
+        for (subject, goes_on) in [("bob", false), ("ada", true)] {
+            let mut browser = server.browser();
+            let challenge = ui.start(&mut browser, &client, &change).await;
+            let context = &ui.get("login", &challenge).await.json()["oidc_context"];
+            let expected = json!({"id_token_hint_claims": {"sub": "ada"}, "display": "popup", "acr_values": ["a", "b"]});
+            assert_eq!(*context, expected);
+            let answer = ui.answer(&mut browser, "login/accept", &challenge, json!({"subject": subject})).await;
+            match goes_on {
+                true => assert!(answer.location().contains("consent_challenge="), "{answer:?}"),
+                false => answer.assert_redirect_error("login_required"),
+            }
+        }
+    }
+
+    async fn acr_values_of_the_request_or_the_client_reach_the_pages_of_somebody_else(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let client = server.client(json!({"ui": "external", "default_acr_values": ["strong", "1"]})).await;
+        for (asked, told) in [("", json!(["strong", "1"])), ("weak", json!(["weak"]))] {
+            let mut browser = server.browser();
+            let challenge = ExternalUi(&server).start(&mut browser, &client, &[("acr_values", asked)]).await;
+            let shown = ExternalUi(&server).get("login", &challenge).await.json();
+            assert_eq!(shown["oidc_context"]["acr_values"], told);
+        }
+    }
+
     async fn prompt_none_without_a_session_is_login_required(kind: Kind) {
         let server = TestServer::with_external_ui(kind, &[]).await;
         let client = server.external_client().await;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::device;
-use crate::support::{Answer, Registration, TestServer, all, hidden, on_both, query_of, text};
+use crate::support::{Answer, Registration, TestServer, VERIFIER, all, hidden, on_both, query_of, text};
+use crate::token_exchange;
 
 const MANY: usize = 40;
 
@@ -134,6 +135,85 @@ on_both! {
             assert!(!server.is_active(&client, &text(&tokens, "access_token")).await);
             let again = server.refresh(&client, &text(&tokens, "refresh_token")).await;
             again.assert_error(400, "invalid_grant");
+        }
+    }
+
+    async fn forty_refreshes_of_a_token_that_is_reused_all_succeed_with_it(kind: Kind) {
+        let server = Arc::new(TestServer::start(kind).await);
+        server.user("ada").await;
+        let client = Arc::new(server.client(json!({"rotation": "reuse"})).await);
+        let token = text(&server.tokens(&client, "ada").await, "refresh_token");
+        for _ in 0..2 {
+            let won = successes(&refresh_all(&server, &client, std::slice::from_ref(&token)).await);
+            assert_eq!(won.len(), MANY);
+            assert!(won.iter().all(|tokens| tokens["refresh_token"] == token));
+            let access_tokens: HashSet<_> = won.iter().map(|tokens| text(tokens, "access_token")).collect();
+            assert_eq!(access_tokens.len(), MANY);
+            server.advance(60);
+        }
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants WHERE state = 'active'").await, 1);
+        assert_eq!(server.number("SELECT generation FROM grants").await, 1);
+    }
+
+    async fn forty_redemptions_at_once_leave_no_more_grants_than_the_client_may_have(kind: Kind) {
+        const MOST: i64 = 7;
+        let (server, _) = start(kind).await;
+        let client = Arc::new(server.client(json!({"max_refresh_grants": MOST})).await);
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let path = server.authorization(&client, &[]);
+        let mut codes = vec![query_of(browser.authorize_as(&path, "ada").await.location(), "code").unwrap()];
+        while codes.len() < MANY {
+            codes.push(query_of(browser.get(&path).await.location(), "code").unwrap());
+        }
+        let (codes, other) = (Arc::new(codes), Arc::new(server.replica().await));
+        let answers = all_at_once(|number| {
+            let one = if number % 2 == 0 { &server } else { &other };
+            let (one, client, codes) = (Arc::clone(one), Arc::clone(&client), Arc::clone(&codes));
+            async move { one.redeem(&client, &codes[number]).await }
+        })
+        .await;
+        assert_eq!(successes(&answers).len(), MANY, "whose grant goes at once has got its tokens all the same");
+        let left = server.number("SELECT COUNT(*) FROM grants WHERE state = 'active'").await;
+        assert!((MOST - 1..=MOST).contains(&left), "{left}");
+    }
+
+    async fn of_forty_redemptions_with_right_and_wrong_verifiers_at_most_one_wins(kind: Kind) {
+        let (server, client) = start(kind).await;
+        let code = server.code(&client, "ada", &[]).await;
+        let answers = all_at_once(|number| {
+            let (server, client, code) = (Arc::clone(&server), Arc::clone(&client), code.clone());
+            async move {
+                let verifier = if number % 2 == 0 { VERIFIER.to_owned() } else { "x".repeat(43) };
+                server.redeem_with(&client, &code, &[("code_verifier", &verifier)]).await
+            }
+        })
+        .await;
+        assert!(successes(&answers).len() <= 1);
+        // A wrong one spends the code, and after a right one it is a second use.
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants WHERE state = 'revoked'").await, 1);
+    }
+
+    async fn a_revocation_among_forty_exchanges_ends_every_token_that_came_of_them(kind: Kind) {
+        let place = Arc::new(token_exchange::Place::new(kind).await);
+        let tokens = place.tokens().await;
+        let (access_token, refresh_token) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
+        let answers = all_at_once(|number| {
+            let (place, access, refresh) = (Arc::clone(&place), access_token.clone(), refresh_token.clone());
+            async move {
+                match number {
+                    20 => place.server.revoke(&place.web, &refresh).await,
+                    _ => place.exchange(&access, &[]).await,
+                }
+            }
+        })
+        .await;
+        let gateway = place.server.client(json!({"introspection_policy": "any"})).await;
+        for (_, answer) in answers.iter().enumerate().filter(|(number, _)| *number != 20) {
+            match answer.status.as_u16() {
+                200 => assert!(!place.server.is_active(&gateway, &answer.text("access_token")).await),
+                _ => answer.assert_error(400, "invalid_request"),
+            }
         }
     }
 

@@ -117,9 +117,17 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
         one("request_object_encryption_alg", json!("RSA-OAEP"), Refused),
         one("request_object_encryption_enc", json!("A128CBC-HS256"), Refused),
         ("token_endpoint_auth_signing_alg", with_keys, Honoured("a_registered_key_authenticates_the_client")),
-        one("default_max_age", json!(60), Refused),
-        one("require_auth_time", json!(true), Refused),
-        one("default_acr_values", json!(["1"]), Refused),
+        one("default_max_age", json!(60), Honoured("default_max_age_counts_where_the_request_says_nothing")),
+        one(
+            "require_auth_time",
+            json!(true),
+            Honoured("default_max_age_counts_where_the_request_says_nothing"),
+        ),
+        one(
+            "default_acr_values",
+            json!(["1"]),
+            Honoured("acr_values_of_the_request_or_the_client_reach_the_pages_of_somebody_else"),
+        ),
         one(
             "initiate_login_uri",
             uri.clone(),
@@ -275,7 +283,7 @@ on_both! {
             json!("http://169.254.169.254/latest"),  json!("https://äpp.example/"),
             json!(vec!["https://app.example/cb"; 60]), json!("none"), json!(["none"]), deep,
         ];
-        let words = ["client_name", "software_id", "software_version", "contacts", "scope"];
+        let words = ["default_acr_values", "client_name", "software_id", "software_version", "contacts", "scope"];
         for member in STANDARD {
             for value in &hostile {
                 let answer = server.register(json!({ *member: value })).await;

@@ -38,6 +38,8 @@ fn the_documented_lines_are_understood() {
         "chancery client update a --auth-method private_key_jwt --jwks-uri https://a/jwks",
         "chancery client update a --grant-type urn:ietf:params:oauth:grant-type:jwt-bearer",
         "chancery issuer add --issuer https://i --jwks-uri https://i/jwks --subject-claim username --json",
+        "chancery client update a --grant-type token-exchange --token-exchange-policy any --may-act b",
+        "chancery client update a --token-exchange-client b --token-exchange-client c",
         "chancery issuer list",
         "chancery issuer remove --issuer https://i",
         "chancery client show a",

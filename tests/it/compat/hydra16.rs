@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{authorize, code, is_consent, is_sign_in, start, tokens_without_pkce};
-use crate::support::{PASSWORD, on_both, text};
+use crate::support::{PASSWORD, claims_of, on_both, text};
 
 on_both! {
     async fn hy_01_a_registered_client_sends_a_user_who_signs_in_and_allows_and_gets_tokens(kind: Kind) {
@@ -53,6 +53,44 @@ on_both! {
         let tokens = tokens_without_pkce(&server, &client, "read").await;
         let claims = server.verified(&text(&tokens, "access_token")).await.1;
         assert_eq!(claims["aud"], audience);
+    }
+
+    async fn hy_07_hy_08_x24_an_audience_of_the_clients_own_list_is_asked_for_and_narrows_the_token(kind: Kind) {
+        let list = json!(["https://api.example/", "https://api.example/users", "billing"]);
+        let (server, client) = start(kind, "hydra16", json!({"audience": list, "token_format": "jwt"})).await;
+        let asked = [("scope", "openid offline_access read"), ("audience", "https://api.example/users billing")];
+        let tokens = server.tokens_with(&client, "ada", &asked).await;
+        let aud = |token: &str| claims_of(token)["aud"].clone();
+        let access_token = text(&tokens, "access_token");
+        assert_eq!(aud(&access_token), json!(["https://api.example/users", "billing"]));
+        assert_eq!(claims_of(&access_token)["scope"], "openid offline_access read");
+        assert_eq!(server.get_with_token("/userinfo", &access_token).await.status, 200);
+        // A refresh narrows, and never widens.
+        let mut token = text(&tokens, "refresh_token");
+        for (name, status) in [("billing", 200), ("https://api.example/", 400), ("", 200)] {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("audience", name)];
+            let answer = server.post_as(&client, "/token", &form).await;
+            match status {
+                200 => token = answer.text("refresh_token"),
+                _ => answer.assert_error(400, "invalid_target"),
+            }
+            if name == "billing" {
+                assert_eq!(aud(&answer.text("access_token")), "billing");
+            }
+        }
+        // What is not in the list, as it is written there, is nothing to ask for.
+        for other in ["https://api.example", "https://api.example/users/1", "https://other.example", "Billing", "\u{e4}"] {
+            let path = server.authorization(&client, &[("audience", other)]);
+            server.browser().get(&path).await.assert_redirect_error("invalid_target");
+            let form = [("grant_type", "client_credentials"), ("audience", other)];
+            server.post_as(&client, "/token", &form).await.assert_error(400, "invalid_target");
+        }
+        let form = [("grant_type", "client_credentials"), ("scope", "read"), ("audience", "billing")];
+        let answer = server.post_as(&client, "/token", &form).await;
+        assert_eq!(aud(&answer.text("access_token")), "billing");
+        // One that is taken from the list is in no new token.
+        server.change_client(&client, json!({"audience": ["https://api.example/users"]})).await;
+        assert_eq!(aud(&server.refresh(&client, &token).await.text("access_token")), "https://api.example/users");
     }
 
     async fn hy_09_a_refresh_token_comes_with_the_code(kind: Kind) {
@@ -139,6 +177,29 @@ on_both! {
         assert!(server.is_active(&client, &token).await);
         let strict = server.client(json!({})).await;
         assert!(!server.is_active(&strict, &token).await);
+    }
+
+    async fn hy_19_offline_is_another_name_of_offline_access(kind: Kind) {
+        let (server, client) = start(kind, "hydra16", json!({"scope": "openid offline read"})).await;
+        for scope in ["read offline", "read offline_access", "offline read offline_access"] {
+            let tokens = tokens_without_pkce(&server, &client, scope).await;
+            assert!(tokens["refresh_token"].is_string(), "{scope}: {tokens}");
+            let granted = text(&tokens, "scope");
+            assert!(granted.split(' ').any(|name| name == "offline_access"), "{granted}");
+            assert!(!granted.split(' ').any(|name| name == "offline"), "{granted}");
+        }
+        let token = text(&tokens_without_pkce(&server, &client, "read offline").await, "refresh_token");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &token), ("scope", "offline read")];
+        assert_eq!(server.post_as(&client, "/token", &form).await.json()["scope"], "offline_access read");
+        let form = [("grant_type", "client_credentials"), ("scope", "offline")];
+        server.post_as(&client, "/token", &form).await.assert_error(400, "invalid_scope");
+        // It has to be registered under one of its names, and the alias has to be on.
+        server.change_client(&client, json!({"scope": "openid read"})).await;
+        let path = server.authorization(&client, &[("scope", "read offline")]);
+        server.browser().get(&path).await.assert_redirect_error("invalid_scope");
+        server.change_client(&client, json!({"scope": "openid read offline", "offline_alias": false})).await;
+        let tokens = tokens_without_pkce(&server, &client, "read offline").await;
+        assert_eq!((&tokens["scope"], tokens.get("refresh_token")), (&json!("read offline"), None));
     }
 
     async fn hy_19_a_lifetime_of_minus_one_has_no_end(kind: Kind) {

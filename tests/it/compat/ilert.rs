@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{NO_PKCE, authorize, client, code, is_consent, is_sign_in, public, start, tokens_without_pkce};
 use crate::support::{
-    PASSWORD, REDIRECT_URI, Registration, TestServer, VERIFIER, claims_of, on_both, query_of, text,
+    CLIENT_ASSERTION, PASSWORD, REDIRECT_URI, Registration, Signer, TestServer, VERIFIER, claims_of, on_both,
+    query_of, text,
 };
 
 const YEAR: i64 = 365 * 86_400;
@@ -182,6 +183,33 @@ on_both! {
         assert!(gets(&confidential, "profile offline_access").await);
         assert!(gets(&public, "profile offline_access").await);
         assert!(!gets(&public, "profile").await);
+    }
+
+    async fn il_18_a_key_is_no_secret(kind: Kind) {
+        let (server, client) = start(kind, "ilert", json!({})).await;
+        let signer = Signer::new("ES256");
+        let keyed = server.client_with_keys(&signer, json!({"profile": "ilert"})).await;
+        let gets = async |scope: &str| {
+            let code = server.code(&keyed, "ada", &[("scope", scope)]).await;
+            let assertion = signer.sign(&server.assertion_claims(&keyed.id, &keyed.id, json!({})));
+            let form = [
+                ("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT_URI),
+                ("code_verifier", VERIFIER), ("client_assertion", &assertion),
+                ("client_assertion_type", CLIENT_ASSERTION),
+            ];
+            server.post("/token", &[], &form).await.json()["refresh_token"].is_string()
+        };
+        assert!(!gets("profile").await);
+        assert!(gets("profile offline_access").await);
+        server.change_client(&keyed, json!({"refresh_policy": "confidential_only"})).await;
+        assert!(gets("profile").await, "by that policy a key is as good");
+        // Whichever way a secret proves its client.
+        for method in ["client_secret_basic", "client_secret_post", "client_secret_jwt"] {
+            server.change_client(&client, json!({"token_endpoint_auth_method": method})).await;
+            let id = chancery::model::ClientId::new(&client.id);
+            let registered = server.app.storage.client(&id).await.unwrap().unwrap().0;
+            assert!(registered.gets_refresh_token(&"profile".parse().unwrap()), "{method}");
+        }
     }
 
     async fn il_19_a_refresh_token_lives_a_year_and_the_response_says_so(kind: Kind) {
