@@ -99,8 +99,7 @@ impl App {
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.
     pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
-        let keys = self.storage.signing_keys(self.now()).await?;
-        self.keys.replace(KeyRing::open(&self.master_key, &keys)?);
+        self.keys.reload(&self.storage, &self.master_key, self.now()).await?;
         self.verified_tokens.forget();
         Ok(())
     }

@@ -9,6 +9,7 @@ mod database;
 mod external;
 mod grants;
 mod issuer;
+mod keys;
 mod layers;
 mod problem;
 mod proxies;
@@ -19,7 +20,6 @@ mod tests;
 mod token_hook;
 mod warnings;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,6 +35,7 @@ pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
 pub use grants::GrantSettings;
 pub use issuer::Issuer;
+pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
@@ -175,14 +176,6 @@ pub struct BrandingSettings {
 }
 
 #[derive(Clone, Debug)]
-pub struct KeySettings {
-    pub algorithms: Vec<Algorithm>,
-    pub publish_seconds: i64,
-    /// None: by command only.
-    pub rotate_every_seconds: Option<i64>,
-}
-
-#[derive(Clone, Debug)]
 pub struct AliasSettings {
     pub paths: Vec<Alias>,
 }
@@ -217,7 +210,7 @@ impl Settings {
         Self::load_for(file, environment, true)
     }
 
-    /// The same for what touches no secret: the master key may be absent.
+    /// The same for what needs no master key, so that it need not be where that is done.
     pub fn load_without_master_key(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -251,10 +244,13 @@ impl Settings {
         let directory = data.as_ref().map_or_else(|| PathBuf::from("data"), |data| data.directory.clone());
         let server = server(reader);
         let url = database_url(reader, &directory);
-        let master_key = MasterKey::read(reader, url.as_ref(), &directory, needs_master_key);
+        let master_key = match needs_master_key {
+            true => MasterKey::read(reader, url.as_ref(), &directory),
+            false => Some(MasterKey::NotRead),
+        };
         let database = database(reader, url);
         let log = log(reader);
-        let keys = keys(reader);
+        let keys = keys::read(reader);
         let tokens = tokens(reader, keys.as_ref());
         let sessions = sessions(reader);
         let passwords = passwords(reader);
@@ -437,32 +433,6 @@ fn branding(reader: &mut Reader) -> Option<BrandingSettings> {
         support_url: support_url?,
         policy_url: policy_url?,
         tos_url: tos_url?,
-    })
-}
-
-fn keys(reader: &mut Reader) -> Option<KeySettings> {
-    let algorithms = reader.list("keys.algorithms", algorithm);
-    let publish_seconds = reader.number("keys.publish_seconds", 0..=30 * DAY);
-    let rotate_every_seconds = reader.lifetime("keys.rotate_every_seconds", 3600..=10 * YEAR);
-    if let (Some(publish), Some(Some(every))) = (publish_seconds, rotate_every_seconds)
-        && every <= publish
-    {
-        let remedy = "give more seconds than keys.publish_seconds, or -1 for never".to_owned();
-        let problem = "a key would be replaced before it has signed".to_owned();
-        reader.refuse("keys.rotate_every_seconds", problem, remedy);
-    }
-    if let Some(list) = &algorithms {
-        let names: BTreeSet<String> = list.iter().map(|algorithm| format!("{algorithm:?}")).collect();
-        if list.is_empty() || names.len() != list.len() {
-            let remedy =
-                "name each of ES256, ES384, RS256, PS256, EdDSA at most once, and at least one".to_owned();
-            reader.refuse("keys.algorithms", "it is empty or names an algorithm twice".to_owned(), remedy);
-        }
-    }
-    Some(KeySettings {
-        algorithms: algorithms?,
-        publish_seconds: publish_seconds?,
-        rotate_every_seconds: rotate_every_seconds?,
     })
 }
 

@@ -73,7 +73,7 @@ pub async fn migrate(settings: &Settings, storage: &Storage) -> Result<(), Start
 pub fn load_master_key(settings: &Settings) -> Result<MasterKey, StartError> {
     match &settings.secrets.master_key {
         config::MasterKey::Given(key) => Ok(MasterKey::parse(key)?),
-        config::MasterKey::Absent => Err(MasterKeyError::Malformed.into()),
+        config::MasterKey::NotRead => Err(MasterKeyError::Malformed.into()),
         config::MasterKey::MakeFile(path) => {
             if let Some(directory) = path.parent() {
                 make_private_directory(directory)?;

@@ -139,7 +139,7 @@ async fn withdraw(
     let master_key = Arc::new(app::load_master_key(settings)?);
     KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
     let kid = KeyId::new(asked.kid);
-    if !keys::withdraw(storage, &master_key, &kid, now).await? {
+    if !keys::withdraw(storage, &master_key, &kid, now, app::rotation_times(settings)).await? {
         return Err(Failure::refused(format!("there is no key {kid}\n    `chancery keys list` names them")));
     }
     if asked.output.json {

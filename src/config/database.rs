@@ -58,17 +58,12 @@ pub enum MasterKey {
     Given(Secret),
     /// No key yet: make one, and write it to this file with mode 0600.
     MakeFile(PathBuf),
-    /// Not there, and not needed for what is done.
-    Absent,
+    /// Not asked for, because nothing that is done needs it.
+    NotRead,
 }
 
 impl MasterKey {
-    pub(super) fn read(
-        reader: &mut Reader,
-        database: Option<&DatabaseUrl>,
-        data: &Path,
-        needed: bool,
-    ) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader, database: Option<&DatabaseUrl>, data: &Path) -> Option<Self> {
         let given = reader.secret("secrets.master_key")?;
         let key = if given.file.is_some() { "secrets.master_key_file" } else { "secrets.master_key" };
         let default = data.join("master.key");
@@ -84,7 +79,6 @@ impl MasterKey {
             },
             // Which database it is has its own problem.
             None => return None,
-            Some(DatabaseUrl::Postgres { .. }) if !needed => Ok(Self::Absent),
             Some(DatabaseUrl::Postgres { .. }) => Err((
                 "it is not set, and every replica on a Postgres needs the same one".to_owned(),
                 "write `openssl rand -base64 32` to a file and name it in secrets.master_key_file".to_owned(),

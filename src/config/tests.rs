@@ -57,7 +57,7 @@ fn every_key_of_the_default_file_is_read_and_every_key_read_is_in_it() {
     let layers = Layers::collect(None, [], &mut Vec::new());
     let documented: BTreeSet<String> = layers.keys().map(str::to_owned).collect();
     let mut reader = Reader::new(layers, Vec::new());
-    assert!(Settings::read(&mut reader).is_some(), "{:?}", reader.problems);
+    assert!(Settings::read(&mut reader, true).is_some(), "{:?}", reader.problems);
     assert_eq!(reader.read, documented);
 }
 

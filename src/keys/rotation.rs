@@ -7,7 +7,7 @@ use super::KeyError;
 use super::key_pair::KeyPair;
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
-use crate::storage::Storage;
+use crate::storage::{Storage, Succession};
 
 pub(super) const SEALING_PURPOSE: &str = "signing key";
 
@@ -96,17 +96,20 @@ pub async fn rotate_when_due(
     Ok(())
 }
 
-/// Takes a key away at once: nothing that it signed counts any more. False when there is no such key.
+/// Takes a key away at once: nothing that it signed counts any more, and another key follows it. False when there is no such key.
 pub async fn withdraw(
     storage: &Storage,
     master: &std::sync::Arc<MasterKey>,
     id: &KeyId,
     now: Timestamp,
+    times: RotationTimes,
 ) -> Result<bool, KeyError> {
     let present = storage.signing_keys(now).await?;
     let Some(found) = present.iter().find(|key| key.id == *id) else { return Ok(false) };
     let successor = make_off_thread(master, found.algorithm, now, now).await?;
-    Ok(storage.withdraw_signing_key(id, &successor, now).await?)
+    // Where the key signs, another has to at once; one that only waits is followed as by a rotation.
+    let waits = Succession { from: now.plus(times.publish), overlap: times.retire };
+    Ok(storage.withdraw_signing_key(id, &successor, waits).await?)
 }
 
 /// Adds a key that signs after `times.publish` seconds, and sets the end of the older ones.

@@ -72,6 +72,13 @@ impl Storage {
     }
 }
 
+/// Lets no other process write to a topic until the transaction ends, where a write depends on what is there.
+pub(super) async fn hold(tx: &mut Transaction, topic: Topic) -> Result<(), StorageError> {
+    const HOLD: &str = "UPDATE changes SET version = version WHERE topic = $1";
+    tx.execute(HOLD, values![topic.as_str()]).await?;
+    Ok(())
+}
+
 /// The part of a transaction that makes its change to a topic known; the last one, because others wait for the counter.
 pub(super) async fn raise(tx: &mut Transaction, topic: Topic) -> Result<(), StorageError> {
     const RAISE: &str = "UPDATE changes SET version = version + 1 WHERE topic = $1";

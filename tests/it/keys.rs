@@ -46,7 +46,8 @@ impl TestServer {
 
     async fn withdraw(&self, kid: &str) -> bool {
         let (app, kid) = (&self.app, KeyId::new(kid));
-        let withdrawn = keys::withdraw(&app.storage, &app.master_key, &kid, app.now()).await.unwrap();
+        let times = app::rotation_times(&app.settings);
+        let withdrawn = keys::withdraw(&app.storage, &app.master_key, &kid, app.now(), times).await.unwrap();
         app.reload_keys().await.unwrap();
         withdrawn
     }
@@ -176,10 +177,14 @@ on_both! {
         assert!(server.withdraw(&first).await);
         assert_eq!(kid(&server.client_token(&client, "read").await), old.as_str());
         assert_eq!(server.starts().await, [START]);
-        // The next one: another comes in its place, from the same moment on.
+        // The next one: another comes in its place, published for as long before it signs, and the current one for longer.
         let next = server.rotate_es256(3600).await;
+        server.advance(3000);
         assert!(server.withdraw(next.as_str()).await);
-        assert_eq!(server.starts().await, [START, START.plus(3600)]);
+        assert_eq!(server.starts().await, [START, START.plus(6600)]);
+        assert_eq!(kid(&server.client_token(&client, "read").await), old.as_str());
+        let ends = "SELECT MAX(expires_at) FROM signing_keys";
+        assert_eq!(server.number(ends).await, START.plus(6600 + DAY).unix());
         // One that signs no more: nothing else changes.
         server.advance(3600);
         server.look_after_keys().await;
@@ -187,8 +192,33 @@ on_both! {
         let waiting = server.rotate_es256(3600).await;
         assert!(old.as_str() != current && server.withdraw(old.as_str()).await);
         assert_eq!(kid(&server.client_token(&client, "read").await), current);
-        assert_eq!(server.starts().await, [START.plus(3600), START.plus(7200)]);
+        assert_eq!(server.starts().await, [START.plus(6600), START.plus(10_200)]);
         assert!(server.published().await.contains(&waiting.as_str().to_owned()));
+    }
+
+    async fn a_key_that_waits_never_signs_once_a_younger_one_does(kind: Kind) {
+        let (server, client) = scheduled(kind).await;
+        let waiting = server.rotate_es256(3600).await;
+        let at_once = server.rotate_es256(0).await;
+        for _ in 0..2 {
+            assert_eq!(kid(&server.client_token(&client, "read").await), at_once.as_str());
+            server.advance(3600);
+            server.look_after_keys().await;
+        }
+        assert!(server.published().await.contains(&waiting.as_str().to_owned()));
+    }
+
+    async fn an_older_look_at_the_keys_does_not_bring_a_withdrawn_one_back(kind: Kind) {
+        let (server, client) = scheduled(kind).await;
+        for _ in 0..20 {
+            let first = kid(&server.client_token(&client, "read").await);
+            let look = async |number: usize| match number {
+                3 => assert!(server.withdraw(&first).await),
+                _ => server.app.reload_keys().await.unwrap(),
+            };
+            all((0..40).map(look).collect()).await;
+            assert!(!server.published().await.contains(&first));
+        }
     }
 
     async fn of_forty_withdrawals_of_one_key_at_once_one_counts_and_one_key_follows(kind: Kind) {
@@ -215,8 +245,8 @@ on_both! {
         assert!(server.app.storage.insert_client(&other, &secrets).await.is_err());
         assert!(server.app.storage.delete_client(&before.id).await.is_err());
         let app = &server.app;
-        let key = server.published().await[0].clone();
-        assert!(keys::withdraw(&app.storage, &app.master_key, &KeyId::new(&key), START).await.is_err());
+        let (key, times) = (server.published().await[0].clone(), app::rotation_times(&app.settings));
+        assert!(keys::withdraw(&app.storage, &app.master_key, &KeyId::new(&key), START, times).await.is_err());
         assert_eq!(count().await, counted);
     }
 }

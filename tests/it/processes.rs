@@ -83,17 +83,6 @@ async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Waits for what other processes have to notice first: two seconds at most, where the database does not tell.
-async fn until(condition: impl AsyncFn() -> bool) {
-    for _ in 0..500 {
-        if condition().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it does not come");
-}
-
 on_both! {
     async fn two_processes_redeem_a_code_once(kind: Kind) {
         let deployment = Deployment::prepare(kind).await;
@@ -246,7 +235,7 @@ on_both! {
         };
         let made = newest(&deployment.command(&["keys", "rotate", "--alg", "ES256", "--now", "--json"]).await);
         for process in &processes {
-            until(async || process.get("/jwks", &[]).await.body.contains(&made)).await;
+            soon("the new key is published", async || process.get("/jwks", &[]).await.body.contains(&made)).await;
         }
         let form = [("grant_type", "client_credentials"), ("scope", "read")];
         let token = text(&processes[0].post(client, "/token", &form).await.json(), "access_token");
@@ -256,7 +245,7 @@ on_both! {
         }
         let follows = newest(&deployment.command(&["keys", "withdraw", &made, "--json"]).await);
         for process in &processes {
-            until(async || !process.is_active(client, &token).await).await;
+            soon("its tokens are worthless", async || !process.is_active(client, &token).await).await;
             let keys = process.get("/jwks", &[]).await.body;
             assert!(keys.contains(&follows) && !keys.contains(&made), "{keys}");
         }
