@@ -10,8 +10,8 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
-    GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
+    Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
@@ -251,6 +251,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
         ("ID token alg", id_token_protection(client)),
         ("UserInfo alg", userinfo_protection(&client.identity)),
+        ("authorization response alg", response_protection(&client.requests)),
         ("subject type", subject_type(&client.identity)?),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
@@ -345,6 +346,10 @@ fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> Stri
 
 fn id_token_protection(client: &Client) -> String {
     protection(client.id_token_signed_response_alg, client.identity.id_token_encryption())
+}
+
+fn response_protection(requests: &ClientRequests) -> String {
+    protection(requests.authorization_signed_response_alg, requests.response_encryption())
 }
 
 fn userinfo_protection(identity: &ClientIdentity) -> String {

@@ -53,7 +53,7 @@ pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &Ext
     }
     let who = flow.who(app, visitor).await?;
     let live = match flow.next(app, &who).await? {
-        Step::Refuse(error) => return flow.refuse(app, visitor, &error),
+        Step::Refuse(error) => return flow.refuse(app, visitor, &error).await,
         // Choosing an account is that page's work too.
         Step::SelectAccount | Step::SignIn => None,
         Step::Consent { .. } | Step::Issue => who.person(),
@@ -142,7 +142,7 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
             let at = handover.answered_at.unwrap_or(app.now());
             let user = app.storage.external_user(&subject, at).await?;
             if user.disabled {
-                return refuse_disabled(app, visitor, &flow);
+                return refuse_disabled(app, visitor, &flow).await;
             }
             Some(sign_in(app, visitor, &flow, &user, &accepted, at).await?)
         }
@@ -168,12 +168,12 @@ async fn refuse_another(app: &App, visitor: &Visitor, flow: &Flow, handover: &Ha
         return Err(expired());
     }
     let description = "Somebody else than the user of id_token_hint has signed in.";
-    flow.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description))
+    flow.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description)).await
 }
 
-fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
+async fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
     let error = OAuthError::new(ErrorCode::AccessDenied, "The user is disabled.");
-    flow.refuse(app, visitor, &error)
+    flow.refuse(app, visitor, &error).await
 }
 
 async fn sign_in(
@@ -270,7 +270,7 @@ async fn reject(
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
-    visitor.deliver(app, &flow.client, flow.target.rejection(app.issuer(), rejection))
+    visitor.deliver(app, &flow.client, flow.target.rejection(app.issuer(), rejection)).await
 }
 
 /// From the beginning, as a new request with a new challenge.

@@ -109,7 +109,7 @@ impl Flow {
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
             (Step::SelectAccount, _) => self.wait_at(app, visitor, "/select_account").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
-            (Step::Refuse(error), _) => self.refuse(app, visitor, &error),
+            (Step::Refuse(error), _) => self.refuse(app, visitor, &error).await,
         }
     }
 
@@ -168,7 +168,7 @@ impl Flow {
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";
-            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description));
+            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description)).await;
         }
         let fresh = RequestId::new(random::id());
         let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
@@ -185,20 +185,20 @@ impl Flow {
             approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
         let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
         let answer = self.target.success(app.issuer(), success);
-        let mut response = visitor.deliver(app, &self.client, answer)?;
+        let mut response = visitor.deliver(app, &self.client, answer).await?;
         visitor.mend_browser_state(app, &mut response);
         Ok(response)
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub fn deny(&self, app: &App, visitor: &Visitor) -> Answer {
+    pub async fn deny(&self, app: &App, visitor: &Visitor) -> Answer {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
-        self.refuse(app, visitor, &error)
+        self.refuse(app, visitor, &error).await
     }
 
     /// Sends the browser back with an error.
-    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
-        visitor.refuse(app, &self.client, &self.target, error)
+    pub async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+        visitor.refuse(app, &self.client, &self.target, error).await
     }
 
     /// Sends the browser to a page that carries only the request's id.

@@ -89,6 +89,8 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
         "response_types_supported": response_types,
         "response_modes_supported": response_modes,
         "authorization_signing_alg_values_supported": algorithms,
+        "authorization_encryption_alg_values_supported": KeyManagement::ALL.map(KeyManagement::as_str),
+        "authorization_encryption_enc_values_supported": ContentEncryption::ALL.map(ContentEncryption::as_str),
         "authorization_response_iss_parameter_supported": true,
         "pushed_authorization_request_endpoint": format!("{issuer}/par"),
         "require_pushed_authorization_requests": operator.must_be_pushed,

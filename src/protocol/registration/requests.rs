@@ -1,11 +1,19 @@
 //! How a client asks: response types and modes (OAuth 2.0 Multiple Response Types), request objects (RFC 9101) and pushed requests (RFC 9126).
 
+use super::encryption;
 use crate::model::{Client, GrantType, RequestObjectAlgorithm};
 use crate::protocol::redirect_uri;
 
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     check_response_types(client, complain);
+    let own = &client.requests;
+    encryption::check(
+        client,
+        ("authorization_encrypted_response_alg", own.authorization_encrypted_response_alg),
+        ("authorization_encrypted_response_enc", own.authorization_encrypted_response_enc),
+        complain,
+    );
     check_request_objects(client, complain);
 }
 
