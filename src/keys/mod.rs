@@ -50,7 +50,12 @@ impl Keys {
     }
 
     /// Loads the keys again.
-    pub async fn reload(&self, storage: &Storage, master: &MasterKey, now: Timestamp) -> Result<(), KeyError> {
+    pub async fn reload(
+        &self,
+        storage: &Storage,
+        master: &MasterKey,
+        now: Timestamp,
+    ) -> Result<(), KeyError> {
         let _alone = self.reloading.lock().await;
         self.replace(KeyRing::open(master, &storage.signing_keys(now).await?)?);
         Ok(())

@@ -32,7 +32,8 @@ impl TestServer {
 
     async fn published(&self) -> Vec<String> {
         let keys = self.get("/jwks").await.json()["keys"].clone();
-        keys.as_array().unwrap().iter().map(|key| text(key, "kid")).collect()
+        let signing = keys.as_array().unwrap().iter().filter(|key| key["use"] != "enc");
+        signing.map(|key| text(key, "kid")).collect()
     }
 
     /// Rotates by command: the new keys sign after `publish` seconds.
