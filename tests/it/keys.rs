@@ -244,7 +244,9 @@ on_both! {
         other["client_id"] = json!("other");
         let other = serde_json::from_value(other).unwrap();
         assert!(server.app.storage.insert_client(&other, &secrets).await.is_err());
+        assert_eq!(count().await, counted);
         assert!(server.app.storage.delete_client(&before.id).await.is_err());
+        assert_eq!(count().await, counted);
         let app = &server.app;
         let (key, times) = (server.published().await[0].clone(), app::rotation_times(&app.settings));
         assert!(keys::withdraw(&app.storage, &app.master_key, &KeyId::new(&key), START, times).await.is_err());
