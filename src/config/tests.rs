@@ -288,3 +288,13 @@ fn external_pages_are_two_https_pages_and_need_the_admin_listener() {
         assert_eq!(keys_of(refused.unwrap_err()), [key]);
     }
 }
+
+#[test]
+fn a_key_is_replaced_after_it_began_to_sign_or_never() {
+    let load = |every: &str| load("", &[("CHANCERY_KEYS__ROTATE_EVERY_SECONDS", every)]);
+    assert_eq!(load("3601").unwrap().keys.rotate_every_seconds, Some(3601));
+    assert_eq!(load("-1").unwrap().keys.rotate_every_seconds, None);
+    for every in ["3600", "0", "-2"] {
+        assert_eq!(keys_of(load(every).unwrap_err()), ["keys.rotate_every_seconds"], "{every}");
+    }
+}

@@ -98,6 +98,14 @@ on_both! {
         assert!(!left.contains(&kid(&old)) && left.contains(&kid(&new)), "{left:?}");
     }
 
+    async fn a_jwks_is_cached_for_no_longer_than_a_new_key_waits(kind: Kind) {
+        for (publish, cached) in [("3600", 900), ("1000", 500), ("0", 0)] {
+            let server = TestServer::start_with(kind, &[("KEYS__PUBLISH_SECONDS", publish)]).await;
+            let answer = server.get("/jwks").await;
+            assert_eq!(answer.header("cache-control"), format!("public, max-age={cached}"));
+        }
+    }
+
     async fn without_a_schedule_keys_stay(kind: Kind) {
         let server = TestServer::start_with(kind, &[("KEYS__ROTATE_EVERY_SECONDS", "-1")]).await;
         let before = server.published().await;

@@ -230,8 +230,8 @@ on_both! {
         let deployment = Deployment::prepare(kind).await;
         let (processes, client) = (deployment.start_two().await, &deployment.client);
         let newest = |keys: &Value| {
-            let of = keys.as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
-            text(of.last().unwrap(), "kid")
+            let mut of = keys.as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
+            text(of.next_back().unwrap(), "kid")
         };
         let made = newest(&deployment.command(&["keys", "rotate", "--alg", "ES256", "--now", "--json"]).await);
         for process in &processes {
@@ -248,6 +248,16 @@ on_both! {
             soon("its tokens are worthless", async || !process.is_active(client, &token).await).await;
             let keys = process.get("/jwks", &[]).await.body;
             assert!(keys.contains(&follows) && !keys.contains(&made), "{keys}");
+        }
+    }
+
+    async fn a_process_replaces_by_itself_a_key_that_has_signed_for_long(kind: Kind) {
+        let deployment = Deployment::prepare(kind).await;
+        let keys = async |process: &Process| process.get("/jwks", &[]).await.json()["keys"].as_array().unwrap().len();
+        let before = keys(&*deployment.start().await).await;
+        deployment.pages.sql("UPDATE signing_keys SET active_from = 1 WHERE algorithm = 'ES256'").await;
+        for process in &deployment.start_two().await {
+            soon("the next key is published", async || keys(process).await == before + 1).await;
         }
     }
 
