@@ -331,17 +331,27 @@ fn request_objects(client: &Client) -> String {
     let own = &client.requests;
     let algorithm = own.request_object_signing_alg.map(|algorithm| algorithm.as_str());
     let required = own.require_signed_request_object.then_some("required");
-    required.into_iter().chain(algorithm).collect::<Vec<_>>().join(" ")
+    let signed = required.into_iter().chain(algorithm).collect::<Vec<_>>().join(" ");
+    let signed = Some(signed).filter(|signed| !signed.is_empty());
+    let encrypted = own.request_object_encryption().map(encrypted);
+    signed.into_iter().chain(encrypted).collect::<Vec<_>>().join("; ")
 }
 
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+fn encrypted(Encryption { alg, enc }: Encryption) -> String {
+    format!("encrypted {alg}, {enc}")
+}
+
 /// What signs, and what encrypts.
 fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> String {
-    let encrypted = encryption.map(|Encryption { alg, enc }| format!("encrypted {alg}, {enc}"));
-    [signed.map(|alg| alg.to_string()), encrypted].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [signed.map(|alg| alg.to_string()), encryption.map(encrypted)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn id_token_protection(client: &Client) -> String {

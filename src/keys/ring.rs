@@ -10,11 +10,10 @@ use jsonwebtoken::{DecodingKey, jwk::Jwk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::KeyError;
 use super::key_pair::KeyPair;
-use crate::crypto::jwe::DecryptionKey;
+use crate::crypto::jwe::{DecryptionKey, Opened};
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, SigningKey, Timestamp};
 
@@ -137,7 +136,7 @@ impl KeyRing {
     }
 
     /// Opens what somebody encrypted to this server, with the key of `use` `enc` in the JWK Set.
-    pub fn decrypt(&self, token: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn decrypt(&self, token: &str) -> Option<Opened> {
         self.decryption.decrypt(token)
     }
 

@@ -99,6 +99,8 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
         "require_request_uri_registration": true,
         "require_signed_request_object": operator.must_be_signed,
         "request_object_signing_alg_values_supported": request_objects,
+        "request_object_encryption_alg_values_supported": KeyManagement::AGREEMENT.map(KeyManagement::as_str),
+        "request_object_encryption_enc_values_supported": ContentEncryption::ALL.map(ContentEncryption::as_str),
     })
 }
 

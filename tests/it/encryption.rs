@@ -30,7 +30,7 @@ fn header_of(token: &str) -> Value {
 }
 
 fn opened(key: &DecryptionKey, token: &str) -> String {
-    String::from_utf8(key.decrypt(token).expect("it opens").to_vec()).unwrap()
+    String::from_utf8(key.decrypt(token).expect("it opens").plain.to_vec()).unwrap()
 }
 
 async fn userinfo(server: &TestServer, tokens: &Value) -> String {

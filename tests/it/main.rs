@@ -25,6 +25,7 @@ mod compat;
 mod conformance;
 mod consent;
 mod device;
+mod encrypted_requests;
 mod encryption;
 mod external_tokens;
 mod external_ui;

@@ -114,8 +114,16 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
             json!({"request_object_signing_alg": "ES256", "jwks": keys}),
             Honoured("a_registered_algorithm_is_the_only_one"),
         ),
-        one("request_object_encryption_alg", json!("RSA-OAEP"), Refused),
-        one("request_object_encryption_enc", json!("A128CBC-HS256"), Refused),
+        (
+            "request_object_encryption_alg",
+            json!({"request_object_encryption_alg": "ECDH-ES", "jwks": keys}),
+            Honoured("a_client_registered_to_encrypt_its_objects_sends_no_other"),
+        ),
+        (
+            "request_object_encryption_enc",
+            json!({"request_object_encryption_alg": "ECDH-ES", "request_object_encryption_enc": "A256GCM", "jwks": keys}),
+            Honoured("a_client_registered_to_encrypt_its_objects_sends_no_other"),
+        ),
         ("token_endpoint_auth_signing_alg", with_keys, Honoured("a_registered_key_authenticates_the_client")),
         one("default_max_age", json!(60), Honoured("default_max_age_counts_where_the_request_says_nothing")),
         one(

@@ -32,6 +32,12 @@ pub struct RequestArgs {
     /// The algorithm that signs the client's request objects; none for unsigned ones.
     #[arg(long, value_name = "ALG", value_parser = or_preset(str::parse::<RequestObjectAlgorithm>))]
     pub request_object_signing_alg: Option<Given<RequestObjectAlgorithm>>,
+    /// How the key of the client's request objects is encrypted to this server; unencrypted ones are refused then.
+    #[arg(long, value_name = "ALG", value_parser = word::<KeyManagement>)]
+    pub request_object_encryption_alg: Option<Given<KeyManagement>>,
+    /// How the content of the client's request objects is encrypted.
+    #[arg(long, value_name = "ENC", value_parser = word::<ContentEncryption>)]
+    pub request_object_encryption_enc: Option<Given<ContentEncryption>>,
     /// A URI that request objects of the client may be fetched from; may be repeated.
     #[arg(long = "request-uri", value_name = "URI")]
     pub request_uris: Vec<String>,
@@ -59,6 +65,8 @@ impl RequestArgs {
         let required = &mut place.require_signed_request_object;
         *required = self.require_signed_request_object.unwrap_or(*required);
         set(&mut place.request_object_signing_alg, self.request_object_signing_alg);
+        set(&mut place.request_object_encryption_alg, self.request_object_encryption_alg);
+        set(&mut place.request_object_encryption_enc, self.request_object_encryption_enc);
         replace(&mut place.request_uris, self.request_uris);
     }
 }

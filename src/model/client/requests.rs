@@ -30,6 +30,11 @@ pub struct ClientRequests {
     /// How its request objects are signed. None: by any algorithm with a public key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<RequestObjectAlgorithm>,
+    /// How its request objects are encrypted, and then every one of them is. None: as it likes, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_alg: Option<KeyManagement>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_enc: Option<ContentEncryption>,
     /// Where its request objects may be fetched from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub request_uris: Vec<String>,
@@ -49,6 +54,11 @@ impl ClientRequests {
             self.authorization_encrypted_response_alg,
             self.authorization_encrypted_response_enc,
         )
+    }
+
+    /// How request objects have to be encrypted.
+    pub fn request_object_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.request_object_encryption_alg, self.request_object_encryption_enc)
     }
 
     /// Whether every authorization response is a JWT (JARM 3).
