@@ -39,6 +39,7 @@ mod introspection;
 mod introspection_jwt;
 mod issued_tokens;
 mod jwt_bearer;
+mod keys;
 mod logout;
 mod logs;
 mod metadata;
