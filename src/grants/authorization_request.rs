@@ -81,7 +81,7 @@ fn validate(
     let ring = app.keys.ring();
     let hinted = hint::subject(parameters, client, |token| ring.verify(TokenType::IdToken, token));
     let checked = authorize::validate(parameters, client, offer, arrival, &target);
-    match checked.and_then(|request| Ok(AuthorizationRequest { subject: hinted?, ..request })) {
+    match checked.and_then(|request| hint::applied(request, hinted?)) {
         Ok(request) => Ok((target, request)),
         Err(error) => Err(Refused::Told(target, error)),
     }

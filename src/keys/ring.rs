@@ -140,6 +140,11 @@ impl KeyRing {
         self.decryption.decrypt(token)
     }
 
+    /// Whether a token has a header that this ring writes: one of a key that was taken away has not.
+    pub fn knows(&self, token: &str) -> bool {
+        token.split_once('.').is_some_and(|(head, _)| self.by_head.contains_key(head))
+    }
+
     /// The youngest key of an algorithm whose time has come; before that of the first one, the first.
     fn current(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Entry> {
         let mut of_algorithm = self.entries.iter().filter(|entry| entry.pair.algorithm == algorithm);

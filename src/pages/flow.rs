@@ -20,7 +20,8 @@ use crate::model::{
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
-use crate::protocol::interaction::{self, Person, Situation, Step};
+use crate::protocol::claims;
+use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
@@ -160,7 +161,18 @@ impl Flow {
             Who::Another => Person::Another,
             Who::Nobody => Person::Unknown,
         };
-        Situation { person, consented, decided: false, now: app.now() }
+        Situation { person, consented, assurance: self.assurance(app, who), decided: false, now: app.now() }
+    }
+
+    fn assurance(&self, app: &App, who: &Who) -> Assurance {
+        let ours = self.external_ui(app).is_none();
+        let of = |acr, by| Assurance::of(&self.request, acr, by, ours);
+        match who {
+            Who::Person { signed_in, by } => of(Some(claims::acr_of(signed_in.session.acr.as_deref())), *by),
+            // The one who is chosen is looked at then.
+            Who::ToBeChosen => Assurance::Met,
+            Who::Another | Who::Nobody => of(None, None),
+        }
     }
 
     /// Issues what was asked for and sends the browser back with it.
@@ -169,6 +181,11 @@ impl Flow {
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";
             return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description)).await;
+        }
+        // The pages of somebody else say themselves what a sign-in was worth.
+        let acr = claims::acr_of(decision.context.acr.as_deref().or(person.session.acr.as_deref()));
+        if Assurance::of(&self.request, Some(acr), Some(Means::SignIn), true) != Assurance::Met {
+            return self.refuse(app, visitor, &interaction::unmet_acr()).await;
         }
         let fresh = RequestId::new(random::id());
         let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);

@@ -156,7 +156,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "display_values_supported": ["page", "popup", "touch"],
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
     })
 }
