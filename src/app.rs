@@ -6,7 +6,7 @@ mod start;
 use std::sync::Arc;
 
 pub use background::{Background, spawn as spawn_background_tasks};
-pub use start::{StartError, load_master_key, migrate, open_storage, outbound};
+pub use start::{StartError, load_master_key, migrate, open_storage, outbound, rotation_times};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -89,10 +89,17 @@ impl App {
         Ok(())
     }
 
+    /// Makes the next key of every algorithm whose key has signed for long enough.
+    pub async fn rotate_keys(&self) -> Result<(), keys::KeyError> {
+        let settings = &self.settings.keys;
+        let Some(every) = settings.rotate_every_seconds else { return Ok(()) };
+        let plan = (every, rotation_times(&self.settings));
+        keys::rotate_when_due(&self.storage, &self.master_key, &settings.algorithms, self.now(), plan).await
+    }
+
     /// Loads the keys again and forgets which signatures were verified with the old ones.
     pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
-        let keys = self.storage.signing_keys(self.now()).await?;
-        self.keys.replace(KeyRing::open(&self.master_key, &keys)?);
+        self.keys.reload(&self.storage, &self.master_key, self.now()).await?;
         self.verified_tokens.forget();
         Ok(())
     }

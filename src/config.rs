@@ -9,6 +9,7 @@ mod database;
 mod external;
 mod grants;
 mod issuer;
+mod keys;
 mod layers;
 mod problem;
 mod proxies;
@@ -19,7 +20,6 @@ mod tests;
 mod token_hook;
 mod warnings;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,6 +35,7 @@ pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
 pub use grants::GrantSettings;
 pub use issuer::Issuer;
+pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
@@ -175,12 +176,6 @@ pub struct BrandingSettings {
 }
 
 #[derive(Clone, Debug)]
-pub struct KeySettings {
-    pub algorithms: Vec<Algorithm>,
-    pub publish_seconds: i64,
-}
-
-#[derive(Clone, Debug)]
 pub struct AliasSettings {
     pub paths: Vec<Alias>,
 }
@@ -212,10 +207,26 @@ impl Settings {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
+        Self::load_for(file, environment, true)
+    }
+
+    /// The same for what needs no master key, so that it need not be where that is done.
+    pub fn load_without_master_key(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        Self::load_for(file, environment, false)
+    }
+
+    fn load_for(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        needs_master_key: bool,
+    ) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let layers = Layers::collect(file, environment, &mut problems);
         let mut reader = Reader::new(layers, problems);
-        let settings = Self::read(&mut reader);
+        let settings = Self::read(&mut reader, needs_master_key);
         match settings {
             Some(settings) if reader.problems.is_empty() => Ok(settings),
             _ => Err(Problems(reader.problems)),
@@ -227,16 +238,19 @@ impl Settings {
         warnings::of(self)
     }
 
-    fn read(reader: &mut Reader) -> Option<Self> {
+    fn read(reader: &mut Reader, needs_master_key: bool) -> Option<Self> {
         let data =
             reader.text("data.directory").map(|directory| DataSettings { directory: directory.into() });
         let directory = data.as_ref().map_or_else(|| PathBuf::from("data"), |data| data.directory.clone());
         let server = server(reader);
         let url = database_url(reader, &directory);
-        let master_key = MasterKey::read(reader, url.as_ref(), &directory);
+        let master_key = match needs_master_key {
+            true => MasterKey::read(reader, url.as_ref(), &directory),
+            false => Some(MasterKey::NotRead),
+        };
         let database = database(reader, url);
         let log = log(reader);
-        let keys = keys(reader);
+        let keys = keys::read(reader);
         let tokens = tokens(reader, keys.as_ref());
         let sessions = sessions(reader);
         let passwords = passwords(reader);
@@ -420,20 +434,6 @@ fn branding(reader: &mut Reader) -> Option<BrandingSettings> {
         policy_url: policy_url?,
         tos_url: tos_url?,
     })
-}
-
-fn keys(reader: &mut Reader) -> Option<KeySettings> {
-    let algorithms = reader.list("keys.algorithms", algorithm);
-    let publish_seconds = reader.number("keys.publish_seconds", 0..=30 * DAY);
-    if let Some(list) = &algorithms {
-        let names: BTreeSet<String> = list.iter().map(|algorithm| format!("{algorithm:?}")).collect();
-        if list.is_empty() || names.len() != list.len() {
-            let remedy =
-                "name each of ES256, ES384, RS256, PS256, EdDSA at most once, and at least one".to_owned();
-            reader.refuse("keys.algorithms", "it is empty or names an algorithm twice".to_owned(), remedy);
-        }
-    }
-    Some(KeySettings { algorithms: algorithms?, publish_seconds: publish_seconds? })
 }
 
 fn clients(reader: &mut Reader) -> Option<ClientSettings> {

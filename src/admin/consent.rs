@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::http::extract::Body;
 use crate::model::{Means, UserId};
 use crate::protocol::handover::{self, AcceptConsent, Answer};
-use crate::protocol::interaction::{self, Person, Situation, Step};
+use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
 
 /// The members of Hydra's `consentRequest`.
 pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
@@ -42,6 +42,8 @@ async fn skip(app: &App, challenge: &Challenge) -> Result<bool, Refusal> {
     let situation = Situation {
         person: Person::Known { auth_time: app.now(), by: Some(Means::SignIn) },
         consented: consent.as_ref().map(|consent| &consent.scope),
+        // What the sign-in amounts to is looked at when the browser comes back.
+        assurance: Assurance::Met,
         decided: false,
         now: app.now(),
     };

@@ -97,6 +97,9 @@ async fn refresh_registry(app: Arc<App>) {
 
 async fn refresh_keys(app: Arc<App>) {
     loop {
+        if let Err(error) = app.rotate_keys().await {
+            tracing::error!(%error, "could not make the next signing keys; tried again in five minutes");
+        }
         sleep(RELOAD_KEYS).await;
         if let Err(error) = app.reload_keys().await {
             tracing::error!(%error, "could not load the signing keys; the ones in use stay");

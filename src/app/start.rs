@@ -10,10 +10,11 @@ use crate::config::{self, DatabaseUrl, PasswordSettings, Settings};
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
 use crate::crypto::webhook::InvalidWebhookSecret;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, RotationTimes};
 use crate::model::Secret;
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
+use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::storage::{Db, Storage, StorageError};
 use crate::token_hook::TokenHook;
 
@@ -72,6 +73,7 @@ pub async fn migrate(settings: &Settings, storage: &Storage) -> Result<(), Start
 pub fn load_master_key(settings: &Settings) -> Result<MasterKey, StartError> {
     match &settings.secrets.master_key {
         config::MasterKey::Given(key) => Ok(MasterKey::parse(key)?),
+        config::MasterKey::NotRead => Err(MasterKeyError::Malformed.into()),
         config::MasterKey::MakeFile(path) => {
             if let Some(directory) = path.parent() {
                 make_private_directory(directory)?;
@@ -150,6 +152,16 @@ pub fn outbound(settings: &Settings) -> Result<Outbound, StartError> {
         max_bytes: given.max_bytes,
     };
     Ok(Outbound::new(limits)?)
+}
+
+/// How long signing keys overlap.
+pub fn rotation_times(settings: &Settings) -> RotationTimes {
+    let tokens = &settings.tokens;
+    RotationTimes {
+        publish: settings.keys.publish_seconds,
+        // How long a token can be around after its key stopped signing. A client may have a lifetime of its own.
+        retire: MAX_ACCESS_TOKEN_LIFETIME.max(tokens.access_token_seconds).max(tokens.id_token_seconds),
+    }
 }
 
 pub(super) fn token_hook(

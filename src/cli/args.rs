@@ -393,6 +393,8 @@ pub enum KeysCommand {
     List(Output),
     /// Make new signing keys, published now and used later.
     Rotate(KeysRotate),
+    /// Take a leaked key away at once: every token it signed is worthless from then on.
+    Withdraw(KeysWithdraw),
 }
 
 #[derive(Debug, Args)]
@@ -400,9 +402,18 @@ pub struct KeysRotate {
     /// Only the key of this algorithm.
     #[arg(long, value_parser = algorithm)]
     pub alg: Option<Algorithm>,
-    /// Sign with the new key at once, for a key that leaked.
+    /// Sign with the new key at once, before others can have seen it.
     #[arg(long)]
     pub now: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysWithdraw {
+    /// The key, as `chancery keys list` names it.
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    pub kid: String,
     #[command(flatten)]
     pub output: Output,
 }

@@ -10,8 +10,8 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientSecrets, Encryption,
-    GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
+    Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
@@ -251,6 +251,7 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
         ("ID token alg", id_token_protection(client)),
         ("UserInfo alg", userinfo_protection(&client.identity)),
+        ("authorization response alg", response_protection(&client.requests)),
         ("subject type", subject_type(&client.identity)?),
         ("access token alg", algorithm(client.access_token_signed_response_alg)),
         ("code lifetime", seconds(client.authorization_code_lifetime)),
@@ -330,21 +331,35 @@ fn request_objects(client: &Client) -> String {
     let own = &client.requests;
     let algorithm = own.request_object_signing_alg.map(|algorithm| algorithm.as_str());
     let required = own.require_signed_request_object.then_some("required");
-    required.into_iter().chain(algorithm).collect::<Vec<_>>().join(" ")
+    let signed = required.into_iter().chain(algorithm).collect::<Vec<_>>().join(" ");
+    let signed = Some(signed).filter(|signed| !signed.is_empty());
+    let encrypted = own.request_object_encryption().map(encrypted);
+    signed.into_iter().chain(encrypted).collect::<Vec<_>>().join("; ")
 }
 
 fn grant_types(client: &Client) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+fn encrypted(Encryption { alg, enc }: Encryption) -> String {
+    format!("encrypted {alg}, {enc}")
+}
+
 /// What signs, and what encrypts.
 fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> String {
-    let encrypted = encryption.map(|Encryption { alg, enc }| format!("encrypted {alg}, {enc}"));
-    [signed.map(|alg| alg.to_string()), encrypted].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [signed.map(|alg| alg.to_string()), encryption.map(encrypted)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn id_token_protection(client: &Client) -> String {
     protection(client.id_token_signed_response_alg, client.identity.id_token_encryption())
+}
+
+fn response_protection(requests: &ClientRequests) -> String {
+    protection(requests.authorization_signed_response_alg, requests.response_encryption())
 }
 
 fn userinfo_protection(identity: &ClientIdentity) -> String {

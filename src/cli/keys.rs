@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::args::{KeysCommand, KeysRotate};
+use super::args::{KeysCommand, KeysRotate, KeysWithdraw};
 use super::{Failure, open, output};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keys::{self, KeyRing, RotationTimes};
-use crate::model::{Algorithm, SigningKey, Timestamp};
-use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
+use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
@@ -20,6 +19,7 @@ pub async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure
     match command {
         KeysCommand::List(output) => list(&storage, now, output.json).await?,
         KeysCommand::Rotate(rotate) => self::rotate(&settings, &storage, now, rotate).await?,
+        KeysCommand::Withdraw(withdraw) => self::withdraw(&settings, &storage, now, withdraw).await?,
     }
     storage.db().close().await;
     Ok(())
@@ -118,10 +118,8 @@ async fn rotate(
     // A key sealed under another master key would keep every server from loading any of them.
     KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
     keys::ensure(storage, &master_key, configured, now).await?;
-    let times = RotationTimes {
-        publish: if asked.now { 0 } else { settings.keys.publish_seconds },
-        retire: longest_token(settings),
-    };
+    let times = app::rotation_times(settings);
+    let times = RotationTimes { publish: if asked.now { 0 } else { times.publish }, ..times };
     for algorithm in algorithms {
         let key = keys::rotate(storage, &master_key, algorithm, now, times).await?;
         if !asked.output.json {
@@ -132,10 +130,23 @@ async fn rotate(
     if asked.output.json { list(storage, now, true).await } else { Ok(()) }
 }
 
-/// How long a token can be around after its key stopped signing. A client may have a lifetime of its own.
-fn longest_token(settings: &Settings) -> i64 {
-    let tokens = &settings.tokens;
-    MAX_ACCESS_TOKEN_LIFETIME.max(tokens.access_token_seconds).max(tokens.id_token_seconds)
+async fn withdraw(
+    settings: &Settings,
+    storage: &Storage,
+    now: Timestamp,
+    asked: KeysWithdraw,
+) -> Result<(), Failure> {
+    let master_key = Arc::new(app::load_master_key(settings)?);
+    KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+    let kid = KeyId::new(asked.kid);
+    if !keys::withdraw(storage, &master_key, &kid, now, app::rotation_times(settings)).await? {
+        return Err(Failure::refused(format!("there is no key {kid}\n    `chancery keys list` names them")));
+    }
+    if asked.output.json {
+        return list(storage, now, true).await;
+    }
+    output::line(&format!("withdrew key {kid}; what it signed is worthless now"))?;
+    list(storage, now, false).await
 }
 
 #[cfg(test)]

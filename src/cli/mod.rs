@@ -43,7 +43,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Healthcheck => healthcheck::run(&settings()?.server)?,
         Command::Serve => wait(serve::run(settings()?))?,
         Command::Try(args) => wait(try_it::run(args, file.as_deref()))?,
-        Command::Migrate => wait(open::migrate(settings()?))?,
+        Command::Migrate => {
+            let settings = Settings::load_without_master_key(file.as_deref(), environment())?;
+            wait(open::migrate(settings))?;
+        }
         Command::Client(command) => wait(client::run(settings()?, command))?,
         Command::User(command) => wait(user::run(settings()?, command))?,
         Command::Resource(command) => wait(resource::run(settings()?, command))?,

@@ -58,6 +58,8 @@ pub enum MasterKey {
     Given(Secret),
     /// No key yet: make one, and write it to this file with mode 0600.
     MakeFile(PathBuf),
+    /// Not asked for, because nothing that is done needs it.
+    NotRead,
 }
 
 impl MasterKey {

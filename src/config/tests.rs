@@ -57,7 +57,7 @@ fn every_key_of_the_default_file_is_read_and_every_key_read_is_in_it() {
     let layers = Layers::collect(None, [], &mut Vec::new());
     let documented: BTreeSet<String> = layers.keys().map(str::to_owned).collect();
     let mut reader = Reader::new(layers, Vec::new());
-    assert!(Settings::read(&mut reader).is_some(), "{:?}", reader.problems);
+    assert!(Settings::read(&mut reader, true).is_some(), "{:?}", reader.problems);
     assert_eq!(reader.read, documented);
 }
 
@@ -286,5 +286,15 @@ fn external_pages_are_two_https_pages_and_need_the_admin_listener() {
         (load(login, consent, listen, "theirs"), "ui.default"),
     ] {
         assert_eq!(keys_of(refused.unwrap_err()), [key]);
+    }
+}
+
+#[test]
+fn a_key_is_replaced_after_it_began_to_sign_or_never() {
+    let load = |every: &str| load("", &[("CHANCERY_KEYS__ROTATE_EVERY_SECONDS", every)]);
+    assert_eq!(load("3601").unwrap().keys.rotate_every_seconds, Some(3601));
+    assert_eq!(load("-1").unwrap().keys.rotate_every_seconds, None);
+    for every in ["3600", "0", "-2"] {
+        assert_eq!(keys_of(load(every).unwrap_err()), ["keys.rotate_every_seconds"], "{every}");
     }
 }

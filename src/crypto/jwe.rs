@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-pub use decryption_key::DecryptionKey;
+pub use decryption_key::{DecryptionKey, Opened};
 pub use public_key::PublicKey;
 
 use super::random;

@@ -66,10 +66,12 @@ fn open(app: &App, sealed: &str) -> Option<Arc<AccessTokenClaims>> {
 
 fn verify_signature(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
     let key = digest::sha256(token.as_bytes());
-    if let Some(claims) = app.verified_tokens.0.get(&key) {
+    let ring = app.keys.ring();
+    // A token may have been remembered at the very moment its key was withdrawn.
+    if let Some(claims) = app.verified_tokens.0.get(&key).filter(|_| ring.knows(token)) {
         return Some(claims);
     }
-    let claims: Arc<AccessTokenClaims> = Arc::new(app.keys.ring().verify(TokenType::AccessToken, token)?);
+    let claims: Arc<AccessTokenClaims> = Arc::new(ring.verify(TokenType::AccessToken, token)?);
     app.verified_tokens.0.insert(key, Arc::clone(&claims));
     Some(claims)
 }

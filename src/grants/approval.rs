@@ -94,7 +94,12 @@ fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {
         scope: request.scope.clone(),
         resources: request.resources.clone(),
         authentication: Authentication { auth_time: session.auth_time, amr: session.amr.clone() },
-        context: GrantContext { acr, claims_locales: request.claims_locales.clone(), ..context.clone() },
+        context: GrantContext {
+            acr,
+            claims_locales: request.claims_locales.clone(),
+            claims: request.claims.clone(),
+            ..context.clone()
+        },
         salt: random::id(),
         created_at: now,
         expires_at: life.end(now),

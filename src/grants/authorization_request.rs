@@ -81,7 +81,7 @@ fn validate(
     let ring = app.keys.ring();
     let hinted = hint::subject(parameters, client, |token| ring.verify(TokenType::IdToken, token));
     let checked = authorize::validate(parameters, client, offer, arrival, &target);
-    match checked.and_then(|request| Ok(AuthorizationRequest { subject: hinted?, ..request })) {
+    match checked.and_then(|request| hint::applied(request, hinted?)) {
         Ok(request) => Ok((target, request)),
         Err(error) => Err(Refused::Told(target, error)),
     }
@@ -103,7 +103,14 @@ async fn read(
     registered: &Registered,
     object: &str,
 ) -> Result<request_object::Proven, OAuthError> {
-    let object = RequestObject::read(object, &registered.client, app.issuer(), app.now())?;
+    let (client, issuer, now) = (&registered.client, app.issuer(), app.now());
+    let opened;
+    let object = if request_object::is_encrypted(object) {
+        opened = app.keys.ring().decrypt(object);
+        RequestObject::read_opened(opened.as_ref(), client, issuer, now)?
+    } else {
+        RequestObject::read(object, client, issuer, now)?
+    };
     let keys = match object.needs_key() {
         Some(kid) => super::client_authentication::public_keys(app, registered, kid).await,
         None => None,

@@ -1,15 +1,31 @@
-//! An authorization response on its way out: signed where that was asked for.
+//! An authorization response on its way out: signed where that was asked for, and then encrypted where that was registered
+//! (JARM).
 
+use super::encryption::Encryptor;
 use super::issue::front_channel;
 use crate::app::App;
+use crate::crypto::jwe::Payload;
 use crate::model::Client;
 use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery};
 
-/// What the browser has to do to bring the response to the client.
-pub fn deliver(app: &App, client: &Client, response: AuthorizationResponse) -> Result<Delivery, OAuthError> {
+/// What the browser has to do to bring the response to the client. An error where it cannot be encrypted as registered:
+/// then it goes nowhere.
+pub async fn deliver(
+    app: &App,
+    client: &Client,
+    response: AuthorizationResponse,
+) -> Result<Delivery, OAuthError> {
     let now = app.now();
     let Some(claims) = response.to_sign(&client.id, now) else { return Ok(response.delivery()) };
-    let jwt = front_channel::signed_response(app, client, &claims, now)?;
-    Ok(response.signed(jwt).delivery())
+    let signed = front_channel::signed_response(app, client, &claims, now)?;
+    // JARM 2.2: signed, and then encrypted.
+    let jwt = match client.requests.response_encryption() {
+        Some(encryption) => {
+            let encryptor = Encryptor::find(app, client, encryption, "The authorization response").await?;
+            encryptor.encrypt(Payload::Jwt, signed.as_bytes())?
+        }
+        None => signed,
+    };
+    Ok(response.as_jwt(jwt).delivery())
 }

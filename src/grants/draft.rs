@@ -8,9 +8,9 @@ use crate::app::App;
 use crate::crypto::random;
 use crate::model::{Client, Grant, GrantId, GrantType, Scope, ScopeSet, SessionId, Timestamp, TokenId, User};
 use crate::protocol::claims::{self, AccessTokenClaims, Actor, IdTokenClaims, SubjectKind};
-use crate::protocol::claims_mapping;
 use crate::protocol::resource::Target;
 use crate::protocol::token_exchange;
+use crate::protocol::{claims_mapping, claims_request};
 
 /// Claims that nobody has signed yet. [`Draft::settle`](super::settle) makes of it what can be minted.
 pub(super) struct Draft<'a> {
@@ -179,6 +179,7 @@ fn access_claims(app: &App, client: &Client, asked: &ForGrant<'_>, now: Timestam
 fn id_claims(app: &App, client: &Client, asked: ForGrant<'_>, now: Timestamp) -> IdTokenClaims {
     let authentication = &asked.grant.authentication;
     let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(asked.user));
+    extra.extend(claims_request::answer(&asked.grant.context.claims.id_token, asked.user));
     // What an external page says of this sign-in counts more than what is said of every one.
     extra.extend(asked.grant.context.id_token.clone());
     IdTokenClaims {

@@ -12,7 +12,7 @@ use crate::crypto::hs256;
 use crate::crypto::jwe::Payload;
 use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
 use crate::protocol::claims::AccessTokenClaims;
-use crate::protocol::{ErrorCode, OAuthError, claims, legacy_userinfo, resource};
+use crate::protocol::{ErrorCode, OAuthError, claims, claims_request, legacy_userinfo, resource};
 
 /// What the client of the token reads.
 pub enum Answer {
@@ -70,6 +70,7 @@ async fn answer(
     }
     let subject = subject::of(app, &registered.client, &user.id);
     let mut about = context.id_token;
+    about.extend(claims_request::answer(&context.claims.userinfo, &user));
     let locales = context.claims_locales.as_deref();
     about.extend(claims::of_user(subject, &user, claims.scope.split(' '), locales));
     as_registered(app, &registered.client, about).await

@@ -44,6 +44,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::LoginRequired
         | ErrorCode::AccountSelectionRequired
         | ErrorCode::ConsentRequired
+        | ErrorCode::UnmetAuthenticationRequirements
         | ErrorCode::RequestNotSupported
         | ErrorCode::RegistrationNotSupported
         | ErrorCode::InvalidRequestObject

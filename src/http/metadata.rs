@@ -53,7 +53,8 @@ impl Discovery {
 
 impl Documents {
     pub fn new(app: &App) -> Self {
-        let max_age = MAX_AGE.min(app.settings.keys.publish_seconds);
+        // Half of it: another process may notice a new key a little later than the one that was asked.
+        let max_age = MAX_AGE.min(app.settings.keys.publish_seconds / 2);
         let cache_control = format!("public, max-age={max_age}");
         Self {
             discovery: Arc::new(RwLock::new(Discovery::new(app))),

@@ -10,10 +10,11 @@ mod rotation;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use ring::{KeyRing, TokenType};
-pub use rotation::{RotationTimes, ensure, rotate};
+pub use rotation::{RotationTimes, ensure, rotate, rotate_when_due, withdraw};
 
-use crate::crypto::master_key::MasterKeyError;
-use crate::storage::StorageError;
+use crate::crypto::master_key::{MasterKey, MasterKeyError};
+use crate::model::Timestamp;
+use crate::storage::{Storage, StorageError};
 
 /// Why keys could not be made, loaded or used.
 #[derive(Debug, thiserror::Error)]
@@ -33,18 +34,34 @@ pub enum KeyError {
 }
 
 /// The keys of the moment. Readers get a snapshot that stays valid while they use it.
-pub struct Keys(RwLock<Arc<KeyRing>>);
+pub struct Keys {
+    ring: RwLock<Arc<KeyRing>>,
+    /// Held while the database is asked: else an older answer could replace a younger one, and a withdrawn key be back.
+    reloading: tokio::sync::Mutex<()>,
+}
 
 impl Keys {
     pub fn new(ring: KeyRing) -> Self {
-        Self(RwLock::new(Arc::new(ring)))
+        Self { ring: RwLock::new(Arc::new(ring)), reloading: tokio::sync::Mutex::default() }
     }
 
     pub fn ring(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Loads the keys again.
+    pub async fn reload(
+        &self,
+        storage: &Storage,
+        master: &MasterKey,
+        now: Timestamp,
+    ) -> Result<(), KeyError> {
+        let _alone = self.reloading.lock().await;
+        self.replace(KeyRing::open(master, &storage.signing_keys(now).await?)?);
+        Ok(())
     }
 
     pub fn replace(&self, ring: KeyRing) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 }

@@ -10,11 +10,10 @@ use jsonwebtoken::{DecodingKey, jwk::Jwk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::KeyError;
 use super::key_pair::KeyPair;
-use crate::crypto::jwe::DecryptionKey;
+use crate::crypto::jwe::{DecryptionKey, Opened};
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, SigningKey, Timestamp};
 
@@ -137,8 +136,13 @@ impl KeyRing {
     }
 
     /// Opens what somebody encrypted to this server, with the key of `use` `enc` in the JWK Set.
-    pub fn decrypt(&self, token: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn decrypt(&self, token: &str) -> Option<Opened> {
         self.decryption.decrypt(token)
+    }
+
+    /// Whether a token has a header that this ring writes: one of a key that was taken away has not.
+    pub fn knows(&self, token: &str) -> bool {
+        token.split_once('.').is_some_and(|(head, _)| self.by_head.contains_key(head))
     }
 
     /// The youngest key of an algorithm whose time has come; before that of the first one, the first.

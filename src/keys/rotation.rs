@@ -6,8 +6,8 @@ use tokio::task::spawn_blocking;
 use super::KeyError;
 use super::key_pair::KeyPair;
 use crate::crypto::master_key::MasterKey;
-use crate::model::{Algorithm, SigningKey, Timestamp};
-use crate::storage::Storage;
+use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
+use crate::storage::{Storage, Succession};
 
 pub(super) const SEALING_PURPOSE: &str = "signing key";
 
@@ -67,6 +67,49 @@ pub async fn ensure(
         storage.insert_signing_key(&key, number, now).await?;
     }
     Ok(())
+}
+
+/// Rotates what has signed for `every` seconds when its successor comes. Of replicas that find this at once one makes the
+/// successor.
+pub async fn rotate_when_due(
+    storage: &Storage,
+    master: &std::sync::Arc<MasterKey>,
+    algorithms: &[Algorithm],
+    now: Timestamp,
+    (every, times): (i64, RotationTimes),
+) -> Result<(), KeyError> {
+    for algorithm in algorithms {
+        // The number first, as above.
+        let number = storage.next_key_number(*algorithm).await?;
+        let present = storage.signing_keys(now).await?;
+        let youngest = present.iter().rfind(|key| key.algorithm == *algorithm);
+        let due = youngest.is_some_and(|key| key.active_from.plus(every - times.publish) <= now);
+        if !due {
+            continue;
+        }
+        let active_from = now.plus(times.publish);
+        let key = make_off_thread(master, *algorithm, now, active_from).await?;
+        if storage.insert_signing_key(&key, number, active_from.plus(times.retire)).await? {
+            tracing::info!(kid = %key.id, %algorithm, active_from = active_from.unix(), "made the next signing key");
+        }
+    }
+    Ok(())
+}
+
+/// Takes a key away at once: nothing that it signed counts any more, and another key follows it. False when there is no such key.
+pub async fn withdraw(
+    storage: &Storage,
+    master: &std::sync::Arc<MasterKey>,
+    id: &KeyId,
+    now: Timestamp,
+    times: RotationTimes,
+) -> Result<bool, KeyError> {
+    let present = storage.signing_keys(now).await?;
+    let Some(found) = present.iter().find(|key| key.id == *id) else { return Ok(false) };
+    let successor = make_off_thread(master, found.algorithm, now, now).await?;
+    // Where the key signs, another has to at once; one that only waits is followed as by a rotation.
+    let waits = Succession { from: now.plus(times.publish), overlap: times.retire };
+    Ok(storage.withdraw_signing_key(id, &successor, waits).await?)
 }
 
 /// Adds a key that signs after `times.publish` seconds, and sets the end of the older ones.

@@ -1,8 +1,10 @@
 //! A validated authorization request, and one that waits for a person.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, RequestId, ResponseMode, ResponseType, ScopeSet, SessionId, Timestamp};
+use super::{ClaimsRequest, ClientId, RequestId, ResponseMode, ResponseType, ScopeSet, SessionId, Timestamp};
 
 /// An authorization request whose every parameter has been checked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,12 +33,15 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
-    /// The only user whom the answer may be about (`sub` of `id_token_hint`).
+    /// The only user whom the answer may be about (`sub` of `id_token_hint`, or of `claims` by its value).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// What the client would like `acr` to be, the best first. For the pages of somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr_values: Option<String>,
+    /// One of these has to be `acr`, or the request fails (OpenID Connect Core 5.5.1.1); empty: whatever it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub essential_acr: Vec<String>,
     /// `page`, `popup`, `touch` or `wap`. For the pages of somebody else: ours fit all of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
@@ -45,11 +50,21 @@ pub struct AuthorizationRequest {
     /// OpenID Connect Core 5.2
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims_locales: Option<String>,
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
 }
 
 impl AuthorizationRequest {
     pub fn prompts(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
+    }
+
+    /// The scopes that the user has to allow: those that are asked for, and those of the single claims.
+    pub fn permissions(&self) -> Cow<'_, ScopeSet> {
+        if self.claims.is_empty() {
+            return Cow::Borrowed(&self.scope);
+        }
+        Cow::Owned(self.scope.union(&self.claims.scope()))
     }
 }
 

@@ -361,6 +361,7 @@ impl Client {
         self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
             || self.policy().userinfo == UserinfoProfile::LegacyHs256
             || self.identity.encrypts_with_secret()
+            || self.requests.encrypts_with_secret()
     }
 
     /// What is weaker here than by default, each in a few words.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{RequestId, SessionId, Timestamp, UserId};
+use super::{ClaimsRequest, RequestId, SessionId, Timestamp, UserId};
 
 /// Where a request is on its way through external pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub struct GrantContext {
     /// The languages that the client wants claims in (OpenID Connect Core 5.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims_locales: Option<String>,
+    /// The single claims that were granted (OpenID Connect Core 5.5).
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
     /// The granted audience; none: the client's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<Vec<String>>,

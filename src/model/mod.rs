@@ -6,6 +6,7 @@ mod algorithm;
 mod assertion_algorithm;
 mod authorization_request;
 mod claim_source;
+mod claims_request;
 mod client;
 mod client_policy;
 mod device_authorization;
@@ -31,6 +32,7 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
 pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
+pub use claims_request::{ClaimsRequest, RequestedClaim};
 pub use client::{
     ApplicationType, AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin,
     ClientRequests, ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,

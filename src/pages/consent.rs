@@ -56,7 +56,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     }
     match choice(&parameters)? {
         Choice::Allow => allow(&app, &visitor, *flow, &who, person).await,
-        Choice::Deny => flow.deny(&app, &visitor),
+        Choice::Deny => flow.deny(&app, &visitor).await,
         Choice::Switch => Ok(visitor.redirect_to_page(&app, &format!("/select_account?request={id}"))),
     }
 }
@@ -72,7 +72,7 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
 
 async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &SignedIn) -> Answer {
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
-    let remember = Remember::adding(before, &flow.request.scope, None);
+    let remember = Remember::adding(before, &flow.request.permissions(), None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
     let situation = Situation { decided: true, ..flow.situation(app, who, Some(&remember.scope)) };
     match interaction::next(&flow.request, &flow.client, situation) {
@@ -86,7 +86,7 @@ async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &Sig
 fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &ScopeSet) -> Response {
     let client = &flow.client;
     let frame = visitor.frame(app, flow.request.ui_locales.as_deref());
-    let (scopes, catalogue) = (flow.request.scope.iter(), app.registry.catalogue());
+    let (scopes, catalogue) = (flow.request.permissions(), app.registry.catalogue());
     let target = Target::narrowed(&flow.request.resources, &[], client, &catalogue).unwrap_or_default();
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
     let tag = frame.text.tag();
@@ -98,7 +98,7 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         resources: target.names().map(str::to_owned).collect(),
-        permissions: scopes.map(permission).collect(),
+        permissions: scopes.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&flow.request.scope),
         return_to: ReturnTo::parse(flow.target.uri()),
         policy: link("policy_uri", client.policy_uri.as_deref()),

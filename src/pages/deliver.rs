@@ -18,20 +18,20 @@ const ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
 
 impl Visitor {
     /// Sends the browser back to the application.
-    pub fn deliver(
+    pub async fn deliver(
         &self,
         app: &App,
         client: &Client,
         response: AuthorizationResponse,
     ) -> Result<Response, Failure> {
-        match authorization_response::deliver(app, client, response)? {
+        match authorization_response::deliver(app, client, response).await? {
             Delivery::Redirect(location) => Ok(self.redirect(app, &location)),
             Delivery::Form { action, fields } => Ok(self.form_post(app, client, &action, fields)),
         }
     }
 
     /// Sends the browser back with an error.
-    pub fn refuse(
+    pub async fn refuse(
         &self,
         app: &App,
         client: &Client,
@@ -39,7 +39,7 @@ impl Visitor {
         error: &OAuthError,
     ) -> Result<Response, Failure> {
         crate::http::log(error);
-        self.deliver(app, client, target.failure(app.issuer(), error))
+        self.deliver(app, client, target.failure(app.issuer(), error)).await
     }
 
     fn form_post(

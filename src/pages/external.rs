@@ -53,7 +53,7 @@ pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &Ext
     }
     let who = flow.who(app, visitor).await?;
     let live = match flow.next(app, &who).await? {
-        Step::Refuse(error) => return flow.refuse(app, visitor, &error),
+        Step::Refuse(error) => return flow.refuse(app, visitor, &error).await,
         // Choosing an account is that page's work too.
         Step::SelectAccount | Step::SignIn => None,
         Step::Consent { .. } | Step::Issue => who.person(),
@@ -142,7 +142,7 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
             let at = handover.answered_at.unwrap_or(app.now());
             let user = app.storage.external_user(&subject, at).await?;
             if user.disabled {
-                return refuse_disabled(app, visitor, &flow);
+                return refuse_disabled(app, visitor, &flow).await;
             }
             Some(sign_in(app, visitor, &flow, &user, &accepted, at).await?)
         }
@@ -162,18 +162,18 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
     Ok(response)
 }
 
-/// OpenID Connect Core 3.1.2.1: the answer is about the user of id_token_hint or an error.
+/// OpenID Connect Core 3.1.2.1, 5.5.1: the answer is about the user of id_token_hint or of claims, or an error.
 async fn refuse_another(app: &App, visitor: &Visitor, flow: &Flow, handover: &Handover) -> PageAnswer {
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
-    let description = "Somebody else than the user of id_token_hint has signed in.";
-    flow.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description))
+    let description = "Somebody else than the user whom the request names has signed in.";
+    flow.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description)).await
 }
 
-fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
+async fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
     let error = OAuthError::new(ErrorCode::AccessDenied, "The user is disabled.");
-    flow.refuse(app, visitor, &error)
+    flow.refuse(app, visitor, &error).await
 }
 
 async fn sign_in(
@@ -224,7 +224,9 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
         remember: remember(app, &flow, &handover, &accepted, &person).await?,
         context: context(&handover, accepted),
     };
-    flow.request.scope = scope;
+    flow.request.claims = flow.request.claims.within(&scope);
+    // What was allowed for the sake of a single claim is no scope of the tokens.
+    flow.request.scope = flow.request.scope.within(&scope);
     if let Some(granted) = &decision.context.audience {
         // No token of this grant is for more, whatever the client asks for later.
         flow.request.resources.retain(|uri| granted.contains(uri));
@@ -255,7 +257,7 @@ fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
         access_token: accepted.access_token_claims().cloned().unwrap_or_default(),
         id_token: accepted.id_token_claims().cloned().unwrap_or_default(),
         audience: accepted.grant_access_token_audience,
-        claims_locales: None,
+        ..GrantContext::default()
     }
 }
 
@@ -270,7 +272,7 @@ async fn reject(
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
-    visitor.deliver(app, &flow.client, flow.target.rejection(app.issuer(), rejection))
+    visitor.deliver(app, &flow.client, flow.target.rejection(app.issuer(), rejection)).await
 }
 
 /// From the beginning, as a new request with a new challenge.

@@ -20,7 +20,8 @@ use crate::model::{
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
-use crate::protocol::interaction::{self, Person, Situation, Step};
+use crate::protocol::claims;
+use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
@@ -109,7 +110,7 @@ impl Flow {
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
             (Step::SelectAccount, _) => self.wait_at(app, visitor, "/select_account").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
-            (Step::Refuse(error), _) => self.refuse(app, visitor, &error),
+            (Step::Refuse(error), _) => self.refuse(app, visitor, &error).await,
         }
     }
 
@@ -160,7 +161,18 @@ impl Flow {
             Who::Another => Person::Another,
             Who::Nobody => Person::Unknown,
         };
-        Situation { person, consented, decided: false, now: app.now() }
+        Situation { person, consented, assurance: self.assurance(app, who), decided: false, now: app.now() }
+    }
+
+    fn assurance(&self, app: &App, who: &Who) -> Assurance {
+        let ours = self.external_ui(app).is_none();
+        let of = |acr, by| Assurance::of(&self.request, acr, by, ours);
+        match who {
+            Who::Person { signed_in, by } => of(Some(claims::acr_of(signed_in.session.acr.as_deref())), *by),
+            // The one who is chosen is looked at then.
+            Who::ToBeChosen => Assurance::Met,
+            Who::Another | Who::Nobody => of(None, None),
+        }
     }
 
     /// Issues what was asked for and sends the browser back with it.
@@ -168,7 +180,12 @@ impl Flow {
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";
-            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description));
+            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description)).await;
+        }
+        // The pages of somebody else say themselves what a sign-in was worth.
+        let acr = claims::acr_of(decision.context.acr.as_deref().or(person.session.acr.as_deref()));
+        if Assurance::of(&self.request, Some(acr), Some(Means::SignIn), true) != Assurance::Met {
+            return self.refuse(app, visitor, &interaction::unmet_acr()).await;
         }
         let fresh = RequestId::new(random::id());
         let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
@@ -185,20 +202,20 @@ impl Flow {
             approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
         let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
         let answer = self.target.success(app.issuer(), success);
-        let mut response = visitor.deliver(app, &self.client, answer)?;
+        let mut response = visitor.deliver(app, &self.client, answer).await?;
         visitor.mend_browser_state(app, &mut response);
         Ok(response)
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub fn deny(&self, app: &App, visitor: &Visitor) -> Answer {
+    pub async fn deny(&self, app: &App, visitor: &Visitor) -> Answer {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
-        self.refuse(app, visitor, &error)
+        self.refuse(app, visitor, &error).await
     }
 
     /// Sends the browser back with an error.
-    pub fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
-        visitor.refuse(app, &self.client, &self.target, error)
+    pub async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+        visitor.refuse(app, &self.client, &self.target, error).await
     }
 
     /// Sends the browser to a page that carries only the request's id.

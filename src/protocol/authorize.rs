@@ -8,7 +8,7 @@ use super::error::{ErrorCode, OAuthError};
 use super::parameters::Parameters;
 use super::resource::{self, Target};
 use super::response::{self, RedirectTarget};
-use super::{pkce, redirect_uri, scope};
+use super::{claims_request, pkce, redirect_uri, scope};
 use crate::model::{
     AuthorizationRequest, Catalogue, Client, ConsentPolicy, GrantType, PkcePolicy, Presence, Prompt,
     ResponseType, Scope, ScopeSet,
@@ -117,6 +117,11 @@ pub fn validate(
         true => code_challenge(parameters, client, &scope, nonce.is_some())?,
         false => None,
     };
+    let asked = match scope.contains(Scope::OPENID) {
+        true => claims_request::asked(parameters, client, offer.catalogue, response_type)?,
+        // Without it there is neither an ID token nor UserInfo.
+        false => claims_request::Asked::default(),
+    };
     let state = limited(parameters, "state", MAX_STATE)?;
     if state.is_none() && client.policy().state == Presence::Required {
         return Err(OAuthError::invalid_request("The client is registered to send a state."));
@@ -135,11 +140,15 @@ pub fn validate(
         // OpenID Connect Registration 2: max_age overrides what is registered.
         max_age: max_age(parameters)?.or(client.sign_in.default_max_age),
         login_hint: hint(parameters, "login_hint"),
-        subject: None,
-        acr_values: hint(parameters, "acr_values").or_else(|| default_acr_values(client)),
+        subject: asked.subject,
+        acr_values: hint(parameters, "acr_values")
+            .or_else(|| acr_values(asked.acr.values()))
+            .or_else(|| acr_values(&client.sign_in.default_acr_values)),
+        essential_acr: asked.acr.into_essential(),
         display: hint(parameters, "display").filter(|display| DISPLAYS.contains(&display.as_str())),
         ui_locales: hint(parameters, "ui_locales"),
         claims_locales: hint(parameters, "claims_locales"),
+        claims: asked.claims,
     })
 }
 
@@ -148,8 +157,7 @@ fn hint(parameters: &Parameters<'_>, name: &str) -> Option<String> {
     parameters.get(name).filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned)
 }
 
-fn default_acr_values(client: &Client) -> Option<String> {
-    let values = &client.sign_in.default_acr_values;
+fn acr_values(values: &[String]) -> Option<String> {
     if values.is_empty() { None } else { Some(values.join(" ")) }
 }
 

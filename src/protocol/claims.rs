@@ -145,7 +145,12 @@ pub struct IdTokenClaims {
 
 /// How well the user of a grant proved who they are.
 pub fn acr(grant: &Grant) -> String {
-    grant.context.acr.clone().unwrap_or_else(|| ACR_SINGLE_FACTOR.to_owned())
+    acr_of(grant.context.acr.as_deref()).to_owned()
+}
+
+/// `acr` of a sign-in: what pages of somebody else said of it, or what ours are worth.
+pub fn acr_of(said: Option<&str>) -> &str {
+    said.unwrap_or(ACR_SINGLE_FACTOR)
 }
 
 /// What tokens and UserInfo may say of a person and a sign-in (OpenID Connect Discovery 3: `claims_supported`).
@@ -227,6 +232,14 @@ pub fn of_user<'s>(
 }
 
 const PROFILE: &str = "profile";
+/// The scopes that give access to claims about a user.
+const SCOPES: [&str; 5] = [PROFILE, "email", "phone", "address", "groups"];
+
+/// The scope that gives access to a claim, in whatever language (OpenID Connect Core 5.2, 5.4).
+pub fn scope_of(name: &str) -> Option<&'static str> {
+    let name = name.split_once('#').map_or(name, |(name, _)| name);
+    SCOPES.into_iter().find(|scope| of_scope(scope).contains(&name))
+}
 
 fn of_scope(scope: &str) -> &'static [&'static str] {
     match scope {
@@ -302,7 +315,7 @@ fn localized(user: &User, locales: &str) -> impl Iterator<Item = (String, Value)
 
 #[cfg(test)]
 mod tests {
-    use super::{SUPPORTED, left_half, of_scope};
+    use super::{SCOPES, SUPPORTED, left_half, of_scope};
     use crate::model::Algorithm;
 
     #[test]
@@ -314,7 +327,7 @@ mod tests {
 
     #[test]
     fn every_claim_of_a_scope_is_supported() {
-        for scope in ["profile", "email", "phone", "address", "groups"] {
+        for scope in SCOPES {
             assert!(!of_scope(scope).is_empty());
             assert!(of_scope(scope).iter().all(|name| SUPPORTED.contains(name)), "{scope}");
         }

@@ -89,6 +89,8 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
         "response_types_supported": response_types,
         "response_modes_supported": response_modes,
         "authorization_signing_alg_values_supported": algorithms,
+        "authorization_encryption_alg_values_supported": KeyManagement::ALL.map(KeyManagement::as_str),
+        "authorization_encryption_enc_values_supported": ContentEncryption::ALL.map(ContentEncryption::as_str),
         "authorization_response_iss_parameter_supported": true,
         "pushed_authorization_request_endpoint": format!("{issuer}/par"),
         "require_pushed_authorization_requests": operator.must_be_pushed,
@@ -97,6 +99,8 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
         "require_request_uri_registration": true,
         "require_signed_request_object": operator.must_be_signed,
         "request_object_signing_alg_values_supported": request_objects,
+        "request_object_encryption_alg_values_supported": KeyManagement::AGREEMENT.map(KeyManagement::as_str),
+        "request_object_encryption_enc_values_supported": ContentEncryption::ALL.map(ContentEncryption::as_str),
     })
 }
 
@@ -152,7 +156,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "display_values_supported": ["page", "popup", "touch"],
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
     })
 }

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// OpenID Connect Core 3.1.2.6
     RegistrationNotSupported,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements
+    UnmetAuthenticationRequirements,
     /// RFC 9101 7, OpenID Connect Core 3.1.2.6
     InvalidRequestObject,
     /// RFC 9101 7, OpenID Connect Core 3.1.2.6
@@ -82,6 +84,7 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::AuthorizationPending => "authorization_pending",

@@ -142,10 +142,10 @@ impl AcceptLogin {
 impl AcceptConsent {
     pub fn check(&self, request: &AuthorizationRequest, client: &Client) -> Result<(), OAuthError> {
         let scope = self.scope()?;
-        if scope.is_empty() {
-            return refuse("grant_scope: grant at least one scope, or reject the request.");
+        if scope.within(&request.scope).is_empty() {
+            return refuse("grant_scope: grant at least one scope of the request, or reject the request.");
         }
-        if !scope.is_subset(&request.scope) {
+        if !scope.is_subset(&request.permissions()) {
             return refuse("grant_scope: a scope is not in requested_scope.");
         }
         let requested = requested_audience(request, client);
@@ -258,9 +258,9 @@ pub fn oidc_context(request: &AuthorizationRequest) -> Value {
     Value::Object(context)
 }
 
-/// `requested_scope`.
-pub fn requested_scope(request: &AuthorizationRequest) -> Vec<&str> {
-    request.scope.iter().collect()
+/// `requested_scope`, with the scopes of single claims.
+pub fn requested_scope(request: &AuthorizationRequest) -> Vec<String> {
+    request.permissions().iter().map(str::to_owned).collect()
 }
 
 fn word(prompt: Prompt) -> &'static str {

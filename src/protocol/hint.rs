@@ -4,7 +4,7 @@
 use super::claims::IdTokenClaims;
 use super::error::OAuthError;
 use super::parameters::Parameters;
-use crate::model::Client;
+use crate::model::{AuthorizationRequest, Client};
 
 /// The only user whom the answer may be about, if the request says so. `verified` reads an ID token that this server signed.
 pub fn subject(
@@ -17,4 +17,18 @@ pub fn subject(
     let hint = verified(token).filter(|hint| hint.aud == client.id);
     let description = "id_token_hint is not an ID token that this server issued to the client.";
     hint.map(|hint| Some(hint.sub)).ok_or_else(|| OAuthError::invalid_request(description))
+}
+
+/// The request with the user whom the hint names, if there is one. `claims` may name one too: the same.
+pub fn applied(
+    request: AuthorizationRequest,
+    hinted: Option<String>,
+) -> Result<AuthorizationRequest, OAuthError> {
+    match (&hinted, &request.subject) {
+        (None, _) => Ok(request),
+        (Some(hinted), Some(named)) if hinted != named => {
+            Err(OAuthError::invalid_request("id_token_hint and sub of claims name two users."))
+        }
+        (Some(_), _) => Ok(AuthorizationRequest { subject: hinted, ..request }),
+    }
 }

@@ -1,6 +1,7 @@
 //! What has to happen before a code may be issued (OpenID Connect Core 3.1.2.3, 3.1.2.4): choose an account, sign in,
 //! consent, or nothing.
 
+use super::claims::ACR_SINGLE_FACTOR;
 use super::error::{ErrorCode, OAuthError};
 use crate::model::{AuthorizationRequest, Client, Means, Prompt, ScopeSet, Timestamp};
 
@@ -10,6 +11,7 @@ pub struct Situation<'a> {
     pub person: Person,
     /// What the user allowed this client before.
     pub consented: Option<&'a ScopeSet>,
+    pub assurance: Assurance,
     /// Whether the person has just said yes to this very request.
     pub decided: bool,
     pub now: Timestamp,
@@ -32,6 +34,31 @@ pub enum Person {
     Unknown,
 }
 
+/// Whether the sign-in is as the request insists on: `acr` as an essential claim (OpenID Connect Core 5.5.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assurance {
+    Met,
+    /// Signing in may make it so.
+    WithinReach,
+    OutOfReach,
+}
+
+impl Assurance {
+    /// Of a person with this `acr`, or of nobody yet. `ours` tells whether our own pages would sign them in, which know one
+    /// way to do it.
+    pub fn of(request: &AuthorizationRequest, acr: Option<&str>, by: Option<Means>, ours: bool) -> Self {
+        let essential = &request.essential_acr;
+        let fits = |acr: &str| essential.is_empty() || essential.iter().any(|wanted| wanted == acr);
+        if acr.map_or(essential.is_empty(), fits) {
+            return Self::Met;
+        }
+        if by == Some(Means::SignIn) || (ours && !fits(ACR_SINGLE_FACTOR)) {
+            return Self::OutOfReach;
+        }
+        Self::WithinReach
+    }
+}
+
 /// The next step.
 #[derive(Debug)]
 pub enum Step {
@@ -50,17 +77,19 @@ pub fn next(request: &AuthorizationRequest, client: &Client, situation: Situatio
     let silent = request.prompts(Prompt::None);
     match situation.person {
         // OpenID Connect Core 3.1.2.1, id_token_hint: otherwise it MUST return an error, such as login_required.
-        Person::Another => {
-            refuse(ErrorCode::LoginRequired, "Somebody else than the user of id_token_hint has signed in.")
-        }
+        Person::Another => refuse(
+            ErrorCode::LoginRequired,
+            "Somebody else than the user whom the request names has signed in.",
+        ),
+        _ if situation.assurance == Assurance::OutOfReach => Step::Refuse(unmet_acr()),
         person if has_to_choose(request, person) && silent => {
             refuse(ErrorCode::AccountSelectionRequired, "The user has to choose an account.")
         }
         person if has_to_choose(request, person) => Step::SelectAccount,
-        person if !is_signed_in(request, person, situation.now) && silent => {
+        person if !is_signed_in(request, person, situation) && silent => {
             refuse(ErrorCode::LoginRequired, "The user has to sign in.")
         }
-        person if !is_signed_in(request, person, situation.now) => Step::SignIn,
+        person if !is_signed_in(request, person, situation) => Step::SignIn,
         _ => match missing_consent(request, client, situation) {
             None => Step::Issue,
             Some(_) if silent => refuse(ErrorCode::ConsentRequired, "The user has to give consent."),
@@ -73,6 +102,12 @@ fn refuse(code: ErrorCode, description: &'static str) -> Step {
     Step::Refuse(OAuthError::new(code, description))
 }
 
+/// OpenID Connect Core 5.5.1.1: MUST be treated as a failed authentication.
+pub fn unmet_acr() -> OAuthError {
+    let description = "The user cannot sign in here in a way that claims asks for by acr.";
+    OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, description)
+}
+
 /// `select_account` is for whoever has an account here; all others sign in, and so does everybody whom `login` asks to.
 fn has_to_choose(request: &AuthorizationRequest, person: Person) -> bool {
     match person {
@@ -82,14 +117,14 @@ fn has_to_choose(request: &AuthorizationRequest, person: Person) -> bool {
     }
 }
 
-fn is_signed_in(request: &AuthorizationRequest, person: Person, now: Timestamp) -> bool {
+fn is_signed_in(request: &AuthorizationRequest, person: Person, situation: Situation<'_>) -> bool {
     let Person::Known { auth_time, by } = person else { return false };
     if by == Some(Means::SignIn) {
         return true;
     }
     // OpenID Connect Core 3.1.2.1: max_age=0 is equivalent to prompt=login.
-    let too_old = request.max_age.is_some_and(|most| most == 0 || now.since(auth_time) > most);
-    !request.prompts(Prompt::Login) && !too_old
+    let too_old = request.max_age.is_some_and(|most| most == 0 || situation.now.since(auth_time) > most);
+    !request.prompts(Prompt::Login) && !too_old && situation.assurance == Assurance::Met
 }
 
 fn missing_consent(
@@ -101,7 +136,7 @@ fn missing_consent(
         return None;
     }
     let nothing = ScopeSet::default();
-    let new = request.scope.without(situation.consented.unwrap_or(&nothing));
+    let new = request.permissions().without(situation.consented.unwrap_or(&nothing));
     if request.prompts(Prompt::Consent) {
         return Some(new);
     }
@@ -111,7 +146,7 @@ fn missing_consent(
 
 #[cfg(test)]
 mod tests {
-    use super::{Person, Situation, Step, next};
+    use super::{Assurance, Person, Situation, Step, next};
     use crate::model::{AuthorizationRequest, Client, Means, ScopeSet, Timestamp};
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -138,6 +173,7 @@ mod tests {
         Situation {
             person: signed_in_ago.map_or(Person::Unknown, |seconds| known(seconds, None)),
             consented,
+            assurance: Assurance::Met,
             decided: false,
             now: NOW,
         }

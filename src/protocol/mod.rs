@@ -6,6 +6,7 @@ pub mod authorize;
 pub mod backchannel_logout;
 pub mod claims;
 pub mod claims_mapping;
+pub mod claims_request;
 pub mod client_auth;
 pub mod code;
 pub mod device;

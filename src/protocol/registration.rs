@@ -1,5 +1,6 @@
 //! What a client's metadata must fulfil before it is registered (RFC 7591 2, RFC 9700 2).
 
+mod encryption;
 mod exchange;
 mod identity;
 mod logout;

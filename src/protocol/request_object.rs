@@ -1,4 +1,5 @@
-//! Request objects: authorization requests as JWTs, by value or by reference (RFC 9101, OpenID Connect Core 6).
+//! Request objects: authorization requests as JWTs, by value or by reference, signed, or signed and then encrypted to
+//! this server (RFC 9101, OpenID Connect Core 6).
 //!
 //! [`RequestObject::read`] checks everything that the text alone tells; whose signature it bears comes after, and nothing
 //! but [`RequestObject::proven`] gives the parameters out.
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use super::error::{ErrorCode, OAuthError};
 use super::jwt;
 use super::parameters::Parameters;
+use crate::crypto::jwe::Opened;
 use crate::crypto::jwks::KeySet;
 use crate::model::{AssertionAlgorithm, Client, RequestObjectAlgorithm, Scope, Timestamp};
 
@@ -96,13 +98,43 @@ pub struct Proven {
     pub is_signed: bool,
 }
 
+/// Whether it has to be decrypted before it is read: a JWE has five parts, a JWS three (RFC 7516 9).
+pub fn is_encrypted(object: &str) -> bool {
+    object.matches('.').count() == 4
+}
+
 impl<'a> RequestObject<'a> {
-    /// Reads a JWT and checks all that does not need a key.
+    /// Reads what was sent unencrypted and checks all that does not need a key.
     pub fn read(jwt: &'a str, client: &Client, issuer: &str, now: Timestamp) -> Result<Self, OAuthError> {
-        const NO_JWT: &str = "The request object is not a JWT in compact form.";
-        if jwt.matches('.').count() == 4 {
-            return Err(invalid("Encrypted request objects are not supported; send a signed one."));
+        if client.requests.request_object_encryption().is_some() {
+            return Err(invalid("The client is registered for encrypted request objects; encrypt it."));
         }
+        Self::read_jwt(jwt, client, issuer, now)
+    }
+
+    /// Reads what was sent encrypted, as far as it opened. One answer stands for all that can keep it from that, so that
+    /// nobody learns anything by asking often (RFC 7516 11.5).
+    pub fn read_opened(
+        opened: Option<&'a Opened>,
+        client: &Client,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<Self, OAuthError> {
+        const CLOSED: &str = "The request object does not open: encrypt a signed JWT, with cty JWT in the header, to the \
+            key of use enc at jwks_uri, as the client is registered for.";
+        let jwt = opened.and_then(|opened| nested(opened, client)).ok_or_else(|| invalid(CLOSED))?;
+        let object = Self::read_jwt(jwt, client, issuer, now)?;
+        // RFC 9101 6.1: a nested JWT, so that not everybody who knows the public key can have made it.
+        match object.algorithm {
+            RequestObjectAlgorithm::Signed(_) => Ok(object),
+            RequestObjectAlgorithm::None => {
+                Err(invalid("What is in an encrypted request object must be signed."))
+            }
+        }
+    }
+
+    fn read_jwt(jwt: &'a str, client: &Client, issuer: &str, now: Timestamp) -> Result<Self, OAuthError> {
+        const NO_JWT: &str = "The request object is not a JWT in compact form.";
         let (signed, signature) = jwt.rsplit_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let (head, payload) = signed.split_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let header: Header = jwt::part(head).ok_or_else(|| invalid(NO_JWT))?;
@@ -149,6 +181,16 @@ impl<'a> RequestObject<'a> {
         let parameters = self.claims.into_iter().filter(|(name, _)| !ABOUT_THE_JWT.contains(&name.as_str()));
         Ok(Proven { parameters: Parameters::from_claims(parameters)?, is_signed })
     }
+}
+
+/// The JWT in a JWE that is closed as the client registered.
+fn nested<'a>(opened: &'a Opened, client: &Client) -> Option<&'a str> {
+    let registered = client.requests.request_object_encryption();
+    // RFC 7519 5.2: cty MUST be present where the content is a JWT.
+    let cty = opened.cty.as_deref()?;
+    let is_right = registered.is_none_or(|registered| registered == opened.encryption)
+        && jwt::is_type(Some(cty), MEDIA_TYPE);
+    std::str::from_utf8(&opened.plain).ok().filter(|_| is_right)
 }
 
 fn check_header(header: &Header, client: &Client) -> Result<RequestObjectAlgorithm, OAuthError> {

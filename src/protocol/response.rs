@@ -49,7 +49,7 @@ fn response_mode(
 ) -> Result<ResponseMode, OAuthError> {
     let usual = usual_mode(response_type);
     // JARM 3: where the algorithm is registered, the response will be signed.
-    let must_be_signed = client.requests.authorization_signed_response_alg.is_some();
+    let must_be_signed = client.requests.wants_signed_responses();
     let mode = match parameters.get("response_mode") {
         None if must_be_signed => usual.signed(),
         None => usual,
@@ -58,7 +58,7 @@ fn response_mode(
     };
     if must_be_signed && !mode.is_signed() {
         return Err(OAuthError::invalid_request(
-            "The client is registered for signed responses: leave response_mode out, or choose one with jwt.",
+            "The client is registered for signed or encrypted responses: leave response_mode out, or choose one with jwt.",
         ));
     }
     // Multiple Response Types 3, 5, JARM 2.3.1: tokens MUST NOT be in the query, which ends up in logs and referrers.
@@ -88,10 +88,8 @@ fn named(name: &str, usual: ResponseMode) -> Option<ResponseMode> {
 fn mode_for_errors(parameters: &Parameters<'_>, client: &Client) -> ResponseMode {
     let asked = parameters.get("response_type").and_then(|name| name.parse().ok()).unwrap_or_default();
     let usual = usual_mode(asked);
-    response_mode(parameters, client, asked).unwrap_or_else(|_| {
-        let signed = client.requests.authorization_signed_response_alg.is_some();
-        if signed { usual.signed() } else { usual }
-    })
+    response_mode(parameters, client, asked)
+        .unwrap_or_else(|_| if client.requests.wants_signed_responses() { usual.signed() } else { usual })
 }
 
 /// Where the answer goes: a redirect URI that the client is known to own, its `state`, and how it travels.
@@ -158,10 +156,15 @@ impl RedirectTarget {
     /// The target of a request that was proven before, if the client still owns it.
     pub fn of(request: &AuthorizationRequest, client: &Client) -> Option<Self> {
         let owns = |registered: &String| redirect_uri::matches(registered, &request.redirect_uri);
+        // It may have been registered for signed responses since.
+        let mode = match client.requests.wants_signed_responses() {
+            true => request.response_mode.signed(),
+            false => request.response_mode,
+        };
         client.redirect_uris.iter().any(owns).then(|| Self {
             uri: request.redirect_uri.clone(),
             state: request.state.clone(),
-            mode: request.response_mode,
+            mode,
         })
     }
 
@@ -233,8 +236,8 @@ impl AuthorizationResponse {
         })
     }
 
-    /// The same answer as one signed parameter (JARM 2.3).
-    pub fn signed(self, jwt: String) -> Self {
+    /// The same answer as one parameter, which is signed, or signed and encrypted (JARM 2.3).
+    pub fn as_jwt(self, jwt: String) -> Self {
         Self { parameters: vec![("response", jwt)], ..self }
     }
 

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::db::values;
+use super::db::{Transaction, Value, values};
 use super::{Storage, StorageError};
 
 /// What may be held in a cache.
@@ -54,10 +54,34 @@ impl Storage {
         })
     }
 
-    /// Called after every write to a topic.
-    pub(super) async fn changed(&self, topic: Topic) -> Result<(), StorageError> {
-        const RAISE: &str = "UPDATE changes SET version = version + 1 WHERE topic = $1";
-        self.db.execute(RAISE, values![topic.as_str()]).await?;
-        self.db.notify(topic.as_str()).await
+    /// One write to a topic, and how many rows it touched. The counter is raised in the same transaction, so that no crash
+    /// in between leaves a cache behind.
+    pub(super) async fn write(
+        &self,
+        topic: Topic,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<u64, StorageError> {
+        let mut tx = self.db.begin().await?;
+        let written = tx.execute(sql, values).await?;
+        if written > 0 {
+            raise(&mut tx, topic).await?;
+        }
+        tx.commit().await?;
+        Ok(written)
     }
+}
+
+/// Lets no other process write to a topic until the transaction ends, where a write depends on what is there.
+pub(super) async fn hold(tx: &mut Transaction, topic: Topic) -> Result<(), StorageError> {
+    const HOLD: &str = "UPDATE changes SET version = version WHERE topic = $1";
+    tx.execute(HOLD, values![topic.as_str()]).await?;
+    Ok(())
+}
+
+/// The part of a transaction that makes its change to a topic known; the last one, because others wait for the counter.
+pub(super) async fn raise(tx: &mut Transaction, topic: Topic) -> Result<(), StorageError> {
+    const RAISE: &str = "UPDATE changes SET version = version + 1 WHERE topic = $1";
+    tx.execute(RAISE, values![topic.as_str()]).await?;
+    tx.notify(topic.as_str()).await
 }

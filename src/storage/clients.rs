@@ -154,8 +154,7 @@ impl Storage {
             client.is_for_everybody(),
             client.logout.frontchannel_logout_uri.is_some(),
         ];
-        let inserted = self.db.execute(INSERT, bound).await? == 1;
-        self.changed(Topic::Clients).await?;
+        let inserted = self.write(Topic::Clients, INSERT, bound).await? == 1;
         Ok(inserted)
     }
 
@@ -168,15 +167,14 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = update_values(client, &metadata, &columns, now);
-        let updated = self.db.execute(UPDATE, &bound).await? == 1;
-        self.changed(Topic::Clients).await?;
+        let updated = self.write(Topic::Clients, UPDATE, &bound).await? == 1;
         Ok(updated)
     }
 
     /// Deletes a client with all its grants and consents. False when there is no such client.
     pub async fn delete_client(&self, id: &ClientId) -> Result<bool, StorageError> {
-        let deleted = self.db.execute("DELETE FROM clients WHERE id = $1", values![id.as_str()]).await? == 1;
-        self.changed(Topic::Clients).await?;
+        let deleted =
+            self.write(Topic::Clients, "DELETE FROM clients WHERE id = $1", values![id.as_str()]).await? == 1;
         Ok(deleted)
     }
 }

@@ -250,19 +250,6 @@ impl Db {
         if moved || distinct.len() < first.len() { Err(StorageError::TransactionPooler) } else { Ok(()) }
     }
 
-    /// Tells other processes on the same database that `topic` changed. Where the database cannot, they notice by
-    /// polling.
-    pub async fn notify(&self, topic: &str) -> Result<(), StorageError> {
-        match &self.pools {
-            Pools::Postgres(pool) => {
-                let notify = sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic);
-                pool.run(async |connection| notify.execute(connection).await).await?;
-                Ok(())
-            }
-            Pools::Sqlite { .. } => Ok(()),
-        }
-    }
-
     /// Waits until another process says that something changed. Pends for ever where the database cannot tell.
     pub async fn listen(&self) -> Result<ChangeListener, StorageError> {
         match &self.pools {
@@ -347,6 +334,19 @@ impl Transaction {
         match &mut self.inner {
             Inner::Postgres(lease) => Ok(bind_pg_as(sql, values).fetch_optional(lease.connection()?).await?),
             Inner::Sqlite(lease) => Ok(bind_lite_as(sql, values).fetch_optional(lease.connection()?).await?),
+        }
+    }
+
+    /// Tells other processes on the same database that `topic` changed, when the transaction commits. Where the database
+    /// cannot, they notice by polling.
+    pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
+        match &mut self.inner {
+            Inner::Postgres(lease) => {
+                let notify = sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic);
+                notify.execute(lease.connection()?).await?;
+                Ok(())
+            }
+            Inner::Sqlite(_) => Ok(()),
         }
     }
 

@@ -32,6 +32,7 @@ pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
 pub use sessions::MOST_AT_ONCE;
+pub use signing_keys::Succession;
 pub use users::{Credentials, UserConflict};
 
 /// A statement failed, or a row holds what it never should.

@@ -129,11 +129,7 @@ impl Storage {
         const REMOVE: &str = "DELETE FROM clients WHERE unused_until <= $1 AND id IN \
              (SELECT c.id FROM clients c WHERE c.unused_until <= $1 \
               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT $2)";
-        let removed = self.db.execute(REMOVE, values![now.unix(), most]).await?;
-        if removed > 0 {
-            self.changed(Topic::Clients).await?;
-        }
-        Ok(removed)
+        self.write(Topic::Clients, REMOVE, values![now.unix(), most]).await
     }
 
     /// Keeps an initial access token.

@@ -86,8 +86,8 @@ impl Storage {
 
     /// Deletes a resource: no token is issued for it any more. False when there is no such resource.
     pub async fn delete_resource(&self, id: &str) -> Result<bool, StorageError> {
-        let deleted = self.db.execute("DELETE FROM resources WHERE id = $1", values![id]).await? == 1;
-        self.changed(Topic::Resources).await?;
+        let deleted =
+            self.write(Topic::Resources, "DELETE FROM resources WHERE id = $1", values![id]).await? == 1;
         Ok(deleted)
     }
 
@@ -107,8 +107,7 @@ impl Storage {
             resource.access_token_signed_response_alg.map(Algorithm::as_str),
             at.unix(),
         ];
-        let written = self.db.execute(sql, bound).await? == 1;
-        self.changed(Topic::Resources).await?;
+        let written = self.write(Topic::Resources, sql, bound).await? == 1;
         Ok(written)
     }
 }

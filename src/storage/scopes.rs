@@ -55,8 +55,8 @@ impl Storage {
 
     /// Forgets what is registered of a scope. False when there is no such scope.
     pub async fn delete_scope(&self, name: &str) -> Result<bool, StorageError> {
-        let deleted = self.db.execute("DELETE FROM scopes WHERE name = $1", values![name]).await? == 1;
-        self.changed(Topic::Scopes).await?;
+        let deleted =
+            self.write(Topic::Scopes, "DELETE FROM scopes WHERE name = $1", values![name]).await? == 1;
         Ok(deleted)
     }
 
@@ -71,8 +71,7 @@ impl Storage {
             .map_err(|error| StorageError::impossible("scopes", name, error))?;
         let implies = scope.implies.to_string();
         let bound = values![name, &descriptions, &implies, scope.is_public, at.unix()];
-        let written = self.db.execute(sql, bound).await? == 1;
-        self.changed(Topic::Scopes).await?;
+        let written = self.write(Topic::Scopes, sql, bound).await? == 1;
         Ok(written)
     }
 }

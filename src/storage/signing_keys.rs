@@ -2,10 +2,17 @@
 
 use sqlx::FromRow;
 
-use super::changes::Topic;
-use super::db::values;
+use super::changes::{Topic, hold, raise};
+use super::db::{Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{Algorithm, KeyId, Secret, SigningKey, Timestamp};
+
+/// How a key follows one that signs: from when, and how many seconds the older one is published after that.
+#[derive(Debug, Clone, Copy)]
+pub struct Succession {
+    pub from: Timestamp,
+    pub overlap: i64,
+}
 
 #[derive(FromRow)]
 struct KeyRow {
@@ -20,6 +27,13 @@ struct KeyRow {
 #[derive(FromRow)]
 struct NumberRow {
     number: i64,
+}
+
+#[derive(FromRow)]
+struct Withdrawn {
+    algorithm: String,
+    number: i64,
+    active_from: i64,
 }
 
 impl KeyRow {
@@ -40,10 +54,11 @@ impl KeyRow {
 }
 
 impl Storage {
-    /// Every key that is still published, the oldest first.
+    /// Every key that is still published, the oldest first. The number says which is older: a key made to sign at once is
+    /// younger than one that waits.
     pub async fn signing_keys(&self, now: Timestamp) -> Result<Vec<SigningKey>, StorageError> {
         const LIST: &str = "SELECT id, algorithm, sealed_key, created_at, active_from, expires_at FROM signing_keys \
-             WHERE expires_at IS NULL OR expires_at > $1 ORDER BY active_from, number";
+             WHERE expires_at IS NULL OR expires_at > $1 ORDER BY number, algorithm";
         let rows: Vec<KeyRow> = self.db.fetch_all(LIST, values![now.unix()]).await?;
         rows.into_iter().map(KeyRow::into_key).collect()
     }
@@ -79,12 +94,89 @@ impl Storage {
             key.expires_at.map(Timestamp::unix),
         ];
         let mut tx = self.db.begin().await?;
+        hold(&mut tx, Topic::Keys).await?;
         let inserted = tx.execute(INSERT, bound).await? == 1;
         if inserted {
             tx.execute(RETIRE, values![algorithm, number, retire_at.unix()]).await?;
+            raise(&mut tx, Topic::Keys).await?;
         }
         tx.commit().await?;
-        self.changed(Topic::Keys).await?;
         Ok(inserted)
     }
+
+    /// Takes a key away for good. Where no younger one is there to follow it, `successor` does: at once in the place of a key
+    /// that signed, else after a `waits`. False when there is no such key, and nothing changed.
+    pub async fn withdraw_signing_key(
+        &self,
+        id: &KeyId,
+        successor: &SigningKey,
+        waits: Succession,
+    ) -> Result<bool, StorageError> {
+        const DELETE: &str =
+            "DELETE FROM signing_keys WHERE id = $1 RETURNING algorithm, number, active_from";
+        let mut tx = self.db.begin().await?;
+        hold(&mut tx, Topic::Keys).await?;
+        let withdrawn: Option<Withdrawn> = tx.fetch_optional(DELETE, values![id.as_str()]).await?;
+        if let Some(withdrawn) = &withdrawn {
+            let now = successor.created_at;
+            let signed = withdrawn.active_from <= now.unix();
+            follow(&mut tx, withdrawn, successor, if signed { now } else { waits.from }).await?;
+            if signed {
+                hasten(&mut tx, withdrawn, now).await?;
+            } else {
+                extend(&mut tx, withdrawn, now, waits.overlap).await?;
+            }
+            raise(&mut tx, Topic::Keys).await?;
+        }
+        tx.commit().await?;
+        Ok(withdrawn.is_some())
+    }
+}
+
+/// Adds the key after a withdrawn one, unless there is one.
+async fn follow(
+    tx: &mut Transaction,
+    withdrawn: &Withdrawn,
+    successor: &SigningKey,
+    from: Timestamp,
+) -> Result<(), StorageError> {
+    const FOLLOW: &str = "INSERT INTO signing_keys (id, algorithm, number, sealed_key, created_at, active_from) \
+         SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS \
+         (SELECT 1 FROM signing_keys WHERE algorithm = $2 AND number >= $3) ON CONFLICT DO NOTHING";
+    let bound = values![
+        successor.id.as_str(),
+        &withdrawn.algorithm,
+        withdrawn.number + 1,
+        successor.sealed_private_key.expose(),
+        successor.created_at.unix(),
+        from.unix(),
+    ];
+    tx.execute(FOLLOW, bound).await?;
+    Ok(())
+}
+
+/// Makes the younger keys sign now, unless one does.
+async fn hasten(tx: &mut Transaction, withdrawn: &Withdrawn, now: Timestamp) -> Result<(), StorageError> {
+    const HASTEN: &str = "UPDATE signing_keys SET active_from = $3 WHERE algorithm = $1 AND number > $2 AND NOT EXISTS \
+         (SELECT 1 FROM signing_keys k WHERE k.algorithm = $1 AND k.number > $2 AND k.active_from <= $3)";
+    tx.execute(HASTEN, values![&withdrawn.algorithm, withdrawn.number, now.unix()]).await?;
+    Ok(())
+}
+
+/// Publishes the key that signs, and those after it, for longer, because what follows them comes later.
+async fn extend(
+    tx: &mut Transaction,
+    withdrawn: &Withdrawn,
+    now: Timestamp,
+    overlap: i64,
+) -> Result<(), StorageError> {
+    const LAST: &str = "SELECT MAX(active_from) AS number FROM signing_keys WHERE algorithm = $1";
+    const EXTEND: &str = "UPDATE signing_keys SET expires_at = $4 \
+         WHERE algorithm = $1 AND number < $2 AND expires_at < $4 AND NOT EXISTS (SELECT 1 FROM signing_keys k \
+         WHERE k.algorithm = $1 AND k.number > signing_keys.number AND k.number < $2 AND k.active_from <= $3)";
+    let last: Option<NumberRow> = tx.fetch_optional(LAST, values![&withdrawn.algorithm]).await?;
+    let until = last.map_or(now.unix(), |last| last.number) + overlap;
+    let bound = values![&withdrawn.algorithm, withdrawn.number, now.unix(), until];
+    tx.execute(EXTEND, bound).await?;
+    Ok(())
 }

@@ -60,6 +60,39 @@ fn how_a_client_is_told_who_users_are_is_set_shown_and_cleared() {
     assert!(refusal.contains("jwks"), "{refusal}");
 }
 
+#[test]
+fn how_authorization_responses_are_protected_is_set_shown_and_cleared() {
+    let place = Place::new();
+    let (alg, enc) = ("--authorization-encrypted-response-alg", "--authorization-encrypted-response-enc");
+    let set = ["--authorization-signed-response-alg", "ES256", alg, "dir", enc, "A256GCM"];
+    let created = place.json(&[&CREATE[..], &["app"], &set].concat());
+    assert_eq!(created["authorization_encrypted_response_alg"], "dir");
+    assert_eq!(created["authorization_encrypted_response_enc"], "A256GCM");
+    assert_eq!(created["client_secret"].as_str().unwrap().len(), 64);
+    let shown = place.text(&["client", "show", "app"]);
+    assert!(shown.contains("ES256; encrypted dir, A256GCM"), "{shown}");
+    let refusal = place.refusal(&["client", "update", "app", alg, "RSA-OAEP"]);
+    assert!(refusal.contains("jwks"), "{refusal}");
+    let cleared = place.json(&["client", "update", "app", alg, "", enc, ""]);
+    assert_eq!(cleared.get("authorization_encrypted_response_alg"), None);
+}
+
+#[test]
+fn how_request_objects_are_encrypted_is_set_shown_and_cleared() {
+    let place = Place::new();
+    let (alg, enc) = ("--request-object-encryption-alg", "--request-object-encryption-enc");
+    let set = [alg, "ECDH-ES", enc, "A128GCM", "--jwks-uri", "https://app.example/jwks"];
+    let created = place.json(&[&CREATE[..], &["app"], &set].concat());
+    assert_eq!(created["request_object_encryption_alg"], "ECDH-ES");
+    assert_eq!(created["request_object_encryption_enc"], "A128GCM");
+    let shown = place.text(&["client", "show", "app"]);
+    assert!(shown.contains("encrypted ECDH-ES, A128GCM"), "{shown}");
+    let refusal = place.refusal(&["client", "update", "app", alg, "RSA-OAEP"]);
+    assert!(refusal.contains("ECDH-ES+A128KW"), "{refusal}");
+    let cleared = place.json(&["client", "update", "app", alg, "", enc, ""]);
+    assert_eq!(cleared.get("request_object_encryption_alg"), None);
+}
+
 /// oidcc-registration-sector-uri, oidcc-registration-sector-bad
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sector_counts_only_if_its_list_names_every_redirect_uri() {

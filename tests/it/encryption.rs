@@ -1,4 +1,5 @@
-//! ID tokens and UserInfo as their client registered them: signed, encrypted, or both (OpenID Connect Core 2, 5.3.2, 10).
+//! ID tokens, UserInfo and authorization responses as their client registered them: signed, encrypted, or both (OpenID
+//! Connect Core 2, 5.3.2, 10, JARM 2.2).
 
 use axum::http::header;
 use base64::Engine as _;
@@ -7,7 +8,10 @@ use chancery::crypto::jwe::DecryptionKey;
 use chancery::crypto::master_key::MasterKey;
 use serde_json::{Value, json};
 
-use crate::support::{Documents, Registration, Signer, TestServer, claims_of, merged, names, on_both, text};
+use crate::support::authorization::{STATE, ask};
+use crate::support::{
+    Answer, Documents, PASSWORD, Registration, Signer, TestServer, claims_of, merged, names, on_both, text,
+};
 
 const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUND__TIMEOUT_SECONDS", "1")];
 
@@ -26,7 +30,7 @@ fn header_of(token: &str) -> Value {
 }
 
 fn opened(key: &DecryptionKey, token: &str) -> String {
-    String::from_utf8(key.decrypt(token).expect("it opens").to_vec()).unwrap()
+    String::from_utf8(key.decrypt(token).expect("it opens").plain.to_vec()).unwrap()
 }
 
 async fn userinfo(server: &TestServer, tokens: &Value) -> String {
@@ -41,6 +45,18 @@ async fn client_at(server: &TestServer, documents: &Documents) -> Registration {
     let members = json!({"jwks_uri": documents.url, "id_token_encrypted_response_alg": "ECDH-ES+A256KW",
         "userinfo_encrypted_response_alg": "ECDH-ES", "authorization_code_lifetime": 600});
     server.client(members).await
+}
+
+/// The claims of an authorization response that is one JWT, opened and verified.
+async fn response_claims(server: &TestServer, key: &DecryptionKey, answer: &Answer) -> Value {
+    for plain in ["code", "state", "error", "iss", "id_token"] {
+        assert_eq!(answer.returned(plain), None, "{answer:?}");
+    }
+    let response = answer.returned("response").unwrap();
+    assert_eq!(header_of(&response)["cty"], "JWT");
+    let (header, claims) = server.verified(&opened(key, &response)).await;
+    assert_eq!(header["typ"], "oauth-authz-resp+jwt");
+    claims
 }
 
 on_both! {
@@ -167,5 +183,83 @@ on_both! {
         server.change_client(&client, json!({"jwks_uri": "https://127.0.0.1:1/nothing"})).await;
         let answer = server.get_with_token("/userinfo", &text(&tokens, "access_token")).await;
         answer.assert_error(400, "invalid_request");
+    }
+
+    async fn an_answer_is_signed_and_then_encrypted_in_every_mode(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let _user = server.user("ada").await;
+        let key = key();
+        let client = server.client(json!({"jwks": jwks(&key), "response_types": ["code", "code id_token"],
+            "authorization_encrypted_response_alg": "ECDH-ES+A256KW",
+            "authorization_encrypted_response_enc": "A256GCM"})).await;
+        for (response_type, mode, mark) in [
+            ("code", "", "?response="), ("code", "jwt", "?response="), ("code", "fragment.jwt", "#response="),
+            ("code", "form_post.jwt", ""), ("code id_token", "", "#response="),
+        ] {
+            let mut change = vec![("response_type", response_type)];
+            change.extend((!mode.is_empty()).then_some(("response_mode", mode)));
+            let answer = server.browser().authorize_as(&server.authorization(&client, &change), "ada").await;
+            assert!(answer.location().contains(mark), "{answer:?}");
+            let head = header_of(&answer.returned("response").unwrap());
+            assert_eq!((&head["alg"], &head["enc"]), (&json!("ECDH-ES+A256KW"), &json!("A256GCM")));
+            let claims = response_claims(&server, &key, &answer).await;
+            assert_eq!((&claims["state"], &claims["aud"]), (&json!(STATE), &json!(client.id)));
+            assert_eq!(server.redeem(&client, &text(&claims, "code")).await.status, 200);
+        }
+    }
+
+    async fn errors_are_encrypted_too_and_no_plain_mode_may_be_asked_for(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let key = key();
+        let members = json!({"jwks": jwks(&key), "authorization_encrypted_response_alg": "ECDH-ES"});
+        let client = server.client(members).await;
+        let answer = ask(&server, &client, &[("prompt", "none")]).await;
+        assert_eq!(response_claims(&server, &key, &answer).await["error"], "login_required");
+        for mode in ["query", "fragment", "form_post", "unknown"] {
+            let answer = ask(&server, &client, &[("response_mode", mode)]).await;
+            assert_eq!(response_claims(&server, &key, &answer).await["error"], "invalid_request", "{mode}");
+        }
+    }
+
+    async fn a_request_that_waits_is_answered_as_the_client_is_registered_by_then(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let _user = server.user("ada").await;
+        let key = key();
+        let client = server.client(json!({"jwks": jwks(&key)})).await;
+        let mut browser = server.browser();
+        let first = browser.get(&server.authorization(&client, &[])).await;
+        let page = browser.follow(first).await;
+        server.change_client(&client, json!({"authorization_encrypted_response_alg": "ECDH-ES"})).await;
+        let answer = browser.sign_in(&page, "ada", PASSWORD).await;
+        let page = browser.follow(answer).await;
+        let answer = browser.decide(&page, "allow").await;
+        assert!(response_claims(&server, &key, &answer).await["code"].is_string());
+    }
+
+    async fn a_client_secret_encrypts_the_answer(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"authorization_encrypted_response_alg": "A128KW",
+            "token_endpoint_auth_method": "client_secret_basic"})).await;
+        let answer = ask(&server, &client, &[("prompt", "none")]).await;
+        let head = header_of(&answer.returned("response").unwrap());
+        assert_eq!((&head["alg"], &head["cty"]), (&json!("A128KW"), &json!("JWT")));
+    }
+
+    async fn without_a_key_for_it_an_answer_goes_nowhere(kind: Kind) {
+        let documents = Documents::serve(&Signer::new("EdDSA").jwks()).await;
+        let server = TestServer::start_with(kind, &LOCAL).await;
+        let _user = server.user("ada").await;
+        let client = server.client(json!({"jwks_uri": documents.url,
+            "authorization_encrypted_response_alg": "ECDH-ES"})).await;
+        let refused = ask(&server, &client, &[("prompt", "none")]).await;
+        refused.assert_page_error(400);
+        assert!(refused.body.contains("jwks_uri"), "{refused:?}");
+        let path = server.authorization(&client, &[]);
+        server.browser().authorize_as(&path, "ada").await.assert_page_error(400);
+        let key = key();
+        documents.publish(&jwks(&key), "");
+        server.advance(60);
+        let answer = server.browser().authorize_as(&path, "ada").await;
+        assert!(response_claims(&server, &key, &answer).await["code"].is_string());
     }
 }

@@ -33,6 +33,15 @@ on_both! {
         assert_eq!(claims, expected, "and no azp");
     }
 
+    async fn the_scopes_of_a_request_come_in_any_order(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, user) = (server.client(json!({})).await, server.user("ada").await);
+        let tokens = server.tokens_with(&client, "ada", &[("scope", "email profile openid")]).await;
+        assert_eq!(claims_of(&text(&tokens, "id_token"))["sub"], user.id.as_str());
+        let userinfo = server.get_with_token("/userinfo", &text(&tokens, "access_token")).await.json();
+        assert_eq!(userinfo["email"], "ada@mail.example");
+    }
+
     async fn an_id_token_has_no_nonce_where_none_was_sent(kind: Kind) {
         let server = TestServer::start(kind).await;
         let (client, _) = (server.client(json!({})).await, server.user("ada").await);

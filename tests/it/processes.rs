@@ -226,6 +226,57 @@ on_both! {
         }
     }
 
+    async fn a_key_that_is_made_or_withdrawn_by_command_is_so_in_every_process(kind: Kind) {
+        let deployment = Deployment::prepare(kind).await;
+        let (processes, client) = (deployment.start_two().await, &deployment.client);
+        let newest = |keys: &Value| {
+            let mut of = keys.as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
+            text(of.next_back().unwrap(), "kid")
+        };
+        let made = newest(&deployment.command(&["keys", "rotate", "--alg", "ES256", "--now", "--json"]).await);
+        for process in &processes {
+            soon("the new key is published", async || process.get("/jwks", &[]).await.body.contains(&made)).await;
+        }
+        let form = [("grant_type", "client_credentials"), ("scope", "read")];
+        let token = text(&processes[0].post(client, "/token", &form).await.json(), "access_token");
+        assert_eq!(jsonwebtoken::decode_header(&token).unwrap().kid.unwrap(), made);
+        for process in &processes {
+            assert!(process.is_active(client, &token).await);
+        }
+        let follows = newest(&deployment.command(&["keys", "withdraw", &made, "--json"]).await);
+        for process in &processes {
+            soon("its tokens are worthless", async || !process.is_active(client, &token).await).await;
+            let keys = process.get("/jwks", &[]).await.body;
+            assert!(keys.contains(&follows) && !keys.contains(&made), "{keys}");
+        }
+    }
+
+    async fn a_process_replaces_by_itself_a_key_that_has_signed_for_long(kind: Kind) {
+        let deployment = Deployment::prepare(kind).await;
+        let keys = async |process: &Process| process.get("/jwks", &[]).await.json()["keys"].as_array().unwrap().len();
+        let before = keys(&*deployment.start().await).await;
+        deployment.pages.sql("UPDATE signing_keys SET active_from = 1 WHERE algorithm = 'ES256'").await;
+        for process in &deployment.start_two().await {
+            soon("the next key is published", async || keys(process).await == before + 1).await;
+        }
+    }
+
+    async fn migrating_needs_no_master_key_and_serving_does(kind: Kind) {
+        let database = Database::empty(kind).await;
+        let environment = [("CHANCERY_DATABASE__URL".to_owned(), database.url.clone())];
+        let run = async |line: &'static [&'static str]| {
+            let mut command = program(&environment, line);
+            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+        };
+        let migrated = run(&["migrate"]).await;
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        if kind == Kind::Postgres {
+            let refused = run(&["serve"]).await;
+            assert!(!refused.status.success());
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("secrets.master_key"));
+        }
+    }
+
     async fn what_was_acknowledged_outlives_a_kill_in_the_middle(kind: Kind) {
         let deployment = Deployment::prepare(kind).await;
         let client = &deployment.client;

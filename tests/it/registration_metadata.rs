@@ -114,8 +114,16 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
             json!({"request_object_signing_alg": "ES256", "jwks": keys}),
             Honoured("a_registered_algorithm_is_the_only_one"),
         ),
-        one("request_object_encryption_alg", json!("RSA-OAEP"), Refused),
-        one("request_object_encryption_enc", json!("A128CBC-HS256"), Refused),
+        (
+            "request_object_encryption_alg",
+            json!({"request_object_encryption_alg": "ECDH-ES", "jwks": keys}),
+            Honoured("a_client_registered_to_encrypt_its_objects_sends_no_other"),
+        ),
+        (
+            "request_object_encryption_enc",
+            json!({"request_object_encryption_alg": "ECDH-ES", "request_object_encryption_enc": "A256GCM", "jwks": keys}),
+            Honoured("a_client_registered_to_encrypt_its_objects_sends_no_other"),
+        ),
         ("token_endpoint_auth_signing_alg", with_keys, Honoured("a_registered_key_authenticates_the_client")),
         one("default_max_age", json!(60), Honoured("default_max_age_counts_where_the_request_says_nothing")),
         one(
@@ -193,8 +201,17 @@ fn registry() -> Vec<(&'static str, Value, Fate)> {
             json!({"authorization_signed_response_alg": "ES256"}),
             Honoured("a_client_registered_for_signed_answers_gets_no_other"),
         ),
-        one("authorization_encrypted_response_alg", json!("RSA-OAEP"), Refused),
-        one("authorization_encrypted_response_enc", json!("A128CBC-HS256"), Refused),
+        (
+            "authorization_encrypted_response_alg",
+            json!({"authorization_encrypted_response_alg": "ECDH-ES", "jwks_uri": uri}),
+            Honoured("an_answer_is_signed_and_then_encrypted_in_every_mode"),
+        ),
+        (
+            "authorization_encrypted_response_enc",
+            json!({"authorization_encrypted_response_alg": "ECDH-ES", "authorization_encrypted_response_enc": "A256GCM",
+                "jwks_uri": uri}),
+            Honoured("an_answer_is_signed_and_then_encrypted_in_every_mode"),
+        ),
         one("backchannel_token_delivery_mode", json!("poll"), Refused),
         one("backchannel_client_notification_endpoint", uri.clone(), Refused),
         one("backchannel_authentication_request_signing_alg", json!("ES256"), Refused),
@@ -465,7 +482,7 @@ fn fields_of(path: &str, name: &str) -> Vec<String> {
 
 #[test]
 fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
-    let groups = ["requests", "identity", "sign_in", "logout", "origin", "switches"];
+    let groups = ["requests", "identity", "sign_in", "logout", "origin", "exchange", "switches"];
     let parts = [
         ("client.rs", "Client"),
         ("client/requests.rs", "ClientRequests"),
@@ -473,6 +490,7 @@ fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
         ("client/sign_in.rs", "ClientSignIn"),
         ("client/logout.rs", "ClientLogout"),
         ("client/origin.rs", "ClientOrigin"),
+        ("client/exchange.rs", "ClientExchange"),
         ("client_policy.rs", "Switches"),
     ];
     let mut all = Vec::new();

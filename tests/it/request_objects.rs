@@ -14,7 +14,7 @@ use crate::support::{
 const LOOPBACK: [(&str, &str); 1] = [("OUTBOUND__ALLOW_PRIVATE", "true")];
 
 /// A server with a user and a client that signs with this key.
-async fn start(kind: Kind, signer: &Signer, change: Value) -> (TestServer, Registration) {
+pub async fn start(kind: Kind, signer: &Signer, change: Value) -> (TestServer, Registration) {
     let server = TestServer::start_with(kind, &LOOPBACK).await;
     server.user("ada").await;
     let client = server.client(merged(json!({"jwks": signer.jwks()}), &change)).await;
@@ -22,7 +22,7 @@ async fn start(kind: Kind, signer: &Signer, change: Value) -> (TestServer, Regis
 }
 
 /// The claims of a request object that is right in every way; `change` replaces some, null takes one away.
-fn claims(server: &TestServer, client: &Registration, change: Value) -> Value {
+pub fn claims(server: &TestServer, client: &Registration, change: Value) -> Value {
     let now = server.app.now().unix();
     let right = json!({
         "iss": client.id, "aud": server.issuer(), "iat": now, "nbf": now, "exp": now + 60, "jti": "1",
@@ -32,17 +32,17 @@ fn claims(server: &TestServer, client: &Registration, change: Value) -> Value {
     merged(right, &change)
 }
 
-fn unsigned(claims: &Value) -> String {
+pub fn unsigned(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(&json!({"alg": "none"})), part(claims))
 }
 
 /// An authorization request with this parameter and nothing else but the client.
-fn path(client: &Registration, name: &str, value: &str) -> String {
+pub fn path(client: &Registration, name: &str, value: &str) -> String {
     format!("/authorize?{}", encode(&[("client_id", client.id.as_str()), (name, value)]))
 }
 
-async fn ask(server: &TestServer, client: &Registration, object: &str) -> Answer {
+pub async fn ask(server: &TestServer, client: &Registration, object: &str) -> Answer {
     server.get(&path(client, "request", object)).await
 }
 

@@ -22,6 +22,14 @@ pub struct DecryptionKey {
     jwk: Value,
 }
 
+/// What was in a JWE, and what its sender said about it.
+pub struct Opened {
+    pub plain: Zeroizing<Vec<u8>>,
+    pub encryption: Encryption,
+    /// What the content is (RFC 7516 4.1.12).
+    pub cty: Option<String>,
+}
+
 /// The protected header (RFC 7516 4). What is not read here changes nothing.
 #[derive(Deserialize)]
 struct Header {
@@ -29,6 +37,8 @@ struct Header {
     enc: ContentEncryption,
     #[serde(default)]
     kid: Option<String>,
+    #[serde(default)]
+    cty: Option<String>,
     epk: Value,
     #[serde(default)]
     apu: String,
@@ -68,7 +78,7 @@ impl DecryptionKey {
 
     /// Decrypts what was encrypted to this key (RFC 7516 5.2). None, whatever is wrong with it, so that a sender
     /// learns nothing by asking often (RFC 7516 11.5).
-    pub fn decrypt(&self, token: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn decrypt(&self, token: &str) -> Option<Opened> {
         let (head, rest) = token.split_once('.')?;
         let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).ok()?).ok()?;
         // RFC 7516 4.1.13: nothing critical is understood here. Nor is anything inflated: what is short may get long.
@@ -85,7 +95,10 @@ impl DecryptionKey {
             return None;
         }
         let key = self.content_key(&header, &encrypted_key)?;
-        content::open(header.enc, &key, head.as_bytes(), content::Sealed { iv, ciphertext, tag })
+        let plain =
+            content::open(header.enc, &key, head.as_bytes(), content::Sealed { iv, ciphertext, tag })?;
+        let encryption = Encryption { alg: header.alg, enc: header.enc };
+        Some(Opened { plain, encryption, cty: header.cty })
     }
 
     fn content_key(&self, header: &Header, encrypted_key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -1,11 +1,19 @@
 //! How a client asks: response types and modes (OAuth 2.0 Multiple Response Types), request objects (RFC 9101) and pushed requests (RFC 9126).
 
-use crate::model::{Client, GrantType, RequestObjectAlgorithm};
+use super::encryption;
+use crate::model::{Client, ClientRequests, GrantType, KeyManagement, RequestObjectAlgorithm};
 use crate::protocol::redirect_uri;
 
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     check_response_types(client, complain);
+    let own = &client.requests;
+    encryption::check(
+        client,
+        ("authorization_encrypted_response_alg", own.authorization_encrypted_response_alg),
+        ("authorization_encrypted_response_enc", own.authorization_encrypted_response_enc),
+        complain,
+    );
     check_request_objects(client, complain);
 }
 
@@ -38,10 +46,35 @@ fn check_request_objects(client: &Client, complain: &mut impl FnMut(&'static str
     if own.require_signed_request_object && !has_keys {
         complain("require_signed_request_object", "it needs jwks or jwks_uri to verify with".into());
     }
+    check_encryption(own, has_keys, complain);
     // Whether it can be fetched at all depends on the settings, which are not known here.
     let web = |uri: &&String| !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri));
     for uri in own.request_uris.iter().filter(web) {
         complain("request_uris", format!("{uri}: use an https URI"));
+    }
+}
+
+/// OpenID Connect Registration 2: what is encrypted to this server is signed first (RFC 9101 6.1).
+fn check_encryption(own: &ClientRequests, has_keys: bool, complain: &mut impl FnMut(&'static str, String)) {
+    let Some(alg) = own.request_object_encryption_alg else {
+        if own.request_object_encryption_enc.is_some() {
+            complain(
+                "request_object_encryption_enc",
+                "it needs request_object_encryption_alg beside it".into(),
+            );
+        }
+        return;
+    };
+    if !KeyManagement::AGREEMENT.contains(&alg) {
+        let names = KeyManagement::AGREEMENT.map(KeyManagement::as_str).join(", ");
+        complain("request_object_encryption_alg", format!("the server's key is for {names}"));
+    }
+    if own.request_object_signing_alg == Some(RequestObjectAlgorithm::None) {
+        let problem = "an encrypted request object is signed, so request_object_signing_alg is not none";
+        complain("request_object_encryption_alg", problem.into());
+    }
+    if !has_keys {
+        complain("request_object_encryption_alg", "it needs jwks or jwks_uri to verify with".into());
     }
 }
 
@@ -88,5 +121,26 @@ mod tests {
             ["require_signed_request_object"]
         );
         assert_eq!(problems(json!({"request_uris": [uri, "http://app.example/r"]})), ["request_uris"]);
+    }
+
+    #[test]
+    fn an_encrypted_request_object_is_for_the_key_of_this_server_and_signed() {
+        let alg = |name: &str, more: Value| {
+            let mut all =
+                json!({"request_object_encryption_alg": name, "jwks_uri": "https://app.example/jwks"});
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            problems(all)
+        };
+        for name in ["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"] {
+            assert_eq!(alg(name, json!({"request_object_encryption_enc": "A256GCM"})), [""; 0]);
+        }
+        for name in ["RSA-OAEP", "RSA-OAEP-256", "A128KW", "A256KW", "dir"] {
+            assert_eq!(alg(name, json!({})), ["request_object_encryption_alg"], "{name}");
+        }
+        for wrong in [json!({"request_object_signing_alg": "none"}), json!({"jwks_uri": null})] {
+            assert_eq!(alg("ECDH-ES", wrong), ["request_object_encryption_alg"]);
+        }
+        let alone = json!({"request_object_encryption_enc": "A256GCM"});
+        assert_eq!(problems(alone), ["request_object_encryption_enc"]);
     }
 }
