@@ -1,6 +1,5 @@
 // An answer that the browser posts to the application (OAuth 2.0 Form Post Response Mode), with and without JavaScript.
 
-import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { assert, assertEqual } from "../support/report.mjs";
 
@@ -20,23 +19,6 @@ export async function application() {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const redirectUri = `http://127.0.0.1:${server.address().port}/callback`;
   return { posts, redirectUri, close: () => server.close() };
-}
-
-/** The address of a request to answer by a form. */
-export function authorization(about, application, state) {
-  const verifier = randomBytes(32).toString("base64url");
-  const query = new URLSearchParams({
-    client_id: about.form_client,
-    redirect_uri: application.redirectUri,
-    response_type: "code",
-    response_mode: "form_post",
-    scope: "openid",
-    state,
-    nonce: "n",
-    code_challenge: createHash("sha256").update(verifier).digest("base64url"),
-    code_challenge_method: "S256",
-  });
-  return `${about.issuer.replace(/\/$/, "")}/authorize?${query}`;
 }
 
 /** Checks what the application got. */

@@ -2,6 +2,7 @@
 
 import { chromium } from "playwright-core";
 import { assert, assertEqual } from "../support/report.mjs";
+import { endpoint } from "./request.mjs";
 
 const FLAGS = [
   "--headless=new",
@@ -65,6 +66,13 @@ export class Person {
     await this.page.waitForSelector(ALLOW);
   }
 
+  /** An application's request, with what is asked on the way allowed. */
+  async authorize(url) {
+    await this.page.goto(url);
+    if (await this.page.locator("input[name=password]").count()) await this.signIn();
+    if (await this.page.locator(ALLOW).count()) await this.follow(() => this.page.click(ALLOW));
+  }
+
   async backAtDemo() {
     await this.page.waitForURL((url) => url.origin === new URL(this.about.demo_url).origin);
     await this.page.waitForLoadState();
@@ -90,7 +98,7 @@ export class Person {
   }
 
   async takeBack() {
-    await this.page.goto(`${this.about.issuer.replace(/\/$/, "")}/account`);
+    await this.page.goto(endpoint(this.about, "/account"));
     const form = this.page.locator(TAKE_BACK);
     const before = await form.count();
     assert(before > 0, `no application to take back at ${this.page.url()}`);

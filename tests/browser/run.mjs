@@ -5,9 +5,11 @@
 import { join } from "node:path";
 import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
 import { Report, assert, assertEqual } from "../support/report.mjs";
-import { application, assertPosted, authorization } from "./form_post.mjs";
+import { application, assertPosted } from "./form_post.mjs";
 import { Inspector } from "./inspector.mjs";
+import { Listener, applicationsHearOfSignOut, signOutWithoutJavaScript } from "./logout.mjs";
 import { ALLOW, DENY, launch, visit } from "./person.mjs";
+import { authorization, endpoint } from "./request.mjs";
 
 async function withoutJavaScript(report, person) {
   const { page } = person;
@@ -86,7 +88,7 @@ async function tokens(report, inspector, person) {
 
 async function consentTakenBack(report, inspector, person) {
   const { page, about } = person;
-  await page.goto(`${about.issuer.replace(/\/$/, "")}/account`);
+  await page.goto(endpoint(about, "/account"));
   await inspector.look(page, "account");
   await report.check("the account page takes the consent back", () => person.takeBack());
   await inspector.look(page, "account-taken-back");
@@ -129,7 +131,7 @@ async function revokeAndSignOut(report, inspector, person) {
       response_type: "code",
       scope: "openid",
     });
-    const response = await page.goto(`${about.issuer.replace(/\/$/, "")}/authorize?${query}`);
+    const response = await page.goto(endpoint(about, `/authorize?${query}`));
     assertEqual(response.status(), 400, "status");
     assert(person.at(about.issuer), page.url());
   });
@@ -146,7 +148,7 @@ async function accounts(report, inspector, person) {
     assert((await person.text("main")).includes("Dana Demo"), await person.text("main"));
   });
   await inspector.look(page, "select-account");
-  await page.goto(`${about.issuer.replace(/\/$/, "")}/logout`);
+  await page.goto(endpoint(about, "/logout"));
   await inspector.look(page, "logout");
   await report.check("signing out at the server's own page", async () => {
     await person.follow(() => page.click("button[name=decision][value=sign_out]"));
@@ -162,9 +164,8 @@ async function formPost(report, person, byItself) {
   const how = byItself ? "by itself" : "at the press of its button, without JavaScript";
   await report.check(`an answer by a form is posted ${how}`, async () => {
     const state = `"<${how}>&'`;
-    await page.goto(authorization(about, app, state));
-    if (await page.locator("input[name=password]").count()) await person.signIn();
-    if (await page.locator(ALLOW).count()) await person.follow(() => page.click(ALLOW));
+    const request = { client_id: about.form_client, redirect_uri: app.redirectUri, response_mode: "form_post", state };
+    await person.authorize(authorization(about, request).url);
     if (!byItself) await person.follow(() => page.click("form.by-itself button"));
     await page.waitForSelector("#arrived");
     assertPosted(about, app, state);
@@ -174,10 +175,9 @@ async function formPost(report, person, byItself) {
 /** A television shows a code; the person types it here. */
 async function device(report, inspector, person) {
   const { page, about } = person;
-  const endpoint = (path) => `${about.issuer.replace(/\/$/, "")}${path}`;
   const post = async (path, form) => {
     const body = new URLSearchParams({ client_id: about.device_client, ...form });
-    return (await fetch(endpoint(path), { method: "POST", body })).json();
+    return (await fetch(endpoint(about, path), { method: "POST", body })).json();
   };
   const started = await post("/device_authorization", { scope: "openid profile offline_access" });
   const poll = () =>
@@ -230,7 +230,9 @@ async function main() {
   const database = process.argv[2] ?? "sqlite";
   const report = new Report(`browser ${database}: `);
   const screenshots = process.env.SCREENSHOTS ?? join(projectRoot, "target", "screenshots");
-  return withChancery(database, {}, async (chancery) => {
+  // The application that hears of sign-out is on this computer.
+  const settings = { CHANCERY_OUTBOUND__ALLOW_PRIVATE: "true" };
+  return withChancery(database, settings, async (chancery) => {
     const about = { ...(await startTry(chancery)), complaints: [] };
     const television = await chancery.command([
       ...["client", "create", "--name", "Television", "--auth-method", "none"],
@@ -243,6 +245,7 @@ async function main() {
       ...["--redirect-uri", about.application.redirectUri, "--scope", "openid"],
     ]);
     about.form_client = answered.client_id;
+    const listener = await Listener.start(chancery, about);
     const inspector = new Inspector(report, join(screenshots, database));
     const browser = await launch();
     try {
@@ -255,9 +258,14 @@ async function main() {
       });
       await visit(browser, about, {}, (person) => formPost(report, person, true));
       await visit(browser, about, { javaScriptEnabled: false }, (person) => formPost(report, person, false));
+      await visit(browser, about, {}, (person) => applicationsHearOfSignOut(report, listener, person));
+      await visit(browser, about, { javaScriptEnabled: false }, (person) =>
+        signOutWithoutJavaScript(report, inspector, listener, person),
+      );
     } finally {
       await browser.close();
       about.application.close();
+      listener.close();
     }
     await report.check("no page broke its Content-Security-Policy or its script", () =>
       assertEqual(about.complaints.join("\n"), "", "complaints"),

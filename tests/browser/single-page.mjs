@@ -168,6 +168,38 @@ async function byPopup(report, person) {
   });
 }
 
+/** Session Management 1.0: the library asks a frame of the server every second whether the sign-in is the same. */
+async function monitoring(report, person) {
+  const { page, about } = person;
+  const application = new Application(person);
+  const monitor = (event) =>
+    application.run(
+      ([client, event]) =>
+        new Promise((resolve) => {
+          const settings = { scope: "openid profile", monitorSession: true, checkSessionIntervalInSeconds: 1 };
+          const manager = managerFor(client, settings);
+          manager.events[event](() => resolve("noticed"));
+          setTimeout(() => resolve("nothing"), 8_000);
+        }),
+      [about.clients.plain, event],
+    );
+  await page.goto(about.home);
+  await application.leave(() => void manager.signinRedirect());
+  await person.signIn();
+  await application.backAt("/callback");
+  await report.check("session monitoring: while nothing changes, nothing is noticed", async () => {
+    assertEqual(await monitor("addUserSignedOut"), "nothing", "sign-out");
+  });
+  await report.check("session monitoring: a sign-out in another tab is noticed", async () => {
+    const noticed = monitor("addUserSignedOut");
+    const tab = await page.context().newPage();
+    await tab.goto(`${about.issuer}/logout`);
+    await tab.click("button[name=decision][value=sign_out]");
+    assertEqual(await noticed, "noticed", "sign-out");
+    await tab.close();
+  });
+}
+
 async function signingOut(report, person) {
   const { page } = person;
   const application = new Application(person);
@@ -192,7 +224,7 @@ async function main() {
     const browser = await launch();
     try {
       await visit(browser, about, {}, async (person) => {
-        for (const part of [byRedirect, byPopup, signingOut]) await report.together(part.name, () => part(report, person));
+        for (const part of [byRedirect, byPopup, signingOut, monitoring]) await report.together(part.name, () => part(report, person));
       });
     } finally {
       await browser.close();
