@@ -8,13 +8,14 @@ use std::sync::Arc;
 pub use background::{Background, spawn as spawn_background_tasks};
 pub use start::{StartError, load_master_key, migrate, open_storage, outbound, rotation_times};
 
+use crate::audit::{Actor, Audit, Event};
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
-use crate::keys::{self, KeyRing, Keys};
+use crate::keys::{self, Keeper, KeyRing, Keys};
 use crate::model::Timestamp;
 use crate::outbound::Outbound;
 use crate::pages::Site;
@@ -28,6 +29,7 @@ use crate::token_hook::TokenHook;
 pub struct App {
     pub settings: Settings,
     pub storage: Storage,
+    pub audit: Audit,
     pub clients: Clients,
     pub registry: Registry,
     pub keys: Keys,
@@ -52,7 +54,8 @@ impl App {
     ) -> Result<Arc<Self>, StartError> {
         let master_key = Arc::new(master_key);
         let now = clock.now();
-        keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
+        let audit = Audit::new(storage.clone(), Arc::clone(&master_key));
+        keys::ensure(&Keeper { audit: &audit, actor: Actor::Server }, &settings.keys.algorithms, now).await?;
         let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
@@ -69,6 +72,7 @@ impl App {
             site: start::site(&settings)?,
             settings,
             storage,
+            audit,
             master_key,
             passwords,
             clock,
@@ -77,6 +81,16 @@ impl App {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The storage for one write, which takes an entry of the audit log with it if it changes something.
+    pub fn noting(&self, actor: &Actor, event: Event<'_>) -> Storage {
+        self.audit.noting(actor, &[event], self.now())
+    }
+
+    /// Puts an entry into the audit log for which nobody has to wait.
+    pub fn note(&self, actor: &Actor, event: Event<'_>) {
+        self.audit.note(actor, &event, self.now());
     }
 
     pub fn issuer(&self) -> &str {
@@ -94,7 +108,12 @@ impl App {
         let settings = &self.settings.keys;
         let Some(every) = settings.rotate_every_seconds else { return Ok(()) };
         let plan = (every, rotation_times(&self.settings));
-        keys::rotate_when_due(&self.storage, &self.master_key, &settings.algorithms, self.now(), plan).await
+        keys::rotate_when_due(&self.keeper(), &settings.algorithms, self.now(), plan).await
+    }
+
+    /// The server by itself, where it makes keys.
+    pub fn keeper(&self) -> Keeper<'_> {
+        Keeper { audit: &self.audit, actor: Actor::Server }
     }
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.

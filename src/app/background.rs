@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
+use crate::audit::{Actor, Event};
 use crate::grants::logout_delivery::Courier;
 use crate::storage::{Purged, StorageError, Versions};
 
@@ -19,9 +20,13 @@ const RELOAD_KEYS: Duration = Duration::from_secs(300);
 const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
 /// How often is looked for clients to tell of a logout: one of another process is noticed by this only.
 const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
+/// How often queued entries of the audit log are written, and what waits is chained.
+const AUDIT: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this.
 const PURGE_MORE: Duration = Duration::from_millis(200);
+
+const DAY: i64 = 86_400;
 
 /// The running tasks; they end when this is dropped.
 pub struct Background(#[allow(dead_code, reason = "held for its drop")] JoinSet<()>);
@@ -34,6 +39,7 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(refresh_keys(Arc::clone(app)));
     tasks.spawn(refresh_registry(Arc::clone(app)));
     tasks.spawn(tell_of_logouts(Arc::clone(app)));
+    tasks.spawn(keep_audit_log(Arc::clone(app)));
     Background(tasks)
 }
 
@@ -117,6 +123,18 @@ async fn tell_of_logouts(app: Arc<App>) {
     }
 }
 
+async fn keep_audit_log(app: Arc<App>) {
+    loop {
+        sleep(AUDIT).await;
+        if let Err(error) = app.audit.flush(app.now()).await {
+            tracing::warn!(%error, "could not write to the audit log; tried again in a second");
+        }
+        if let Err(error) = app.audit.chain_waiting(app.now()).await {
+            tracing::error!(%error, "could not chain the audit log; tried again in a second");
+        }
+    }
+}
+
 async fn purge(app: Arc<App>) {
     let mut ticks = interval(PURGE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -135,11 +153,23 @@ async fn purge(app: Arc<App>) {
                 }
             }
         }
+        if let Err(error) = cut_audit_log(&app).await {
+            tracing::warn!(%error, "could not remove old entries of the audit log");
+        }
         if let Err(error) = app.storage.db().checkpoint().await {
             tracing::warn!(%error, "could not checkpoint");
         }
         app.storage.db().trim().await;
     }
+}
+
+/// Removes what is older than the audit log is kept.
+async fn cut_audit_log(app: &App) -> Result<(), StorageError> {
+    let Some(days) = app.settings.audit.retention_days else { return Ok(()) };
+    while app.audit.cut(app.now().plus(-days * DAY)).await? {
+        sleep(PURGE_MORE).await;
+    }
+    Ok(())
 }
 
 /// One round of removing what has expired.
@@ -148,5 +178,9 @@ async fn remove(app: &App) -> Result<Purged, StorageError> {
     if app.settings.sessions.expiry_signs_out {
         while app.storage.end_expired_sessions(now).await? > 0 {}
     }
-    app.storage.purge(now).await
+    let purged = app.storage.purge(now).await?;
+    if purged.registrations > 0 {
+        app.note(&Actor::Server, Event::UnusedClientsRemoved { count: purged.registrations });
+    }
+    Ok(purged)
 }

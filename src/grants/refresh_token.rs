@@ -3,6 +3,7 @@
 use super::draft::{Draft, ForGrant};
 use super::{TokenResponse, issue};
 use crate::app::App;
+use crate::audit::{Actor, Event, Replayed};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -105,7 +106,8 @@ async fn find(app: &App, token: &str) -> Result<(Handle, Grant, User), OAuthErro
 /// RFC 9700 4.14.2: a replay cannot tell the thief from the client, so both lose the grant.
 async fn revoke(app: &App, grant: &Grant) -> OAuthError {
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "refresh token replayed; grant revoked");
-    match app.storage.revoke_grant(&grant.id).await {
+    let replayed = Event::GrantReplayed { granted: grant.into(), presented: Replayed::RefreshToken };
+    match app.noting(&Actor::Client, replayed).revoke_grant(&grant.id).await {
         Ok(()) => refresh::replayed(),
         Err(failure) => failure.into(),
     }

@@ -25,8 +25,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -35,6 +35,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tower::Service;
 use tracing::{Level, Span};
 
+use crate::audit::{self, Origin};
 use crate::config::{ServerSettings, TrustedProxies};
 use body_limit::{Limited, Size};
 pub use client_address::ClientAddress;
@@ -93,12 +94,14 @@ impl Service<Request> for Edge {
     }
 
     fn call(&mut self, mut request: Request) -> Answer {
-        let id = self.identify(&mut request);
+        let origin = self.identify(&mut request);
+        let id = origin.request_id;
         let span = span(&request, &id);
         let mut answer = Answer {
             state: State::Refused(Refusal::TooLarge),
             rules: self.rules.clone(),
             id,
+            origin: Some(origin),
             span,
             deadline: None,
             exceeded: None,
@@ -119,7 +122,7 @@ impl Service<Request> for Edge {
 
 impl Edge {
     /// Finds out who asks, names the request, and puts both into its extensions.
-    fn identify(&self, request: &mut Request) -> RequestId {
+    fn identify(&self, request: &mut Request) -> Origin {
         let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let trusted = &self.rules.trusted_proxies;
@@ -128,7 +131,8 @@ impl Edge {
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(id);
-        id
+        let user_agent = request.headers().get(USER_AGENT).cloned();
+        Origin { address: client.0, user_agent, request_id: id }
     }
 }
 
@@ -145,6 +149,7 @@ pub struct Answer {
     state: State,
     rules: Arc<Rules>,
     id: RequestId,
+    origin: Option<Origin>,
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
     exceeded: Option<Arc<AtomicBool>>,
@@ -186,11 +191,14 @@ impl Answer {
             State::Refused(refusal) => Poll::Ready(refusal.response()),
             // What a handler shares with others is behind locks and channels of its own, so a panic
             // leaves nothing half-changed that this process would go on with.
-            State::Running(future) => match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx))) {
-                Ok(Poll::Ready(Ok(response))) => Poll::Ready(response),
-                Ok(Poll::Pending) => self.wait(cx),
-                Err(_) => Poll::Ready(self.refuse(Refusal::Panicked)),
-            },
+            State::Running(future) => {
+                let poll = || catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx)));
+                match audit::within(&mut self.origin, poll) {
+                    Ok(Poll::Ready(Ok(response))) => Poll::Ready(response),
+                    Ok(Poll::Pending) => self.wait(cx),
+                    Err(_) => Poll::Ready(self.refuse(Refusal::Panicked)),
+                }
+            }
         };
         polled.map(|response| self.finish(response))
     }

@@ -10,7 +10,7 @@ mod rotation;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use ring::{KeyRing, TokenType};
-pub use rotation::{RotationTimes, ensure, rotate, rotate_when_due, withdraw};
+pub use rotation::{Keeper, RotationTimes, ensure, rotate, rotate_when_due, withdraw};
 
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::model::Timestamp;

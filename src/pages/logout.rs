@@ -14,6 +14,7 @@ use super::signed_out::{self, Onward};
 use super::views::{Application, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::SessionEnd;
 use crate::grants::subject;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
@@ -124,7 +125,7 @@ async fn sign_out(
     request: &Request<'_>,
 ) -> Answer {
     let frames = signed_out::frames(app, &person.session.id).await?;
-    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
+    person.end(app, SessionEnd::SignOut).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     let mut response = done(app, visitor, request, &frames);
     accounts.remove(&person.session.id);

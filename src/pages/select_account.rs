@@ -14,6 +14,7 @@ use super::sent::{Form, Query};
 use super::views::{AccountRow, Problem, SelectAccountPage};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::SessionEnd;
 use crate::model::{Means, SessionId};
 use crate::protocol::Parameters;
 
@@ -97,7 +98,7 @@ async fn choose(app: &App, goal: &Goal, accounts: &mut Accounts, id: &SessionId)
 }
 
 async fn sign_out(app: &App, person: &SignedIn) -> Result<(), Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
+    person.end(app, SessionEnd::SignOut).await?;
     tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
     Ok(())
 }

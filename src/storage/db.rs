@@ -20,7 +20,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
-use super::StorageError;
+use super::{StorageError, audit};
+use crate::model::AuditEntry;
 use pool::{ACQUIRE_TIMEOUT, Lease, Pool};
 
 /// Readers on SQLite; the one writer comes on top.
@@ -81,7 +82,11 @@ pub(super) use values_list as values;
 pub struct Db {
     pools: Pools,
     statements: Arc<AtomicU64>,
+    notes: Notes,
 }
+
+/// Entries of the audit log that are written with the next write, in its transaction, if it changes something.
+type Notes = Option<Arc<[AuditEntry]>>;
 
 #[derive(Clone)]
 enum Pools {
@@ -93,6 +98,9 @@ enum Pools {
 pub struct Transaction {
     inner: Inner,
     statements: Arc<AtomicU64>,
+    notes: Notes,
+    /// Whether a row was written.
+    has_written: bool,
 }
 
 enum Inner {
@@ -124,7 +132,12 @@ impl Db {
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default() }
+        Self { pools, statements: Arc::default(), notes: None }
+    }
+
+    /// The same database for one write with these entries of the audit log.
+    pub(super) fn noting(&self, entries: Arc<[AuditEntry]>) -> Self {
+        Self { notes: Some(entries), ..self.clone() }
     }
 
     /// How many statements were sent so far, for tests of the query budget.
@@ -134,6 +147,12 @@ impl Db {
 
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        if self.notes.is_some() {
+            let mut tx = self.begin().await?;
+            let written = tx.execute(sql, values).await?;
+            tx.commit().await?;
+            return Ok(written);
+        }
         count(&self.statements);
         match &self.pools {
             Pools::Postgres(pool) => {
@@ -199,7 +218,8 @@ impl Db {
                 Inner::Sqlite(lease)
             }
         };
-        Ok(Transaction { inner, statements: Arc::clone(&self.statements) })
+        let (statements, notes) = (Arc::clone(&self.statements), self.notes.clone());
+        Ok(Transaction { inner, statements, notes, has_written: false })
     }
 
     /// Brings the schema up to date. Safe when several processes do it at once: Postgres takes a lock of its own, on
@@ -313,6 +333,13 @@ impl ChangeListener {
 impl Transaction {
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        let written = self.lock(sql, values).await?;
+        self.has_written |= written > 0;
+        Ok(written)
+    }
+
+    /// Runs a write that changes nothing: for the lock it takes.
+    pub async fn lock(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
         count(&self.statements);
         match &mut self.inner {
             Inner::Postgres(lease) => {
@@ -350,7 +377,15 @@ impl Transaction {
         }
     }
 
-    pub async fn commit(self) -> Result<(), StorageError> {
+    /// Commits, with the entries of the audit log if a row was written.
+    pub async fn commit(mut self) -> Result<(), StorageError> {
+        if self.has_written
+            && let Some(notes) = self.notes.take()
+        {
+            for entry in notes.iter() {
+                audit::insert(&mut self, entry).await?;
+            }
+        }
         match self.inner {
             Inner::Postgres(mut lease) => {
                 lease.connection()?.execute("COMMIT").await?;
