@@ -21,7 +21,7 @@ use crate::outbound::Outbound;
 use crate::pages::Site;
 use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Purged, Storage, StorageError};
 use crate::throttle::Throttle;
 use crate::token_hook::TokenHook;
 
@@ -109,6 +109,19 @@ impl App {
         let Some(every) = settings.rotate_every_seconds else { return Ok(()) };
         let plan = (every, rotation_times(&self.settings));
         keys::rotate_when_due(&self.keeper(), &settings.algorithms, self.now(), plan).await
+    }
+
+    /// One round of removing what has expired.
+    pub async fn remove_expired(&self) -> Result<Purged, StorageError> {
+        let now = self.now();
+        if self.settings.sessions.expiry_signs_out {
+            while self.storage.end_expired_sessions(now).await? > 0 {}
+        }
+        let purged = self.storage.purge(now).await?;
+        if purged.registrations > 0 {
+            self.note(&Actor::Server, Event::UnusedClientsRemoved { count: purged.registrations });
+        }
+        Ok(purged)
     }
 
     /// The server by itself, where it makes keys.

@@ -8,9 +8,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
-use crate::audit::{Actor, Event};
 use crate::grants::logout_delivery::Courier;
-use crate::storage::{Purged, StorageError, Versions};
+use crate::storage::{StorageError, Versions};
 
 /// How often the counters of changes are read, where the database does not tell by itself.
 const POLL: Duration = Duration::from_secs(2);
@@ -141,7 +140,7 @@ async fn purge(app: Arc<App>) {
     loop {
         ticks.tick().await;
         loop {
-            match remove(&app).await {
+            match app.remove_expired().await {
                 Ok(purged) if purged.is_full() => sleep(PURGE_MORE).await,
                 Ok(purged) => {
                     tracing::debug!(?purged, "removed what had expired");
@@ -170,17 +169,4 @@ async fn cut_audit_log(app: &App) -> Result<(), StorageError> {
         sleep(PURGE_MORE).await;
     }
     Ok(())
-}
-
-/// One round of removing what has expired.
-async fn remove(app: &App) -> Result<Purged, StorageError> {
-    let now = app.now();
-    if app.settings.sessions.expiry_signs_out {
-        while app.storage.end_expired_sessions(now).await? > 0 {}
-    }
-    let purged = app.storage.purge(now).await?;
-    if purged.registrations > 0 {
-        app.note(&Actor::Server, Event::UnusedClientsRemoved { count: purged.registrations });
-    }
-    Ok(purged)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::FromRow;
 
-use super::db::{Transaction, values};
+use super::db::{Transaction, notes, values};
 use super::{Storage, StorageError};
 use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
 
@@ -64,8 +64,7 @@ impl AuditRange {
 pub(super) async fn insert(tx: &mut Transaction, entry: &AuditEntry) -> Result<(), StorageError> {
     const INSERT: &str = "INSERT INTO audit_waiting (id, at, ordinal, event, body, tag) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
-    let AuditEntry { id, at, ordinal, event, body, tag } = entry;
-    tx.execute(INSERT, values![id, at.unix(), *ordinal, event, body, tag]).await.map(|_| ())
+    tx.execute(INSERT, &notes::row(entry)).await.map(|_| ())
 }
 
 impl Storage {

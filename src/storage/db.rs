@@ -4,6 +4,7 @@
 //! writers queue in the process instead of failing with "database is locked"), and a transaction takes the write lock
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
+pub(super) mod notes;
 mod pool;
 
 use std::collections::HashSet;
@@ -18,7 +19,10 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, SqlSafeStr,
+    Sqlite,
+};
 
 use super::{StorageError, audit};
 use crate::model::AuditEntry;
@@ -147,11 +151,8 @@ impl Db {
 
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        if self.notes.is_some() {
-            let mut tx = self.begin().await?;
-            let written = tx.execute(sql, values).await?;
-            tx.commit().await?;
-            return Ok(written);
+        if let Some(entries) = &self.notes {
+            return self.execute_noting(sql, values, entries).await;
         }
         count(&self.statements);
         match &self.pools {
@@ -164,6 +165,30 @@ impl Db {
                 Ok(done.await?.rows_affected())
             }
         }
+    }
+
+    /// The same with entries of the audit log, both or neither.
+    async fn execute_noting(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        entries: &[AuditEntry],
+    ) -> Result<u64, StorageError> {
+        let Pools::Postgres(pool) = &self.pools else {
+            let mut tx = self.begin().await?;
+            let written = tx.execute(sql, values).await?;
+            tx.commit().await?;
+            return Ok(written);
+        };
+        count(&self.statements);
+        let text = notes::statement(sql, values.len(), entries.len());
+        let mut all = values.to_vec();
+        all.extend(entries.iter().flat_map(notes::row));
+        let done = pool.run(async |connection| {
+            let text = AssertSqlSafe(text.as_str());
+            bind_pg_as::<(i64,)>(text, &all).fetch_one(connection).await
+        });
+        Ok(done.await?.0 as u64)
     }
 
     /// Reads at most one row.
@@ -440,7 +465,7 @@ fn count(statements: &AtomicU64) {
 
 macro_rules! binder {
     ($name:ident, $query:ident $(<$row:ident>)?, $db:ty, $arguments:ty, $make:path) => {
-        fn $name<'q $(, $row: Row)?>(sql: &'static str, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
+        fn $name<'q $(, $row: Row)?>(sql: impl SqlSafeStr, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
             let mut query = $make(sql);
             for value in values {
                 query = match *value {
