@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
-use crate::keys::{self, Keeper, KeyRing, Keys};
+use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
 use crate::outbound::Outbound;
 use crate::pages::Site;
@@ -56,7 +56,7 @@ impl App {
         let now = clock.now();
         let audit = Audit::new(storage.clone(), Arc::clone(&master_key));
         keys::ensure(&Keeper { audit: &audit, actor: Actor::Server }, &settings.keys.algorithms, now).await?;
-        let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+        let ring = keys::load(&storage, &master_key, now, settings.keys.hint_seconds).await?;
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
         let outbound = Arc::new(start::outbound(&settings)?);
@@ -117,6 +117,7 @@ impl App {
         if self.settings.sessions.expiry_signs_out {
             while self.storage.end_expired_sessions(now).await? > 0 {}
         }
+        self.storage.retire_keys(now, now.plus(-self.settings.keys.hint_seconds)).await?;
         let purged = self.storage.purge(now).await?;
         if purged.registrations > 0 {
             self.note(&Actor::Server, Event::UnusedClientsRemoved { count: purged.registrations });
@@ -131,7 +132,8 @@ impl App {
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.
     pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
-        self.keys.reload(&self.storage, &self.master_key, self.now()).await?;
+        let hint_seconds = self.settings.keys.hint_seconds;
+        self.keys.reload(&self.storage, &self.master_key, self.now(), hint_seconds).await?;
         self.verified_tokens.forget();
         Ok(())
     }
