@@ -182,7 +182,7 @@ impl Audit {
     /// The last place, for safekeeping. None: nothing was ever written.
     pub async fn head(&self) -> Result<Option<Place>, StorageError> {
         let head = self.storage.audit_marks().await?.head;
-        Ok((head.number > 0).then(|| Place { number: head.number, hash: head.hash }))
+        Ok((head.number > 0).then_some(Place { number: head.number, hash: head.hash }))
     }
 
     /// Looks at the whole chain: the first thing that does not fit, if any. `kept` is a head from before.
