@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
-use crate::keys::{self, KeyRing, Keys};
+use crate::keys::{self, Keys};
 use crate::model::Timestamp;
 use crate::outbound::Outbound;
 use crate::pages::Site;
@@ -53,7 +53,7 @@ impl App {
         let master_key = Arc::new(master_key);
         let now = clock.now();
         keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
-        let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+        let ring = keys::load(&storage, &master_key, now, settings.keys.hint_seconds).await?;
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
         let outbound = Arc::new(start::outbound(&settings)?);
@@ -99,7 +99,8 @@ impl App {
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.
     pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
-        self.keys.reload(&self.storage, &self.master_key, self.now()).await?;
+        let hint_seconds = self.settings.keys.hint_seconds;
+        self.keys.reload(&self.storage, &self.master_key, self.now(), hint_seconds).await?;
         self.verified_tokens.forget();
         Ok(())
     }

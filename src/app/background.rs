@@ -148,5 +148,6 @@ async fn remove(app: &App) -> Result<Purged, StorageError> {
     if app.settings.sessions.expiry_signs_out {
         while app.storage.end_expired_sessions(now).await? > 0 {}
     }
+    app.storage.retire_keys(now, now.plus(-app.settings.keys.hint_seconds)).await?;
     app.storage.purge(now).await
 }

@@ -33,6 +33,17 @@ pub enum KeyError {
     Raced,
 }
 
+/// The keys of now: those that are published, and those that were in the last `hint_seconds`.
+pub async fn load(
+    storage: &Storage,
+    master: &MasterKey,
+    now: Timestamp,
+    hint_seconds: i64,
+) -> Result<KeyRing, KeyError> {
+    let retired = storage.retired_keys(now, now.plus(-hint_seconds)).await?;
+    KeyRing::open(master, &storage.signing_keys(now).await?)?.with_retired(&retired)
+}
+
 /// The keys of the moment. Readers get a snapshot that stays valid while they use it.
 pub struct Keys {
     ring: RwLock<Arc<KeyRing>>,
@@ -55,9 +66,10 @@ impl Keys {
         storage: &Storage,
         master: &MasterKey,
         now: Timestamp,
+        hint_seconds: i64,
     ) -> Result<(), KeyError> {
         let _alone = self.reloading.lock().await;
-        self.replace(KeyRing::open(master, &storage.signing_keys(now).await?)?);
+        self.replace(load(storage, master, now, hint_seconds).await?);
         Ok(())
     }
 

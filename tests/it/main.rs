@@ -28,6 +28,7 @@ mod consent;
 mod device;
 mod encrypted_requests;
 mod encryption;
+mod external_requests;
 mod external_tokens;
 mod external_ui;
 mod frontchannel_logout;
