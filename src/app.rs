@@ -17,6 +17,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
+use crate::observe::{Events, Listener, Requests, Watch};
 use crate::outbound::Outbound;
 use crate::pages::Site;
 use crate::registry::Registry;
@@ -42,6 +43,8 @@ pub struct App {
     pub throttle: Throttle,
     pub site: Site,
     pub clock: Clock,
+    pub requests: Arc<Requests>,
+    pub events: Events,
 }
 
 impl App {
@@ -70,6 +73,8 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
+            requests: Arc::new(start::requests(&settings)),
+            events: Events::default(),
             settings,
             storage,
             audit,
@@ -91,6 +96,16 @@ impl App {
     /// Puts an entry into the audit log for which nobody has to wait.
     pub fn note(&self, actor: &Actor, event: Event<'_>) {
         self.audit.note(actor, &event, self.now());
+    }
+
+    /// Whether there is a listener where somebody may ask for the metrics.
+    pub fn is_scraped(&self) -> bool {
+        self.settings.metrics.listen.is_some() || self.settings.admin.listen.is_some()
+    }
+
+    /// What notes the requests of a listener.
+    pub fn watch(&self, listener: Listener) -> Watch {
+        Watch::new(&self.requests, listener)
     }
 
     pub fn issuer(&self) -> &str {

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event, Replayed};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
+use crate::observe::Replay;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
 use crate::protocol::{OAuthError, Parameters, scope};
@@ -105,6 +106,7 @@ async fn find(app: &App, token: &str) -> Result<(Handle, Grant, User), OAuthErro
 
 /// RFC 9700 4.14.2: a replay cannot tell the thief from the client, so both lose the grant.
 async fn revoke(app: &App, grant: &Grant) -> OAuthError {
+    app.events.replays.one(Replay::RefreshToken);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "refresh token replayed; grant revoked");
     let replayed = Event::GrantReplayed { granted: grant.into(), presented: Replayed::RefreshToken };
     match app.noting(&Actor::Client, replayed).revoke_grant(&grant.id).await {

@@ -6,11 +6,12 @@
 
 pub(super) mod notes;
 mod pool;
+mod transaction;
+mod watch;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
@@ -24,9 +25,13 @@ use sqlx::{
     Sqlite,
 };
 
-use super::{StorageError, audit};
+use super::StorageError;
 use crate::model::AuditEntry;
-use pool::{ACQUIRE_TIMEOUT, Lease, Pool};
+use pool::{ACQUIRE_TIMEOUT, Pool};
+pub use pool::{Lending, PoolSize};
+use transaction::Inner;
+pub use transaction::Transaction;
+pub use watch::{NoConnection, Operation, Watch};
 
 /// Readers on SQLite; the one writer comes on top.
 const SQLITE_READERS: u32 = 4;
@@ -85,7 +90,7 @@ pub(super) use values_list as values;
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
-    statements: Arc<AtomicU64>,
+    watch: Arc<Watch>,
     notes: Notes,
 }
 
@@ -96,20 +101,6 @@ type Notes = Option<Arc<[AuditEntry]>>;
 enum Pools {
     Postgres(Pool<PgConnection>),
     Sqlite { readers: Pool<SqliteConnection>, writer: Pool<SqliteConnection> },
-}
-
-/// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
-pub struct Transaction {
-    inner: Inner,
-    statements: Arc<AtomicU64>,
-    notes: Notes,
-    /// Whether a row was written.
-    has_written: bool,
-}
-
-enum Inner {
-    Postgres(Lease<PgConnection>),
-    Sqlite(Lease<SqliteConnection>),
 }
 
 impl Db {
@@ -136,7 +127,7 @@ impl Db {
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default(), notes: None }
+        Self { pools, watch: Arc::default(), notes: None }
     }
 
     /// The same database for one write with these entries of the audit log.
@@ -144,9 +135,25 @@ impl Db {
         Self { notes: Some(entries), ..self.clone() }
     }
 
+    /// What is noted of statements.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The pools, each with its name.
+    pub fn pools(&self) -> Vec<(&'static str, PoolSize, &Lending)> {
+        match &self.pools {
+            Pools::Postgres(pool) => vec![("main", pool.size(), pool.lending())],
+            Pools::Sqlite { readers, writer } => vec![
+                ("readers", readers.size(), readers.lending()),
+                ("writer", writer.size(), writer.lending()),
+            ],
+        }
+    }
+
     /// How many statements were sent so far, for tests of the query budget.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.watch.statements()
     }
 
     /// Runs a write and returns how many rows it touched.
@@ -154,14 +161,18 @@ impl Db {
         if let Some(entries) = &self.notes {
             return self.execute_noting(sql, values, entries).await;
         }
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
-                let done = pool.run(async |connection| bind_pg(sql, values).execute(connection).await);
+                let done = pool.run(async |connection| {
+                    self.watch.answer(sql, bind_pg(sql, values).execute(connection)).await
+                });
                 Ok(done.await?.rows_affected())
             }
             Pools::Sqlite { writer, .. } => {
-                let done = writer.run(async |connection| bind_lite(sql, values).execute(connection).await);
+                let done = writer.run(async |connection| {
+                    self.watch.answer(sql, bind_lite(sql, values).execute(connection)).await
+                });
                 Ok(done.await?.rows_affected())
             }
         }
@@ -180,13 +191,13 @@ impl Db {
             tx.commit().await?;
             return Ok(written);
         };
-        count(&self.statements);
+        self.watch.count();
         let text = notes::statement(sql, values.len(), entries.len());
         let mut all = values.to_vec();
         all.extend(entries.iter().flat_map(notes::row));
         let done = pool.run(async |connection| {
             let text = AssertSqlSafe(text.as_str());
-            bind_pg_as::<(i64,)>(text, &all).fetch_one(connection).await
+            self.watch.answer(sql, bind_pg_as::<(i64,)>(text, &all).fetch_one(connection)).await
         });
         Ok(done.await?.0 as u64)
     }
@@ -197,14 +208,18 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
-            Pools::Postgres(pool) => Ok(pool
-                .run(async |connection| bind_pg_as(sql, values).fetch_optional(connection).await)
-                .await?),
+            Pools::Postgres(pool) => {
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_optional(connection)).await
+                };
+                Ok(pool.run(read).await?)
+            }
             Pools::Sqlite { readers, .. } => {
-                let read =
-                    async |connection: &mut _| bind_lite_as(sql, values).fetch_optional(connection).await;
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_optional(connection)).await
+                };
                 Ok(readers.run(read).await?)
             }
         }
@@ -216,13 +231,18 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
-                Ok(pool.run(async |connection| bind_pg_as(sql, values).fetch_all(connection).await).await?)
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_all(connection)).await
+                };
+                Ok(pool.run(read).await?)
             }
             Pools::Sqlite { readers, .. } => {
-                let read = async |connection: &mut _| bind_lite_as(sql, values).fetch_all(connection).await;
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_all(connection)).await
+                };
                 Ok(readers.run(read).await?)
             }
         }
@@ -234,17 +254,16 @@ impl Db {
         let inner = match &self.pools {
             Pools::Postgres(pool) => {
                 let mut lease = pool.lend().await?;
-                lease.connection()?.execute("BEGIN").await?;
+                self.watch.answer("BEGIN", lease.connection()?.execute("BEGIN")).await?;
                 Inner::Postgres(lease)
             }
             Pools::Sqlite { writer, .. } => {
                 let mut lease = writer.lend().await?;
-                lease.connection()?.execute("BEGIN IMMEDIATE").await?;
+                self.watch.answer("BEGIN IMMEDIATE", lease.connection()?.execute("BEGIN IMMEDIATE")).await?;
                 Inner::Sqlite(lease)
             }
         };
-        let (statements, notes) = (Arc::clone(&self.statements), self.notes.clone());
-        Ok(Transaction { inner, statements, notes, has_written: false })
+        Ok(Transaction::begun(inner, Arc::clone(&self.watch), self.notes.clone()))
     }
 
     /// Brings the schema up to date. Safe when several processes do it at once: Postgres takes a lock of its own, on
@@ -355,76 +374,6 @@ impl ChangeListener {
     }
 }
 
-impl Transaction {
-    /// Runs a write and returns how many rows it touched.
-    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        let written = self.lock(sql, values).await?;
-        self.has_written |= written > 0;
-        Ok(written)
-    }
-
-    /// Runs a write that changes nothing: for the lock it takes.
-    pub async fn lock(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        count(&self.statements);
-        match &mut self.inner {
-            Inner::Postgres(lease) => {
-                Ok(bind_pg(sql, values).execute(lease.connection()?).await?.rows_affected())
-            }
-            Inner::Sqlite(lease) => {
-                Ok(bind_lite(sql, values).execute(lease.connection()?).await?.rows_affected())
-            }
-        }
-    }
-
-    /// Reads at most one row.
-    pub async fn fetch_optional<T: Row>(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-    ) -> Result<Option<T>, StorageError> {
-        count(&self.statements);
-        match &mut self.inner {
-            Inner::Postgres(lease) => Ok(bind_pg_as(sql, values).fetch_optional(lease.connection()?).await?),
-            Inner::Sqlite(lease) => Ok(bind_lite_as(sql, values).fetch_optional(lease.connection()?).await?),
-        }
-    }
-
-    /// Tells other processes on the same database that `topic` changed, when the transaction commits. Where the database
-    /// cannot, they notice by polling.
-    pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
-        match &mut self.inner {
-            Inner::Postgres(lease) => {
-                let notify = sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic);
-                notify.execute(lease.connection()?).await?;
-                Ok(())
-            }
-            Inner::Sqlite(_) => Ok(()),
-        }
-    }
-
-    /// Commits, with the entries of the audit log if a row was written.
-    pub async fn commit(mut self) -> Result<(), StorageError> {
-        if self.has_written
-            && let Some(notes) = self.notes.take()
-        {
-            for entry in notes.iter() {
-                audit::insert(&mut self, entry).await?;
-            }
-        }
-        match self.inner {
-            Inner::Postgres(mut lease) => {
-                lease.connection()?.execute("COMMIT").await?;
-                lease.give_back();
-            }
-            Inner::Sqlite(mut lease) => {
-                lease.connection()?.execute("COMMIT").await?;
-                lease.give_back();
-            }
-        }
-        Ok(())
-    }
-}
-
 async fn migrate<C: Connection + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
     let mut lease = pool.lend().await?;
     migrator.run_direct(None, lease.connection()?, false).await?;
@@ -457,10 +406,6 @@ async fn open_pool(
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-}
-
-fn count(statements: &AtomicU64) {
-    statements.fetch_add(1, Ordering::Relaxed);
 }
 
 macro_rules! binder {
