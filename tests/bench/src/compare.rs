@@ -12,12 +12,12 @@ use tokio::runtime::Runtime;
 
 use crate::Result;
 use crate::context::Context;
-use crate::load::{self, Plan, Processes};
+use crate::load::{self, Measurement, Plan, Processes};
 use crate::operation::{Format, Kind, Machine, Operation, Web, reads, writes};
 use crate::process;
 use crate::target::{Extras, Server, Target, read_json, text};
 use crate::task::Task;
-use crate::versus::{Outcome, Row, Sample};
+use crate::versus::{Outcome, Row, Sample, Spoiled};
 
 /// What other servers can be asked too. A scope beside `offline_access`, as some refuse a request that grants nothing.
 pub const COMPARED: &[Operation] = &[
@@ -40,6 +40,9 @@ pub const COMPARED: &[Operation] = &[
     reads("jwks", Kind::Jwks, None),
     reads("discovery", Kind::Discovery, None),
 ];
+
+/// Answers on each connection, below which a figure is not trusted: half a request at either end is uncertain.
+const FEWEST: u64 = 4;
 
 /// The sizes of a comparison.
 #[derive(Clone, Copy)]
@@ -111,15 +114,16 @@ impl Contestant {
             let resident = self.processes.server.map(process::resident_of_tree).transpose()?;
             Ok(Sample { measurement, resident })
         };
-        let sample = sample().map_err(|error| error.to_string())?;
-        match (sample.measurement.errors, sample.measurement.requests) {
-            (0, 1..) => Ok(sample),
-            (0, 0) => Err("nothing was answered in the measured time".to_owned()),
-            (errors, answered) => {
-                let first = sample.measurement.first_error.unwrap_or_default();
-                Err(format!("{answered} answered, {errors} errors, first: {first}"))
-            }
+        let sample = sample().map_err(|error| Spoiled::Wrong(error.to_string()))?;
+        let Measurement { requests, errors, .. } = sample.measurement;
+        if errors > 0 {
+            let first = sample.measurement.first_error.unwrap_or_default();
+            return Err(Spoiled::Wrong(format!("{requests} answered, {errors} errors, first: {first}")));
         }
+        if requests < FEWEST * self.context.concurrency() as u64 {
+            return Err(Spoiled::TooFew(requests));
+        }
+        Ok(sample)
     }
 }
 

@@ -230,7 +230,10 @@ fn compare(options: &Options) -> Result<ExitCode> {
         let contestants: Vec<_> = options.required("servers")?.split(',').map(load).collect::<Result<_>>()?;
         let rows = compare::run(&runtime, &contestants, &operations, sizes);
         for (index, other) in contestants.iter().enumerate().skip(1) {
-            println!("### {}, {concurrency} connections\n\n{}\n", other.name, other.note);
+            println!("### {}, {concurrency} connections\n", other.name);
+            if !other.note.is_empty() {
+                println!("{}\n", other.note);
+            }
             println!("{}", versus::table(&rows, index));
         }
         let names: Vec<_> = contestants.iter().map(|contestant| contestant.name.as_str()).collect();

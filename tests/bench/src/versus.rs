@@ -12,8 +12,32 @@ pub struct Sample {
     pub resident: Option<u64>,
 }
 
-/// Or why it is worth nothing.
-pub type Outcome = std::result::Result<Sample, String>;
+/// Why a measurement is worth nothing.
+pub enum Spoiled {
+    /// A request was answered wrongly, or could not be made.
+    Wrong(String),
+    /// So few answers that what was begun and not finished would weigh too much.
+    TooFew(u64),
+}
+
+impl Spoiled {
+    /// What stands in the table.
+    fn cell(&self) -> &'static str {
+        match self {
+            Self::Wrong(_) => "failed",
+            Self::TooFew(_) => "too few answers",
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Wrong(error) => error.clone(),
+            Self::TooFew(answered) => format!("{answered} answers in the time of a round (--seconds)"),
+        }
+    }
+}
+
+pub type Outcome = std::result::Result<Sample, Spoiled>;
 
 /// One operation: for each server its rounds, none where it cannot do this.
 pub struct Row {
@@ -33,9 +57,8 @@ impl Row {
     }
 
     /// The first thing that went wrong at a server.
-    fn failure(&self, server: usize) -> Option<&str> {
-        let first = self.rounds.get(server)?.iter().find_map(|outcome| outcome.as_ref().err());
-        first.map(String::as_str)
+    fn failure(&self, server: usize) -> Option<&Spoiled> {
+        self.rounds.get(server)?.iter().find_map(|outcome| outcome.as_ref().err())
     }
 
     fn samples(&self, server: usize) -> Vec<&Sample> {
@@ -47,7 +70,8 @@ impl Row {
 pub fn failures(rows: &[Row], names: &[&str]) -> Vec<String> {
     let at = |row: &Row, server: usize| {
         let failure = row.failure(server)?;
-        Some(format!("`{}` failed at {}: {failure}", row.operation, names.get(server)?))
+        let (what, why) = (failure.cell(), failure.describe());
+        Some(format!("`{}`, {}: {what}: {why}", row.operation, names.get(server)?))
     };
     rows.iter().flat_map(|row| (0..names.len()).filter_map(move |server| at(row, server))).collect()
 }
@@ -67,8 +91,8 @@ pub fn table(rows: &[Row], server: usize) -> String {
 }
 
 fn cells(row: &Row, server: usize) -> [String; 5] {
-    if [0, server].iter().any(|server| row.failure(*server).is_some()) {
-        return ["failed", "", "", "", ""].map(str::to_owned);
+    if let Some(failure) = row.failure(0).or_else(|| row.failure(server)) {
+        return [failure.cell(), "", "", "", ""].map(str::to_owned);
     }
     let (ours, theirs) = (row.samples(0), row.samples(server));
     if theirs.is_empty() {
@@ -176,14 +200,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_answer_fails_the_row_whatever_the_other_rounds_say() {
+    fn a_spoiled_round_spoils_the_row_whatever_the_others_say() {
         let good = || sample(1000, 10, Some(1000), Some(0));
+        let wrong = |error: &str| Err(Spoiled::Wrong(error.to_owned()));
         let names = ["Chancery", "other"];
-        let theirs = row(vec![good(), good()], vec![good(), Err("status 500".to_owned())]);
-        let ours = row(vec![Err("status 400".to_owned())], vec![good()]);
-        for (row, server) in [(theirs, "other: status 500"), (ours, "Chancery: status 400")] {
+        let theirs = row(vec![good(), good()], vec![good(), wrong("status 500")]);
+        let ours = row(vec![wrong("status 400")], vec![good()]);
+        let slow = row(vec![good()], vec![Err(Spoiled::TooFew(7))]);
+        assert!(
+            table(std::slice::from_ref(&slow), 1).ends_with("| refresh | too few answers |  |  |  |  |\n")
+        );
+        assert!(failures(&[slow], &names)[0].starts_with("`refresh`, other: too few answers: 7 answers"));
+        for (row, server) in [(theirs, "other: failed: status 500"), (ours, "Chancery: failed: status 400")] {
             assert!(table(std::slice::from_ref(&row), 1).ends_with("| refresh | failed |  |  |  |  |\n"));
-            assert_eq!(failures(&[row], &names), [format!("`refresh` failed at {server}")]);
+            assert_eq!(failures(&[row], &names), [format!("`refresh`, {server}")]);
         }
     }
 }

@@ -108,7 +108,7 @@ fn a_server_that_refuses_fails_its_row() -> Result<()> {
     assert!(table(&rows, 1).contains("| client_credentials-es256 | failed |"));
     let found = failures(&rows, &["granting", "refusing"]);
     assert!(
-        found.len() == 1 && found[0].contains("failed at refusing") && found[0].contains("invalid_grant"),
+        found.len() == 1 && found[0].contains("refusing: failed") && found[0].contains("invalid_grant"),
         "{found:?}"
     );
     for directory in [ours, theirs] {
