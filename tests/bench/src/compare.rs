@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::Result;
+use crate::algorithms;
 use crate::context::Context;
 use crate::load::{self, Measurement, Plan, Processes};
 use crate::operation::{Format, Kind, Machine, Operation, Web, reads, writes};
@@ -75,8 +76,12 @@ impl Contestant {
         let pid = |name: &str| about[name].as_u64().map(u32::try_from).transpose();
         let name = text(&about, "name")?;
         let context = Context::sign_in(target, sizes.concurrency, sizes.pool, sizes.plan.threads);
+        let context = context.await.map_err(|error| format!("{name}: signing in: {error}"))?;
+        for (client, answer) in context.specimens().await.map_err(|error| format!("{name}: {error}"))? {
+            algorithms::check(client, &answer).map_err(|error| format!("{name}: {error}"))?;
+        }
         Ok(Self {
-            context: context.await.map_err(|error| format!("{name}: signing in: {error}"))?,
+            context,
             name,
             note: text(&about, "note").unwrap_or_default(),
             processes: Processes { server: pid("pid")?, postmaster: pid("postmaster")? },

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::Result;
 use crate::browser::Browser;
 use crate::http::Connection;
@@ -188,17 +190,34 @@ impl Context {
         load::collect(&self.target.server, tasks, self.threads, self.pool, PREPARE_LIMIT)
     }
 
-    /// A grant for each worker, all from the one session.
+    /// A token response for each client, by its name.
+    pub async fn specimens(&self) -> Result<Vec<(&'static str, Value)>> {
+        let mut connection = Connection::new(self.target.server.address);
+        let mut found = Vec::new();
+        for (name, client) in self.target.clients() {
+            let answer = match client.has_users() {
+                true => self.new_grant(&mut connection, client, "openid").await?,
+                false => tokens(&connection.send(&self.target.client_credentials(client)).await?)?,
+            };
+            found.push((name, answer));
+        }
+        Ok(found)
+    }
+
+    /// From the one session.
+    async fn new_grant(&self, connection: &mut Connection, client: &Client, scope: &str) -> Result<Value> {
+        let answer = connection.send(&self.authorize_request(client, scope)?).await?;
+        let location = answer.header("location").ok_or_else(|| answer.describe())?;
+        let exchange = self.target.exchange(client, &crate::browser::code(&location)?);
+        tokens(&connection.send(&exchange).await?)
+    }
+
+    /// A grant for each worker.
     async fn grants(&self, client: &Client, scope: &str) -> Result<Vec<Grant>> {
         let mut connection = Connection::new(self.target.server.address);
-        let authorize = self.authorize_request(client, scope)?;
         let mut grants = Vec::with_capacity(self.concurrency);
         for _ in 0..self.concurrency {
-            let answer = connection.send(&authorize).await?;
-            let location = answer.header("location").ok_or_else(|| answer.describe())?;
-            let code = crate::browser::code(&location)?;
-            let exchange = self.target.exchange(client, &code);
-            let tokens = tokens(&connection.send(&exchange).await?)?;
+            let tokens = self.new_grant(&mut connection, client, scope).await?;
             grants.push(Grant {
                 access_token: text(&tokens, "access_token")?,
                 refresh_token: text(&tokens, "refresh_token").ok(),
@@ -212,7 +231,7 @@ impl Context {
 async fn signed_in(target: &Target) -> Result<String> {
     let mut browser = Browser::new(target);
     let mut connection = Connection::new(target.server.address);
-    for client in target.web_clients() {
+    for (_, client) in target.clients().filter(|(_, client)| client.has_users()) {
         browser.authorize(&mut connection, client, ALL_SCOPES).await?;
     }
     Ok(browser.cookie_header())

@@ -1,6 +1,7 @@
 //! Load generator for a running Chancery server, and for others beside it: it drives the endpoints over keep-alive
 //! connections and reads from the kernel what each request cost the server and the database.
 
+pub mod algorithms;
 pub mod browser;
 pub mod compare;
 pub mod context;

@@ -97,6 +97,13 @@ pub struct Client {
     pub redirect_uri: String,
 }
 
+impl Client {
+    /// Do users sign in to it?
+    pub fn has_users(&self) -> bool {
+        !self.redirect_uri.is_empty()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct User {
     pub username: String,
@@ -163,9 +170,8 @@ impl Target {
         self.clients.get(name).ok_or_else(|| format!("no client {name} is registered").into())
     }
 
-    /// Those that users sign in to.
-    pub fn web_clients(&self) -> impl Iterator<Item = &Client> {
-        self.clients.values().filter(|client| !client.redirect_uri.is_empty())
+    pub fn clients(&self) -> impl Iterator<Item = (&'static str, &Client)> {
+        self.clients.iter().map(|(name, client)| (*name, client))
     }
 
     pub fn authorize_path(&self, client: &Client, scope: &str) -> Result<String> {

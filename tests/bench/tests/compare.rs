@@ -10,7 +10,7 @@ use chancery_bench::Result;
 use chancery_bench::compare::{self, COMPARED, Contestant, Sizes};
 use chancery_bench::load::Plan;
 use chancery_bench::meet::{Credentials, meet};
-use chancery_bench::operation::{Operation, select};
+use chancery_bench::operation::select;
 use chancery_bench::versus::{Row, failures, table};
 use serde_json::{Value, json};
 use support::{Shared, start};
@@ -52,10 +52,13 @@ const ALL: [&str; 8] = [
     "user",
 ];
 
-fn run(runtime: &Runtime, directories: [&Path; 2], operations: &[&'static Operation]) -> Result<Vec<Row>> {
+fn load(runtime: &Runtime, directories: [&Path; 2]) -> Result<Vec<Contestant>> {
     let load = |directory: &Path| runtime.block_on(Contestant::load(directory, sizes()));
-    let contestants = [load(directories[0])?, load(directories[1])?];
-    Ok(compare::run(runtime, &contestants, operations, sizes()))
+    directories.into_iter().map(load).collect()
+}
+
+fn run(runtime: &Runtime, directories: [&Path; 2]) -> Result<Vec<Row>> {
+    Ok(compare::run(runtime, &load(runtime, directories)?, &select(COMPARED, None)?, sizes()))
 }
 
 /// The names of the rows that hold figures.
@@ -80,7 +83,7 @@ fn what_both_can_do_is_compared_and_extras_are_sent() -> Result<()> {
         state.wants = Some("extra");
         state.consented.insert("web-es256".to_owned());
     }
-    let rows = run(&runtime()?, [&ours, &theirs], &select(COMPARED, None)?)?;
+    let rows = run(&runtime()?, [&ours, &theirs])?;
     assert_eq!(failures(&rows, &["ours", "theirs"]), Vec::<String>::new());
     let expected = [
         "client_credentials-es256",
@@ -103,13 +106,32 @@ fn what_both_can_do_is_compared_and_extras_are_sent() -> Result<()> {
 fn a_server_that_refuses_fails_its_row() -> Result<()> {
     let (_, ours) = server("granting", &ALL, json!({}))?;
     let (state, theirs) = server("refusing", &["machine-es256"], json!({}))?;
+    let runtime = runtime()?;
+    let contestants = load(&runtime, [&ours, &theirs])?;
     state.lock().map_err(|_| "poisoned")?.refuse_tokens = true;
-    let rows = run(&runtime()?, [&ours, &theirs], &select(COMPARED, Some("client_credentials-es256"))?)?;
+    let operations = select(COMPARED, Some("client_credentials-es256"))?;
+    let rows = compare::run(&runtime, &contestants, &operations, sizes());
     assert!(table(&rows, 1).contains("| client_credentials-es256 | failed |"));
     let found = failures(&rows, &["granting", "refusing"]);
     assert!(
         found.len() == 1 && found[0].contains("refusing: failed") && found[0].contains("invalid_grant"),
         "{found:?}"
+    );
+    for directory in [ours, theirs] {
+        fs::remove_dir_all(directory)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_whose_tokens_are_signed_otherwise_is_not_compared() -> Result<()> {
+    let (_, ours) = server("es256", &ALL, json!({}))?;
+    let (_, theirs) = server("rs256", &["machine-rs256"], json!({}))?;
+    fs::rename(theirs.join("machine-rs256.json"), theirs.join("machine-es256.json"))?;
+    let refused = load(&runtime()?, [&ours, &theirs]).err().map(|error| error.to_string());
+    assert_eq!(
+        refused.as_deref(),
+        Some("rs256: machine-es256 gets access tokens like those of machine-rs256")
     );
     for directory in [ours, theirs] {
         fs::remove_dir_all(directory)?;
@@ -128,7 +150,7 @@ fn a_server_that_runs_already_is_compared_by_its_tokens_or_documents() -> Result
 
     let discovery = format!("{url}/.well-known/openid-configuration");
     runtime.block_on(meet(&discovery, None, None, &theirs))?;
-    let rows = run(&runtime, [&ours, &theirs], &select(COMPARED, None)?)?;
+    let rows = run(&runtime, [&ours, &theirs])?;
     assert_eq!(compared(&table(&rows, 1)), ["jwks", "discovery"]);
 
     let credentials = |scope: Option<&str>| {
@@ -137,7 +159,7 @@ fn a_server_that_runs_already_is_compared_by_its_tokens_or_documents() -> Result
     let refused = runtime.block_on(meet(url, None, credentials(None), &theirs));
     assert!(refused.is_err_and(|error| error.to_string().contains("invalid_scope")));
     runtime.block_on(meet(url, Some(std::process::id()), credentials(Some("s")), &theirs))?;
-    let rows = run(&runtime, [&ours, &theirs], &select(COMPARED, None)?)?;
+    let rows = run(&runtime, [&ours, &theirs])?;
     let expected = ["client_credentials-opaque", "introspect-own-opaque", "jwks", "discovery"];
     assert_eq!(compared(&table(&rows, 1)), expected);
     for directory in [ours, theirs] {

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chancery_bench::Result;
 use chancery_bench::target::Server;
 
@@ -117,6 +119,7 @@ type Parts = (u16, String, String);
 
 fn answer(request: &Request, state: &mut State) -> Parts {
     let field = |name: &str| request.fields.get(name).map(String::as_str).unwrap_or_default();
+    let bearer = request.authorization.strip_prefix("Bearer ");
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/.well-known/openid-configuration") => (200, String::new(), metadata(&state.origin)),
         ("GET", "/jwks") => (200, String::new(), r#"{"keys":[]}"#.into()),
@@ -143,14 +146,14 @@ fn answer(request: &Request, state: &mut State) -> Parts {
         }
         ("POST", "/token") => token(request, state),
         ("POST", "/introspect") if request.authorization.starts_with("Basic ") => {
-            let active = field("token").starts_with("access") && !state.revoked.contains(field("token"));
+            let active = state.usable.contains(field("token")) && !state.revoked.contains(field("token"));
             (200, String::new(), format!(r#"{{"active":{active}}}"#))
         }
         ("POST", "/revoke") if request.authorization.starts_with("Basic ") => {
             state.revoked.insert(field("token").to_owned());
             (200, String::new(), String::new())
         }
-        ("GET", "/userinfo") if request.authorization.starts_with("Bearer access") => {
+        ("GET", "/userinfo") if bearer.is_some_and(|token| state.usable.contains(token)) => {
             (200, String::new(), r#"{"sub":"u"}"#.into())
         }
         _ => (404, String::new(), String::new()),
@@ -218,14 +221,36 @@ fn token(request: &Request, state: &mut State) -> Parts {
     if presented.is_some_and(|presented| !state.usable.remove(presented)) {
         return refused("invalid_grant");
     }
-    let (access, refresh) = (issue(state, "access"), issue(state, "refresh"));
-    let body = format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}","id_token":"i"}}"#);
+    let (access, id) = algorithms(request);
+    let access = issue(state, &access.map(header).unwrap_or("access".to_owned()));
+    let (refresh, id) = (issue(state, "refresh"), format!("{}.e30.c2ln", header(id)));
+    let body = format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}","id_token":"{id}"}}"#);
     (200, String::new(), body)
+}
+
+/// What the client's name promises of its access tokens, if they are JWTs, and of its ID tokens.
+fn algorithms(request: &Request) -> (Option<&'static str>, &'static str) {
+    let basic = request.authorization.trim_start_matches("Basic ");
+    let client = String::from_utf8(STANDARD.decode(basic).unwrap_or_default()).unwrap_or_default();
+    match client.split(':').next().unwrap_or_default() {
+        "machine-es256" | "web-es256" => (Some("ES256"), "ES256"),
+        "machine-eddsa" => (Some("EdDSA"), "ES256"),
+        "machine-rs256" => (Some("RS256"), "ES256"),
+        "web-rs256" => (Some("ES256"), "RS256"),
+        _ => (None, "ES256"),
+    }
+}
+
+/// Of a JWT signed with this algorithm.
+fn header(algorithm: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{algorithm}"}}"#))
 }
 
 fn issue(state: &mut State, what: &str) -> String {
     state.issued += 1;
-    let value = format!("{what}-{}", state.issued);
+    // Three parts behind a header, one behind anything else.
+    let end = if what.starts_with("ey") { ".sig" } else { "" };
+    let value = format!("{what}{}{}{end}", if end.is_empty() { "-" } else { "." }, state.issued);
     state.usable.insert(value.clone());
     value
 }
