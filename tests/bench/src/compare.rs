@@ -43,7 +43,7 @@ pub const COMPARED: &[Operation] = &[
 ];
 
 /// Answers on each connection, below which a figure is not trusted: half a request at either end is uncertain.
-const FEWEST: u64 = 4;
+const FEWEST: u64 = 2;
 
 /// The sizes of a comparison.
 #[derive(Clone, Copy)]
