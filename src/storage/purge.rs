@@ -41,7 +41,6 @@ pub struct Purged {
     pub devices: u64,
     pub grants: u64,
     pub tokens: u64,
-    pub keys: u64,
     pub assertions: u64,
     pub registrations: u64,
     pub logouts: u64,
@@ -91,7 +90,6 @@ impl Storage {
         const REGISTRATION_TOKENS: &str = "DELETE FROM registration_tokens WHERE expires_at <= $1";
         const LOGOUTS: &str = "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN \
              (SELECT session_id, client_id FROM logout_deliveries WHERE state <> 'waiting' AND due_at <= $1 LIMIT $2)";
-        const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
         let grants_before = now.plus(-GRANT_KEPT).unix();
@@ -110,7 +108,6 @@ impl Storage {
             assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
             registrations: self.purge_registrations(now, BATCH).await?,
             logouts: self.db.execute(LOGOUTS, values![now.plus(-LOGOUT_KEPT).unix(), BATCH]).await?,
-            keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }
 }
