@@ -32,6 +32,7 @@ pub use issue::TokenResponse;
 
 use crate::app::App;
 use crate::model::{Client, Grant, GrantType};
+use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
@@ -51,6 +52,18 @@ pub async fn exchange(
     address: &str,
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
+    let result = exchange_by(app, grant_type, client, parameters, address).await;
+    app.events.grants.one((grant_type, Outcome::of(&result)));
+    result
+}
+
+async fn exchange_by(
+    app: &App,
+    grant_type: GrantType,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+    address: &str,
+) -> Result<TokenResponse, OAuthError> {
     client.may_use(grant_type)?;
     match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,

@@ -39,9 +39,22 @@ impl Visitor {
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
-        crate::http::log(error);
         let envelope = Envelope::find(app, client, target).await?;
-        self.deliver(app, client, &envelope, target.failure(app.issuer(), error))
+        self.refuse_in(&envelope, app, client, target, error)
+    }
+
+    pub fn refuse_in(
+        &self,
+        envelope: &Envelope,
+        app: &App,
+        client: &Client,
+        target: &RedirectTarget,
+        error: &OAuthError,
+    ) -> Result<Response, Failure> {
+        crate::http::log(error);
+        let mut response = self.deliver(app, client, envelope, target.failure(app.issuer(), error))?;
+        crate::http::note(&mut response, error);
+        Ok(response)
     }
 
     fn form_post(

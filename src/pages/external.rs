@@ -170,7 +170,7 @@ async fn refuse_another(app: &App, visitor: &Visitor, flow: &Flow, handover: &Ha
     }
     let description = "Somebody else than the user whom the request names has signed in.";
     let error = OAuthError::new(ErrorCode::LoginRequired, description);
-    visitor.deliver(app, &flow.client, &envelope, flow.target.failure(app.issuer(), &error))
+    visitor.refuse_in(&envelope, app, &flow.client, &flow.target, &error)
 }
 
 async fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {

@@ -44,6 +44,8 @@ mod keys;
 mod logout;
 mod logs;
 mod metadata;
+mod metrics;
+mod metrics_docs;
 mod opaque;
 mod pages;
 mod pairwise;

@@ -3,11 +3,18 @@
 //! sqlx has a pool too. It spawns a task for each connection that comes back, which asks the database whether it is
 //! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md).
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts};
+use deadpool::managed::{
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType, Timeouts,
+};
+use prometheus_client::metrics::histogram::Histogram;
 use sqlx::error::ErrorKind;
 use sqlx::{ConnectOptions as _, Connection};
+
+use super::NoConnection;
+use crate::observe::{self, Counts, WAITS};
 
 /// How long a request waits for a connection.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,12 +26,28 @@ const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// The connections of one database. Cheap to clone.
-pub struct Pool<C: Connection>(managed::Pool<Manager<C>>);
+pub struct Pool<C: Connection>(managed::Pool<Manager<C>>, Arc<Lending>);
 
 impl<C: Connection> Clone for Pool<C> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), Arc::clone(&self.1))
     }
+}
+
+/// What is noted of lending.
+pub struct Lending {
+    pub waits: Histogram,
+    pub refusals: Counts<NoConnection>,
+}
+
+/// A pool at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSize {
+    pub most: usize,
+    pub open: usize,
+    pub in_use: usize,
+    /// Who waits for one.
+    pub waiting: usize,
 }
 
 struct Manager<C: Connection> {
@@ -62,7 +85,9 @@ impl<C: Connection> Pool<C> {
             .queue_mode(QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build();
-        let pool = Self(built.map_err(|error| sqlx::Error::Configuration(error.into()))?);
+        let lending = Lending { waits: Histogram::new(WAITS), refusals: Counts::default() };
+        let built = built.map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let pool = Self(built, Arc::new(lending));
         pool.lend().await?.give_back();
         Ok(pool)
     }
@@ -73,14 +98,42 @@ impl<C: Connection> Pool<C> {
 
     /// A connection that nobody else uses meanwhile.
     pub async fn lend(&self) -> Result<Lease<C>, sqlx::Error> {
-        let object = self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
+        let asked = Instant::now();
+        let lent = self.0.get().await;
+        let waited = asked.elapsed();
+        self.1.waits.observe(waited.as_secs_f64());
+        observe::waited_for_connection(waited);
+        match lent {
+            Ok(object) => Ok(Lease(Some(object))),
+            Err(error) => Err(self.refuse(error)),
+        }
+    }
+
+    fn refuse(&self, error: PoolError<sqlx::Error>) -> sqlx::Error {
+        let (why, error) = match error {
+            PoolError::Backend(error) => (NoConnection::Unreachable, error),
+            PoolError::Timeout(TimeoutType::Wait) => (NoConnection::Exhausted, sqlx::Error::PoolTimedOut),
+            PoolError::Timeout(_) => (NoConnection::Unreachable, sqlx::Error::PoolTimedOut),
             PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                sqlx::Error::PoolClosed
+                (NoConnection::Closed, sqlx::Error::PoolClosed)
             }
-        })?;
-        Ok(Lease(Some(object)))
+        };
+        self.1.refusals.one(why);
+        error
+    }
+
+    pub fn lending(&self) -> &Lending {
+        &self.1
+    }
+
+    pub fn size(&self) -> PoolSize {
+        let status = self.0.status();
+        PoolSize {
+            most: status.max_size,
+            open: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+        }
     }
 
     /// Does one thing with a connection.
