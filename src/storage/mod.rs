@@ -17,6 +17,7 @@ mod registrations;
 mod requests;
 mod resources;
 mod revoked_tokens;
+mod schema;
 mod scopes;
 mod sessions;
 mod signing_keys;
@@ -31,6 +32,7 @@ pub use grants::{AppAccess, Rotation, SignIn};
 pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
+pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;
 pub use signing_keys::Succession;
 pub use users::{Credentials, UserConflict};
@@ -47,6 +49,11 @@ pub enum StorageError {
          use the pooler's session mode, or connect to Postgres itself"
     )]
     TransactionPooler,
+    #[error(
+        "the database has the migration {0}, which this program does not know: a newer version of it was here\n    \
+         run that version or a later one, or restore the backup from before the upgrade"
+    )]
+    NewerSchema(i64),
     #[error("the row {id} of {table} is impossible: {what}")]
     ImpossibleRow { table: &'static str, id: String, what: String },
 }
