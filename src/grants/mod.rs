@@ -40,7 +40,7 @@ use crate::storage::StorageError;
 
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
-        Self::server_error(error)
+        if error.is_unavailable() { Self::unavailable(error) } else { Self::server_error(error) }
     }
 }
 

@@ -21,7 +21,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
-use pool::{ACQUIRE_TIMEOUT, Lease, Pool};
+use pool::{ACQUIRE_TIMEOUT, Fit, Lease, Pool};
 pub use pool::{Lending, PoolSize};
 pub use watch::{NoConnection, Operation, Watch};
 
@@ -121,6 +121,8 @@ impl Db {
     /// Connects to Postgres.
     pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
+        // There are no such columns, and PgBouncer refuses a parameter that it does not know.
+        let options = options.extra_float_digits(None);
         let pool = Pool::open(options, max_connections).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
@@ -259,6 +261,14 @@ impl Db {
         };
         let known = sqlx::migrate!("./migrations");
         Ok(known.iter().any(|migration| applied.iter().all(|(version,)| *version != migration.version)))
+    }
+
+    /// An error when the database does not answer, or is not the one to write to.
+    pub async fn prove_fit(&self) -> Result<(), StorageError> {
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(pool.run(PgConnection::prove_fit).await?),
+            Pools::Sqlite { writer, .. } => Ok(writer.run(SqliteConnection::prove_fit).await?),
+        }
     }
 
     /// An error when a pooler in transaction mode stands before Postgres: a connection is then another server process
@@ -408,7 +418,7 @@ impl Transaction {
     }
 }
 
-async fn migrate<C: Connection + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
+async fn migrate<C: Fit + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
     let mut lease = pool.lend().await?;
     migrator.run_direct(None, lease.connection()?, false).await?;
     lease.give_back();

@@ -31,6 +31,7 @@ mod encryption;
 mod external_requests;
 mod external_tokens;
 mod external_ui;
+mod failover;
 mod frontchannel_logout;
 mod happy_path;
 mod hints;

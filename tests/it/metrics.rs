@@ -128,12 +128,12 @@ on_both! {
         assert_eq!(after.sum("chancery_database_connections_in_use"), 0.0);
         assert_eq!(after.sum("chancery_database_statement_failures_total"), 0.0);
         server.app.storage.db().close().await;
-        server.refresh(&client, &token).await.assert_error(500, "server_error");
+        server.refresh(&client, &token).await.assert_error(503, "temporarily_unavailable");
         let pool = if kind == Kind::Postgres { "main" } else { "readers" };
         let refused = format!("chancery_database_connection_refusals_total{{pool=\"{pool}\",reason=\"closed\"}}");
         let closed = server.scrape().await;
         assert_eq!(closed.at(&refused), 1.0);
-        assert_eq!(closed.at(r#"chancery_http_requests_total{endpoint="/token",outcome="server_error"}"#), 1.0);
+        assert_eq!(closed.at(r#"chancery_http_requests_total{endpoint="/token",outcome="temporarily_unavailable"}"#), 1.0);
     }
 
     async fn background_work_shows_its_progress(kind: Kind) {

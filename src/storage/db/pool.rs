@@ -11,7 +11,7 @@ use deadpool::managed::{
 };
 use prometheus_client::metrics::histogram::Histogram;
 use sqlx::error::ErrorKind;
-use sqlx::{ConnectOptions as _, Connection};
+use sqlx::{ConnectOptions as _, Connection, PgConnection, Row as _, SqliteConnection};
 
 use super::NoConnection;
 use crate::observe::{self, Counts, WAITS};
@@ -25,10 +25,34 @@ const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 /// A connection that nobody needed for so long is closed.
 const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// The connections of one database. Cheap to clone.
-pub struct Pool<C: Connection>(managed::Pool<Manager<C>>, Arc<Lending>);
+/// What a connection has to show before it is lent, new or after a rest.
+pub trait Fit: Connection {
+    /// An error where the database does not answer, or is not the one to ask.
+    fn prove_fit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
 
-impl<C: Connection> Clone for Pool<C> {
+impl Fit for PgConnection {
+    /// A standby, or a primary that was demoted, answers reads from the past: what was revoked may be active there.
+    async fn prove_fit(&mut self) -> Result<(), sqlx::Error> {
+        let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(self).await?;
+        if row.try_get::<&str, _>(0)? == "off" {
+            return Ok(());
+        }
+        let what = "it is read-only: a standby, or a primary that was demoted; database.url has to lead to the primary";
+        Err(sqlx::Error::Io(std::io::Error::other(what)))
+    }
+}
+
+impl Fit for SqliteConnection {
+    async fn prove_fit(&mut self) -> Result<(), sqlx::Error> {
+        self.ping().await
+    }
+}
+
+/// The connections of one database. Cheap to clone.
+pub struct Pool<C: Fit>(managed::Pool<Manager<C>>, Arc<Lending>);
+
+impl<C: Fit> Clone for Pool<C> {
     fn clone(&self) -> Self {
         Self(self.0.clone(), Arc::clone(&self.1))
     }
@@ -50,16 +74,18 @@ pub struct PoolSize {
     pub waiting: usize,
 }
 
-struct Manager<C: Connection> {
+struct Manager<C: Fit> {
     options: C::Options,
 }
 
-impl<C: Connection> managed::Manager for Manager<C> {
+impl<C: Fit> managed::Manager for Manager<C> {
     type Type = C;
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<C, sqlx::Error> {
-        self.options.connect().await
+        let mut connection = self.options.connect().await?;
+        connection.prove_fit().await?;
+        Ok(connection)
     }
 
     async fn recycle(&self, connection: &mut C, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -67,14 +93,14 @@ impl<C: Connection> managed::Manager for Manager<C> {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, connection.ping()).await;
+            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, connection.prove_fit()).await;
             return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
         }
         Ok(())
     }
 }
 
-impl<C: Connection> Pool<C> {
+impl<C: Fit> Pool<C> {
     /// At most this many connections; one is made at once, so that a database that is not there is noticed.
     pub async fn open(options: C::Options, most: u32) -> Result<Self, sqlx::Error> {
         let timeouts =
@@ -183,9 +209,9 @@ fn leaves_sound(error: &sqlx::Error) -> bool {
 
 /// A connection that is lent. Dropped before it is given back, it is closed: somebody stopped in the middle of a
 /// statement or a transaction, and the next one must not find the rest of it.
-pub struct Lease<C: Connection>(Option<Object<Manager<C>>>);
+pub struct Lease<C: Fit>(Option<Object<Manager<C>>>);
 
-impl<C: Connection> Lease<C> {
+impl<C: Fit> Lease<C> {
     /// It is there until it is given back.
     pub fn connection(&mut self) -> Result<&mut C, sqlx::Error> {
         self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
@@ -197,7 +223,7 @@ impl<C: Connection> Lease<C> {
     }
 }
 
-impl<C: Connection> Drop for Lease<C> {
+impl<C: Fit> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(object) = self.0.take() {
             drop(Object::take(object));
