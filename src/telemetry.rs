@@ -125,6 +125,28 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::Endpoint;
+
+    #[test]
+    fn while_nobody_collects_no_span_is_made_at_any_level() {
+        for filter in
+            [filter(LogLevel::Trace, None), filter(LogLevel::Info, Some("chancery::span=trace".into()))]
+        {
+            let log = fmt().with_env_filter(filter.unwrap()).with_writer(std::io::sink).finish();
+            tracing::subscriber::with_default(log, || {
+                let request = tracing::error_span!("request");
+                let headers = hyper::HeaderMap::new();
+                assert!(span::server(&request, "GET", Endpoint::Token, "id", Some(&headers)).is_none());
+                let _within = request.enter();
+                let statement = span::statement("sqlite", "select", "SELECT 1");
+                for made in
+                    [statement, span::work("sign", "ES256"), span::outbound("GET", "a"), span::task("x")]
+                {
+                    assert!(made.is_disabled() && span::traceparent(&made).is_none());
+                }
+            });
+        }
+    }
 
     #[test]
     fn every_level_is_a_filter() {

@@ -170,7 +170,7 @@ fn table(sql: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::table;
 
     #[test]
     fn a_statement_names_its_table() {
@@ -182,21 +182,6 @@ mod tests {
             ("BEGIN", ""),
         ] {
             assert_eq!(table(sql), name, "{sql}");
-        }
-    }
-
-    #[test]
-    fn while_nobody_collects_there_is_no_span() {
-        let log = info_span!("request");
-        let headers = HeaderMap::new();
-        assert!(server(&log, "GET", Endpoint::Token, "x", Some(&headers)).is_none());
-        for span in [
-            statement("sqlite", "select", "SELECT 1"),
-            work("sign", "ES256"),
-            outbound("GET", "a"),
-            task("x"),
-        ] {
-            assert!(span.is_none() && traceparent(&span).is_none());
         }
     }
 }
