@@ -130,7 +130,11 @@ impl Db {
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, watch: Arc::default(), notes: None }
+        let system = match &pools {
+            Pools::Postgres(_) => "postgresql",
+            Pools::Sqlite { .. } => "sqlite",
+        };
+        Self { pools, watch: Arc::new(Watch::new(system)), notes: None }
     }
 
     /// The same database for one write with these entries of the audit log.
