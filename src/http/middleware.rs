@@ -36,7 +36,7 @@ use tower::Service;
 use tracing::Span;
 
 use crate::config::{ServerSettings, TrustedProxies};
-use crate::observe::{self, Observed, Outcome, Watch};
+use crate::observe::{self, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
 use body_limit::{Limited, Size};
 pub use client_address::ClientAddress;
@@ -97,9 +97,12 @@ impl Service<Request> for Edge {
     }
 
     fn call(&mut self, mut request: Request) -> Answer {
-        let id = self.identify(&mut request);
-        let span = span(&request, &id);
+        let (id, trusted) = self.identify(&mut request);
         let observed = self.rules.watch.begin(request.uri().path());
+        let span = span(&request, &id);
+        let headers = trusted.then(|| request.headers());
+        let traced = span::server(&span, request.method().as_str(), observed.endpoint, id.as_str(), headers);
+        let span = traced.unwrap_or(span);
         let mut answer = Answer {
             state: State::Refused(Refusal::TooLarge),
             rules: self.rules.clone(),
@@ -123,17 +126,19 @@ impl Service<Request> for Edge {
 }
 
 impl Edge {
-    /// Finds out who asks, names the request, and puts both into its extensions.
-    fn identify(&self, request: &mut Request) -> RequestId {
+    /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
+    /// headers count.
+    fn identify(&self, request: &mut Request) -> (RequestId, bool) {
         let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let trusted = &self.rules.trusted_proxies;
         let client = ClientAddress::of(peer, request.headers(), trusted);
-        let given = request.headers().get(X_REQUEST_ID).filter(|_| trusted.contains(peer));
+        let is_trusted = trusted.contains(peer);
+        let given = request.headers().get(X_REQUEST_ID).filter(|_| is_trusted);
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(id);
-        id
+        (id, is_trusted)
     }
 }
 
@@ -179,10 +184,12 @@ impl Future for Answer {
         let this = &mut *self;
         // Moved out, not cloned: a clone of a span is counted.
         let span = std::mem::replace(&mut this.span, Span::none());
-        let outer = observe::swap(this.observed.spent);
-        let polled = span.in_scope(|| this.advance(cx));
-        this.observed.spent = observe::swap(outer);
-        let polled = polled.map(|response| span.in_scope(|| this.finish(response)));
+        let polled = span.in_scope(|| {
+            let outer = observe::swap(this.observed.spent);
+            let polled = this.advance(cx);
+            this.observed.spent = observe::swap(outer);
+            polled.map(|response| this.finish(response, &span))
+        });
         this.span = span;
         polled.map(Ok)
     }
@@ -215,13 +222,14 @@ impl Answer {
         refusal.response()
     }
 
-    fn finish(&mut self, mut response: Response) -> Response {
+    fn finish(&mut self, mut response: Response, span: &Span) -> Response {
         if self.exceeded.as_ref().is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
             response = self.refuse(Refusal::TooLarge);
         }
         self.set_headers(&mut response);
-        let took = self.observed.end(self.outcome(&response));
-        let status = response.status().as_u16();
+        let (outcome, status) = (self.outcome(&response), response.status().as_u16());
+        let took = self.observed.end(outcome);
+        span::ended(span, status, outcome);
         if response.status().is_server_error() {
             tracing::error!(status, "request failed");
         } else {
