@@ -34,6 +34,7 @@ mod external_tokens;
 mod external_ui;
 mod failover;
 mod frontchannel_logout;
+mod growth;
 mod happy_path;
 mod hints;
 mod hostile;
