@@ -13,6 +13,7 @@ pub mod demo;
 pub mod grants;
 pub mod http;
 pub mod keys;
+pub mod load;
 pub mod model;
 pub mod outbound;
 pub mod pages;

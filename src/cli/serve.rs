@@ -82,9 +82,14 @@ pub async fn until(
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let server = &app.settings.server;
-    let service = http::middleware::layers(http::router(Arc::clone(app)), server);
-    let public = http::server::serve(listener, service, &server.limits, signalled(stopped.clone()));
-    let (public, admin) = tokio::join!(public, serve_admin(app, admin, signalled(stopped)));
+    let service = http::service(app);
+    let load = Arc::clone(service.load());
+    let public = http::server::serve(listener, service, server, signalled(stopped.clone()));
+    let both = async { tokio::join!(public, serve_admin(app, admin, signalled(stopped))) };
+    let (public, admin) = tokio::select! {
+        ended = both => ended,
+        () = load.watch(server.max_delay, || app.storage.db().longest_wait()) => (Ok(()), Ok(())),
+    };
     public?;
     admin
 }
@@ -99,7 +104,7 @@ async fn serve_admin(
     tracing::info!(address = %listener.local_addr()?, "listening for external pages");
     let server = &app.settings.server;
     let service = http::middleware::layers(admin::router(Arc::clone(app)), server);
-    Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
+    Ok(http::server::serve(listener, service, server, shutdown).await?)
 }
 
 /// Turns true at the first signal from now on: call it before anybody is told that the server runs.

@@ -56,7 +56,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     tell(&app, &home, &known, args.output.json)?;
     let server = &app.settings.server;
     let pages = http::middleware::layers(demo::router(relying_party), server);
-    let demo = http::server::serve(demo_listener, pages, &server.limits, serve::signalled(stopped.clone()));
+    let demo = http::server::serve(demo_listener, pages, server, serve::signalled(stopped.clone()));
     let (served, shown) = tokio::join!(serve::until(&app, listener, admin, stopped), demo);
     serve::close(&app, background).await;
     served?;

@@ -39,7 +39,10 @@ use crate::storage::StorageError;
 
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
-        Self::server_error(error)
+        match error.is_unavailable() {
+            true => Self::temporarily_unavailable(error),
+            false => Self::server_error(error),
+        }
     }
 }
 

@@ -30,9 +30,30 @@ use crate::config::RegistrationMode;
 use crate::pages;
 
 pub use error::log;
+use middleware::{Edge, Overload};
+
+/// What an overloaded server answers as well: others decide by it where to send their requests, and what to believe.
+const ALWAYS_ANSWERED: [&str; 5] = [
+    "/healthz",
+    "/readyz",
+    "/jwks",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+];
+
+/// The public listener: every endpoint behind the rules for every request.
+pub fn service(app: &Arc<App>) -> Edge {
+    let server = &app.settings.server;
+    let prefix = server.issuer.path_prefix();
+    let overload = Overload {
+        exempt: ALWAYS_ANSWERED.iter().map(|path| format!("{prefix}{path}")).collect(),
+        page: Router::new().fallback(pages::busy).with_state(Arc::clone(app)),
+    };
+    middleware::layers_with(router(Arc::clone(app)), server, overload)
+}
 
 /// Every endpoint, below the issuer's path prefix.
-pub fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>) -> Router {
     let prefix = app.settings.server.issuer.path_prefix().to_owned();
     let documents = metadata::Documents::new(&app);
     let endpoints = for_browser_apps(documents.clone())

@@ -420,5 +420,6 @@ problems! {
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS,
     NotFound "not_found" NOT_FOUND,
     Busy "busy" SERVICE_UNAVAILABLE,
+    Unavailable "unavailable" SERVICE_UNAVAILABLE,
     Internal "internal" INTERNAL_SERVER_ERROR,
 }

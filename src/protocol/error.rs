@@ -128,6 +128,12 @@ impl OAuthError {
         let description = "The server could not complete the request. Try again.".into();
         Self { code: ErrorCode::ServerError, description, cause: Some(cause.into()) }
     }
+
+    /// Something that we need is away for now. The caller learns nothing of `cause`.
+    pub fn temporarily_unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let description = "The server cannot answer right now. Try again in a moment.".into();
+        Self { code: ErrorCode::TemporarilyUnavailable, description, cause: Some(cause.into()) }
+    }
 }
 
 impl fmt::Display for OAuthError {

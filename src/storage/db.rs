@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
+use sqlx::postgres::{
+    PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgListener, PgPoolOptions, PgRow,
+};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
@@ -21,7 +23,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
-use pool::{ACQUIRE_TIMEOUT, Lease, Pool};
+use pool::{Lease, PATIENCE, Pool};
 
 /// Readers on SQLite; the one writer comes on top.
 const SQLITE_READERS: u32 = 4;
@@ -101,25 +103,31 @@ enum Inner {
 }
 
 impl Db {
-    /// Opens (and creates) a SQLite file. Every commit is synced to disk: an answered write survives a power cut.
-    pub async fn open_sqlite(path: &Path) -> Result<Self, StorageError> {
+    /// Opens (and creates) a SQLite file. Every commit is synced to disk: an answered write survives a power cut. A
+    /// statement waits for a connection that others have no longer than `wait`.
+    pub async fn open_sqlite(path: &Path, wait: Duration) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(ACQUIRE_TIMEOUT)
+            .busy_timeout(PATIENCE)
             .disable_statement_logging();
-        let writer = open_pool(1, &options).await?;
-        let readers = open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false)).await?;
+        let writer = open_pool(1, &options, wait).await?;
+        let readers =
+            open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false), wait).await?;
         Ok(Self::new(Pools::Sqlite { readers, writer }))
     }
 
-    /// Connects to Postgres.
-    pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, StorageError> {
+    /// Connects to Postgres. A statement waits for a connection that others have no longer than `wait`.
+    pub async fn open_postgres(
+        url: &str,
+        max_connections: u32,
+        wait: Duration,
+    ) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
-        let pool = Pool::open(options, max_connections).await?;
+        let pool = Pool::open(options, max_connections, wait).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 
@@ -275,6 +283,14 @@ impl Db {
         Ok(())
     }
 
+    /// How long a statement waited for a connection at most, since this was asked last.
+    pub fn longest_wait(&self) -> Duration {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.longest_wait(),
+            Pools::Sqlite { readers, writer } => readers.longest_wait().max(writer.longest_wait()),
+        }
+    }
+
     /// Closes the connections that nobody has needed for a while.
     pub async fn trim(&self) {
         match &self.pools {
@@ -383,20 +399,37 @@ async fn backend(connection: &mut PgConnection) -> Result<i32, StorageError> {
 async fn open_pool(
     connections: u32,
     options: &SqliteConnectOptions,
+    wait: Duration,
 ) -> Result<Pool<SqliteConnection>, StorageError> {
     for _ in 1..OPEN_ATTEMPTS {
-        match Pool::open(options.clone(), connections).await {
+        match Pool::open(options.clone(), connections, wait).await {
             Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
             opened => return Ok(opened?),
         }
     }
-    Ok(Pool::open(options.clone(), connections).await?)
+    Ok(Pool::open(options.clone(), connections, wait).await?)
 }
 
 /// SQLITE_BUSY and its extended codes, whose last byte is 5.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
+/// Whether it is the database's state that is in the way, and not what was asked of it.
+pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(told) = error else {
+        use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+        return matches!(error, Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed);
+    };
+    let code = told.code().unwrap_or_default();
+    if told.try_downcast_ref::<PgDatabaseError>().is_some() {
+        // Connection, resources (a full disk), conflicts that roll back, operator intervention, the system; read-only.
+        return ["08", "53", "40", "57P", "58"].iter().any(|class| code.starts_with(class))
+            || code == "25006";
+    }
+    // SQLITE_BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN with their extended codes
+    code.parse::<u32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
 }
 
 fn count(statements: &AtomicU64) {

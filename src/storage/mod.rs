@@ -56,6 +56,11 @@ impl StorageError {
         Self::ImpossibleRow { table, id: id.to_owned(), what: what.to_string() }
     }
 
+    /// Whether the database could not do it now, whatever it was: it is away, full, read-only, or has too much to do.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Database(error) if db::is_unavailable(error))
+    }
+
     /// Whether a unique constraint refused the write.
     fn is_conflict(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())

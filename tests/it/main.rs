@@ -44,6 +44,7 @@ mod logout;
 mod logs;
 mod metadata;
 mod opaque;
+mod overload;
 mod pages;
 mod pairwise;
 mod password_grant;

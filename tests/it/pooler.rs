@@ -60,7 +60,7 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 async fn is_refused(backend: fn(i32, i32) -> i32) -> bool {
-    let db = Db::open_postgres(&pooler(backend), 1).await.unwrap();
+    let db = Db::open_postgres(&pooler(backend), 1, std::time::Duration::from_secs(5)).await.unwrap();
     match db.refuse_transaction_pooler().await {
         Ok(()) => false,
         Err(StorageError::TransactionPooler) => true,

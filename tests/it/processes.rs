@@ -7,33 +7,18 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery::clock::Clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::{
-    Answer, Database, Kind, Process, REDIRECT_URI, Registration, START, TestServer, VERIFIER, all, on_both,
-    program, query_of, text,
+    Answer, Database, Deployment, Kind, Process, REDIRECT_URI, Registration, VERIFIER, all, on_both, program,
+    query_of, text,
 };
 
 const MANY: usize = 40;
 
-/// A database with a client and a user. The pages run in this process, at the time of the real ones.
-struct Deployment {
-    pages: TestServer,
-    client: Arc<Registration>,
-}
-
 impl Deployment {
-    async fn prepare(kind: Kind) -> Self {
-        let pages = TestServer::start(kind).await;
-        pages.advance(Clock::System.now().since(START));
-        pages.user("ada").await;
-        let client = Arc::new(pages.client(json!({})).await);
-        Self { pages, client }
-    }
-
     async fn start(&self) -> Arc<Process> {
         Arc::new(Process::start(&self.pages.environment).await)
     }
@@ -41,10 +26,6 @@ impl Deployment {
     async fn start_two(&self) -> [Arc<Process>; 2] {
         let (one, two) = tokio::join!(self.start(), self.start());
         [one, two]
-    }
-
-    async fn tokens(&self) -> Value {
-        self.pages.tokens(&self.client, "ada").await
     }
 
     /// Sends one form forty times at once, to the processes in turn.

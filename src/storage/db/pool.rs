@@ -3,14 +3,20 @@
 //! sqlx has a pool too. It spawns a task for each connection that comes back, which asks the database whether it is
 //! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md).
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts};
 use sqlx::error::ErrorKind;
 use sqlx::{ConnectOptions as _, Connection};
+use tokio::time::Instant;
 
-/// How long a request waits for a connection.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the database may take to accept a connection, to say that one lives, or to be locked by another process.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// An idle connection older than this is asked whether it lives before it is lent.
 const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
 /// A connection older than this is replaced: a balancer or a failover may want it elsewhere.
@@ -19,11 +25,14 @@ const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// The connections of one database. Cheap to clone.
-pub struct Pool<C: Connection>(managed::Pool<Manager<C>>);
+pub struct Pool<C: Connection> {
+    pool: managed::Pool<Manager<C>>,
+    longest_wait: Arc<AtomicU64>,
+}
 
 impl<C: Connection> Clone for Pool<C> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { pool: self.pool.clone(), longest_wait: Arc::clone(&self.longest_wait) }
     }
 }
 
@@ -44,7 +53,7 @@ impl<C: Connection> managed::Manager for Manager<C> {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, connection.ping()).await;
+            let answered = tokio::time::timeout(PATIENCE, connection.ping()).await;
             return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
         }
         Ok(())
@@ -52,28 +61,39 @@ impl<C: Connection> managed::Manager for Manager<C> {
 }
 
 impl<C: Connection> Pool<C> {
-    /// At most this many connections; one is made at once, so that a database that is not there is noticed.
-    pub async fn open(options: C::Options, most: u32) -> Result<Self, sqlx::Error> {
-        let timeouts =
-            Timeouts { wait: Some(ACQUIRE_TIMEOUT), create: Some(ACQUIRE_TIMEOUT), ..Timeouts::default() };
+    /// At most this many connections, for which others wait so long; one is made at once, so that a database that is not
+    /// there is noticed.
+    pub async fn open(options: C::Options, most: u32, wait: Duration) -> Result<Self, sqlx::Error> {
+        let timeouts = Timeouts { wait: Some(wait), create: Some(PATIENCE), ..Timeouts::default() };
         let built = managed::Pool::builder(Manager { options })
             .max_size(most as usize)
             .timeouts(timeouts)
             .queue_mode(QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build();
-        let pool = Self(built.map_err(|error| sqlx::Error::Configuration(error.into()))?);
+        let pool = built.map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let pool = Self { pool, longest_wait: Arc::default() };
         pool.lend().await?.give_back();
         Ok(pool)
     }
 
     pub fn options(&self) -> &C::Options {
-        &self.0.manager().options
+        &self.pool.manager().options
     }
 
     /// A connection that nobody else uses meanwhile.
     pub async fn lend(&self) -> Result<Lease<C>, sqlx::Error> {
-        let object = self.0.get().await.map_err(|error| match error {
+        let mut getting = pin!(self.pool.get());
+        let got = match poll_fn(|cx| Poll::Ready(getting.as_mut().poll(cx))).await {
+            Poll::Ready(got) => got,
+            Poll::Pending => {
+                let begin = Instant::now();
+                let got = getting.await;
+                self.longest_wait.fetch_max(begin.elapsed().as_millis() as u64, Ordering::Relaxed);
+                got
+            }
+        };
+        let object = got.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
             PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
@@ -81,6 +101,11 @@ impl<C: Connection> Pool<C> {
             }
         })?;
         Ok(Lease(Some(object)))
+    }
+
+    /// How long somebody waited for a connection at most, since this was asked last.
+    pub fn longest_wait(&self) -> Duration {
+        Duration::from_millis(self.longest_wait.swap(0, Ordering::Relaxed))
     }
 
     /// Does one thing with a connection.
@@ -98,17 +123,17 @@ impl<C: Connection> Pool<C> {
 
     /// Closes the connections that nobody has needed for a while.
     pub async fn trim(&self) {
-        for connection in self.0.retain(|_, metrics| metrics.last_used() < LONGEST_IDLE).removed {
+        for connection in self.pool.retain(|_, metrics| metrics.last_used() < LONGEST_IDLE).removed {
             close(connection).await;
         }
     }
 
     /// Closes every connection; those that are lent, as they come back.
     pub async fn close(&self) {
-        for connection in self.0.retain(|_, _| false).removed {
+        for connection in self.pool.retain(|_, _| false).removed {
             close(connection).await;
         }
-        self.0.close();
+        self.pool.close();
     }
 }
 

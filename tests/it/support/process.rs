@@ -81,6 +81,13 @@ impl Process {
         self.signal("-KILL");
     }
 
+    /// The memory it has in use.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// The exit code, once it ends by itself.
     pub async fn ended(mut self) -> Option<i32> {
         for _ in 0..1000 {

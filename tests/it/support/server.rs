@@ -13,7 +13,7 @@ use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::http;
-use chancery::http::middleware::{self, Edge};
+use chancery::http::middleware::Edge;
 use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
 use serde_json::{Value, json};
 use tower::Service as _;
@@ -34,6 +34,7 @@ pub struct TestServer {
 }
 
 /// A registered client and its secret.
+#[derive(Clone)]
 pub struct Registration {
     pub id: String,
     pub secret: String,
@@ -133,6 +134,9 @@ impl TestServer {
             ("CHANCERY_SECRETS__MASTER_KEY".to_owned(), master_key.expose().to_owned()),
             ("CHANCERY_KEYS__ALGORITHMS".to_owned(), "ES256,EdDSA".to_owned()),
             ("CHANCERY_TOKENS__ID_TOKEN_ALG".to_owned(), "ES256".to_owned()),
+            // A machine that is busy with other tests is late, and no test is to be refused for that.
+            ("CHANCERY_SERVER__MAX_DELAY_MS".to_owned(), "60000".to_owned()),
+            ("CHANCERY_DATABASE__ACQUIRE_TIMEOUT_MS".to_owned(), "10000".to_owned()),
             ("CHANCERY_PASSWORDS__MEMORY_KIB".to_owned(), "7168".to_owned()),
             ("CHANCERY_PASSWORDS__ITERATIONS".to_owned(), "1".to_owned()),
             ("CHANCERY_PASSWORDS__THREADS".to_owned(), "1".to_owned()),
@@ -147,7 +151,7 @@ impl TestServer {
         app::migrate(&settings, &storage).await.unwrap();
         let clock = Clock::manual(START);
         let app = App::start(settings, storage, MasterKey::parse(&master_key).unwrap(), clock).await.unwrap();
-        let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
+        let edge = http::service(&app);
         Self { app, edge, database: Arc::new(database), environment }
     }
 
@@ -157,7 +161,7 @@ impl TestServer {
         let storage = app::open_storage(&settings).await.unwrap();
         let master_key = app::load_master_key(&settings).unwrap();
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
-        let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
+        let edge = http::service(&app);
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
     }
 
