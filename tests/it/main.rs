@@ -30,6 +30,7 @@ mod encrypted_requests;
 mod encryption;
 mod external_tokens;
 mod external_ui;
+mod failing;
 mod frontchannel_logout;
 mod happy_path;
 mod hints;

@@ -172,7 +172,7 @@ on_both! {
         server.app.storage.db().close().await;
         let form = [("grant_type", "client_credentials")];
         let answer = server.post_as(&client, "/token", &form).await;
-        answer.assert_error(500, "server_error");
+        answer.assert_error(503, "temporarily_unavailable");
         assert!(!answer.body.to_lowercase().contains("pool"), "{answer:?}");
     }
 }

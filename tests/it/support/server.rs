@@ -1,5 +1,6 @@
 //! The server under test, and plain requests to it.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -163,6 +164,29 @@ impl TestServer {
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
         let edge = http::service(&app);
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
+    }
+
+    /// A server on another SQLite file, with the same settings.
+    pub async fn on_file(&self, path: &Path) -> Self {
+        let url = format!("sqlite:{}", path.display());
+        let mut environment = self.environment.clone();
+        environment.push(("CHANCERY_DATABASE__URL".to_owned(), url));
+        let settings = Settings::load(None, environment.clone()).unwrap();
+        let storage = app::open_storage(&settings).await.unwrap();
+        let master_key = app::load_master_key(&settings).unwrap();
+        let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
+        Self { edge: http::service(&app), app, database: Arc::clone(&self.database), environment }
+    }
+
+    /// The file of a server on SQLite.
+    pub fn database_file(&self) -> PathBuf {
+        self.database.url.trim_start_matches("sqlite:").into()
+    }
+
+    /// The value of a setting, of those that were given.
+    pub fn environment_of(&self, name: &str) -> String {
+        let name = format!("CHANCERY_{name}");
+        self.environment.iter().find(|(known, _)| *known == name).unwrap().1.clone()
     }
 
     pub fn issuer(&self) -> &str {
