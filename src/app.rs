@@ -14,8 +14,9 @@ use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
-use crate::keys::{self, KeyRing, Keys};
+use crate::keys::{self, Keys};
 use crate::model::Timestamp;
+use crate::observe::{Events, Listener, Requests, Watch};
 use crate::outbound::Outbound;
 use crate::pages::Site;
 use crate::registry::Registry;
@@ -40,6 +41,8 @@ pub struct App {
     pub throttle: Throttle,
     pub site: Site,
     pub clock: Clock,
+    pub requests: Arc<Requests>,
+    pub events: Events,
 }
 
 impl App {
@@ -53,7 +56,7 @@ impl App {
         let master_key = Arc::new(master_key);
         let now = clock.now();
         keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
-        let ring = KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+        let ring = keys::load(&storage, &master_key, now, settings.keys.hint_seconds).await?;
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
         let outbound = Arc::new(start::outbound(&settings)?);
@@ -67,6 +70,8 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
+            requests: Arc::new(start::requests(&settings)),
+            events: Events::default(),
             settings,
             storage,
             master_key,
@@ -77,6 +82,16 @@ impl App {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether there is a listener where somebody may ask for the metrics.
+    pub fn is_scraped(&self) -> bool {
+        self.settings.metrics.listen.is_some() || self.settings.admin.listen.is_some()
+    }
+
+    /// What notes the requests of a listener.
+    pub fn watch(&self, listener: Listener) -> Watch {
+        Watch::new(&self.requests, listener)
     }
 
     pub fn issuer(&self) -> &str {
@@ -99,7 +114,8 @@ impl App {
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.
     pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
-        self.keys.reload(&self.storage, &self.master_key, self.now()).await?;
+        let hint_seconds = self.settings.keys.hint_seconds;
+        self.keys.reload(&self.storage, &self.master_key, self.now(), hint_seconds).await?;
         self.verified_tokens.forget();
         Ok(())
     }

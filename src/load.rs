@@ -4,6 +4,7 @@
 //! Two things refuse: the number of requests in hand, and lateness, when work that is ready waits too long for a
 //! processor or for a connection to the database, measured each [`TICK`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl Load {
 
     /// Measures lateness, for ever: how long a task waits for a processor, and what `waited` says of the time since it was
     /// asked last. To be awaited outside the runtime's workers, where tasks that are spawned queue behind all others.
-    pub async fn watch(&self, longest: Duration, waited: impl Fn() -> Duration) {
+    pub async fn watch(&self, longest: Duration, waited: impl Fn() -> Duration) -> Infallible {
         let mut lateness = Lateness::default();
         loop {
             for _ in 0..TICKS_A_LINE {

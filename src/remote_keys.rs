@@ -63,6 +63,12 @@ impl RemoteKeys {
         Self { outbound, known }
     }
 
+    /// How many are cached.
+    pub fn entries(&self) -> u64 {
+        self.known.run_pending_tasks();
+        self.known.entry_count()
+    }
+
     /// The keys at `uri`, with the one named `kid` if it can be had. None: nothing could be fetched.
     pub async fn find(&self, uri: &str, kid: Option<&str>, now: Timestamp) -> Option<Arc<KeySet>> {
         self.find_suited(uri, |keys| kid.is_none_or(|kid| keys.holds(kid)), now).await

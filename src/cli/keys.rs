@@ -1,4 +1,4 @@
-//! `chancery keys`: which keys sign, and replacing them.
+//! `chancery keys`: which keys sign or did, and replacing them.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keys::{self, KeyRing, RotationTimes};
-use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
+use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
     let storage = open::storage(&settings).await?;
     let now = Clock::System.now();
     match command {
-        KeysCommand::List(output) => list(&storage, now, output.json).await?,
+        KeysCommand::List(output) => list(&settings, &storage, now, output.json).await?,
         KeysCommand::Rotate(rotate) => self::rotate(&settings, &storage, now, rotate).await?,
         KeysCommand::Withdraw(withdraw) => self::withdraw(&settings, &storage, now, withdraw).await?,
     }
@@ -34,6 +34,8 @@ enum State {
     Current,
     /// Published for the tokens it signed.
     Retiring,
+    /// Not published any more: an ID token that it signed is a hint, and nothing else.
+    Retired,
 }
 
 impl State {
@@ -42,6 +44,7 @@ impl State {
             Self::Next => "next",
             Self::Current => "current",
             Self::Retiring => "retiring",
+            Self::Retired => "retired",
         }
     }
 }
@@ -62,40 +65,71 @@ fn states(keys: &[SigningKey], now: Timestamp) -> Vec<State> {
     keys.iter().enumerate().map(state).collect()
 }
 
-async fn list(storage: &Storage, now: Timestamp, as_json: bool) -> Result<(), Failure> {
-    let keys = storage.signing_keys(now).await?;
-    let states = states(&keys, now);
-    if as_json {
-        let keys: Vec<Value> = keys.iter().zip(states).map(|(key, state)| document(key, state)).collect();
-        return output::json(&keys);
+/// One line of the list.
+struct Listed<'k> {
+    id: &'k KeyId,
+    algorithm: Algorithm,
+    state: State,
+    created_at: Timestamp,
+    active_from: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+impl<'k> Listed<'k> {
+    fn published((key, state): (&'k SigningKey, State)) -> Self {
+        let SigningKey { id, algorithm, created_at, active_from, expires_at, .. } = key;
+        let (algorithm, created_at) = (*algorithm, *created_at);
+        Self { id, algorithm, state, created_at, active_from: *active_from, expires_at: *expires_at }
     }
-    if keys.is_empty() {
+
+    fn retired(key: &'k RetiredKey) -> Self {
+        Self {
+            id: &key.id,
+            algorithm: key.algorithm,
+            state: State::Retired,
+            created_at: key.created_at,
+            active_from: key.active_from,
+            expires_at: Some(key.expires_at),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.algorithm.to_string(),
+            self.state.as_str().to_owned(),
+            output::moment(self.active_from),
+            self.expires_at.map_or_else(|| "-".to_owned(), output::moment),
+        ]
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "kid": self.id,
+            "alg": self.algorithm,
+            "state": self.state.as_str(),
+            "created_at": self.created_at,
+            "active_from": self.active_from,
+            "expires_at": self.expires_at,
+        })
+    }
+}
+
+async fn list(settings: &Settings, storage: &Storage, now: Timestamp, as_json: bool) -> Result<(), Failure> {
+    let retired = storage.retired_keys(now, now.plus(-settings.keys.hint_seconds)).await?;
+    let keys = storage.signing_keys(now).await?;
+    let published = keys.iter().zip(states(&keys, now)).map(Listed::published);
+    let all: Vec<Listed> = retired.iter().map(Listed::retired).chain(published).collect();
+    if as_json {
+        return output::json(&all.iter().map(Listed::document).collect::<Vec<_>>());
+    }
+    if all.is_empty() {
         output::line("there is no key yet; the server makes its keys when it starts")?;
         return Ok(());
     }
-    let row = |(key, state): (&SigningKey, State)| {
-        vec![
-            key.id.to_string(),
-            key.algorithm.to_string(),
-            state.as_str().to_owned(),
-            output::moment(key.active_from),
-            key.expires_at.map_or_else(|| "-".to_owned(), output::moment),
-        ]
-    };
-    let rows: Vec<_> = keys.iter().zip(states).map(row).collect();
+    let rows: Vec<_> = all.iter().map(Listed::row).collect();
     output::table(&["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"], &rows)?;
     Ok(())
-}
-
-fn document(key: &SigningKey, state: State) -> Value {
-    json!({
-        "kid": key.id,
-        "alg": key.algorithm,
-        "state": state.as_str(),
-        "created_at": key.created_at,
-        "active_from": key.active_from,
-        "expires_at": key.expires_at,
-    })
 }
 
 async fn rotate(
@@ -127,7 +161,7 @@ async fn rotate(
             output::line(&format!("made {algorithm} key {}, which signs from {from}", key.id))?;
         }
     }
-    if asked.output.json { list(storage, now, true).await } else { Ok(()) }
+    if asked.output.json { list(settings, storage, now, true).await } else { Ok(()) }
 }
 
 async fn withdraw(
@@ -143,10 +177,10 @@ async fn withdraw(
         return Err(Failure::refused(format!("there is no key {kid}\n    `chancery keys list` names them")));
     }
     if asked.output.json {
-        return list(storage, now, true).await;
+        return list(settings, storage, now, true).await;
     }
     output::line(&format!("withdrew key {kid}; what it signed is worthless now"))?;
-    list(storage, now, false).await
+    list(settings, storage, now, false).await
 }
 
 #[cfg(test)]
@@ -161,6 +195,7 @@ mod tests {
             id: KeyId::new("k"),
             algorithm,
             sealed_private_key: Secret::new(""),
+            public_key: String::new(),
             created_at: NOW,
             active_from: NOW.plus(active_from),
             expires_at: None,

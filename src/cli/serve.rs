@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -14,6 +15,9 @@ use crate::app::{self, App, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
+use crate::http::middleware::Edge;
+use crate::metrics;
+use crate::observe::Listener;
 
 /// A connection that hangs must not keep the process from ending.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -27,14 +31,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let (app, background) = start(settings).await?;
     warn_of_clients(&app).await?;
     let listener = bind("server.listen", app.settings.server.listen).await?;
-    let admin = admin_listener(&app).await?;
+    let others = Listeners::bind(&app).await?;
     tracing::info!(
         issuer = app.issuer(),
         address = %listener.local_addr()?,
         database = if app.settings.database.url.is_sqlite() { "SQLite" } else { "Postgres" },
         "listening"
     );
-    until(&app, listener, admin, stopped).await?;
+    until(&app, listener, others, stopped).await?;
     close(&app, background).await;
     Ok(())
 }
@@ -68,43 +72,82 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Listens for the answers of external pages, where the settings say so.
-pub async fn admin_listener(app: &App) -> Result<Option<TcpListener>, Failure> {
-    let Some(address) = app.settings.admin.listen else { return Ok(None) };
-    Ok(Some(bind("admin.listen", address).await?))
+/// The listeners beside the public one, where the settings say so.
+pub struct Listeners {
+    admin: Option<TcpListener>,
+    metrics: Option<TcpListener>,
 }
 
-/// Answers requests on both listeners until `stopped` says so.
+impl Listeners {
+    pub async fn bind(app: &App) -> Result<Self, Failure> {
+        Ok(Self {
+            admin: bind_given("admin.listen", app.settings.admin.listen).await?,
+            metrics: bind_given("metrics.listen", app.settings.metrics.listen).await?,
+        })
+    }
+}
+
+async fn bind_given(key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    Ok(Some(bind(key, address).await?))
+}
+
+/// Answers requests on every listener until `stopped` says so.
 pub async fn until(
     app: &Arc<App>,
     listener: TcpListener,
-    admin: Option<TcpListener>,
+    others: Listeners,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
-    let server = &app.settings.server;
     let service = http::service(app);
     let load = Arc::clone(service.load());
-    let public = http::server::serve(listener, service, server, signalled(stopped.clone()));
-    let both = async { tokio::join!(public, serve_admin(app, admin, signalled(stopped))) };
-    let (public, admin) = tokio::select! {
-        ended = both => ended,
-        () = load.watch(server.max_delay, || app.storage.db().longest_wait()) => (Ok(()), Ok(())),
+    let public = serve(app, listener, service, signalled(stopped.clone()));
+    let admin = serve_if(app, Listener::Admin, others.admin, signalled(stopped.clone()));
+    let metrics = serve_if(app, Listener::Metrics, others.metrics, signalled(stopped));
+    let all = async { tokio::join!(public, admin, metrics) };
+    let longest_wait = || app.storage.db().longest_wait();
+    let (public, admin, metrics) = tokio::select! {
+        ended = all => ended,
+        never = load.watch(app.settings.server.max_delay, longest_wait) => match never {},
     };
-    public?;
-    admin
+    public.and(admin).and(metrics)
 }
 
-/// The admin listener, where there is one, behind the same rules for every request.
-async fn serve_admin(
+/// A listener that there need not be.
+async fn serve_if(
     app: &Arc<App>,
+    which: Listener,
     listener: Option<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let Some(listener) = listener else { return Ok(()) };
-    tracing::info!(address = %listener.local_addr()?, "listening for external pages");
-    let server = &app.settings.server;
-    let service = http::middleware::layers(admin::router(Arc::clone(app)), server);
-    Ok(http::server::serve(listener, service, server, shutdown).await?)
+    tracing::info!(address = %listener.local_addr()?, "listening for {}", match which {
+        Listener::Admin => "external pages",
+        Listener::Metrics => "scrapes of the metrics",
+        Listener::Public => "applications and browsers",
+    });
+    let service = match which {
+        Listener::Admin => other(app, which, admin::router(Arc::clone(app))),
+        Listener::Metrics => other(app, which, metrics::router(Arc::clone(app))),
+        Listener::Public => http::service(app),
+    };
+    serve(app, listener, service, shutdown).await
+}
+
+/// What answers on a listener that is not public.
+fn other(app: &App, which: Listener, router: Router) -> Edge {
+    http::middleware::layers(router, &app.settings.server, app.watch(which))
+}
+
+/// Every listener has the same rules for every request.
+async fn serve(
+    app: &App,
+    listener: TcpListener,
+    service: Edge,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let connections = Arc::clone(service.connections());
+    Ok(http::server::serve(listener, service, &app.settings.server, &connections, shutdown).await?)
 }
 
 /// Turns true at the first signal from now on: call it before anybody is told that the server runs.

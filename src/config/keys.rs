@@ -12,11 +12,14 @@ pub struct KeySettings {
     pub publish_seconds: i64,
     /// None: by command only.
     pub rotate_every_seconds: Option<i64>,
+    /// How long after it left the JWK Set a key still verifies hints.
+    pub hint_seconds: i64,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Option<KeySettings> {
     let algorithms = reader.list("keys.algorithms", algorithm);
     let publish_seconds = reader.number("keys.publish_seconds", 0..=30 * DAY);
+    let hint_seconds = reader.number("keys.hint_seconds", 0..=10 * YEAR);
     let rotate_every_seconds = reader.lifetime("keys.rotate_every_seconds", 3600..=10 * YEAR);
     if let (Some(publish), Some(Some(every))) = (publish_seconds, rotate_every_seconds)
         && every <= publish
@@ -37,5 +40,6 @@ pub(super) fn read(reader: &mut Reader) -> Option<KeySettings> {
         algorithms: algorithms?,
         publish_seconds: publish_seconds?,
         rotate_every_seconds: rotate_every_seconds?,
+        hint_seconds: hint_seconds?,
     })
 }

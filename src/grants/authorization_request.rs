@@ -3,7 +3,6 @@
 
 use crate::app::App;
 use crate::clients::Registered;
-use crate::keys::TokenType;
 use crate::model::{AuthorizationRequest, Client};
 use crate::protocol::authorize::{self, Arrival, Offer, Unproven};
 use crate::protocol::request_object::{self, RequestObject, Source};
@@ -77,9 +76,11 @@ fn validate(
         implicit: app.settings.grants.implicit,
         must_be_pushed: rules.require_pushed_authorization_requests,
         must_be_signed: rules.require_signed_request_object,
+        // Our own pages have no form for it.
+        sign_up: app.settings.ui.external_for(client).is_some(),
     };
     let ring = app.keys.ring();
-    let hinted = hint::subject(parameters, client, |token| ring.verify(TokenType::IdToken, token));
+    let hinted = hint::subject(parameters, client, |token| ring.verify_hint(token));
     let checked = authorize::validate(parameters, client, offer, arrival, &target);
     match checked.and_then(|request| hint::applied(request, hinted?)) {
         Ok(request) => Ok((target, request)),

@@ -42,6 +42,7 @@ impl Discovery {
             password_grant: app.settings.grants.password,
             registration: app.settings.registration.mode != RegistrationMode::Off,
             implicit: app.settings.grants.implicit,
+            sign_up: app.settings.ui.external.is_some(),
             must_be_pushed: app.settings.authorization.require_pushed_authorization_requests,
             must_be_signed: app.settings.authorization.require_signed_request_object,
         };

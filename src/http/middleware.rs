@@ -1,5 +1,5 @@
 //! What every request passes first and every answer last: request id, client address, trace span, the body, overload,
-//! timeout, panics, security headers.
+//! timeout, panics, security headers, and the note of how it ended.
 //!
 //! One service does all of it, instead of a stack of layers: each layer costs a clone and a boxed
 //! future a request, and the answers of this server that matter most take microseconds. An answer
@@ -33,13 +33,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tower::Service;
-use tracing::{Level, Span};
+use tracing::Span;
 
 use super::accept;
 use crate::config::{ServerSettings, TrustedProxies};
 use crate::load::{Load, Slot};
+use crate::observe::{self, Connections, Observed, Outcome, Watch};
+use crate::protocol::ErrorCode;
 use body::Receiving;
 pub use client_address::ClientAddress;
 use refusal::Refusal;
@@ -77,6 +79,7 @@ struct Rules {
     max_body_bytes: usize,
     request_timeout: Duration,
     strict_transport: bool,
+    watch: Watch,
 }
 
 /// What is done with a request when there are too many.
@@ -89,12 +92,12 @@ pub struct Overload {
 }
 
 /// Puts `router` behind the rules for every request.
-pub fn layers(router: Router, settings: &ServerSettings) -> Edge {
-    layers_with(router, settings, Overload::default())
+pub fn layers(router: Router, settings: &ServerSettings, watch: Watch) -> Edge {
+    layers_with(router, settings, watch, Overload::default())
 }
 
 /// The same, where a listener has something of its own to say in an overload.
-pub fn layers_with(router: Router, settings: &ServerSettings, overload: Overload) -> Edge {
+pub fn layers_with(router: Router, settings: &ServerSettings, watch: Watch, overload: Overload) -> Edge {
     let rules = Rules {
         router,
         load: Load::new(settings.max_requests),
@@ -104,6 +107,7 @@ pub fn layers_with(router: Router, settings: &ServerSettings, overload: Overload
         request_timeout: settings.request_timeout,
         // RFC 6797 7.2: not over plain http
         strict_transport: !settings.issuer.is_loopback_http(),
+        watch,
     };
     Edge(Arc::new(rules))
 }
@@ -123,6 +127,7 @@ where
     fn call(&mut self, request: Request<B>) -> Answer<B> {
         let (mut parts, body) = request.into_parts();
         let id = self.0.identify(&mut parts);
+        let observed = self.0.watch.begin(parts.uri.path());
         Answer {
             span: span(&parts, &id),
             state: State::Receiving(Receiving::new(body, self.0.max_body_bytes)),
@@ -130,12 +135,17 @@ where
             rules: self.0.clone(),
             id,
             deadline: None,
-            started: tracing::enabled!(Level::DEBUG).then(Instant::now),
+            observed,
         }
     }
 }
 
 impl Edge {
+    /// Its connections.
+    pub fn connections(&self) -> &Arc<Connections> {
+        self.0.watch.connections()
+    }
+
     /// What this listener has in hand.
     pub fn load(&self) -> &Arc<Load> {
         &self.0.load
@@ -191,7 +201,7 @@ pub struct Answer<B> {
     id: RequestId,
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
-    started: Option<Instant>,
+    observed: Observed,
 }
 
 enum State<B> {
@@ -216,7 +226,10 @@ where
         let this = &mut *self;
         // Moved out, not cloned: a clone of a span is counted.
         let span = std::mem::replace(&mut this.span, Span::none());
+        let outer = observe::swap(this.observed.spent);
         let polled = span.in_scope(|| this.advance(cx));
+        this.observed.spent = observe::swap(outer);
+        let polled = polled.map(|response| span.in_scope(|| this.finish(response)));
         this.span = span;
         polled.map(Ok)
     }
@@ -240,7 +253,7 @@ where
             State::Receiving(_) => Poll::Pending,
         };
         match polled {
-            Poll::Ready(Ok(response)) => Poll::Ready(self.finish(response)),
+            Poll::Ready(Ok(response)) => Poll::Ready(response),
             Poll::Ready(Err(refusal)) => Poll::Ready(self.refuse(refusal)),
             Poll::Pending => self.wait(cx),
         }
@@ -263,24 +276,30 @@ where
     /// Answers in place of the handler, which is dropped at once.
     fn refuse(&mut self, refusal: Refusal) -> Response {
         self.state = State::Refused(refusal);
-        self.finish(refusal.response())
+        refusal.response()
     }
 
-    fn finish(&self, mut response: Response) -> Response {
+    fn finish(&mut self, mut response: Response) -> Response {
         self.set_headers(&mut response);
-        let status = response.status();
-        if status.is_server_error() && !self.is_shed() {
-            tracing::error!(status = status.as_u16(), "request failed");
-        } else if let Some(started) = self.started {
-            let microseconds = started.elapsed().as_micros() as u64;
-            tracing::debug!(status = status.as_u16(), microseconds, "request completed");
+        let outcome = self.outcome(&response);
+        let took = self.observed.end(outcome);
+        let status = response.status().as_u16();
+        // What is shed is counted: a line for each would be more work than the answer.
+        if response.status().is_server_error() && outcome != Outcome::Overloaded {
+            tracing::error!(status, "request failed");
+        } else {
+            tracing::debug!(status, microseconds = took.as_micros() as u64, "request completed");
         }
         response
     }
 
-    /// Those are counted: a line for each would be more work than the answer.
-    fn is_shed(&self) -> bool {
-        matches!(self.state, State::Shed(_) | State::Refused(Refusal::Overloaded))
+    fn outcome(&self, response: &Response) -> Outcome {
+        match (&self.state, response.extensions().get::<ErrorCode>()) {
+            (State::Refused(refusal), _) => refusal.outcome(),
+            (State::Shed(_), _) => Outcome::Overloaded,
+            (_, Some(code)) => Outcome::Refused(*code),
+            (_, None) => Outcome::of_status(response.status().as_u16()),
+        }
     }
 
     fn set_headers(&self, response: &mut Response) {

@@ -29,7 +29,8 @@ use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::pages;
 
-pub use error::log;
+use crate::observe::Listener;
+pub use error::{log, note};
 use middleware::{Edge, Overload};
 
 /// What an overloaded server answers as well: others decide by it where to send their requests, and what to believe.
@@ -49,7 +50,7 @@ pub fn service(app: &Arc<App>) -> Edge {
         exempt: ALWAYS_ANSWERED.iter().map(|path| format!("{prefix}{path}")).collect(),
         page: Router::new().fallback(pages::busy).with_state(Arc::clone(app)),
     };
-    middleware::layers_with(router(Arc::clone(app)), server, overload)
+    middleware::layers_with(router(Arc::clone(app)), server, app.watch(Listener::Public), overload)
 }
 
 /// Every endpoint, below the issuer's path prefix.

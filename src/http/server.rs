@@ -29,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use crate::config::ServerSettings;
+use crate::observe::Connections;
 use patience::{Patience, Phase, Timed};
 use shares::{Share, Shares};
 
@@ -43,6 +44,7 @@ pub async fn serve<S>(
     listener: TcpListener,
     service: S,
     settings: &ServerSettings,
+    watch: &Arc<Connections>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()>
 where
@@ -65,16 +67,18 @@ where
         let (stream, peer, place) = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &room) => accepted?,
+            accepted = accept(&listener, &room, watch) => accepted?,
         };
         let stream = Timed::new(stream, patience);
         let answers = answers(service.clone(), peer, stream.phase());
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answers));
+        let (open, watch) = (watch.opened(), Arc::clone(watch));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
+                watch.broke();
                 tracing::debug!(%error, "connection ended");
             }
-            drop(place);
+            drop((place, open));
         });
     }
     drop(listener);
@@ -109,12 +113,22 @@ type Place = (OwnedSemaphorePermit, Option<Share>);
 
 /// The next connection, once there is room for it. One that fails on its way, or that is one too many of its address, is
 /// not the listener's end; a listener that fails again and again pauses rather than spins.
-async fn accept(listener: &TcpListener, room: &Room) -> io::Result<(TcpStream, SocketAddr, Place)> {
+async fn accept(
+    listener: &TcpListener,
+    room: &Room,
+    watch: &Connections,
+) -> io::Result<(TcpStream, SocketAddr, Place)> {
+    if room.connections.available_permits() == 0 {
+        watch.delay();
+    }
     let permit = room.connections.clone().acquire_owned().await.map_err(io::Error::other)?;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let Ok(share) = room.shares.take(peer.ip()) else { continue };
+                let Ok(share) = room.shares.take(peer.ip()) else {
+                    watch.refuse();
+                    continue;
+                };
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY");
                 }
@@ -122,6 +136,7 @@ async fn accept(listener: &TcpListener, room: &Room) -> io::Result<(TcpStream, S
             }
             Err(error) if is_the_connections_own(&error) => {}
             Err(error) => {
+                watch.refuse();
                 tracing::error!(%error, "no connection could be accepted");
                 tokio::time::sleep(PAUSE).await;
             }

@@ -8,12 +8,16 @@ mod ring;
 mod rotation;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use serde::Serialize;
 
 pub use ring::{KeyRing, TokenType};
 pub use rotation::{RotationTimes, ensure, rotate, rotate_when_due, withdraw};
 
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
-use crate::model::Timestamp;
+use crate::model::{Algorithm, Timestamp};
+use crate::observe::{self, Durations, Label, WORK};
 use crate::storage::{Storage, StorageError};
 
 /// Why keys could not be made, loaded or used.
@@ -33,16 +37,65 @@ pub enum KeyError {
     Raced,
 }
 
+/// The keys of now: those that are published, and those that were in the last `hint_seconds`.
+pub async fn load(
+    storage: &Storage,
+    master: &MasterKey,
+    now: Timestamp,
+    hint_seconds: i64,
+) -> Result<KeyRing, KeyError> {
+    let retired = storage.retired_keys(now, now.plus(-hint_seconds)).await?;
+    KeyRing::open(master, &storage.signing_keys(now).await?)?.with_retired(&retired)
+}
+
 /// The keys of the moment. Readers get a snapshot that stays valid while they use it.
 pub struct Keys {
     ring: RwLock<Arc<KeyRing>>,
     /// Held while the database is asked: else an older answer could replace a younger one, and a withdrawn key be back.
     reloading: tokio::sync::Mutex<()>,
+    signing: Durations<Algorithm>,
+}
+
+impl Label for Algorithm {
+    const MOST: usize = 8;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn shown_from_the_start() -> impl Iterator<Item = Self> {
+        std::iter::empty()
+    }
 }
 
 impl Keys {
     pub fn new(ring: KeyRing) -> Self {
-        Self { ring: RwLock::new(Arc::new(ring)), reloading: tokio::sync::Mutex::default() }
+        Self {
+            ring: RwLock::new(Arc::new(ring)),
+            reloading: tokio::sync::Mutex::default(),
+            signing: Durations::new(&WORK),
+        }
+    }
+
+    /// Signs claims with the current key of an algorithm, as a compact JWS.
+    pub fn sign(
+        &self,
+        kind: TokenType,
+        algorithm: Algorithm,
+        now: Timestamp,
+        claims: &impl Serialize,
+    ) -> Result<String, KeyError> {
+        let started = Instant::now();
+        let signed = self.ring().sign(kind, algorithm, now, claims);
+        let took = started.elapsed();
+        self.signing.note(algorithm, took);
+        observe::signed(took);
+        signed
+    }
+
+    /// How long signing took, by algorithm.
+    pub fn signing(&self) -> &Durations<Algorithm> {
+        &self.signing
     }
 
     pub fn ring(&self) -> Arc<KeyRing> {
@@ -55,9 +108,10 @@ impl Keys {
         storage: &Storage,
         master: &MasterKey,
         now: Timestamp,
+        hint_seconds: i64,
     ) -> Result<(), KeyError> {
         let _alone = self.reloading.lock().await;
-        self.replace(KeyRing::open(master, &storage.signing_keys(now).await?)?);
+        self.replace(load(storage, master, now, hint_seconds).await?);
         Ok(())
     }
 

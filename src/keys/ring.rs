@@ -15,7 +15,7 @@ use super::KeyError;
 use super::key_pair::KeyPair;
 use crate::crypto::jwe::{DecryptionKey, Opened};
 use crate::crypto::master_key::MasterKey;
-use crate::model::{Algorithm, SigningKey, Timestamp};
+use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
 
 /// What the JOSE `typ` header says a token is, so that one kind never passes for another (RFC 8725 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +62,13 @@ struct Entry {
     pair: KeyPair,
     active_from: Timestamp,
     heads: [String; TokenType::ALL.len()],
-    verifier: DecodingKey,
+    verifier: Verifier,
+}
+
+/// The public side of a key.
+struct Verifier {
+    key: DecodingKey,
+    algorithm: Algorithm,
 }
 
 /// All keys that are published at one moment.
@@ -71,6 +77,8 @@ pub struct KeyRing {
     /// By the encoded JOSE header: the server writes its headers in one way only, so a token whose header is not in
     /// here is not one of ours, whatever it claims.
     by_head: HashMap<String, (TokenType, Arc<Entry>)>,
+    /// Of keys that are published no more, by the header of their ID tokens.
+    retired: HashMap<String, Verifier>,
     decryption: DecryptionKey,
     jwks: Bytes,
 }
@@ -90,7 +98,16 @@ impl KeyRing {
         let mut published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
         published.push(decryption.jwk().clone());
         let jwks = json!({ "keys": published }).to_string().into();
-        Ok(Self { entries, by_head, decryption, jwks })
+        Ok(Self { entries, by_head, retired: HashMap::new(), decryption, jwks })
+    }
+
+    /// The same, with keys that are good for hints only.
+    pub fn with_retired(mut self, keys: &[RetiredKey]) -> Result<Self, KeyError> {
+        for key in keys {
+            let verifier = Verifier::new(key.algorithm, serde_json::from_str(&key.public_key)?)?;
+            self.retired.insert(head(key.algorithm, &key.id, TokenType::IdToken), verifier);
+        }
+        Ok(self)
     }
 
     /// The JWK Set document.
@@ -123,16 +140,17 @@ impl KeyRing {
     /// are the caller's to check.
     pub fn verify<T: DeserializeOwned>(&self, kind: TokenType, token: &str) -> Option<T> {
         let (head, _) = token.split_once('.')?;
-        let (signed, signature) = token.rsplit_once('.')?;
         let (found, entry) = self.by_head.get(head)?;
-        if *found != kind {
-            return None;
+        if *found == kind { entry.verifier.claims(head, token) } else { None }
+    }
+
+    /// The claims of an ID token that is sent as a hint: its key may have been retired since.
+    pub fn verify_hint<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
+        let (head, _) = token.split_once('.')?;
+        match self.retired.get(head) {
+            Some(verifier) => verifier.claims(head, token),
+            None => self.verify(TokenType::IdToken, token),
         }
-        let algorithm = jose_algorithm(entry.pair.algorithm);
-        let genuine =
-            jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &entry.verifier, algorithm).ok()?;
-        let payload = signed.get(head.len() + 1..).filter(|_| genuine)?;
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
     /// Opens what somebody encrypted to this server, with the key of `use` `enc` in the JWK Set.
@@ -145,6 +163,19 @@ impl KeyRing {
         token.split_once('.').is_some_and(|(head, _)| self.by_head.contains_key(head))
     }
 
+    /// The key of each algorithm that signs now, and since when it does.
+    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = (Algorithm, Timestamp)> {
+        let is_current = move |entry: &&Arc<Entry>| {
+            self.current(entry.pair.algorithm, now).is_some_and(|current| std::ptr::eq(current, &***entry))
+        };
+        self.entries.iter().filter(is_current).map(|entry| (entry.pair.algorithm, entry.active_from))
+    }
+
+    /// How many signing keys are published.
+    pub fn published(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The youngest key of an algorithm whose time has come; before that of the first one, the first.
     fn current(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Entry> {
         let mut of_algorithm = self.entries.iter().filter(|entry| entry.pair.algorithm == algorithm);
@@ -153,19 +184,36 @@ impl KeyRing {
     }
 }
 
+impl Verifier {
+    fn new(algorithm: Algorithm, jwk: serde_json::Value) -> Result<Self, KeyError> {
+        let jwk: Jwk = serde_json::from_value(jwk)?;
+        let key = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Library)?;
+        Ok(Self { key, algorithm })
+    }
+
+    /// What a token with this header says, if the key signed it.
+    fn claims<T: DeserializeOwned>(&self, head: &str, token: &str) -> Option<T> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let algorithm = jose_algorithm(self.algorithm);
+        let genuine =
+            jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.key, algorithm).ok()?;
+        let payload = signed.get(head.len() + 1..).filter(|_| genuine)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+}
+
 fn entry(master: &MasterKey, key: &SigningKey) -> Result<Entry, KeyError> {
     let pkcs8 = master.open(super::rotation::SEALING_PURPOSE, &key.sealed_private_key)?;
     let pair = KeyPair::from_pkcs8(key.algorithm, &pkcs8)?;
-    let jwk: Jwk = serde_json::from_value(pair.jwk())?;
-    let verifier = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Library)?;
-    let heads = TokenType::ALL.map(|kind| head(&pair, kind));
+    let verifier = Verifier::new(key.algorithm, pair.jwk())?;
+    let heads = TokenType::ALL.map(|kind| head(key.algorithm, &pair.id(), kind));
     Ok(Entry { pair, active_from: key.active_from, heads, verifier })
 }
 
 /// The encoded JOSE header. A change of one byte here makes every token of an older version unknown.
-fn head(pair: &KeyPair, kind: TokenType) -> String {
+fn head(algorithm: Algorithm, id: &KeyId, kind: TokenType) -> String {
     let typ = kind.as_str().map(|typ| format!(r#","typ":"{typ}""#)).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{}","kid":"{}"{typ}}}"#, pair.algorithm, pair.id()))
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{algorithm}","kid":"{id}"{typ}}}"#))
 }
 
 fn jose_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {

@@ -28,10 +28,12 @@ pub(super) fn make(
     active_from: Timestamp,
 ) -> Result<SigningKey, KeyError> {
     let pkcs8 = KeyPair::generate(algorithm)?;
+    let pair = KeyPair::from_pkcs8(algorithm, &pkcs8)?;
     Ok(SigningKey {
-        id: KeyPair::from_pkcs8(algorithm, &pkcs8)?.id(),
+        id: pair.id(),
         algorithm,
         sealed_private_key: master.seal(SEALING_PURPOSE, &pkcs8)?,
+        public_key: pair.jwk().to_string(),
         created_at: now,
         active_from,
         expires_at: None,
@@ -96,7 +98,8 @@ pub async fn rotate_when_due(
     Ok(())
 }
 
-/// Takes a key away at once: nothing that it signed counts any more, and another key follows it. False when there is no such key.
+/// Takes a key away at once: nothing that it signed counts any more, not as a hint either, and another key follows it. False
+/// when there is no such key.
 pub async fn withdraw(
     storage: &Storage,
     master: &std::sync::Arc<MasterKey>,
@@ -104,9 +107,12 @@ pub async fn withdraw(
     now: Timestamp,
     times: RotationTimes,
 ) -> Result<bool, KeyError> {
-    let present = storage.signing_keys(now).await?;
-    let Some(found) = present.iter().find(|key| key.id == *id) else { return Ok(false) };
-    let successor = make_off_thread(master, found.algorithm, now, now).await?;
+    let (published, retired) =
+        (storage.signing_keys(now).await?, storage.retired_keys(now, Timestamp::from_unix(0)).await?);
+    let published = published.iter().map(|key| (&key.id, key.algorithm));
+    let mut all = published.chain(retired.iter().map(|key| (&key.id, key.algorithm)));
+    let Some((_, algorithm)) = all.find(|(known, _)| *known == id) else { return Ok(false) };
+    let successor = make_off_thread(master, algorithm, now, now).await?;
     // Where the key signs, another has to at once; one that only waits is followed as by a rotation.
     let waits = Succession { from: now.plus(times.publish), overlap: times.retire };
     Ok(storage.withdraw_signing_key(id, &successor, waits).await?)

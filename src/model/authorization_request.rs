@@ -59,6 +59,11 @@ impl AuthorizationRequest {
         self.prompt.contains(&prompt)
     }
 
+    /// Whether somebody has to prove who they are, however well they are known: with `create` by making an account.
+    pub fn prompts_sign_in(&self) -> bool {
+        self.prompts(Prompt::Login) || self.prompts(Prompt::Create)
+    }
+
     /// The scopes that the user has to allow: those that are asked for, and those of the single claims.
     pub fn permissions(&self) -> Cow<'_, ScopeSet> {
         if self.claims.is_empty() {
@@ -68,7 +73,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// `prompt` (OpenID Connect Core 3.1.2.1).
+/// `prompt` (OpenID Connect Core 3.1.2.1; `create`: Initiating User Registration 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompt {
@@ -76,6 +81,7 @@ pub enum Prompt {
     Login,
     Consent,
     SelectAccount,
+    Create,
 }
 
 /// A request that waits for someone to sign in or to decide. Pages carry only its id.

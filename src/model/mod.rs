@@ -56,7 +56,7 @@ pub use response::{Carrier, ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use secret::Secret;
 pub use session::Session;
-pub use signing_key::SigningKey;
+pub use signing_key::{RetiredKey, SigningKey};
 pub use timestamp::Timestamp;
 pub use trusted_issuer::{SubjectClaim, TrustedIssuer};
 pub use user::{Address, Profile, User};

@@ -39,7 +39,9 @@ impl Visitor {
         error: &OAuthError,
     ) -> Result<Response, Failure> {
         crate::http::log(error);
-        self.deliver(app, client, target.failure(app.issuer(), error)).await
+        let mut response = self.deliver(app, client, target.failure(app.issuer(), error)).await?;
+        crate::http::note(&mut response, error);
+        Ok(response)
     }
 
     fn form_post(

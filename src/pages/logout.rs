@@ -15,7 +15,6 @@ use super::views::{Application, LogoutPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::subject;
-use crate::keys::TokenType;
 use crate::model::{Client, ClientId};
 use crate::protocol::Parameters;
 use crate::protocol::logout::{self, Hint, ReturnTo};
@@ -94,7 +93,7 @@ async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: 
 
 async fn read<'p>(app: &App, parameters: &'p Parameters<'_>) -> Result<Request<'p>, Failure> {
     let token = parameters.get("id_token_hint");
-    let claims = token.and_then(|token| app.keys.ring().verify(TokenType::IdToken, token));
+    let claims = token.and_then(|token| app.keys.ring().verify_hint(token));
     let hint = Hint::new(token, claims, app.issuer());
     let named = parameters.get("client_id").map(ClientId::new);
     let id = match &hint {

@@ -22,6 +22,8 @@ const MAX_NONCE: usize = 1024;
 const DISPLAYS: [&str; 4] = ["page", "popup", "touch", "wap"];
 /// Bytes of hints for the pages.
 const MAX_HINT: usize = 256;
+const NO_SIGN_UP: &str =
+    "prompt=create is not supported for this client: its users cannot make accounts by themselves.";
 
 /// Why no redirect is possible: the answer is a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,8 @@ pub struct Offer<'a> {
     pub must_be_pushed: bool,
     /// Every request has to be a signed request object (RFC 9101 10.5), whatever its client is registered for.
     pub must_be_signed: bool,
+    /// Whether the pages that this client's users see may let them make an account.
+    pub sign_up: bool,
 }
 
 /// How a request got here.
@@ -136,7 +140,7 @@ pub fn validate(
         resources,
         nonce,
         code_challenge,
-        prompt: prompts(parameters, client)?,
+        prompt: prompts(parameters, client, offer)?,
         // OpenID Connect Registration 2: max_age overrides what is registered.
         max_age: max_age(parameters)?.or(client.sign_in.default_max_age),
         login_hint: hint(parameters, "login_hint"),
@@ -276,7 +280,7 @@ fn limited(
     }
 }
 
-fn prompt(parameters: &Parameters<'_>) -> Result<Vec<Prompt>, OAuthError> {
+fn prompt(parameters: &Parameters<'_>, offer: Offer<'_>) -> Result<Vec<Prompt>, OAuthError> {
     let mut prompts = Vec::new();
     for word in parameters.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
         prompts.push(match word {
@@ -284,8 +288,9 @@ fn prompt(parameters: &Parameters<'_>) -> Result<Vec<Prompt>, OAuthError> {
             "login" => Prompt::Login,
             "consent" => Prompt::Consent,
             "select_account" => Prompt::SelectAccount,
-            // Initiating User Registration 4.1: nobody can register here by themselves.
-            "create" => return Err(OAuthError::invalid_request("This server has no registration of users.")),
+            "create" if offer.sign_up => Prompt::Create,
+            // Initiating User Registration 4.1: a value that is not supported SHOULD get invalid_request.
+            "create" => return Err(OAuthError::invalid_request(NO_SIGN_UP)),
             _ => return Err(OAuthError::invalid_request("A value of prompt is not known.")),
         });
     }
@@ -298,9 +303,13 @@ fn prompt(parameters: &Parameters<'_>) -> Result<Vec<Prompt>, OAuthError> {
 
 /// `prompt`, or what the older `approval_prompt` means in its words. Where both are absent, a client may be registered
 /// to be asked about each time. An application whose users are never asked is not asked about by this either.
-fn prompts(parameters: &Parameters<'_>, client: &Client) -> Result<Vec<Prompt>, OAuthError> {
+fn prompts(
+    parameters: &Parameters<'_>,
+    client: &Client,
+    offer: Offer<'_>,
+) -> Result<Vec<Prompt>, OAuthError> {
     if parameters.get("prompt").is_some() {
-        return prompt(parameters);
+        return prompt(parameters, offer);
     }
     let force = match parameters.get("approval_prompt") {
         Some("force") => true,

@@ -20,6 +20,8 @@ pub struct Operator<'a> {
     pub registration: bool,
     /// Whether implicit response types are.
     pub implicit: bool,
+    /// Whether there are pages on which people may make accounts.
+    pub sign_up: bool,
     /// Whether every authorization request has to be pushed, or signed.
     pub must_be_pushed: bool,
     pub must_be_signed: bool,
@@ -136,6 +138,11 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
     if operator.implicit {
         grant_types.push("implicit");
     }
+    let mut prompts = vec!["none", "login", "consent", "select_account"];
+    if operator.sign_up {
+        // Initiating User Registration 4
+        prompts.push("create");
+    }
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -154,7 +161,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "introspection_endpoint_auth_signing_alg_values_supported": assertions,
         "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "prompt_values_supported": prompts,
         "display_values_supported": ["page", "popup", "touch"],
         "claims_parameter_supported": true,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],

@@ -129,9 +129,9 @@ impl OAuthError {
         Self { code: ErrorCode::ServerError, description, cause: Some(cause.into()) }
     }
 
-    /// Something that we need is away for now. The caller learns nothing of `cause`.
-    pub fn temporarily_unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let description = "The server cannot answer right now. Try again in a moment.".into();
+    /// Something that this server needs is away for the moment.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let description = "The server is not available for the moment. Try again.".into();
         Self { code: ErrorCode::TemporarilyUnavailable, description, cause: Some(cause.into()) }
     }
 }

@@ -269,6 +269,7 @@ fn word(prompt: Prompt) -> &'static str {
         Prompt::Login => "login",
         Prompt::Consent => "consent",
         Prompt::SelectAccount => "select_account",
+        Prompt::Create => "create",
     }
 }
 

@@ -108,11 +108,12 @@ pub fn unmet_acr() -> OAuthError {
     OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, description)
 }
 
-/// `select_account` is for whoever has an account here; all others sign in, and so does everybody whom `login` asks to.
+/// `select_account` is for whoever has an account here; all others sign in, and so does everybody whom `login` or `create`
+/// asks to.
 fn has_to_choose(request: &AuthorizationRequest, person: Person) -> bool {
     match person {
         Person::Known { by, .. } => by.is_none() && request.prompts(Prompt::SelectAccount),
-        Person::ToBeChosen => request.prompts(Prompt::SelectAccount) || !request.prompts(Prompt::Login),
+        Person::ToBeChosen => request.prompts(Prompt::SelectAccount) || !request.prompts_sign_in(),
         Person::Another | Person::Unknown => false,
     }
 }
@@ -124,7 +125,7 @@ fn is_signed_in(request: &AuthorizationRequest, person: Person, situation: Situa
     }
     // OpenID Connect Core 3.1.2.1: max_age=0 is equivalent to prompt=login.
     let too_old = request.max_age.is_some_and(|most| most == 0 || situation.now.since(auth_time) > most);
-    !request.prompts(Prompt::Login) && !too_old && situation.assurance == Assurance::Met
+    !request.prompts_sign_in() && !too_old && situation.assurance == Assurance::Met
 }
 
 fn missing_consent(
@@ -205,6 +206,7 @@ mod tests {
             (prompt("consent"), Some(9), Some(&all), false, "consent to "),
             (prompt("consent"), Some(9), Some(&all), true, "consent to "),
             (prompt("login"), Some(9), Some(&all), false, "sign in"),
+            (prompt("create"), Some(9), Some(&all), false, "sign in"),
             (prompt("select_account"), Some(9), Some(&all), false, "select account"),
             (prompt("select_account"), None, None, false, "sign in"),
             (prompt("none"), None, None, false, "login_required"),
@@ -243,6 +245,7 @@ mod tests {
         };
         assert_eq!(ask(serde_json::json!({})), "select account");
         assert_eq!(ask(serde_json::json!({"prompt": ["login"]})), "sign in");
+        assert_eq!(ask(serde_json::json!({"prompt": ["create"]})), "sign in");
         assert_eq!(ask(serde_json::json!({"prompt": ["login", "select_account"]})), "select account");
         assert_eq!(ask(serde_json::json!({"prompt": ["none"]})), "account_selection_required");
     }

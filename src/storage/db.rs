@@ -5,17 +5,15 @@
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
 mod pool;
+mod watch;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
-use sqlx::postgres::{
-    PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgListener, PgPoolOptions, PgRow,
-};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
@@ -23,7 +21,9 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
-use pool::{Lease, PATIENCE, Pool};
+use pool::{Fit, Lease, PATIENCE, Pool};
+pub use pool::{Lending, PoolSize};
+pub use watch::{NoConnection, Operation, Watch};
 
 /// Readers on SQLite; the one writer comes on top.
 const SQLITE_READERS: u32 = 4;
@@ -82,7 +82,7 @@ pub(super) use values_list as values;
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
-    statements: Arc<AtomicU64>,
+    watch: Arc<Watch>,
 }
 
 #[derive(Clone)]
@@ -94,7 +94,7 @@ enum Pools {
 /// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
 pub struct Transaction {
     inner: Inner,
-    statements: Arc<AtomicU64>,
+    watch: Arc<Watch>,
 }
 
 enum Inner {
@@ -127,29 +127,51 @@ impl Db {
         wait: Duration,
     ) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
+        // There are no such columns, and PgBouncer refuses a parameter that it does not know.
+        let options = options.extra_float_digits(None);
         let pool = Pool::open(options, max_connections, wait).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default() }
+        Self { pools, watch: Arc::default() }
+    }
+
+    /// What is noted of statements.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The pools, each with its name.
+    pub fn pools(&self) -> Vec<(&'static str, PoolSize, &Lending)> {
+        match &self.pools {
+            Pools::Postgres(pool) => vec![("main", pool.size(), pool.lending())],
+            Pools::Sqlite { readers, writer } => vec![
+                ("readers", readers.size(), readers.lending()),
+                ("writer", writer.size(), writer.lending()),
+            ],
+        }
     }
 
     /// How many statements were sent so far, for tests of the query budget.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.watch.statements()
     }
 
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
-                let done = pool.run(async |connection| bind_pg(sql, values).execute(connection).await);
+                let done = pool.run(async |connection| {
+                    self.watch.answer(sql, bind_pg(sql, values).execute(connection)).await
+                });
                 Ok(done.await?.rows_affected())
             }
             Pools::Sqlite { writer, .. } => {
-                let done = writer.run(async |connection| bind_lite(sql, values).execute(connection).await);
+                let done = writer.run(async |connection| {
+                    self.watch.answer(sql, bind_lite(sql, values).execute(connection)).await
+                });
                 Ok(done.await?.rows_affected())
             }
         }
@@ -161,14 +183,18 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
-            Pools::Postgres(pool) => Ok(pool
-                .run(async |connection| bind_pg_as(sql, values).fetch_optional(connection).await)
-                .await?),
+            Pools::Postgres(pool) => {
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_optional(connection)).await
+                };
+                Ok(pool.run(read).await?)
+            }
             Pools::Sqlite { readers, .. } => {
-                let read =
-                    async |connection: &mut _| bind_lite_as(sql, values).fetch_optional(connection).await;
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_optional(connection)).await
+                };
                 Ok(readers.run(read).await?)
             }
         }
@@ -180,13 +206,18 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
-                Ok(pool.run(async |connection| bind_pg_as(sql, values).fetch_all(connection).await).await?)
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_all(connection)).await
+                };
+                Ok(pool.run(read).await?)
             }
             Pools::Sqlite { readers, .. } => {
-                let read = async |connection: &mut _| bind_lite_as(sql, values).fetch_all(connection).await;
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_all(connection)).await
+                };
                 Ok(readers.run(read).await?)
             }
         }
@@ -198,16 +229,16 @@ impl Db {
         let inner = match &self.pools {
             Pools::Postgres(pool) => {
                 let mut lease = pool.lend().await?;
-                lease.connection()?.execute("BEGIN").await?;
+                self.watch.answer("BEGIN", lease.connection()?.execute("BEGIN")).await?;
                 Inner::Postgres(lease)
             }
             Pools::Sqlite { writer, .. } => {
                 let mut lease = writer.lend().await?;
-                lease.connection()?.execute("BEGIN IMMEDIATE").await?;
+                self.watch.answer("BEGIN IMMEDIATE", lease.connection()?.execute("BEGIN IMMEDIATE")).await?;
                 Inner::Sqlite(lease)
             }
         };
-        Ok(Transaction { inner, statements: Arc::clone(&self.statements) })
+        Ok(Transaction { inner, watch: Arc::clone(&self.watch) })
     }
 
     /// Brings the schema up to date. Safe when several processes do it at once: Postgres takes a lock of its own, on
@@ -232,6 +263,14 @@ impl Db {
         };
         let known = sqlx::migrate!("./migrations");
         Ok(known.iter().any(|migration| applied.iter().all(|(version,)| *version != migration.version)))
+    }
+
+    /// An error when the database does not answer, or is not the one to write to.
+    pub async fn prove_fit(&self) -> Result<(), StorageError> {
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(pool.run(PgConnection::prove_fit).await?),
+            Pools::Sqlite { writer, .. } => Ok(writer.run(SqliteConnection::prove_fit).await?),
+        }
     }
 
     /// An error when a pooler in transaction mode stands before Postgres: a connection is then another server process
@@ -329,13 +368,15 @@ impl ChangeListener {
 impl Transaction {
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &mut self.inner {
             Inner::Postgres(lease) => {
-                Ok(bind_pg(sql, values).execute(lease.connection()?).await?.rows_affected())
+                let statement = bind_pg(sql, values).execute(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.rows_affected())
             }
             Inner::Sqlite(lease) => {
-                Ok(bind_lite(sql, values).execute(lease.connection()?).await?.rows_affected())
+                let statement = bind_lite(sql, values).execute(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.rows_affected())
             }
         }
     }
@@ -346,10 +387,16 @@ impl Transaction {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &mut self.inner {
-            Inner::Postgres(lease) => Ok(bind_pg_as(sql, values).fetch_optional(lease.connection()?).await?),
-            Inner::Sqlite(lease) => Ok(bind_lite_as(sql, values).fetch_optional(lease.connection()?).await?),
+            Inner::Postgres(lease) => {
+                let statement = bind_pg_as(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?)
+            }
+            Inner::Sqlite(lease) => {
+                let statement = bind_lite_as(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?)
+            }
         }
     }
 
@@ -369,11 +416,11 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), StorageError> {
         match self.inner {
             Inner::Postgres(mut lease) => {
-                lease.connection()?.execute("COMMIT").await?;
+                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
                 lease.give_back();
             }
             Inner::Sqlite(mut lease) => {
-                lease.connection()?.execute("COMMIT").await?;
+                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
                 lease.give_back();
             }
         }
@@ -381,7 +428,7 @@ impl Transaction {
     }
 }
 
-async fn migrate<C: Connection + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
+async fn migrate<C: Fit + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
     let mut lease = pool.lend().await?;
     migrator.run_direct(None, lease.connection()?, false).await?;
     lease.give_back();
@@ -414,26 +461,6 @@ async fn open_pool(
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-}
-
-/// Whether it is the database's state that is in the way, and not what was asked of it.
-pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(told) = error else {
-        use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
-        return matches!(error, Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed);
-    };
-    let code = told.code().unwrap_or_default();
-    if told.try_downcast_ref::<PgDatabaseError>().is_some() {
-        // Connection, resources (a full disk), conflicts that roll back, operator intervention, the system; read-only.
-        return ["08", "53", "40", "57P", "58"].iter().any(|class| code.starts_with(class))
-            || code == "25006";
-    }
-    // SQLITE_BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN with their extended codes
-    code.parse::<u32>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
-}
-
-fn count(statements: &AtomicU64) {
-    statements.fetch_add(1, Ordering::Relaxed);
 }
 
 macro_rules! binder {

@@ -13,6 +13,10 @@ const REQUEST_KEPT: i64 = 24 * 3600;
 /// it was made, where nobody sends its consent form again.
 const GRANT_KEPT: i64 = 24 * 3600;
 
+/// What was revoked by itself, and an assertion that was used, are kept this long after they expired, for a clock that was
+/// ahead and is put right: until then they would be good again. Assertions are many.
+const TOKEN_KEPT: i64 = 24 * 3600;
+const ASSERTION_KEPT: i64 = 2 * 3600;
 /// How the delivery of a logout token ended is kept this long for the operator.
 const LOGOUT_KEPT: i64 = 24 * 3600;
 
@@ -41,7 +45,6 @@ pub struct Purged {
     pub devices: u64,
     pub grants: u64,
     pub tokens: u64,
-    pub keys: u64,
     pub assertions: u64,
     pub registrations: u64,
     pub logouts: u64,
@@ -91,7 +94,6 @@ impl Storage {
         const REGISTRATION_TOKENS: &str = "DELETE FROM registration_tokens WHERE expires_at <= $1";
         const LOGOUTS: &str = "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN \
              (SELECT session_id, client_id FROM logout_deliveries WHERE state <> 'waiting' AND due_at <= $1 LIMIT $2)";
-        const KEYS: &str = "DELETE FROM signing_keys WHERE expires_at <= $1";
 
         let requests_before = now.plus(-REQUEST_KEPT).unix();
         let grants_before = now.plus(-GRANT_KEPT).unix();
@@ -106,11 +108,10 @@ impl Storage {
             requests: untaken + self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
             devices: self.db.execute(DEVICES, values![requests_before, BATCH]).await?,
             grants: unclaimed + ended + unredeemed + revoked,
-            tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
-            assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
+            tokens: self.db.execute(TOKENS, values![now.plus(-TOKEN_KEPT).unix(), BATCH]).await?,
+            assertions: self.db.execute(ASSERTIONS, values![now.plus(-ASSERTION_KEPT).unix(), BATCH]).await?,
             registrations: self.purge_registrations(now, BATCH).await?,
             logouts: self.db.execute(LOGOUTS, values![now.plus(-LOGOUT_KEPT).unix(), BATCH]).await?,
-            keys: self.db.execute(KEYS, values![now.unix()]).await?,
         })
     }
 }

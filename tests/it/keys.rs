@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::support::{Kind, Registration, START, TestServer, all, on_both, text};
 
 const DAY: i64 = 86_400;
+const WITH_EXCHANGE: [&str; 3] =
+    ["authorization_code", "client_credentials", crate::token_exchange::TOKEN_EXCHANGE];
 const SCHEDULE: [(&str, &str); 3] = [
     ("KEYS__ALGORITHMS", "ES256,ES384"),
     ("KEYS__ROTATE_EVERY_SECONDS", "100000"),
@@ -26,8 +28,21 @@ async fn scheduled(kind: Kind) -> (TestServer, Registration) {
 impl TestServer {
     /// What the server does every five minutes.
     async fn look_after_keys(&self) {
-        self.app.rotate_keys().await.unwrap();
-        self.app.reload_keys().await.unwrap();
+        let app = &self.app;
+        app.rotate_keys().await.unwrap();
+        let since = app.now().plus(-app.settings.keys.hint_seconds);
+        app.storage.retire_keys(app.now(), since).await.unwrap();
+        app.reload_keys().await.unwrap();
+    }
+
+    /// Ends the time of every key there is, after others have taken their place.
+    async fn retire_all(&self) {
+        let app = &self.app;
+        let times = keys::RotationTimes { publish: 0, retire: 0 };
+        for algorithm in &app.settings.keys.algorithms {
+            keys::rotate(&app.storage, &app.master_key, *algorithm, app.now(), times).await.unwrap();
+        }
+        self.look_after_keys().await;
     }
 
     async fn published(&self) -> Vec<String> {
@@ -103,6 +118,92 @@ on_both! {
             let server = TestServer::start_with(kind, &[("KEYS__PUBLISH_SECONDS", publish)]).await;
             let answer = server.get("/jwks").await;
             assert_eq!(answer.header("cache-control"), format!("public, max-age={cached}"));
+        }
+    }
+
+    async fn an_id_token_is_a_hint_for_a_year_after_its_key_left_the_jwks_and_nothing_else(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let bye = "https://app.example/bye";
+        let metadata = json!({"skip_consent": true, "grant_types": WITH_EXCHANGE, "token_exchange_policy": "any",
+            "post_logout_redirect_uris": [bye]});
+        let client = server.client(metadata).await;
+        server.user("ada").await;
+        let tokens = server.browser().tokens(&client, "ada", &[]).await;
+        let hint = text(&tokens, "id_token");
+        let silent = server.authorization(&client, &[("prompt", "none"), ("id_token_hint", &hint)]);
+        let out = format!("/logout?id_token_hint={hint}&post_logout_redirect_uri={bye}");
+        let named = async || {
+            // The request is right: nobody is signed in here, and sign-out leads back to the application.
+            server.browser().get(&silent).await.assert_redirect_error("login_required");
+            assert_eq!(server.browser().get(&out).await.location(), bye);
+        };
+        let exchanged = async |kind: &str| {
+            let (token, kind) = (text(&tokens, kind), format!("urn:ietf:params:oauth:token-type:{kind}"));
+            let form = [("grant_type", crate::token_exchange::TOKEN_EXCHANGE), ("subject_token", token.as_str()),
+                ("subject_token_type", kind.as_str())];
+            server.post_as(&client, "/token", &form).await.status
+        };
+        let access_token = text(&tokens, "access_token");
+        for (retired, status, userinfo) in [(false, 200, 200), (true, 400, 401)] {
+            // Its time to be published is over, long before the tokens have expired.
+            if retired {
+                server.retire_all().await;
+            }
+            assert_eq!(server.published().await.contains(&kid(&hint)), !retired);
+            named().await;
+            for kind in ["access_token", "id_token"] {
+                assert_eq!(exchanged(kind).await, status, "{kind}");
+            }
+            assert_eq!(server.is_active(&client, &access_token).await, !retired);
+            assert_eq!(server.get_with_token("/userinfo", &access_token).await.status, userinfo);
+        }
+        server.advance(365 * DAY - 1);
+        server.look_after_keys().await;
+        named().await;
+        server.advance(1);
+        server.look_after_keys().await;
+        server.browser().get(&silent).await.assert_redirect_error("invalid_request");
+        assert_eq!(server.browser().get(&out).await.location(), "");
+        assert_eq!(server.number("SELECT COUNT(*) FROM signing_keys WHERE sealed_key = ''").await, 0, "forgotten");
+    }
+
+    async fn of_a_key_that_is_published_no_more_the_private_part_is_deleted(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        let first = kid(&server.client_token(&client, "read").await);
+        let kept = "SELECT COUNT(*) FROM signing_keys WHERE sealed_key <> ''";
+        let before = server.number(kept).await;
+        server.rotate_es256(0).await;
+        server.advance(DAY - 1);
+        server.look_after_keys().await;
+        assert_eq!((server.number(kept).await, server.published().await.contains(&first)), (before + 1, true));
+        server.advance(1);
+        server.look_after_keys().await;
+        assert_eq!((server.number(kept).await, server.published().await.contains(&first)), (before, false));
+        // A process whose clock is late does not miss it.
+        server.advance(-DAY);
+        server.look_after_keys().await;
+        assert!(!server.published().await.contains(&first));
+        assert_eq!(server.replica().await.published().await, server.published().await);
+    }
+
+    async fn a_withdrawn_key_verifies_no_hint_whenever_it_was_withdrawn(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"skip_consent": true})).await;
+        server.user("ada").await;
+        for retired in [false, true] {
+            let hint = text(&server.browser().tokens(&client, "ada", &[]).await, "id_token");
+            if retired {
+                server.retire_all().await;
+            }
+            let silent = server.authorization(&client, &[("prompt", "none"), ("id_token_hint", &hint)]);
+            server.browser().get(&silent).await.assert_redirect_error("login_required");
+            let signs = kid(&server.client_token(&client, "read").await);
+            assert!(server.withdraw(&kid(&hint)).await);
+            server.browser().get(&silent).await.assert_redirect_error("invalid_request");
+            assert!(!server.withdraw(&kid(&hint)).await, "it is gone");
+            // The place of one that signs no more need not be taken.
+            assert_eq!(kid(&server.client_token(&client, "read").await) == signs, retired);
         }
     }
 

@@ -231,6 +231,21 @@ on_both! {
         }
     }
 
+    async fn keys_that_are_good_for_hints_only_are_listed_as_retired(kind: Kind) {
+        let deployment = Deployment::prepare(kind).await;
+        deployment.command(&["keys", "rotate", "--alg", "ES256", "--now", "--json"]).await;
+        deployment.pages.sql("UPDATE signing_keys SET expires_at = expires_at - 90000 WHERE expires_at > 0").await;
+        for given in [None, Some("ES256")] {
+            let listed = match given {
+                None => deployment.command(&["keys", "list", "--json"]).await,
+                Some(_) => deployment.command(&["keys", "rotate", "--alg", "EdDSA", "--json"]).await,
+            };
+            let of = |key: &&Value| key["alg"] == "ES256";
+            let states: Vec<_> = listed.as_array().unwrap().iter().filter(of).map(|key| text(key, "state")).collect();
+            assert_eq!(states, ["retired", "current"]);
+        }
+    }
+
     async fn a_process_replaces_by_itself_a_key_that_has_signed_for_long(kind: Kind) {
         let deployment = Deployment::prepare(kind).await;
         let keys = async |process: &Process| process.get("/jwks", &[]).await.json()["keys"].as_array().unwrap().len();

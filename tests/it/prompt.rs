@@ -30,7 +30,6 @@ on_both! {
                 &[("prompt", "none login")],
                 &[("prompt", "consent none")],
                 &[("prompt", "login,consent")],
-                &[("prompt", "create")],
             ],
         )
         .await;

@@ -122,6 +122,7 @@ fn key(id: &str, algorithm: Algorithm) -> SigningKey {
         id: KeyId::new(id),
         algorithm,
         sealed_private_key: Secret::new("sealed"),
+        public_key: "public".to_owned(),
         created_at: START,
         active_from: START.plus(10),
         expires_at: None,
@@ -498,6 +499,29 @@ on_both! {
         assert!(others.iter().any(|key| key.algorithm == Algorithm::ES256), "other algorithms are left alone");
     }
 
+    async fn of_an_old_key_the_public_part_stays_for_a_time(kind: Kind) {
+        let world = World::start(kind).await;
+        let storage = world.storage();
+        let before = SigningKey { public_key: String::new(), ..key("before", Algorithm::PS256) };
+        storage.insert_signing_key(&before, 1, START).await.unwrap();
+        storage.insert_signing_key(&key("old", Algorithm::PS256), 2, START.plus(50)).await.unwrap();
+        storage.insert_signing_key(&key("new", Algorithm::PS256), 3, START.plus(100)).await.unwrap();
+        let retired = async |now, since| {
+            let keys = storage.retired_keys(START.plus(now), START.plus(since)).await.unwrap();
+            keys.into_iter().map(|key| (key.id.to_string(), key.public_key)).collect::<Vec<_>>()
+        };
+        let old = [("old".to_owned(), "public".to_owned())];
+        assert_eq!((retired(99, 0).await, retired(100, 0).await), (vec![], old.to_vec()));
+        // One of an older version has no public part: it goes as a whole.
+        for (now, since, changed) in [(49, 0, 0), (50, 0, 1), (99, 0, 0), (100, 0, 1), (100, 99, 0), (200, 100, 1)] {
+            let done = storage.retire_keys(START.plus(now), START.plus(since)).await.unwrap();
+            assert_eq!(done, changed, "{now} {since}");
+        }
+        assert_eq!(retired(200, 0).await, []);
+        let left = storage.signing_keys(START.plus(DAY * 10_000)).await.unwrap();
+        assert!(left.iter().any(|key| key.id.as_str() == "new"));
+    }
+
     async fn what_belongs_to_a_user_or_a_client_goes_with_it(kind: Kind) {
         for delete_user in [true, false] {
             let world = World::start(kind).await;
@@ -532,26 +556,24 @@ on_both! {
         storage.insert_grant(&endless).await.unwrap();
         storage.redeem_code(&endless.id, START).await.unwrap();
         storage.revoke_token(&TokenId::new("token"), START.plus(1000)).await.unwrap();
-        storage.insert_signing_key(&key("old", Algorithm::PS256), 1, START).await.unwrap();
-        storage.insert_signing_key(&key("new", Algorithm::PS256), 2, START.plus(1000)).await.unwrap();
-        // Seconds after START, and what goes then: sessions, requests, grants, tokens, keys.
+        // Seconds after START, and what goes then: sessions, requests, grants, tokens.
         for (at, expected) in [
-            (999, [0, 0, 0, 0, 0]),
-            (1000, [1, 0, 0, 1, 1]),
-            (DAY + 59, [0, 0, 0, 0, 0]),
-            (DAY + 60, [0, 0, 1, 0, 0]),
-            (DAY + 999, [0, 0, 0, 0, 0]),
-            (DAY + 1000, [0, 1, 1, 0, 0]),
-            (DAY * 10_000, [0, 0, 0, 0, 0]),
+            (999, [0, 0, 0, 0]),
+            (1000, [1, 0, 0, 0]),
+            (DAY + 59, [0, 0, 0, 0]),
+            (DAY + 60, [0, 0, 1, 0]),
+            (DAY + 999, [0, 0, 0, 0]),
+            (DAY + 1000, [0, 1, 1, 1]),
+            (DAY * 10_000, [0, 0, 0, 0]),
         ] {
             let gone = storage.purge(START.plus(at)).await.unwrap();
-            let gone_now = [gone.sessions, gone.requests, gone.grants, gone.tokens, gone.keys];
+            let gone_now = [gone.sessions, gone.requests, gone.grants, gone.tokens];
             assert_eq!((gone_now, gone.is_full()), (expected, false), "{at}");
         }
         assert!(matches!(world.state(&endless.id).await, GrantState::Active { .. }));
         assert!(storage.user(&world.user.id).await.unwrap().is_some());
         assert_eq!(storage.clients().await.unwrap().len(), 1);
-        assert_eq!(storage.signing_keys(START.plus(DAY * 10_000)).await.unwrap().len(), 3);
+        assert_eq!(storage.signing_keys(START.plus(DAY * 10_000)).await.unwrap().len(), 2);
     }
 
     async fn a_revoked_grant_is_removed_even_if_it_had_no_end(kind: Kind) {
@@ -576,7 +598,7 @@ on_both! {
             storage.revoke_token(&TokenId::new(format!("{number}")), START).await.unwrap();
         }
         storage.revoke_token(&TokenId::new("live"), START.plus(1)).await.unwrap();
-        let first = storage.purge(START).await.unwrap();
+        let first = storage.purge(START.plus(DAY)).await.unwrap();
         assert_eq!((first.tokens, first.is_full()), (500, true));
         let rest: Vec<_> = (0..8).map(|_| tokio::spawn(purge(storage.clone()))).collect();
         let mut purged = 0;
@@ -667,5 +689,5 @@ on_both! {
 }
 
 async fn purge(storage: Storage) -> u64 {
-    storage.purge(Timestamp::from_unix(START.unix())).await.unwrap().tokens
+    storage.purge(START.plus(DAY)).await.unwrap().tokens
 }

@@ -5,6 +5,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
+use crate::observe::Outcome;
+
 /// Why no handler answers.
 #[derive(Clone, Copy)]
 pub(super) enum Refusal {
@@ -16,6 +18,16 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::TooLarge => Outcome::TooLarge,
+            Self::Unreadable => Outcome::Abandoned,
+            Self::Overloaded => Outcome::Overloaded,
+            Self::TimedOut => Outcome::TimedOut,
+            Self::Panicked => Outcome::Panicked,
+        }
+    }
+
     pub(super) fn response(self) -> Response {
         let (status, body) = match self {
             Self::TooLarge => (

@@ -46,7 +46,7 @@ async fn start(change: impl FnOnce(&mut ServerLimits)) -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let ended = tokio::spawn(async move {
-        serve(listener, router, &settings, async {
+        serve(listener, router, &settings, &Arc::default(), async {
             stopped.await.unwrap();
         })
         .await

@@ -88,29 +88,6 @@ async fn what_postgres_has_no_room_for_is_asked_again_later() {
     assert_eq!(server.refresh(&client, &token).await.status, 200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_a_read_only_postgres_reads_are_answered_and_writes_wait_for_better_times() {
-    let deployment = Deployment::prepare(Kind::Postgres).await;
-    let tokens = deployment.tokens().await;
-    let (access, refresh) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
-    let url = url::Url::parse(&deployment.pages.environment_of("DATABASE__URL")).unwrap();
-    let set = |what: &str| {
-        let name = url.path().trim_start_matches('/');
-        &*format!("ALTER DATABASE {name} {what}").leak()
-    };
-    deployment.pages.sql(set("SET default_transaction_read_only = on")).await;
-    let process = Process::start(&deployment.pages.environment).await;
-    for _ in 0..3 {
-        assert_unavailable(&process.refresh(&deployment.client, &refresh).await);
-    }
-    reads_are_answered(&deployment, &process, &access).await;
-    deployment.pages.sql(set("RESET default_transaction_read_only")).await;
-    soon("it can be written again", async || {
-        process.refresh(&deployment.client, &refresh).await.status == 200
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn what_a_read_only_file_refuses_is_no_fault_of_ours() {
     let server = TestServer::start(Kind::Sqlite).await;

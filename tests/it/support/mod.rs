@@ -13,6 +13,7 @@ mod process;
 mod receiver;
 mod registration;
 mod relay;
+pub mod scrape;
 mod server;
 pub mod sources;
 mod tokens;
