@@ -12,6 +12,7 @@ mod issuer;
 mod key_file;
 mod keys;
 mod logout_deliveries;
+mod migrate;
 mod open;
 mod output;
 mod password;
@@ -43,9 +44,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Healthcheck => healthcheck::run(&settings()?.server)?,
         Command::Serve => wait(serve::run(settings()?))?,
         Command::Try(args) => wait(try_it::run(args, file.as_deref()))?,
-        Command::Migrate => {
+        Command::Migrate(args) => {
             let settings = Settings::load_without_master_key(file.as_deref(), environment())?;
-            wait(open::migrate(settings))?;
+            wait(migrate::run(settings, args))?;
         }
         Command::Client(command) => wait(client::run(settings()?, command))?,
         Command::User(command) => wait(user::run(settings()?, command))?,

@@ -74,8 +74,8 @@ impl Label for Outcome {
             Self::TooLarge => 4,
             Self::TimedOut => 5,
             Self::Panicked => 6,
-            Self::Abandoned => 7,
-            Self::Overloaded => 8,
+            Self::Overloaded => 7,
+            Self::Abandoned => 8,
             Self::Refused(code) => OTHERS + code as usize,
         }
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
@@ -21,6 +21,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
+use super::schema::MIGRATIONS;
 use pool::{Fit, Lease, PATIENCE, Pool};
 pub use pool::{Lending, PoolSize};
 pub use watch::{NoConnection, Operation, Watch};
@@ -241,35 +242,27 @@ impl Db {
         Ok(Transaction { inner, watch: Arc::clone(&self.watch) })
     }
 
-    /// Brings the schema up to date. Safe when several processes do it at once: Postgres takes a lock of its own, on
-    /// SQLite the caller holds one on a file.
+    /// Brings the schema up to date; an error where a newer version of this program has been. Safe when several
+    /// processes do it at once: Postgres takes a lock of its own, on SQLite the caller holds one on a file.
     pub async fn migrate(&self) -> Result<(), StorageError> {
-        let migrator = sqlx::migrate!("./migrations");
         match &self.pools {
-            Pools::Postgres(pool) => migrate(&migrator, pool).await?,
-            Pools::Sqlite { writer, .. } => migrate(&migrator, writer).await?,
+            Pools::Postgres(pool) => migrate(pool).await,
+            Pools::Sqlite { writer, .. } => migrate(writer).await,
         }
-        Ok(())
     }
 
-    /// Whether [`Db::migrate`] would change something.
-    pub async fn has_pending_migrations(&self) -> Result<bool, StorageError> {
-        const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
-        let applied: Vec<(i64,)> = match self.fetch_all(APPLIED, &[]).await {
-            Ok(applied) => applied,
-            // The table is not there: nothing was ever applied.
-            Err(StorageError::Database(sqlx::Error::Database(_))) => return Ok(true),
-            Err(error) => return Err(error),
-        };
-        let known = sqlx::migrate!("./migrations");
-        Ok(known.iter().any(|migration| applied.iter().all(|(version,)| *version != migration.version)))
+    /// Whether a migration locks the tables it works on, with an estimate of their size at hand; else it locks the whole
+    /// database against other writes.
+    pub fn locks_by_table(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
     }
 
     /// An error when the database does not answer, or is not the one to write to.
     pub async fn prove_fit(&self) -> Result<(), StorageError> {
         match &self.pools {
             Pools::Postgres(pool) => Ok(pool.run(PgConnection::prove_fit).await?),
-            Pools::Sqlite { writer, .. } => Ok(writer.run(SqliteConnection::prove_fit).await?),
+            // Not behind the queue of writes: one that is busy is fit.
+            Pools::Sqlite { readers, .. } => Ok(readers.run(SqliteConnection::prove_fit).await?),
         }
     }
 
@@ -428,11 +421,16 @@ impl Transaction {
     }
 }
 
-async fn migrate<C: Fit + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
+async fn migrate<C: Fit + Migrate>(pool: &Pool<C>) -> Result<(), StorageError> {
     let mut lease = pool.lend().await?;
-    migrator.run_direct(None, lease.connection()?, false).await?;
-    lease.give_back();
-    Ok(())
+    match MIGRATIONS.run_direct(None, lease.connection()?, false).await {
+        Ok(()) => {
+            lease.give_back();
+            Ok(())
+        }
+        Err(MigrateError::VersionMissing(version)) => Err(StorageError::NewerSchema(version)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The server process behind a connection; by the simple protocol, which prepares nothing.

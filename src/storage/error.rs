@@ -12,6 +12,11 @@ pub enum StorageError {
          use the pooler's session mode, or connect to Postgres itself"
     )]
     TransactionPooler,
+    #[error(
+        "the database has the migration {0}, which this program does not know: a newer version of it was here\n    \
+         run that version or a later one, or restore the backup from before the upgrade"
+    )]
+    NewerSchema(i64),
     #[error("the row {id} of {table} is impossible: {what}")]
     ImpossibleRow { table: &'static str, id: String, what: String },
 }

@@ -70,6 +70,7 @@ mod resources;
 mod response_modes;
 mod response_types;
 mod revocation;
+mod schema;
 mod scopes;
 mod session_management;
 mod sign_in;

@@ -3,6 +3,7 @@
 //!
 //! `CHANCERY_TEST_KILLS` is the number of kills of each test.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -300,7 +301,8 @@ on_both! {
         let form = [("grant_type", "client_credentials")];
         let before = deployment.pages.post_as(client, "/token", &form).await.text("access_token");
         for _ in 0..kills() * 2 {
-            let mut rotation = program(environment, &["keys", "rotate", "--now"]).spawn().unwrap();
+            let mut rotation = program(environment, &["keys", "rotate", "--now"]);
+            let mut rotation = rotation.stdout(Stdio::null()).spawn().unwrap();
             a_while(400).await;
             rotation.kill().unwrap();
             rotation.wait().unwrap();
@@ -319,7 +321,7 @@ on_both! {
         let environment = environment.map(|(name, value)| (format!("CHANCERY_{name}"), value.to_owned()));
         for _ in 0..kills() * 2 {
             let mut first = program(&environment, &["serve"]);
-            first.env("CHANCERY_SERVER__LISTEN", "127.0.0.1:0").stderr(std::process::Stdio::null());
+            first.env("CHANCERY_SERVER__LISTEN", "127.0.0.1:0").stderr(Stdio::null());
             let mut first = first.spawn().unwrap();
             a_while(500).await;
             first.kill().unwrap();
