@@ -38,7 +38,7 @@ pub use grants::GrantSettings;
 pub use issuer::Issuer;
 pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
-pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings};
+pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings, TracingSettings};
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
@@ -72,6 +72,7 @@ pub struct Settings {
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     pub metrics: MetricsSettings,
+    pub tracing: TracingSettings,
     /// None: there is none.
     pub token_hook: Option<TokenHookSettings>,
     pub ui: UiSettings,
@@ -229,6 +230,7 @@ impl Settings {
         let token_hook = token_hook::read(reader, outbound_private);
         let admin = external::admin(reader);
         let metrics = observation::metrics(reader);
+        let tracing = observation::tracing(reader);
         let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
@@ -249,6 +251,7 @@ impl Settings {
             outbound: outbound?,
             admin: admin?,
             metrics: metrics?,
+            tracing: tracing?,
             token_hook: token_hook?,
             ui: ui?,
         })

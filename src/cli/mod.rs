@@ -34,6 +34,7 @@ use args::{Cli, Command};
 pub use failure::Failure;
 
 use crate::config::{Problems, Settings};
+use crate::telemetry::Telemetry;
 
 /// Does what was asked.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -81,7 +82,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
-/// Starts the log, for the commands that keep running; the others print their result and nothing else.
-fn start_log(settings: &Settings) -> Result<(), Failure> {
-    Ok(crate::telemetry::start(&settings.log, std::env::var("RUST_LOG").ok().as_deref())?)
+/// Starts the log and the export of traces, for the commands that keep running; the others print their result and
+/// nothing else. What is returned has to be ended last.
+fn start_log(settings: &Settings) -> Result<Telemetry, Failure> {
+    Ok(Telemetry::start(settings, |name| std::env::var(name).ok())?)
 }

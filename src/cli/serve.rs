@@ -23,7 +23,7 @@ use crate::observe::Listener;
 const CLOSE: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings) -> Result<(), Failure> {
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -40,6 +40,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     );
     until(&app, listener, others, stopped).await?;
     close(&app, background).await;
+    telemetry.end().await;
     Ok(())
 }
 

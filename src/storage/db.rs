@@ -135,7 +135,11 @@ impl Db {
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, watch: Arc::default() }
+        let system = match &pools {
+            Pools::Postgres(_) => "postgresql",
+            Pools::Sqlite { .. } => "sqlite",
+        };
+        Self { pools, watch: Arc::new(Watch::new(system)) }
     }
 
     /// What is noted of statements.

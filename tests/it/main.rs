@@ -79,5 +79,6 @@ mod support;
 mod token;
 mod token_exchange;
 mod token_hook;
+mod tracing;
 mod userinfo;
 mod webfinger;
