@@ -10,35 +10,50 @@ import { run, until } from "./stage.mjs";
 const binary = process.env.CHANCERY_BIN ?? join(projectRoot, "target", "debug", "chancery");
 export const REDIRECT_URI = "https://app.example/callback";
 
+/** Starts a server with these settings. */
+export function serve(stage, name, environment) {
+  return stage.start(name, binary, ["serve"], { environment, asRoot: true });
+}
+
 export class Deployment {
-  /** Three replicas behind HAProxy, ready, with a client and a user. */
+  /** Three replicas behind HAProxy, ready, with a client. */
   static async start(stage, databaseUrl, settings = {}) {
-    const self = new Deployment();
-    self.stage = stage;
-    self.replicas = [];
     const ports = [await freePort(), await freePort(), await freePort()];
-    self.direct = ports.map((port) => `http://127.0.0.1:${port}`);
-    self.issuer = `http://127.0.0.1:${await balancer(stage, ports)}`;
-    self.environment = {
-      CHANCERY_SERVER__ISSUER: self.issuer,
-      CHANCERY_SERVER__TRUSTED_PROXIES: "127.0.0.1/32",
-      CHANCERY_DATABASE__URL: databaseUrl,
-      CHANCERY_SECRETS__MASTER_KEY: randomBytes(32).toString("base64"),
-      ...settings,
-    };
+    const issuer = `http://127.0.0.1:${await balancer(stage, ports)}`;
+    const self = new Deployment(stage, ports, issuer, { CHANCERY_DATABASE__URL: databaseUrl, ...settings });
     await Promise.all(ports.map((_, number) => self.replica(number)));
     await until("HAProxy has found every replica", () => self.#allAnswer());
     await self.#register();
     return self;
   }
 
+  /** One server, without anything before it. */
+  static async alone(stage, databaseUrl) {
+    const port = await freePort();
+    const self = new Deployment(stage, [port], `http://127.0.0.1:${port}`, { CHANCERY_DATABASE__URL: databaseUrl });
+    await self.replica(0);
+    await self.#register();
+    return self;
+  }
+
+  constructor(stage, ports, issuer, settings) {
+    Object.assign(this, { stage, issuer, replicas: [] });
+    this.direct = ports.map((port) => `http://127.0.0.1:${port}`);
+    this.environment = {
+      CHANCERY_SERVER__ISSUER: issuer,
+      CHANCERY_SERVER__TRUSTED_PROXIES: "127.0.0.1/32",
+      CHANCERY_SECRETS__MASTER_KEY: randomBytes(32).toString("base64"),
+      ...settings,
+    };
+  }
+
   /** Starts a replica, again or for the first time, and waits until it is ready. */
   async replica(number) {
     const environment = { ...this.environment, CHANCERY_SERVER__LISTEN: new URL(this.direct[number]).host };
-    const started = await this.stage.start(`replica${number}`, binary, ["serve"], { environment, asRoot: true });
+    const started = await serve(this.stage, `replica${number}`, environment);
     this.replicas[number] = started;
     await until(`replica ${number} is ready`, async () => {
-      if (started.ended !== undefined) throw new Error(started.lastLog());
+      if (started.ended !== undefined) throw Object.assign(new Error(started.lastLog()), { final: true });
       return (await fetch(`${this.direct[number]}/readyz`)).ok;
     });
     return started;
