@@ -27,7 +27,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::header::{
-    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
@@ -38,6 +39,7 @@ use tower::Service;
 use tracing::Span;
 
 use super::accept;
+use crate::audit::{self, Origin};
 use crate::config::{ServerSettings, TrustedProxies};
 use crate::load::{Load, Slot};
 use crate::observe::{self, Connections, Observed, Outcome, Watch, span};
@@ -126,7 +128,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answer<B> {
         let (mut parts, body) = request.into_parts();
-        let (id, trusted) = self.0.identify(&mut parts);
+        let (origin, trusted) = self.0.identify(&mut parts);
+        let id = origin.request_id;
         let observed = self.0.watch.begin(parts.uri.path());
         let span = span(&parts, &id);
         let headers = trusted.then_some(&parts.headers);
@@ -137,6 +140,7 @@ where
             parts: Some(parts),
             rules: self.0.clone(),
             id,
+            origin: Some(origin),
             deadline: None,
             observed,
         }
@@ -158,7 +162,7 @@ impl Edge {
 impl Rules {
     /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
     /// headers count.
-    fn identify(&self, parts: &mut Parts) -> (RequestId, bool) {
+    fn identify(&self, parts: &mut Parts) -> (Origin, bool) {
         let peer = parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let client = ClientAddress::of(peer, &parts.headers, &self.trusted_proxies);
@@ -167,7 +171,8 @@ impl Rules {
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         parts.extensions.insert(client);
         parts.extensions.insert(id);
-        (id, is_trusted)
+        let user_agent = parts.headers.get(USER_AGENT).cloned();
+        (Origin { address: client.0, user_agent, request_id: id }, is_trusted)
     }
 
     /// Hands a whole request to the router, unless there are too many.
@@ -204,6 +209,7 @@ pub struct Answer<B> {
     parts: Option<Parts>,
     rules: Arc<Rules>,
     id: RequestId,
+    origin: Option<Origin>,
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
     observed: Observed,
@@ -255,7 +261,9 @@ where
             }
         }
         let polled = match &mut self.state {
-            State::Running { future, .. } | State::Shed(future) => run(future, cx),
+            State::Running { future, .. } | State::Shed(future) => {
+                audit::within(&mut self.origin, || run(future, cx))
+            }
             State::Refused(refusal) => Poll::Ready(Ok(refusal.response())),
             State::Receiving(_) => Poll::Pending,
         };
