@@ -30,6 +30,8 @@ pub mod userinfo;
 
 pub use issue::TokenResponse;
 
+use std::net::IpAddr;
+
 use crate::app::App;
 use crate::model::{Client, Grant, GrantType};
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -48,7 +50,7 @@ pub async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
     client.may_use(grant_type)?;

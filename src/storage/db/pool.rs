@@ -35,8 +35,9 @@ impl<C: Connection> managed::Manager for Manager<C> {
     type Type = C;
     type Error = sqlx::Error;
 
+    // Boxed, here and below: connecting takes kilobytes, which the future of every request would reserve and move.
     async fn create(&self) -> Result<C, sqlx::Error> {
-        self.options.connect().await
+        Box::pin(self.options.connect()).await
     }
 
     async fn recycle(&self, connection: &mut C, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -44,7 +45,7 @@ impl<C: Connection> managed::Manager for Manager<C> {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, connection.ping()).await;
+            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, Box::pin(connection.ping())).await;
             return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
         }
         Ok(())
