@@ -16,6 +16,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::keys::{self, Keys};
 use crate::model::Timestamp;
+use crate::observe::{Events, Listener, Requests, Watch};
 use crate::outbound::Outbound;
 use crate::pages::Site;
 use crate::registry::Registry;
@@ -40,6 +41,8 @@ pub struct App {
     pub throttle: Throttle,
     pub site: Site,
     pub clock: Clock,
+    pub requests: Arc<Requests>,
+    pub events: Events,
 }
 
 impl App {
@@ -67,6 +70,8 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
+            requests: Arc::new(start::requests(&settings)),
+            events: Events::default(),
             settings,
             storage,
             master_key,
@@ -77,6 +82,16 @@ impl App {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether there is a listener where somebody may ask for the metrics.
+    pub fn is_scraped(&self) -> bool {
+        self.settings.metrics.listen.is_some() || self.settings.admin.listen.is_some()
+    }
+
+    /// What notes the requests of a listener.
+    pub fn watch(&self, listener: Listener) -> Watch {
+        Watch::new(&self.requests, listener)
     }
 
     pub fn issuer(&self) -> &str {

@@ -143,6 +143,12 @@ impl Clients {
         Ok(())
     }
 
+    /// How many are cached.
+    pub fn entries(&self) -> u64 {
+        self.known.run_pending_tasks();
+        self.known.entry_count()
+    }
+
     /// Forgets what is cached, because something changed.
     pub fn forget(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);

@@ -11,6 +11,7 @@ mod grants;
 mod issuer;
 mod keys;
 mod layers;
+mod observation;
 mod problem;
 mod proxies;
 mod reader;
@@ -37,6 +38,7 @@ pub use grants::GrantSettings;
 pub use issuer::Issuer;
 pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
+pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings, TracingSettings};
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub registration: RegistrationSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
+    pub metrics: MetricsSettings,
+    pub tracing: TracingSettings,
     /// None: there is none.
     pub token_hook: Option<TokenHookSettings>,
     pub ui: UiSettings,
@@ -107,29 +111,6 @@ pub struct DataSettings {
 #[derive(Clone, Debug)]
 pub struct SecretSettings {
     pub master_key: MasterKey,
-}
-
-#[derive(Clone, Debug)]
-pub struct LogSettings {
-    pub format: LogFormat,
-    pub level: LogLevel,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
 }
 
 /// Lifetimes in seconds; `None` means never.
@@ -249,7 +230,7 @@ impl Settings {
             false => Some(MasterKey::NotRead),
         };
         let database = database(reader, url);
-        let log = log(reader);
+        let log = observation::log(reader);
         let keys = keys::read(reader);
         let tokens = tokens(reader, keys.as_ref());
         let sessions = sessions(reader);
@@ -264,6 +245,8 @@ impl Settings {
         let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
         let token_hook = token_hook::read(reader, outbound_private);
         let admin = external::admin(reader);
+        let metrics = observation::metrics(reader);
+        let tracing = observation::tracing(reader);
         let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
@@ -283,6 +266,8 @@ impl Settings {
             registration: registration?,
             outbound: outbound?,
             admin: admin?,
+            metrics: metrics?,
+            tracing: tracing?,
             token_hook: token_hook?,
             ui: ui?,
         })
@@ -335,12 +320,6 @@ fn database(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSet
         max_connections: max_connections?,
         migrate_on_start: migrate_on_start?,
     })
-}
-
-fn log(reader: &mut Reader) -> Option<LogSettings> {
-    let format = reader.parsed("log.format", |text| choice(text, "text or json"));
-    let level = reader.parsed("log.level", |text| choice(text, "error, warn, info, debug or trace"));
-    Some(LogSettings { format: format?, level: level? })
 }
 
 fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettings> {

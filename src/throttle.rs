@@ -84,6 +84,12 @@ impl Throttle {
         within
     }
 
+    /// How many are cached.
+    pub fn entries(&self) -> u64 {
+        self.0.run_pending_tasks();
+        self.0.entry_count()
+    }
+
     fn failures(&self, key: &[u8; 32], now: Timestamp) -> u32 {
         let open = self.0.get(key).filter(|window| window.is_open(now));
         open.map_or(0, |window| window.failures.load(Ordering::Relaxed))

@@ -77,6 +77,7 @@ impl From<OAuthError> for Refusal {
         crate::http::log(&error);
         let status = match error.code {
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, error: error.code.as_str(), description: error.description.into_owned() }

@@ -1,7 +1,8 @@
 //! The admin listener: what other programs of the operator may ask and say. It has a router of its own, nothing of it is
 //! on the public listener, and no browser may call it (no CORS).
 //!
-//! So far: the login and consent pages of somebody else, under `/admin/v1` and under the paths of Hydra v1.6.
+//! So far: the login and consent pages of somebody else, under `/admin/v1` and under the paths of Hydra v1.6; and the
+//! metrics.
 
 mod answer;
 mod challenge;
@@ -15,6 +16,7 @@ use axum::routing::{get, put};
 use axum::{Router, middleware};
 
 use crate::app::App;
+use crate::metrics;
 use answer::Refusal;
 
 /// Everything on the admin listener.
@@ -22,6 +24,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/admin/v1", challenges())
         .nest("/oauth2/auth/requests", challenges())
+        .merge(metrics::routes(&app))
         .fallback(async || Refusal::not_found())
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))

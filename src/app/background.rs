@@ -2,13 +2,14 @@
 //! and removing what has expired.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
 use crate::grants::logout_delivery::Courier;
+use crate::observe::{self, Events, Table};
 use crate::storage::{Purged, StorageError, Versions};
 
 /// How often the counters of changes are read, where the database does not tell by itself.
@@ -19,6 +20,8 @@ const RELOAD_KEYS: Duration = Duration::from_secs(300);
 const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
 /// How often is looked for clients to tell of a logout: one of another process is noticed by this only.
 const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
+/// How often those that wait are counted, where somebody may ask for the number: rounds of looking.
+const COUNT_WAITING: u32 = 15;
 const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this.
 const PURGE_MORE: Duration = Duration::from_millis(200);
@@ -109,11 +112,21 @@ async fn refresh_keys(app: Arc<App>) {
 
 async fn tell_of_logouts(app: Arc<App>) {
     let mut courier = Courier::default();
-    loop {
+    for round in 0_u32.. {
+        if app.is_scraped() && round.is_multiple_of(COUNT_WAITING) {
+            count_waiting(&app).await;
+        }
         if let Err(error) = courier.round(&app).await {
             tracing::warn!(%error, "could not look for clients to tell of a logout");
         }
         sleep(TELL_OF_LOGOUT).await;
+    }
+}
+
+async fn count_waiting(app: &App) {
+    match app.storage.waiting_logouts().await {
+        Ok(number) => app.events.counted_waiting_logouts(number),
+        Err(error) => tracing::warn!(%error, "could not count the clients that wait to be told of a logout"),
     }
 }
 
@@ -126,6 +139,7 @@ async fn purge(app: Arc<App>) {
             match remove(&app).await {
                 Ok(purged) if purged.is_full() => sleep(PURGE_MORE).await,
                 Ok(purged) => {
+                    app.events.all_purged(app.now());
                     tracing::debug!(?purged, "removed what had expired");
                     break;
                 }
@@ -142,8 +156,39 @@ async fn purge(app: Arc<App>) {
     }
 }
 
-/// One round of removing what has expired.
+/// One round of removing what has expired, and the note of it.
 async fn remove(app: &App) -> Result<Purged, StorageError> {
+    let started = Instant::now();
+    let removed = remove_batch(app).await;
+    let outcome = match &removed {
+        Ok(purged) if purged.is_full() => observe::Purge::More,
+        Ok(_) => observe::Purge::Done,
+        Err(_) => observe::Purge::Failed,
+    };
+    app.events.purges.note(outcome, started.elapsed());
+    if let Ok(purged) = &removed {
+        note(&app.events, purged);
+    }
+    removed
+}
+
+fn note(events: &Events, purged: &Purged) {
+    let rows = [
+        (Table::Sessions, purged.sessions),
+        (Table::AuthorizationRequests, purged.requests),
+        (Table::DeviceAuthorizations, purged.devices),
+        (Table::Grants, purged.grants),
+        (Table::RevokedTokens, purged.tokens),
+        (Table::UsedAssertions, purged.assertions),
+        (Table::Clients, purged.registrations),
+        (Table::LogoutDeliveries, purged.logouts),
+    ];
+    for (table, number) in rows {
+        events.purged.add(table, number);
+    }
+}
+
+async fn remove_batch(app: &App) -> Result<Purged, StorageError> {
     let now = app.now();
     if app.settings.sessions.expiry_signs_out {
         while app.storage.end_expired_sessions(now).await? > 0 {}

@@ -12,6 +12,7 @@ use crate::crypto::password::{Cost, PasswordError};
 use crate::crypto::webhook::InvalidWebhookSecret;
 use crate::keys::{KeyError, RotationTimes};
 use crate::model::Secret;
+use crate::observe::Requests;
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
@@ -140,6 +141,12 @@ pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
         threads: if settings.threads == 0 { (processors - 1).max(1) } else { settings.threads },
         queue: settings.queue,
     }
+}
+
+/// What notes the requests.
+pub(super) fn requests(settings: &Settings) -> Requests {
+    let aliases = settings.aliases.paths.iter().map(|alias| (alias.path.as_str(), alias.endpoint));
+    Requests::new(settings.server.issuer.path_prefix(), aliases, settings.log.slow_request)
 }
 
 /// The client for what others host.

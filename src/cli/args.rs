@@ -43,7 +43,7 @@ pub enum Command {
     /// Try it: SQLite, keys, a demo user, a demo application; prints where to go.
     Try(TryArgs),
     /// Apply the database migrations and exit.
-    Migrate,
+    Migrate(MigrateArgs),
     /// Check the configuration and print every problem.
     CheckConfig,
     /// Ask the running server whether it is ready.
@@ -72,6 +72,13 @@ pub enum Command {
     /// Look at how clients were told that a session has ended.
     #[command(subcommand)]
     LogoutDeliveries(LogoutDeliveriesCommand),
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Print what would be done, and what would have to wait meanwhile; change nothing.
+    #[arg(long)]
+    pub plan: bool,
 }
 
 #[derive(Debug, Args)]

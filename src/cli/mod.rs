@@ -12,6 +12,7 @@ mod issuer;
 mod key_file;
 mod keys;
 mod logout_deliveries;
+mod migrate;
 mod open;
 mod output;
 mod password;
@@ -33,6 +34,7 @@ use args::{Cli, Command};
 pub use failure::Failure;
 
 use crate::config::{Problems, Settings};
+use crate::telemetry::Telemetry;
 
 /// Does what was asked.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -43,9 +45,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Healthcheck => healthcheck::run(&settings()?.server)?,
         Command::Serve => wait(serve::run(settings()?))?,
         Command::Try(args) => wait(try_it::run(args, file.as_deref()))?,
-        Command::Migrate => {
+        Command::Migrate(args) => {
             let settings = Settings::load_without_master_key(file.as_deref(), environment())?;
-            wait(open::migrate(settings))?;
+            wait(migrate::run(settings, args))?;
         }
         Command::Client(command) => wait(client::run(settings()?, command))?,
         Command::User(command) => wait(user::run(settings()?, command))?,
@@ -80,7 +82,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
-/// Starts the log, for the commands that keep running; the others print their result and nothing else.
-fn start_log(settings: &Settings) -> Result<(), Failure> {
-    Ok(crate::telemetry::start(&settings.log, std::env::var("RUST_LOG").ok().as_deref())?)
+/// Starts the log and the export of traces, for the commands that keep running; the others print their result and
+/// nothing else. What is returned has to be ended last.
+fn start_log(settings: &Settings) -> Result<Telemetry, Failure> {
+    Ok(Telemetry::start(settings, |name| std::env::var(name).ok())?)
 }

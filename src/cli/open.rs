@@ -1,7 +1,5 @@
 //! Opening the database for a command: the right kind of connection, and the schema this program knows.
 
-use std::io::Write as _;
-
 use super::Failure;
 use crate::app;
 use crate::config::Settings;
@@ -12,7 +10,7 @@ pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {
     let storage = connect(settings).await?;
     if settings.database.migrate_on_start {
         app::migrate(settings, &storage).await?;
-    } else if storage.db().has_pending_migrations().await? {
+    } else if !storage.db().pending_migrations().await?.is_empty() {
         return Err(Failure::refused(
             "the database lacks migrations, and database.migrate_on_start is false\n    run `chancery migrate` first",
         ));
@@ -20,16 +18,8 @@ pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {
     Ok(storage)
 }
 
-/// `chancery migrate`
-pub async fn migrate(settings: Settings) -> Result<(), Failure> {
-    let storage = connect(&settings).await?;
-    app::migrate(&settings, &storage).await?;
-    storage.db().close().await;
-    writeln!(std::io::stdout(), "the database is up to date")?;
-    Ok(())
-}
-
-async fn connect(settings: &Settings) -> Result<Storage, Failure> {
+/// The database as it is.
+pub async fn connect(settings: &Settings) -> Result<Storage, Failure> {
     let storage = app::open_storage(settings).await?;
     storage.db().refuse_transaction_pooler().await?;
     Ok(storage)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -14,12 +15,14 @@ use crate::app::{self, App, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
+use crate::metrics;
+use crate::observe::Listener;
 
 /// A connection that hangs must not keep the process from ending.
 const CLOSE: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings) -> Result<(), Failure> {
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -27,15 +30,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let (app, background) = start(settings).await?;
     warn_of_clients(&app).await?;
     let listener = bind("server.listen", app.settings.server.listen).await?;
-    let admin = admin_listener(&app).await?;
+    let others = Listeners::bind(&app).await?;
     tracing::info!(
         issuer = app.issuer(),
         address = %listener.local_addr()?,
         database = if app.settings.database.url.is_sqlite() { "SQLite" } else { "Postgres" },
         "listening"
     );
-    until(&app, listener, admin, stopped).await?;
+    until(&app, listener, others, stopped).await?;
     close(&app, background).await;
+    telemetry.end().await;
     Ok(())
 }
 
@@ -68,38 +72,74 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Listens for the answers of external pages, where the settings say so.
-pub async fn admin_listener(app: &App) -> Result<Option<TcpListener>, Failure> {
-    let Some(address) = app.settings.admin.listen else { return Ok(None) };
-    Ok(Some(bind("admin.listen", address).await?))
+/// The listeners beside the public one, where the settings say so.
+pub struct Listeners {
+    admin: Option<TcpListener>,
+    metrics: Option<TcpListener>,
 }
 
-/// Answers requests on both listeners until `stopped` says so.
+impl Listeners {
+    pub async fn bind(app: &App) -> Result<Self, Failure> {
+        Ok(Self {
+            admin: bind_given("admin.listen", app.settings.admin.listen).await?,
+            metrics: bind_given("metrics.listen", app.settings.metrics.listen).await?,
+        })
+    }
+}
+
+async fn bind_given(key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    Ok(Some(bind(key, address).await?))
+}
+
+/// Answers requests on every listener until `stopped` says so.
 pub async fn until(
     app: &Arc<App>,
     listener: TcpListener,
-    admin: Option<TcpListener>,
+    others: Listeners,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
-    let server = &app.settings.server;
-    let service = http::middleware::layers(http::router(Arc::clone(app)), server);
-    let public = http::server::serve(listener, service, &server.limits, signalled(stopped.clone()));
-    let (public, admin) = tokio::join!(public, serve_admin(app, admin, signalled(stopped)));
-    public?;
-    admin
+    let router = http::router(Arc::clone(app));
+    let public = serve(app, Listener::Public, listener, router, signalled(stopped.clone()));
+    let admin = serve_if(app, Listener::Admin, others.admin, signalled(stopped.clone()));
+    let metrics = serve_if(app, Listener::Metrics, others.metrics, signalled(stopped));
+    let (public, admin, metrics) = tokio::join!(public, admin, metrics);
+    public.and(admin).and(metrics)
 }
 
-/// The admin listener, where there is one, behind the same rules for every request.
-async fn serve_admin(
+/// A listener that there need not be.
+async fn serve_if(
     app: &Arc<App>,
+    which: Listener,
     listener: Option<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let Some(listener) = listener else { return Ok(()) };
-    tracing::info!(address = %listener.local_addr()?, "listening for external pages");
-    let server = &app.settings.server;
-    let service = http::middleware::layers(admin::router(Arc::clone(app)), server);
-    Ok(http::server::serve(listener, service, &server.limits, shutdown).await?)
+    tracing::info!(address = %listener.local_addr()?, "listening for {}", match which {
+        Listener::Admin => "external pages",
+        Listener::Metrics => "scrapes of the metrics",
+        Listener::Public => "applications and browsers",
+    });
+    let router = match which {
+        Listener::Admin => admin::router(Arc::clone(app)),
+        Listener::Metrics => metrics::router(Arc::clone(app)),
+        Listener::Public => http::router(Arc::clone(app)),
+    };
+    serve(app, which, listener, router, shutdown).await
+}
+
+/// Every listener has the same rules for every request.
+async fn serve(
+    app: &Arc<App>,
+    which: Listener,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let (server, watch) = (&app.settings.server, app.watch(which));
+    let connections = Arc::clone(watch.connections());
+    let service = http::middleware::layers(router, server, watch);
+    Ok(http::server::serve(listener, service, &server.limits, &connections, shutdown).await?)
 }
 
 /// Turns true at the first signal from now on: call it before anybody is told that the server runs.

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::crypto::random;
 use crate::demo::{self, ClientSettings, RelyingParty};
 use crate::http;
 use crate::model::Secret;
+use crate::observe::{Listener, Watch};
 
 const PORT: u16 = 8080;
 const DEMO_PORT: u16 = 8081;
@@ -28,7 +30,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (listener, port) = bind(args.port, PORT).await?;
     let (demo_listener, demo_port) = bind(args.demo_port, DEMO_PORT).await?;
     let settings = settings(port, file)?;
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     let (app, background) = serve::start(settings).await?;
     if seed::is_in_use(&app).await? {
         return Err(Failure::refused(
@@ -51,14 +53,19 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
     });
-    let admin = serve::admin_listener(&app).await?;
+    let others = serve::Listeners::bind(&app).await?;
     let stopped = serve::stopped()?;
     tell(&app, &home, &known, args.output.json)?;
     let server = &app.settings.server;
-    let pages = http::middleware::layers(demo::router(relying_party), server);
-    let demo = http::server::serve(demo_listener, pages, &server.limits, serve::signalled(stopped.clone()));
-    let (served, shown) = tokio::join!(serve::until(&app, listener, admin, stopped), demo);
+    // Another application, which does not count.
+    let watch = Watch::new(&Arc::default(), Listener::Public);
+    let connections = Arc::clone(watch.connections());
+    let pages = http::middleware::layers(demo::router(relying_party), server, watch);
+    let until = serve::signalled(stopped.clone());
+    let demo = http::server::serve(demo_listener, pages, &server.limits, &connections, until);
+    let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
+    telemetry.end().await;
     served?;
     Ok(shown?)
 }

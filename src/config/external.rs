@@ -41,14 +41,7 @@ impl UiSettings {
 }
 
 pub(super) fn admin(reader: &mut Reader) -> Option<AdminSettings> {
-    let listen = reader.parsed("admin.listen", |text| {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let remedy = || "write an address and a port like 127.0.0.1:8090, or leave it empty".to_owned();
-        let parsed = text.parse().map(Some);
-        parsed.map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
-    });
+    let listen = reader.parsed("admin.listen", |text| listener(text, "127.0.0.1:8090"));
     let token = reader.secret("admin.token");
     let (listen, token): (Option<SocketAddr>, _) = (listen?, token?);
     let key = if token.file.is_some() { "admin.token_file" } else { "admin.token" };
@@ -67,6 +60,16 @@ pub(super) fn admin(reader: &mut Reader) -> Option<AdminSettings> {
     }
     let token = Some(token.text).filter(|text| !text.is_empty()).map(Secret::new);
     Some(AdminSettings { listen, token })
+}
+
+/// The address of a listener that there need not be.
+pub(super) fn listener(text: &str, example: &str) -> Result<Option<SocketAddr>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let remedy = || format!("write an address and a port like {example}, or leave it empty");
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
 }
 
 pub(super) fn ui(reader: &mut Reader, admin: Option<&AdminSettings>) -> Option<UiSettings> {

@@ -4,15 +4,19 @@
 //! cost the memory of the threads and no more, token requests never wait behind a hash, and what does not fit in the
 //! queue is refused at once instead of piling up.
 
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Argon2, Block, Params, PasswordHash};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
 
 use super::{digest, random};
 use crate::model::Secret;
+use crate::observe::{self, WAITS, span};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
 pub const SHORTEST_CHARACTERS: usize = 8;
@@ -51,6 +55,34 @@ pub struct Cost {
 #[derive(Clone)]
 pub struct PasswordHasher {
     jobs: mpsc::SyncSender<Job>,
+    line: Arc<Line>,
+}
+
+/// The line before the threads.
+pub struct Line {
+    waiting: AtomicI64,
+    refused: AtomicU64,
+    /// Seconds from asking until a thread began.
+    pub waits: Histogram,
+    /// Seconds that a hash took.
+    pub hashes: Histogram,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        let histogram = || Histogram::new(WAITS);
+        Self { waiting: 0.into(), refused: 0.into(), waits: histogram(), hashes: histogram() }
+    }
+}
+
+impl Line {
+    pub fn waiting(&self) -> i64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
 }
 
 /// Why no answer was given.
@@ -65,6 +97,7 @@ pub enum PasswordError {
 
 struct Job {
     work: Work,
+    asked: Instant,
     answer: oneshot::Sender<Result<Done, PasswordError>>,
 }
 
@@ -88,15 +121,15 @@ impl PasswordHasher {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None)
             .map_err(|_| PasswordError::Unusable)?;
         let (jobs, queue) = mpsc::sync_channel(cost.queue.max(1));
-        let queue = Arc::new(Mutex::new(queue));
+        let (queue, line) = (Arc::new(Mutex::new(queue)), Arc::<Line>::default());
         for number in 0..cost.threads.max(1) {
-            let (queue, params) = (Arc::clone(&queue), params.clone());
+            let (queue, line, params) = (Arc::clone(&queue), Arc::clone(&line), params.clone());
             thread::Builder::new()
                 .name(format!("password-{number}"))
-                .spawn(move || Worker::new(params).run(&queue))
+                .spawn(move || Worker::new(params).run(&queue, &line))
                 .map_err(|_| PasswordError::Unusable)?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs, line })
     }
 
     /// A PHC string for a new password.
@@ -117,8 +150,22 @@ impl PasswordHasher {
 
     async fn submit(&self, work: Work) -> Result<Done, PasswordError> {
         let (answer, reply) = oneshot::channel();
-        self.jobs.try_send(Job { work, answer }).map_err(|_| PasswordError::Busy)?;
-        reply.await.map_err(|_| PasswordError::Unusable)?
+        let _span = span::work("hash password", "Argon2id");
+        let asked = Instant::now();
+        self.line.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.jobs.try_send(Job { work, asked, answer }).is_err() {
+            self.line.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.line.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(PasswordError::Busy);
+        }
+        let done = reply.await;
+        observe::hashed(asked.elapsed());
+        done.map_err(|_| PasswordError::Unusable)?
+    }
+
+    /// The line before the threads.
+    pub fn line(&self) -> &Line {
+        &self.line
     }
 }
 
@@ -133,13 +180,18 @@ impl Worker {
         Self { params, memory: Vec::new() }
     }
 
-    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>) {
+    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>, line: &Line) {
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = next else { return };
+            line.waiting.fetch_sub(1, Ordering::Relaxed);
             // The asker may have gone: don't spend 20 ms on nobody.
             if !job.answer.is_closed() {
-                let _ = job.answer.send(self.perform(job.work));
+                let began = Instant::now();
+                line.waits.observe(began.duration_since(job.asked).as_secs_f64());
+                let done = self.perform(job.work);
+                line.hashes.observe(began.elapsed().as_secs_f64());
+                let _ = job.answer.send(done);
             }
         }
     }

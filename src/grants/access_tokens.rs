@@ -34,6 +34,12 @@ impl Default for VerifiedTokens {
 }
 
 impl VerifiedTokens {
+    /// How many are cached.
+    pub fn entries(&self) -> u64 {
+        self.0.run_pending_tasks();
+        self.0.entry_count()
+    }
+
     /// Forgets all, because the keys changed.
     pub fn forget(&self) {
         self.0.invalidate_all();

@@ -5,6 +5,7 @@ use super::draft::{Draft, ForGrant};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Grant, GrantId, GrantType, User};
+use crate::observe::Replay;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::code::{self, Attempt, Verdict};
 use crate::protocol::{OAuthError, Parameters};
@@ -62,6 +63,7 @@ async fn find(app: &App, code: &str) -> Result<(Grant, User, i64), OAuthError> {
 
 /// RFC 6749 4.1.2: a code that is used twice takes back what it was redeemed for.
 async fn revoke(app: &App, grant: &Grant, error: OAuthError) -> OAuthError {
+    app.events.replays.one(Replay::AuthorizationCode);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "code used twice; grant revoked");
     match app.storage.revoke_grant(&grant.id).await {
         Ok(()) => error,

@@ -76,8 +76,7 @@ fn validate(
         implicit: app.settings.grants.implicit,
         must_be_pushed: rules.require_pushed_authorization_requests,
         must_be_signed: rules.require_signed_request_object,
-        // Our own pages have no form for it.
-        sign_up: app.settings.ui.external_for(client).is_some(),
+        external_pages: app.settings.ui.external_for(client).is_some(),
     };
     let ring = app.keys.ring();
     let hinted = hint::subject(parameters, client, |token| ring.verify_hint(token));

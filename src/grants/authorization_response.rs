@@ -7,25 +7,40 @@ use crate::app::App;
 use crate::crypto::jwe::Payload;
 use crate::model::Client;
 use crate::protocol::OAuthError;
-use crate::protocol::response::{AuthorizationResponse, Delivery};
+use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
 
-/// What the browser has to do to bring the response to the client. An error where it cannot be encrypted as registered:
-/// then it goes nowhere.
-pub async fn deliver(
-    app: &App,
-    client: &Client,
-    response: AuthorizationResponse,
-) -> Result<Delivery, OAuthError> {
-    let now = app.now();
-    let Some(claims) = response.to_sign(&client.id, now) else { return Ok(response.delivery()) };
-    let signed = front_channel::signed_response(app, client, &claims, now)?;
-    // JARM 2.2: signed, and then encrypted.
-    let jwt = match client.requests.response_encryption() {
-        Some(encryption) => {
-            let encryptor = Encryptor::find(app, client, encryption, "The authorization response").await?;
-            encryptor.encrypt(Payload::Jwt, signed.as_bytes())?
+/// What a response to a client is put into: the key it is encrypted to, where that was registered.
+pub struct Envelope(Option<Encryptor>);
+
+impl Envelope {
+    /// Found before anything is used up for the response. An error where it cannot be encrypted as registered: then it goes
+    /// nowhere.
+    pub async fn find(app: &App, client: &Client, target: &RedirectTarget) -> Result<Self, OAuthError> {
+        match client.requests.response_encryption().filter(|_| target.is_signed()) {
+            Some(encryption) => {
+                let encryptor =
+                    Encryptor::find(app, client, encryption, "The authorization response").await?;
+                Ok(Self(Some(encryptor)))
+            }
+            None => Ok(Self(None)),
         }
-        None => signed,
-    };
-    Ok(response.as_jwt(jwt).delivery())
+    }
+
+    /// What the browser has to do to bring the response to the client.
+    pub fn seal(
+        &self,
+        app: &App,
+        client: &Client,
+        response: AuthorizationResponse,
+    ) -> Result<Delivery, OAuthError> {
+        let now = app.now();
+        let Some(claims) = response.to_sign(&client.id, now) else { return Ok(response.delivery()) };
+        let signed = front_channel::signed_response(app, client, &claims, now)?;
+        // JARM 2.2: signed, and then encrypted.
+        let jwt = match &self.0 {
+            Some(encryptor) => encryptor.encrypt(Payload::Jwt, signed.as_bytes())?,
+            None => signed,
+        };
+        Ok(response.as_jwt(jwt).delivery())
+    }
 }

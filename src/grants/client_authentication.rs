@@ -7,6 +7,7 @@ use crate::clients::{self, Registered};
 use crate::config::AssertionAudience;
 use crate::crypto::jwks::KeySet;
 use crate::model::{AuthMethod, Client, Secret};
+use crate::observe::Replay;
 use crate::protocol::OAuthError;
 use crate::protocol::assertion::Expected;
 use crate::protocol::client_auth::{
@@ -45,6 +46,9 @@ pub async fn authenticate(
         Authentication::Complete(client) => client,
         Authentication::NeedsFirstUse(proven) => {
             let first = app.storage.use_assertion(&proven.id(), proven.remembered_until()).await?;
+            if !first {
+                app.events.replays.one(Replay::ClientAssertion);
+            }
             proven.answered(first)?
         }
     };

@@ -154,7 +154,7 @@ fn access_token(
     match target.format(client) {
         TokenFormat::Jwt => {
             let algorithm = target.algorithm(client).unwrap_or(app.settings.tokens.access_token_alg);
-            Ok(app.keys.ring().sign(TokenType::AccessToken, algorithm, claims.iat, claims)?)
+            Ok(app.keys.sign(TokenType::AccessToken, algorithm, claims.iat, claims)?)
         }
         TokenFormat::Opaque => Ok(sealed(app, claims)?),
     }
@@ -187,7 +187,7 @@ fn id_token(
     claims.at_hash = hash(beside.access_token);
     claims.c_hash = hash(beside.code);
     claims.s_hash = hash(beside.state);
-    let token = app.keys.ring().sign(TokenType::IdToken, algorithm, claims.iat, &claims)?;
+    let token = app.keys.sign(TokenType::IdToken, algorithm, claims.iat, &claims)?;
     match encryptor {
         Some(encryptor) => encryptor.encrypt(Payload::Jwt, token.as_bytes()),
         None => Ok(token),
@@ -203,7 +203,7 @@ pub(super) fn introspection(
 ) -> Result<String, OAuthError> {
     let registered = caller.identity.introspection_signed_response_alg;
     let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
-    Ok(app.keys.ring().sign(TokenType::TokenIntrospection, algorithm, claims.iat, claims)?)
+    Ok(app.keys.sign(TokenType::TokenIntrospection, algorithm, claims.iat, claims)?)
 }
 
 /// What tells a client that a session of its has ended, signed as its ID tokens are.
@@ -226,7 +226,7 @@ pub(super) fn logout_token(
         sid: &delivery.session_id,
     };
     let algorithm = id_token_algorithm(app, client);
-    Ok(app.keys.ring().sign(TokenType::LogoutToken, algorithm, now, &claims)?)
+    Ok(app.keys.sign(TokenType::LogoutToken, algorithm, now, &claims)?)
 }
 
 /// What UserInfo says, signed (OpenID Connect Core 5.3.2).
@@ -235,7 +235,7 @@ pub(super) fn userinfo(
     algorithm: Algorithm,
     claims: &Map<String, Value>,
 ) -> Result<String, OAuthError> {
-    Ok(app.keys.ring().sign(TokenType::Userinfo, algorithm, app.now(), claims)?)
+    Ok(app.keys.sign(TokenType::Userinfo, algorithm, app.now(), claims)?)
 }
 
 /// The user of a token, for nobody but this server.

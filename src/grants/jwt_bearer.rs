@@ -9,6 +9,7 @@ use super::{TokenResponse, client_authentication};
 use crate::app::App;
 use crate::crypto::jwks::KeySet;
 use crate::model::{GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
+use crate::observe::Replay;
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
@@ -49,6 +50,7 @@ pub(super) async fn spend(app: &App, assertion: &Assertion) -> Result<(), OAuthE
     if app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
         return Ok(());
     }
+    app.events.replays.one(Replay::JwtBearerAssertion);
     Err(OAuthError::invalid_grant("The assertion was used before; make one with a new jti."))
 }
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::{self, JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use super::issue;
 use crate::app::App;
 use crate::model::{Client, ClientId, DeliveryState, LogoutDelivery, Timestamp};
+use crate::observe::{self, span};
 use crate::protocol::OAuthError;
 use crate::protocol::backchannel_logout::{self, Answer};
 use crate::storage::StorageError;
@@ -65,7 +67,8 @@ impl Courier {
         delivery.attempts = attempt;
         delivery.state = DeliveryState::Waiting { due_at: again_at };
         let client = delivery.client_id.clone();
-        let task = self.tasks.spawn(deliver(Arc::clone(app), delivery));
+        let task =
+            self.tasks.spawn(deliver(Arc::clone(app), delivery).instrument(span::task("deliver logout")));
         self.under_way.insert(task.id(), client);
         Ok(true)
     }
@@ -97,6 +100,7 @@ async fn deliver(app: Arc<App>, mut delivery: LogoutDelivery) -> Result<(), Stor
     delivery.state = state(answer, &delivery, app.now());
     delivery.problem = problem;
     app.storage.note_logout(&delivery).await?;
+    app.events.deliveries.one(counted(&delivery));
     report(&delivery);
     Ok(())
 }
@@ -127,6 +131,14 @@ fn state(answer: Answer, delivery: &LogoutDelivery, now: Timestamp) -> DeliveryS
         (Answer::Done, _) => DeliveryState::Delivered { at: now },
         (Answer::Failed, Some(pause)) => DeliveryState::Waiting { due_at: now.plus(pause) },
         (Answer::Refused, _) | (Answer::Failed, None) => DeliveryState::GivenUp { at: now },
+    }
+}
+
+fn counted(delivery: &LogoutDelivery) -> observe::Delivery {
+    match delivery.state {
+        DeliveryState::Delivered { .. } => observe::Delivery::Delivered,
+        DeliveryState::Waiting { .. } => observe::Delivery::Failed,
+        DeliveryState::GivenUp { .. } => observe::Delivery::GivenUp,
     }
 }
 

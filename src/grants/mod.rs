@@ -34,6 +34,7 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::model::{Client, Grant, GrantType};
+use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
@@ -41,7 +42,7 @@ use crate::storage::StorageError;
 
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
-        Self::server_error(error)
+        if error.is_unavailable() { Self::unavailable(error) } else { Self::server_error(error) }
     }
 }
 
@@ -53,6 +54,18 @@ pub async fn exchange(
     address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
+    let result = exchange_by(app, grant_type, client, parameters, address).await;
+    app.events.grants.one((grant_type, Outcome::of(&result)));
+    result
+}
+
+async fn exchange_by(
+    app: &App,
+    grant_type: GrantType,
+    client: &AuthenticatedClient,
+    parameters: &Parameters<'_>,
+    address: &str,
+) -> Result<TokenResponse, OAuthError> {
     client.may_use(grant_type)?;
     match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,

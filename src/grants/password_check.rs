@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::crypto::password::{LONGEST_BYTES, PasswordError};
 use crate::model::{Secret, User};
+use crate::observe::Login;
 use crate::storage::StorageError;
 use crate::throttle::{Attempt, Subject};
 
@@ -29,6 +30,17 @@ impl From<StorageError> for Unrecognised {
     }
 }
 
+impl Unrecognised {
+    fn counted(&self) -> Login {
+        match self {
+            Self::Wrong => Login::Wrong,
+            Self::TooMany => Login::Throttled,
+            Self::Busy => Login::Busy,
+            Self::Storage(_) | Self::Password(_) => Login::Failed,
+        }
+    }
+}
+
 /// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
 pub async fn recognise(
     app: &App,
@@ -36,6 +48,12 @@ pub async fn recognise(
     password: &str,
     address: &str,
 ) -> Result<User, Unrecognised> {
+    let result = check(app, username, password, address).await;
+    app.events.logins.one(result.as_ref().map_or_else(Unrecognised::counted, |_| Login::Success));
+    result
+}
+
+async fn check(app: &App, username: &str, password: &str, address: &str) -> Result<User, Unrecognised> {
     if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
         return Err(Unrecognised::Wrong);
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::authorization_request::{self, Refused};
+use super::authorization_response::Envelope;
 use crate::app::App;
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::random;
@@ -10,6 +11,7 @@ use crate::model::{Client, PendingRequest, RequestId};
 use crate::protocol::authorize::{Arrival, Unproven};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::request_object::{self, Source};
+use crate::protocol::response::RedirectTarget;
 use crate::protocol::{OAuthError, Parameters};
 
 /// What stands where the browser's digest will be. No digest is empty.
@@ -73,6 +75,10 @@ pub async fn take(
     let genuine = handle.filter(|handle| handle.is_genuine(&app.master_key, client.id.as_str()));
     let Some(id) = genuine.map(|handle| RequestId::new(handle.id())) else { return unusable };
     let Some(pending) = app.storage.request(&id).await? else { return unusable };
+    // What cannot be answered is not used up.
+    if let Some(target) = RedirectTarget::of(&pending.request, client) {
+        Envelope::find(app, client, &target).await?;
+    }
     let now = app.now();
     let until = now.plus(app.settings.sessions.request_seconds);
     if !app.storage.take_request(&id, &browser, now, until).await? {

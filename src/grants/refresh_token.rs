@@ -5,6 +5,7 @@ use super::{TokenResponse, issue};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
+use crate::observe::Replay;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
 use crate::protocol::{OAuthError, Parameters, scope};
@@ -104,6 +105,7 @@ async fn find(app: &App, token: &str) -> Result<(Handle, Grant, User), OAuthErro
 
 /// RFC 9700 4.14.2: a replay cannot tell the thief from the client, so both lose the grant.
 async fn revoke(app: &App, grant: &Grant) -> OAuthError {
+    app.events.replays.one(Replay::RefreshToken);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "refresh token replayed; grant revoked");
     match app.storage.revoke_grant(&grant.id).await {
         Ok(()) => refresh::replayed(),

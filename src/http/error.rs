@@ -64,10 +64,16 @@ pub fn respond(error: &OAuthError) -> Response {
     log(error);
     let body = json!({"error": error.code.as_str(), "error_description": error.description});
     let mut response = json::no_store(status(error.code), body.to_string().into_bytes());
+    note(&mut response, error);
     if error.code == ErrorCode::InvalidClient {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
     }
     response
+}
+
+/// The answer tells this error, whatever its status: for the counts of how requests end.
+pub fn note(response: &mut Response, error: &OAuthError) {
+    response.extensions_mut().insert(error.code);
 }
 
 /// The error as JSON with 401, for a client that expects it so.

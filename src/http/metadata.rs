@@ -12,6 +12,7 @@ use super::json::MOST_HEADERS;
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::model::Catalogue;
+use crate::pages;
 use crate::protocol::discovery::{self, Operator};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -36,9 +37,11 @@ impl Discovery {
     fn new(app: &App) -> Self {
         let catalogue = app.registry.catalogue();
         let branding = &app.settings.branding;
+        let ui_locales: Vec<&str> = pages::languages().collect();
         let operator = Operator {
             policy_uri: branding.policy_url.as_deref(),
             tos_uri: branding.tos_url.as_deref(),
+            ui_locales: &ui_locales,
             password_grant: app.settings.grants.password,
             registration: app.settings.registration.mode != RegistrationMode::Off,
             implicit: app.settings.grants.implicit,

@@ -1,5 +1,5 @@
 //! What every request passes first and every answer last: request id, client address, trace span,
-//! body limit, timeout, panics, security headers.
+//! body limit, timeout, panics, security headers, and the note of how it ended.
 //!
 //! One service does all of it, instead of a stack of layers: each layer costs a clone and a boxed
 //! future a request, and the answers of this server that matter most take microseconds. An answer
@@ -31,11 +31,13 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tower::Service;
-use tracing::{Level, Span};
+use tracing::Span;
 
 use crate::config::{ServerSettings, TrustedProxies};
+use crate::observe::{self, Observed, Outcome, Watch, span};
+use crate::protocol::ErrorCode;
 use body_limit::{Limited, Size};
 pub use client_address::ClientAddress;
 pub use request_id::{RequestId, X_REQUEST_ID};
@@ -69,16 +71,18 @@ struct Rules {
     max_body_bytes: u64,
     request_timeout: Duration,
     strict_transport: bool,
+    watch: Watch,
 }
 
 /// Puts `router` behind the rules for every request.
-pub fn layers(router: Router, settings: &ServerSettings) -> Edge {
+pub fn layers(router: Router, settings: &ServerSettings, watch: Watch) -> Edge {
     let rules = Rules {
         trusted_proxies: settings.trusted_proxies.clone(),
         max_body_bytes: settings.max_body_bytes as u64,
         request_timeout: settings.request_timeout,
         // RFC 6797 7.2: not over plain http
         strict_transport: !settings.issuer.is_loopback_http(),
+        watch,
     };
     Edge { inner: router, rules: Arc::new(rules) }
 }
@@ -93,8 +97,12 @@ impl Service<Request> for Edge {
     }
 
     fn call(&mut self, mut request: Request) -> Answer {
-        let id = self.identify(&mut request);
+        let (id, trusted) = self.identify(&mut request);
+        let observed = self.rules.watch.begin(request.uri().path());
         let span = span(&request, &id);
+        let headers = trusted.then(|| request.headers());
+        let traced = span::server(&span, request.method().as_str(), observed.endpoint, id.as_str(), headers);
+        let span = traced.unwrap_or(span);
         let mut answer = Answer {
             state: State::Refused(Refusal::TooLarge),
             rules: self.rules.clone(),
@@ -102,7 +110,7 @@ impl Service<Request> for Edge {
             span,
             deadline: None,
             exceeded: None,
-            started: tracing::enabled!(Level::DEBUG).then(Instant::now),
+            observed,
         };
         match Size::of(&request, self.rules.max_body_bytes) {
             Size::TooLarge => return answer,
@@ -118,17 +126,19 @@ impl Service<Request> for Edge {
 }
 
 impl Edge {
-    /// Finds out who asks, names the request, and puts both into its extensions.
-    fn identify(&self, request: &mut Request) -> RequestId {
+    /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
+    /// headers count.
+    fn identify(&self, request: &mut Request) -> (RequestId, bool) {
         let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let trusted = &self.rules.trusted_proxies;
         let client = ClientAddress::of(peer, request.headers(), trusted);
-        let given = request.headers().get(X_REQUEST_ID).filter(|_| trusted.contains(peer));
+        let is_trusted = trusted.contains(peer);
+        let given = request.headers().get(X_REQUEST_ID).filter(|_| is_trusted);
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(id);
-        id
+        (id, is_trusted)
     }
 }
 
@@ -148,7 +158,7 @@ pub struct Answer {
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
     exceeded: Option<Arc<AtomicBool>>,
-    started: Option<Instant>,
+    observed: Observed,
 }
 
 #[expect(
@@ -174,7 +184,12 @@ impl Future for Answer {
         let this = &mut *self;
         // Moved out, not cloned: a clone of a span is counted.
         let span = std::mem::replace(&mut this.span, Span::none());
-        let polled = span.in_scope(|| this.advance(cx));
+        let polled = span.in_scope(|| {
+            let outer = observe::swap(this.observed.spent);
+            let polled = this.advance(cx);
+            this.observed.spent = observe::swap(outer);
+            polled.map(|response| this.finish(response, &span))
+        });
         this.span = span;
         polled.map(Ok)
     }
@@ -182,7 +197,7 @@ impl Future for Answer {
 
 impl Answer {
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
-        let polled = match &mut self.state {
+        match &mut self.state {
             State::Refused(refusal) => Poll::Ready(refusal.response()),
             // What a handler shares with others is behind locks and channels of its own, so a panic
             // leaves nothing half-changed that this process would go on with.
@@ -191,8 +206,7 @@ impl Answer {
                 Ok(Poll::Pending) => self.wait(cx),
                 Err(_) => Poll::Ready(self.refuse(Refusal::Panicked)),
             },
-        };
-        polled.map(|response| self.finish(response))
+        }
     }
 
     /// The handler is not ready: the clock runs.
@@ -208,19 +222,28 @@ impl Answer {
         refusal.response()
     }
 
-    fn finish(&self, mut response: Response) -> Response {
+    fn finish(&mut self, mut response: Response, span: &Span) -> Response {
         if self.exceeded.as_ref().is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
-            response = Refusal::TooLarge.response();
+            response = self.refuse(Refusal::TooLarge);
         }
         self.set_headers(&mut response);
-        let status = response.status();
-        if status.is_server_error() {
-            tracing::error!(status = status.as_u16(), "request failed");
-        } else if let Some(started) = self.started {
-            let microseconds = started.elapsed().as_micros() as u64;
-            tracing::debug!(status = status.as_u16(), microseconds, "request completed");
+        let (outcome, status) = (self.outcome(&response), response.status().as_u16());
+        let took = self.observed.end(outcome);
+        span::ended(span, status, outcome);
+        if response.status().is_server_error() {
+            tracing::error!(status, "request failed");
+        } else {
+            tracing::debug!(status, microseconds = took.as_micros() as u64, "request completed");
         }
         response
+    }
+
+    fn outcome(&self, response: &Response) -> Outcome {
+        match (&self.state, response.extensions().get::<ErrorCode>()) {
+            (State::Refused(refusal), _) => refusal.outcome(),
+            (State::Running(_), Some(code)) => Outcome::Refused(*code),
+            (State::Running(_), None) => Outcome::of_status(response.status().as_u16()),
+        }
     }
 
     fn set_headers(&self, response: &mut Response) {
@@ -239,6 +262,14 @@ impl Answer {
 }
 
 impl Refusal {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::TooLarge => Outcome::TooLarge,
+            Self::TimedOut => Outcome::TimedOut,
+            Self::Panicked => Outcome::Panicked,
+        }
+    }
+
     fn response(self) -> Response {
         let (status, body) = match self {
             Self::TooLarge => (

@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::pages;
 
-pub use error::log;
+pub use error::{log, note};
 
 /// Every endpoint, below the issuer's path prefix.
 pub fn router(app: Arc<App>) -> Router {

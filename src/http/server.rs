@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use crate::config::ServerLimits;
+use crate::observe::Connections;
 
 /// The pause after an accept that failed for want of something, such as file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -34,13 +35,14 @@ pub async fn serve<S>(
     listener: TcpListener,
     service: S,
     limits: &ServerLimits,
+    watch: &Arc<Connections>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    let connections = Arc::new(Semaphore::new(limits.max_connections));
+    let places = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
     let http = protocol(limits);
     let mut shutdown = pin!(shutdown);
@@ -48,16 +50,18 @@ where
         let (stream, peer, permit) = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &connections) => accepted?,
+            accepted = accept(&listener, &places, watch) => accepted?,
         };
         let answer = answer_from(service.clone(), peer);
         let connection = http.serve_connection(TokioIo::new(stream), service_fn(answer));
         let connection = graceful.watch(connection);
+        let (open, watch) = (watch.opened(), Arc::clone(watch));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
+                watch.broke();
                 tracing::debug!(%error, "connection ended");
             }
-            drop(permit);
+            drop((permit, open));
         });
     }
     drop(listener);
@@ -93,9 +97,13 @@ fn protocol(limits: &ServerLimits) -> http1::Builder {
 /// end; a listener that fails again and again pauses rather than spins.
 async fn accept(
     listener: &TcpListener,
-    connections: &Arc<Semaphore>,
+    places: &Arc<Semaphore>,
+    watch: &Connections,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+    if places.available_permits() == 0 {
+        watch.delay();
+    }
+    let permit = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -106,6 +114,7 @@ async fn accept(
             }
             Err(error) if is_the_connections_own(&error) => {}
             Err(error) => {
+                watch.refuse();
                 tracing::error!(%error, "no connection could be accepted");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -171,7 +180,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(async move {
-            serve(listener, router, &limits, async {
+            serve(listener, router, &limits, &Arc::default(), async {
                 stopped.await.unwrap();
             })
             .await

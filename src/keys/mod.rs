@@ -8,12 +8,16 @@ mod ring;
 mod rotation;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use serde::Serialize;
 
 pub use ring::{KeyRing, TokenType};
 pub use rotation::{RotationTimes, ensure, rotate, rotate_when_due, withdraw};
 
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
-use crate::model::Timestamp;
+use crate::model::{Algorithm, Timestamp};
+use crate::observe::{self, Durations, Label, WORK, span};
 use crate::storage::{Storage, StorageError};
 
 /// Why keys could not be made, loaded or used.
@@ -49,11 +53,50 @@ pub struct Keys {
     ring: RwLock<Arc<KeyRing>>,
     /// Held while the database is asked: else an older answer could replace a younger one, and a withdrawn key be back.
     reloading: tokio::sync::Mutex<()>,
+    signing: Durations<Algorithm>,
+}
+
+impl Label for Algorithm {
+    const MOST: usize = 8;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn shown_from_the_start() -> impl Iterator<Item = Self> {
+        std::iter::empty()
+    }
 }
 
 impl Keys {
     pub fn new(ring: KeyRing) -> Self {
-        Self { ring: RwLock::new(Arc::new(ring)), reloading: tokio::sync::Mutex::default() }
+        Self {
+            ring: RwLock::new(Arc::new(ring)),
+            reloading: tokio::sync::Mutex::default(),
+            signing: Durations::new(&WORK),
+        }
+    }
+
+    /// Signs claims with the current key of an algorithm, as a compact JWS.
+    pub fn sign(
+        &self,
+        kind: TokenType,
+        algorithm: Algorithm,
+        now: Timestamp,
+        claims: &impl Serialize,
+    ) -> Result<String, KeyError> {
+        let _span = span::work("sign", algorithm.as_str());
+        let started = Instant::now();
+        let signed = self.ring().sign(kind, algorithm, now, claims);
+        let took = started.elapsed();
+        self.signing.note(algorithm, took);
+        observe::signed(took);
+        signed
+    }
+
+    /// How long signing took, by algorithm.
+    pub fn signing(&self) -> &Durations<Algorithm> {
+        &self.signing
     }
 
     pub fn ring(&self) -> Arc<KeyRing> {

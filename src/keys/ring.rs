@@ -163,6 +163,19 @@ impl KeyRing {
         token.split_once('.').is_some_and(|(head, _)| self.by_head.contains_key(head))
     }
 
+    /// The key of each algorithm that signs now, and since when it does.
+    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = (Algorithm, Timestamp)> {
+        let is_current = move |entry: &&Arc<Entry>| {
+            self.current(entry.pair.algorithm, now).is_some_and(|current| std::ptr::eq(current, &***entry))
+        };
+        self.entries.iter().filter(is_current).map(|entry| (entry.pair.algorithm, entry.active_from))
+    }
+
+    /// How many signing keys are published.
+    pub fn published(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The youngest key of an algorithm whose time has come; before that of the first one, the first.
     fn current(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Entry> {
         let mut of_algorithm = self.entries.iter().filter(|entry| entry.pair.algorithm == algorithm);

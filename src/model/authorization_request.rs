@@ -52,6 +52,9 @@ pub struct AuthorizationRequest {
     pub claims_locales: Option<String>,
     #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,
+    /// The parameters as the client sent them, as a query. For the pages of somebody else, where the client has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<String>,
 }
 
 impl AuthorizationRequest {

@@ -22,6 +22,13 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+impl User {
+    /// What pages call them.
+    pub fn display_name(&self) -> &str {
+        self.profile.name.as_deref().unwrap_or(&self.username)
+    }
+}
+
 /// The claims behind the `profile` and `address` scopes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {

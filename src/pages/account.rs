@@ -13,7 +13,7 @@ use super::select_account;
 use super::sent::{Form, Query};
 
 use super::views::{
-    AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Problem,
+    AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Person, Problem,
     SessionRow,
 };
 use super::visitor::Visitor;
@@ -150,8 +150,7 @@ async fn page(
     let view = AccountPage {
         frame,
         csrf: &visitor.csrf(app, Some(&person.session.id)),
-        display_name: person.user.profile.name.as_deref().unwrap_or(&person.user.username),
-        username: &person.user.username,
+        signed_in_as: Person::of(&person.user),
         notice,
         password_problem,
         others: visitor.accounts(app).await?.others.iter().map(select_account::row).collect(),

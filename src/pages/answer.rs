@@ -75,7 +75,7 @@ pub async fn say_failures(
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         tracing::error!(%error, "page failed");
-        Self::new(Problem::Internal)
+        Self::new(if error.is_unavailable() { Problem::Unavailable } else { Problem::Internal })
     }
 }
 
@@ -94,6 +94,7 @@ impl From<OAuthError> for Failure {
         crate::http::log(&error);
         match error.code {
             ErrorCode::ServerError => Self::new(Problem::Internal),
+            ErrorCode::TemporarilyUnavailable if error.cause.is_some() => Self::new(Problem::Unavailable),
             ErrorCode::TemporarilyUnavailable => Self::new(Problem::Busy),
             _ => Self { problem: Problem::BadRequest, detail: Some(error.description.into_owned()) },
         }

@@ -11,7 +11,7 @@ use super::answer::{Answer, Failure};
 use super::flow::{Decision, Flow, Resumed, Who};
 use super::links::{ReturnTo, WebLink};
 use super::sent::{Form, Query};
-use super::views::{Application, ConsentPage, Permission, Problem};
+use super::views::{Application, ConsentPage, Permission, Person, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::model::ScopeSet;
@@ -94,7 +94,7 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
     let view = ConsentPage {
         frame,
         application: Application::of(client, tag),
-        signed_in_as: &person.user.username,
+        signed_in_as: Person::of(&person.user),
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         resources: target.names().map(str::to_owned).collect(),

@@ -8,7 +8,7 @@ use super::answer::Failure;
 use super::views::{Application, FormPostPage};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::grants::authorization_response;
+use crate::grants::authorization_response::Envelope;
 use crate::model::Client;
 use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
@@ -18,13 +18,14 @@ const ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
 
 impl Visitor {
     /// Sends the browser back to the application.
-    pub async fn deliver(
+    pub fn deliver(
         &self,
         app: &App,
         client: &Client,
+        envelope: &Envelope,
         response: AuthorizationResponse,
     ) -> Result<Response, Failure> {
-        match authorization_response::deliver(app, client, response).await? {
+        match envelope.seal(app, client, response)? {
             Delivery::Redirect(location) => Ok(self.redirect(app, &location)),
             Delivery::Form { action, fields } => Ok(self.form_post(app, client, &action, fields)),
         }
@@ -38,8 +39,22 @@ impl Visitor {
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
+        let envelope = Envelope::find(app, client, target).await?;
+        self.refuse_in(&envelope, app, client, target, error)
+    }
+
+    pub fn refuse_in(
+        &self,
+        envelope: &Envelope,
+        app: &App,
+        client: &Client,
+        target: &RedirectTarget,
+        error: &OAuthError,
+    ) -> Result<Response, Failure> {
         crate::http::log(error);
-        self.deliver(app, client, target.failure(app.issuer(), error)).await
+        let mut response = self.deliver(app, client, envelope, target.failure(app.issuer(), error))?;
+        crate::http::note(&mut response, error);
+        Ok(response)
     }
 
     fn form_post(
@@ -49,16 +64,9 @@ impl Visitor {
         action: &str,
         fields: Vec<(&'static str, String)>,
     ) -> Response {
-        let view = FormPostPage {
-            frame: self.frame(app, None),
-            application: Application::new(
-                &client.name,
-                client.logo_uri.as_deref(),
-                client.client_uri.as_deref(),
-            ),
-            action,
-            fields,
-        };
+        let frame = self.frame(app, None);
+        let application = Application::of(client, frame.text.tag());
+        let view = FormPostPage { frame, application, action, fields };
         let mut response = self.page(app, StatusCode::OK, &view);
         response.headers_mut().insert(header::REFERRER_POLICY, ORIGIN);
         response

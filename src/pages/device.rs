@@ -18,7 +18,7 @@ use super::select_account;
 use super::sent::{Form, Query};
 
 use super::views::{
-    Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Problem,
+    Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Person, Problem,
 };
 use super::visitor::Visitor;
 use crate::app::App;
@@ -176,7 +176,7 @@ fn page(
     let view = DevicePage {
         frame: visitor.frame(app, None),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
-        signed_in_as: &person.user.username,
+        signed_in_as: Person::of(&person.user),
         user_code: linked.as_deref().unwrap_or(typed),
         linked: linked.is_some(),
         problem,
@@ -202,7 +202,7 @@ async fn confirmation(app: &App, visitor: &Visitor, person: &SignedIn, asked: &A
     let view = DeviceConfirmPage {
         frame,
         application: Application::of(client, frame.text.tag()),
-        signed_in_as: &person.user.username,
+        signed_in_as: Person::of(&person.user),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         user_code: &code.displayed(),
         resources: target.names().map(str::to_owned).collect(),

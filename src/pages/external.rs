@@ -166,11 +166,13 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
 
 /// OpenID Connect Core 3.1.2.1, 5.5.1: the answer is about the user of id_token_hint or of claims, or an error.
 async fn refuse_another(app: &App, visitor: &Visitor, flow: &Flow, handover: &Handover) -> PageAnswer {
+    let envelope = flow.envelope(app).await?;
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
     let description = "Somebody else than the user whom the request names has signed in.";
-    flow.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description)).await
+    let error = OAuthError::new(ErrorCode::LoginRequired, description);
+    visitor.refuse_in(&envelope, app, &flow.client, &flow.target, &error)
 }
 
 async fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
@@ -218,6 +220,7 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
     let person = person.filter(|person| Some(&person.user.id) == handover.subject.as_ref());
     // Signed out meanwhile, or somebody else is: from the beginning.
     let Some(person) = person else { return restart(app, visitor, flow).await };
+    let envelope = flow.envelope(app).await?;
     if !app.storage.end_handover(id, HandoverStep::ConsentAnswered).await? {
         return Err(expired());
     }
@@ -233,7 +236,7 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
         // No token of this grant is for more, whatever the client asks for later.
         flow.request.resources.retain(|uri| granted.contains(uri));
     }
-    flow.issue(app, visitor, &person, decision).await
+    flow.issue_in(&envelope, app, visitor, &person, decision).await
 }
 
 async fn remember(
@@ -271,10 +274,11 @@ async fn reject(
     handover: &Handover,
     rejection: &Rejection,
 ) -> PageAnswer {
+    let envelope = flow.envelope(app).await?;
     if !app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
-    visitor.deliver(app, &flow.client, flow.target.rejection(app.issuer(), rejection)).await
+    visitor.deliver(app, &flow.client, &envelope, flow.target.rejection(app.issuer(), rejection))
 }
 
 /// From the beginning, as a new request with a new challenge.

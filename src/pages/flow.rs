@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
+use crate::grants::authorization_response::Envelope;
 use crate::grants::subject;
 use crate::model::{
     AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
@@ -175,8 +176,25 @@ impl Flow {
         }
     }
 
-    /// Issues what was asked for and sends the browser back with it.
+    /// What the answer is put into.
+    pub async fn envelope(&self, app: &App) -> Result<Envelope, Failure> {
+        Ok(Envelope::find(app, &self.client, &self.target).await?)
+    }
+
+    /// Issues what was asked for and sends the browser back with it. Where nothing can be sent, nothing is used up.
     pub async fn issue(self, app: &App, visitor: &Visitor, person: &SignedIn, decision: Decision) -> Answer {
+        let envelope = self.envelope(app).await?;
+        self.issue_in(&envelope, app, visitor, person, decision).await
+    }
+
+    pub async fn issue_in(
+        self,
+        envelope: &Envelope,
+        app: &App,
+        visitor: &Visitor,
+        person: &SignedIn,
+        decision: Decision,
+    ) -> Answer {
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";
@@ -202,7 +220,7 @@ impl Flow {
             approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
         let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
         let answer = self.target.success(app.issuer(), success);
-        let mut response = visitor.deliver(app, &self.client, answer).await?;
+        let mut response = visitor.deliver(app, &self.client, envelope, answer)?;
         visitor.mend_browser_state(app, &mut response);
         Ok(response)
     }

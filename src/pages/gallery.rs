@@ -29,6 +29,10 @@ fn site() -> Site {
     Site::new(&branding, "/").unwrap()
 }
 
+const MARIA: Person<'_> = Person { name: "Maria Lindqvist", username: "maria" };
+const MARIA_AT_LENGTH: Person<'_> =
+    Person { name: "maria.with.a.really.long.name@northwind.example", ..MARIA };
+
 fn acme() -> Application {
     Application::new("Acme Calendar", None, Some("https://calendar.acme.example/"))
 }
@@ -83,7 +87,7 @@ fn consent(frame: Frame<'_>) -> ConsentPage<'_> {
     ConsentPage {
         frame,
         application: acme(),
-        signed_in_as: "Maria Lindqvist",
+        signed_in_as: MARIA,
         request: "r-1",
         csrf: "c-1",
         resources: Vec::new(),
@@ -121,8 +125,7 @@ fn account(frame: Frame<'_>) -> AccountPage<'_> {
     AccountPage {
         frame,
         csrf: "c-1",
-        display_name: "Maria Lindqvist",
-        username: "maria",
+        signed_in_as: MARIA,
         notice: None,
         password_problem: None,
         others: vec![],
@@ -145,7 +148,7 @@ fn logout(frame: Frame<'_>) -> LogoutPage<'_> {
     LogoutPage {
         frame,
         application: Some(acme()),
-        signed_in_as: "Maria Lindqvist",
+        signed_in_as: MARIA,
         csrf: "c-1",
         unproven: false,
         hidden: vec![("state", "s-1")],
@@ -157,14 +160,7 @@ fn logged_out(frame: Frame<'_>) -> LoggedOutPage<'_> {
 }
 
 fn device(frame: Frame<'_>) -> DevicePage<'_> {
-    DevicePage {
-        frame,
-        csrf: "c-1",
-        signed_in_as: "Maria Lindqvist",
-        user_code: "",
-        linked: false,
-        problem: None,
-    }
+    DevicePage { frame, csrf: "c-1", signed_in_as: MARIA, user_code: "", linked: false, problem: None }
 }
 
 fn device_confirm(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
@@ -172,7 +168,7 @@ fn device_confirm(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
     DeviceConfirmPage {
         frame,
         application: Application::new("Acme Television", None, Some("https://tv.acme.example/")),
-        signed_in_as: "Maria Lindqvist",
+        signed_in_as: MARIA,
         csrf: "c-1",
         user_code: "WDJB-MJHT",
         resources: Vec::new(),
@@ -188,7 +184,7 @@ fn device_confirm_long(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
     let scopes = [("openid", false), ("groups", true)];
     DeviceConfirmPage {
         application: Application::new(LONG, None, None),
-        signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
+        signed_in_as: MARIA_AT_LENGTH,
         resources: vec!["Calendars".to_owned(), LONG.to_owned()],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
         offline: false,
@@ -259,7 +255,7 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
     add("logout-unproven", &LogoutPage { application: None, unproven: true, ..logout(frame) });
     add("logged-out", &logged_out(frame));
     add("logged-out-refused", &LoggedOutPage { refused: true, ..logged_out(frame) });
-    let continue_to = Some("https://app.acme.example/bye");
+    let continue_to = Some("https://app.acme.example/bye".to_owned());
     let frames = vec!["https://mail.acme.example/logout?sid=s-1", "https://app.acme.example/logout?sid=s-1"];
     add("logged-out-frames", &LoggedOutPage { continue_to, frames, ..logged_out(frame) });
     add("form-post", &form_post(frame, acme()));
@@ -285,7 +281,7 @@ fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
             unchecked: true,
             ..Application::new(LONG, None, Some("https://a-very-long-host-name.of-a-company.example/"))
         },
-        signed_in_as: "maria.with.a.really.long.mail.address@subsidiary.northwind.example",
+        signed_in_as: MARIA_AT_LENGTH,
         resources: vec!["Calendars".to_owned(), LONG.to_owned()],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
         offline: false,
@@ -348,9 +344,14 @@ fn what_others_wrote_is_escaped() {
     let login =
         LoginPage { application: Some(application.clone()), username: evil, request: evil, ..login(frame) };
     let permissions = vec![permission(frame.text, evil, true)];
-    let consent =
-        ConsentPage { application: application.clone(), permissions, signed_in_as: evil, ..consent(frame) };
-    let device = DevicePage { user_code: evil, signed_in_as: evil, ..device(frame) };
+    let consent = ConsentPage {
+        application: application.clone(),
+        permissions,
+        signed_in_as: Person { name: evil, username: evil },
+        ..consent(frame)
+    };
+    let device =
+        DevicePage { user_code: evil, signed_in_as: Person { name: evil, username: evil }, ..device(frame) };
     let confirm = DeviceConfirmPage {
         application: application.clone(),
         address: evil,

@@ -139,6 +139,11 @@ pub fn choose(ui_locales: Option<&str>, accept_language: Option<&str>) -> &'stat
         .unwrap_or(&NOTHING)
 }
 
+/// The tags of the languages we speak.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().map(Messages::tag)
+}
+
 /// Longer tags match the language they begin with: `de-CH` is served by `de` (RFC 4647 3.4).
 fn find(tag: &str) -> Option<&'static Messages> {
     let primary = tag.split(['-', '_']).next().unwrap_or(tag);

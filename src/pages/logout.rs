@@ -9,9 +9,10 @@ use url::Url;
 
 use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
+use super::i18n::Messages;
 use super::sent::{Form, Query};
 use super::signed_out::{self, Onward};
-use super::views::{Application, LogoutPage, Problem};
+use super::views::{Application, LogoutPage, Person, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::subject;
@@ -62,9 +63,8 @@ impl Request<'_> {
             && logout::hints_at(self.logout_hint, &person.user, &subject)
     }
 
-    fn application(&self) -> Option<Application> {
-        let client = self.client.as_ref()?;
-        Some(Application::new(&client.name, client.logo_uri.as_deref(), client.client_uri.as_deref()))
+    fn application(&self, text: &Messages) -> Option<Application> {
+        Some(Application::of(self.client.as_ref()?, text.tag()))
     }
 }
 
@@ -122,9 +122,7 @@ async fn sign_out(
     person: &SignedIn,
     request: &Request<'_>,
 ) -> Answer {
-    let frames = signed_out::frames(app, &person.session.id).await?;
-    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
-    tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
+    let frames = signed_out::end(app, person).await?;
     let mut response = done(app, visitor, request, &frames);
     accounts.remove(&person.session.id);
     accounts.set_cookies(app, &mut response);
@@ -132,12 +130,9 @@ async fn sign_out(
 }
 
 fn done(app: &App, visitor: &Visitor, request: &Request<'_>, frames: &[Url]) -> Response {
-    let onward = Onward {
-        application: request.application(),
-        return_to: &request.return_to,
-        ui_locales: request.ui_locales,
-    };
-    signed_out::answer(app, visitor, onward, frames)
+    let frame = visitor.frame(app, request.ui_locales);
+    let onward = Onward::Return { application: request.application(frame.text), to: &request.return_to };
+    signed_out::answer(app, visitor, frame, onward, frames)
 }
 
 fn confirm(
@@ -148,10 +143,11 @@ fn confirm(
     parameters: &Parameters<'_>,
 ) -> Response {
     let sent = PARAMETERS.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value)));
+    let frame = visitor.frame(app, request.ui_locales);
     let view = LogoutPage {
-        frame: visitor.frame(app, request.ui_locales),
-        application: request.application(),
-        signed_in_as: &person.user.username,
+        frame,
+        application: request.application(frame.text),
+        signed_in_as: Person::of(&person.user),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         unproven: !matches!(request.hint, Hint::Absent),
         hidden: sent.collect(),

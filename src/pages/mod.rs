@@ -40,6 +40,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
+pub use i18n::languages;
 pub use site::{Branding, Site};
 
 use crate::app::App;

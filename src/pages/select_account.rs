@@ -11,6 +11,7 @@ use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
 use super::goal::Goal;
 use super::sent::{Form, Query};
+use super::signed_out::{self, Onward};
 use super::views::{AccountRow, Problem, SelectAccountPage};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -49,24 +50,27 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     if !visitor.sent_by_us(&app, current, parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
+    // The pages of applications that are to hear of a sign-out.
+    let mut frames = Vec::new();
     let next = match choice(&parameters)? {
         Choice::Account(id) => choose(&app, &goal, &mut accounts, &id).await?,
         Choice::SignOut(id) => {
             if let Some(person) = accounts.find(&id) {
-                sign_out(&app, person).await?;
+                frames = signed_out::end(&app, person).await?;
             }
             accounts.remove(&id);
             goal.by_way_of(&app, PATH)
         }
         Choice::SignOutOfAll => {
             for person in accounts.all() {
-                sign_out(&app, person).await?;
+                frames.extend(signed_out::end(&app, person).await?);
             }
             accounts.clear();
             goal.by_way_of(&app, "/login")
         }
     };
-    let mut response = visitor.redirect_to_page(&app, &next);
+    let frame = visitor.frame(&app, goal.ui_locales());
+    let mut response = signed_out::answer(&app, &visitor, frame, Onward::Page(&next), &frames);
     accounts.set_cookies(&app, &mut response);
     Ok(response)
 }
@@ -96,12 +100,6 @@ async fn choose(app: &App, goal: &Goal, accounts: &mut Accounts, id: &SessionId)
     }
 }
 
-async fn sign_out(app: &App, person: &SignedIn) -> Result<(), Failure> {
-    app.storage.end_session(&person.session.id, &person.user.id, app.now()).await?;
-    tracing::info!(user = %person.user.id, session = %person.session.id, "signed out");
-    Ok(())
-}
-
 fn page(app: &App, visitor: &Visitor, goal: &Goal, accounts: &Accounts) -> Response {
     let current = accounts.current.as_ref().map(|person| &person.session.id);
     let frame = visitor.frame(app, goal.ui_locales());
@@ -129,7 +127,7 @@ pub fn row(person: &SignedIn) -> AccountRow {
     let user = &person.user;
     AccountRow {
         session: person.session.id.as_str().to_owned(),
-        name: user.profile.name.clone().unwrap_or_else(|| user.username.clone()),
+        name: user.display_name().to_owned(),
         username: user.username.clone(),
     }
 }

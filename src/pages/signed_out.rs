@@ -5,22 +5,25 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use url::Url;
 
+use super::accounts::SignedIn;
 use super::answer::Failure;
+use super::site::Frame;
 use super::views::{Application, LoggedOutPage};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::model::SessionId;
 use crate::protocol::logout::{self, ReturnTo};
 
 /// Where somebody who signed out goes on.
-pub struct Onward<'a> {
-    pub application: Option<Application>,
-    pub return_to: &'a ReturnTo,
-    pub ui_locales: Option<&'a str>,
+pub enum Onward<'a> {
+    /// To the application that asked for it.
+    Return { application: Option<Application>, to: &'a ReturnTo },
+    /// To a page of ours.
+    Page(&'a str),
 }
 
-/// The pages of applications that are to hear of the end of a session; asked for before it ends.
-pub async fn frames(app: &App, session: &SessionId) -> Result<Vec<Url>, Failure> {
+/// Ends a session, and names the pages of applications that are to hear of it.
+pub async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failure> {
+    let session = &person.session.id;
     let mut frames = Vec::new();
     for id in app.storage.frontchannel_clients(session).await? {
         let registered = app.clients.find(&id).await?;
@@ -28,21 +31,36 @@ pub async fn frames(app: &App, session: &SessionId) -> Result<Vec<Url>, Failure>
             registered.and_then(|found| logout::frontchannel_page(&found.client, app.issuer(), session));
         frames.extend(page);
     }
+    app.storage.end_session(session, &person.user.id, app.now()).await?;
+    tracing::info!(user = %person.user.id, %session, "signed out");
     Ok(frames)
 }
 
-/// Nobody is signed in any more: back to the application, if it may be gone back to.
-pub fn answer(app: &App, visitor: &Visitor, onward: Onward<'_>, frames: &[Url]) -> Response {
-    let continue_to = match onward.return_to {
-        ReturnTo::To(address) if frames.is_empty() => return visitor.redirect(app, address),
-        ReturnTo::To(address) => Some(address.as_str()),
-        ReturnTo::Nowhere | ReturnTo::Refused => None,
+/// Nobody is signed in any more, or one less: on the way, once the applications have heard of it.
+pub fn answer(
+    app: &App,
+    visitor: &Visitor,
+    frame: Frame<'_>,
+    onward: Onward<'_>,
+    frames: &[Url],
+) -> Response {
+    let (application, continue_to, refused) = match onward {
+        Onward::Page(page) if frames.is_empty() => return visitor.redirect_to_page(app, page),
+        Onward::Page(page) => (None, Some(frame.path(page)), false),
+        Onward::Return { to: ReturnTo::To(address), .. } if frames.is_empty() => {
+            return visitor.redirect(app, address);
+        }
+        Onward::Return { application, to: ReturnTo::To(address) } => {
+            (application, Some(address.clone()), false)
+        }
+        Onward::Return { application, to: ReturnTo::Nowhere } => (application, None, false),
+        Onward::Return { application, to: ReturnTo::Refused } => (application, None, true),
     };
     let view = LoggedOutPage {
-        frame: visitor.frame(app, onward.ui_locales),
-        application: onward.application,
+        frame,
+        application,
         continue_to,
-        refused: *onward.return_to == ReturnTo::Refused,
+        refused,
         frames: frames.iter().map(Url::as_str).collect(),
     };
     let mut origins: Vec<String> = frames.iter().map(|frame| frame.origin().ascii_serialization()).collect();

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
-use crate::model::{Catalogue, Client};
+use crate::model::{Catalogue, Client, User};
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 
@@ -51,6 +51,21 @@ impl Application {
 fn initial(name: &str) -> String {
     let first = name.chars().find(|c| c.is_alphanumeric());
     first.map(|c| c.to_uppercase().collect()).unwrap_or_default()
+}
+
+/// Who is signed in.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// What they call themselves: a name, else the user name.
+    pub name: &'a str,
+    /// Tells apart who have the same name.
+    pub username: &'a str,
+}
+
+impl<'a> Person<'a> {
+    pub fn of(user: &'a User) -> Self {
+        Self { name: user.display_name(), username: &user.username }
+    }
 }
 
 #[derive(Template)]
@@ -163,7 +178,7 @@ impl AccountRow {
 pub struct ConsentPage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
-    pub signed_in_as: &'a str,
+    pub signed_in_as: Person<'a>,
     pub request: &'a str,
     pub csrf: &'a str,
     /// The names of the resources that are asked for.
@@ -228,8 +243,7 @@ pub struct AccountPage<'a> {
     pub frame: Frame<'a>,
     pub csrf: &'a str,
     /// What the person calls themselves: a name, else the user name.
-    pub display_name: &'a str,
-    pub username: &'a str,
+    pub signed_in_as: Person<'a>,
     pub notice: Option<AccountNotice>,
     pub password_problem: Option<PasswordProblem>,
     /// Who else is signed in in this browser.
@@ -336,7 +350,7 @@ pub struct LogoutPage<'a> {
     pub frame: Frame<'a>,
     /// The application that asks; None when nobody proved to be one.
     pub application: Option<Application>,
-    pub signed_in_as: &'a str,
+    pub signed_in_as: Person<'a>,
     pub csrf: &'a str,
     /// Whether the application sent something that does not prove whose session it means.
     pub unproven: bool,
@@ -351,7 +365,7 @@ pub struct LoggedOutPage<'a> {
     /// Has a link back when its home is known.
     pub application: Option<Application>,
     /// Where it goes on when the frames have been shown, in place of its home.
-    pub continue_to: Option<&'a str>,
+    pub continue_to: Option<String>,
     /// Whether the application wanted its user to return to an address that is not its own.
     pub refused: bool,
     /// Pages of applications that are to hear of it.
@@ -420,5 +434,6 @@ problems! {
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS,
     NotFound "not_found" NOT_FOUND,
     Busy "busy" SERVICE_UNAVAILABLE,
+    Unavailable "unavailable" SERVICE_UNAVAILABLE,
     Internal "internal" INTERNAL_SERVER_ERROR,
 }

@@ -22,6 +22,10 @@ const MAX_NONCE: usize = 1024;
 const DISPLAYS: [&str; 4] = ["page", "popup", "touch", "wap"];
 /// Bytes of hints for the pages.
 const MAX_HINT: usize = 256;
+/// Bytes of a request that are kept as they were sent.
+const MAX_SENT: usize = 16_384;
+/// What a pushed request may have beside the parameters of the request (RFC 9126 2.1).
+const CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 const NO_SIGN_UP: &str =
     "prompt=create is not supported for this client: its users cannot make accounts by themselves.";
 
@@ -89,8 +93,8 @@ pub struct Offer<'a> {
     pub must_be_pushed: bool,
     /// Every request has to be a signed request object (RFC 9101 10.5), whatever its client is registered for.
     pub must_be_signed: bool,
-    /// Whether the pages that this client's users see may let them make an account.
-    pub sign_up: bool,
+    /// Whether this client's users see the pages of somebody else, which may let them make accounts.
+    pub external_pages: bool,
 }
 
 /// How a request got here.
@@ -153,6 +157,10 @@ pub fn validate(
         ui_locales: hint(parameters, "ui_locales"),
         claims_locales: hint(parameters, "claims_locales"),
         claims: asked.claims,
+        sent: offer
+            .external_pages
+            .then(|| parameters.encoded_without(&CREDENTIALS))
+            .filter(|sent| sent.len() <= MAX_SENT),
     })
 }
 
@@ -288,7 +296,7 @@ fn prompt(parameters: &Parameters<'_>, offer: Offer<'_>) -> Result<Vec<Prompt>, 
             "login" => Prompt::Login,
             "consent" => Prompt::Consent,
             "select_account" => Prompt::SelectAccount,
-            "create" if offer.sign_up => Prompt::Create,
+            "create" if offer.external_pages => Prompt::Create,
             // Initiating User Registration 4.1: a value that is not supported SHOULD get invalid_request.
             "create" => return Err(OAuthError::invalid_request(NO_SIGN_UP)),
             _ => return Err(OAuthError::invalid_request("A value of prompt is not known.")),

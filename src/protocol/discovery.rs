@@ -14,6 +14,8 @@ pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone",
 pub struct Operator<'a> {
     pub policy_uri: Option<&'a str>,
     pub tos_uri: Option<&'a str>,
+    /// The languages of the pages. Those of claims are each user's own, so `claims_locales_supported` is left out.
+    pub ui_locales: &'a [&'a str],
     /// Whether the password grant is offered.
     pub password_grant: bool,
     /// Whether clients may register themselves.
@@ -163,6 +165,7 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": prompts,
         "display_values_supported": ["page", "popup", "touch"],
+        "ui_locales_supported": operator.ui_locales,
         "claims_parameter_supported": true,
         "acr_values_supported": [super::claims::ACR_SINGLE_FACTOR],
     })

@@ -128,6 +128,12 @@ impl OAuthError {
         let description = "The server could not complete the request. Try again.".into();
         Self { code: ErrorCode::ServerError, description, cause: Some(cause.into()) }
     }
+
+    /// Something that this server needs is away for the moment.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let description = "The server is not available for the moment. Try again.".into();
+        Self { code: ErrorCode::TemporarilyUnavailable, description, cause: Some(cause.into()) }
+    }
 }
 
 impl fmt::Display for OAuthError {

@@ -207,8 +207,21 @@ pub fn requested_audience<'a>(request: &'a AuthorizationRequest, client: &'a Cli
     if request.resources.is_empty() { &client.audience } else { &request.resources }
 }
 
-/// The authorization request as a URL, from what is kept of it.
+/// The authorization request as a URL: as the client sent it, also where it was pushed or in a request object.
 pub fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
+    let rebuilt;
+    let query = match &request.sent {
+        Some(sent) => sent,
+        None => {
+            rebuilt = known_parameters(request);
+            &rebuilt
+        }
+    };
+    format!("{issuer}/authorize?{query}")
+}
+
+/// What is known of a request that is too long to be kept as it was, or is older than its client's external pages.
+fn known_parameters(request: &AuthorizationRequest) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("client_id", request.client_id.as_str());
     query.append_pair("response_type", request.response_type.as_str());
@@ -225,7 +238,10 @@ pub fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
         ("prompt", Some(prompt.as_str()).filter(|prompt| !prompt.is_empty())),
         ("max_age", max_age.as_deref()),
         ("login_hint", request.login_hint.as_deref()),
+        ("acr_values", request.acr_values.as_deref()),
+        ("display", request.display.as_deref()),
         ("ui_locales", request.ui_locales.as_deref()),
+        ("claims_locales", request.claims_locales.as_deref()),
     ] {
         if let Some(value) = value {
             query.append_pair(name, value);
@@ -234,7 +250,7 @@ pub fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
     for uri in &request.resources {
         query.append_pair("resource", uri);
     }
-    format!("{issuer}/authorize?{}", query.finish())
+    query.finish()
 }
 
 /// `oidc_context`: the hints of the request.

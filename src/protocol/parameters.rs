@@ -81,6 +81,12 @@ impl<'a> Parameters<'a> {
         self.get(name).ok_or_else(|| OAuthError::invalid_request(format!("The parameter {name} is missing.")))
     }
 
+    /// All of them, encoded again, but for these.
+    pub fn encoded_without(&self, left_out: &[&str]) -> String {
+        let kept = self.0.iter().filter(|(name, _)| !left_out.contains(&name.as_ref()));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+    }
+
     /// Whether a parameter was sent more than once.
     pub fn is_repeated(&self, name: &str) -> bool {
         self.0.iter().filter(|(found, _)| found == name).count() > 1

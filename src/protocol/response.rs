@@ -172,6 +172,11 @@ impl RedirectTarget {
         &self.uri
     }
 
+    /// Whether the answer is a JWT (JARM).
+    pub fn is_signed(&self) -> bool {
+        self.mode.is_signed()
+    }
+
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
     }

@@ -5,14 +5,14 @@
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
 mod pool;
+mod watch;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
@@ -21,7 +21,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
 
 use super::StorageError;
-use pool::{ACQUIRE_TIMEOUT, Lease, Pool};
+use super::schema::MIGRATIONS;
+use pool::{ACQUIRE_TIMEOUT, Fit, Lease, Pool};
+pub use pool::{Lending, PoolSize};
+pub use watch::{NoConnection, Operation, Watch};
 
 /// Readers on SQLite; the one writer comes on top.
 const SQLITE_READERS: u32 = 4;
@@ -80,7 +83,7 @@ pub(super) use values_list as values;
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
-    statements: Arc<AtomicU64>,
+    watch: Arc<Watch>,
 }
 
 #[derive(Clone)]
@@ -92,7 +95,7 @@ enum Pools {
 /// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
 pub struct Transaction {
     inner: Inner,
-    statements: Arc<AtomicU64>,
+    watch: Arc<Watch>,
 }
 
 enum Inner {
@@ -119,29 +122,55 @@ impl Db {
     /// Connects to Postgres.
     pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
+        // There are no such columns, and PgBouncer refuses a parameter that it does not know.
+        let options = options.extra_float_digits(None);
         let pool = Pool::open(options, max_connections).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default() }
+        let system = match &pools {
+            Pools::Postgres(_) => "postgresql",
+            Pools::Sqlite { .. } => "sqlite",
+        };
+        Self { pools, watch: Arc::new(Watch::new(system)) }
+    }
+
+    /// What is noted of statements.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The pools, each with its name.
+    pub fn pools(&self) -> Vec<(&'static str, PoolSize, &Lending)> {
+        match &self.pools {
+            Pools::Postgres(pool) => vec![("main", pool.size(), pool.lending())],
+            Pools::Sqlite { readers, writer } => vec![
+                ("readers", readers.size(), readers.lending()),
+                ("writer", writer.size(), writer.lending()),
+            ],
+        }
     }
 
     /// How many statements were sent so far, for tests of the query budget.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.watch.statements()
     }
 
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
-                let done = pool.run(async |connection| bind_pg(sql, values).execute(connection).await);
+                let done = pool.run(async |connection| {
+                    self.watch.answer(sql, bind_pg(sql, values).execute(connection)).await
+                });
                 Ok(done.await?.rows_affected())
             }
             Pools::Sqlite { writer, .. } => {
-                let done = writer.run(async |connection| bind_lite(sql, values).execute(connection).await);
+                let done = writer.run(async |connection| {
+                    self.watch.answer(sql, bind_lite(sql, values).execute(connection)).await
+                });
                 Ok(done.await?.rows_affected())
             }
         }
@@ -153,14 +182,18 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
-            Pools::Postgres(pool) => Ok(pool
-                .run(async |connection| bind_pg_as(sql, values).fetch_optional(connection).await)
-                .await?),
+            Pools::Postgres(pool) => {
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_optional(connection)).await
+                };
+                Ok(pool.run(read).await?)
+            }
             Pools::Sqlite { readers, .. } => {
-                let read =
-                    async |connection: &mut _| bind_lite_as(sql, values).fetch_optional(connection).await;
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_optional(connection)).await
+                };
                 Ok(readers.run(read).await?)
             }
         }
@@ -172,13 +205,18 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
-                Ok(pool.run(async |connection| bind_pg_as(sql, values).fetch_all(connection).await).await?)
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_all(connection)).await
+                };
+                Ok(pool.run(read).await?)
             }
             Pools::Sqlite { readers, .. } => {
-                let read = async |connection: &mut _| bind_lite_as(sql, values).fetch_all(connection).await;
+                let read = async |connection: &mut _| {
+                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_all(connection)).await
+                };
                 Ok(readers.run(read).await?)
             }
         }
@@ -190,40 +228,39 @@ impl Db {
         let inner = match &self.pools {
             Pools::Postgres(pool) => {
                 let mut lease = pool.lend().await?;
-                lease.connection()?.execute("BEGIN").await?;
+                self.watch.answer("BEGIN", lease.connection()?.execute("BEGIN")).await?;
                 Inner::Postgres(lease)
             }
             Pools::Sqlite { writer, .. } => {
                 let mut lease = writer.lend().await?;
-                lease.connection()?.execute("BEGIN IMMEDIATE").await?;
+                self.watch.answer("BEGIN IMMEDIATE", lease.connection()?.execute("BEGIN IMMEDIATE")).await?;
                 Inner::Sqlite(lease)
             }
         };
-        Ok(Transaction { inner, statements: Arc::clone(&self.statements) })
+        Ok(Transaction { inner, watch: Arc::clone(&self.watch) })
     }
 
-    /// Brings the schema up to date. Safe when several processes do it at once: Postgres takes a lock of its own, on
-    /// SQLite the caller holds one on a file.
+    /// Brings the schema up to date; an error where a newer version of this program has been. Safe when several
+    /// processes do it at once: Postgres takes a lock of its own, on SQLite the caller holds one on a file.
     pub async fn migrate(&self) -> Result<(), StorageError> {
-        let migrator = sqlx::migrate!("./migrations");
         match &self.pools {
-            Pools::Postgres(pool) => migrate(&migrator, pool).await?,
-            Pools::Sqlite { writer, .. } => migrate(&migrator, writer).await?,
+            Pools::Postgres(pool) => migrate(pool).await,
+            Pools::Sqlite { writer, .. } => migrate(writer).await,
         }
-        Ok(())
     }
 
-    /// Whether [`Db::migrate`] would change something.
-    pub async fn has_pending_migrations(&self) -> Result<bool, StorageError> {
-        const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
-        let applied: Vec<(i64,)> = match self.fetch_all(APPLIED, &[]).await {
-            Ok(applied) => applied,
-            // The table is not there: nothing was ever applied.
-            Err(StorageError::Database(sqlx::Error::Database(_))) => return Ok(true),
-            Err(error) => return Err(error),
-        };
-        let known = sqlx::migrate!("./migrations");
-        Ok(known.iter().any(|migration| applied.iter().all(|(version,)| *version != migration.version)))
+    /// Whether a migration locks the tables it works on, with an estimate of their size at hand; else it locks the whole
+    /// database against other writes.
+    pub fn locks_by_table(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+
+    /// An error when the database does not answer, or is not the one to write to.
+    pub async fn prove_fit(&self) -> Result<(), StorageError> {
+        match &self.pools {
+            Pools::Postgres(pool) => Ok(pool.run(PgConnection::prove_fit).await?),
+            Pools::Sqlite { writer, .. } => Ok(writer.run(SqliteConnection::prove_fit).await?),
+        }
     }
 
     /// An error when a pooler in transaction mode stands before Postgres: a connection is then another server process
@@ -313,13 +350,15 @@ impl ChangeListener {
 impl Transaction {
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &mut self.inner {
             Inner::Postgres(lease) => {
-                Ok(bind_pg(sql, values).execute(lease.connection()?).await?.rows_affected())
+                let statement = bind_pg(sql, values).execute(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.rows_affected())
             }
             Inner::Sqlite(lease) => {
-                Ok(bind_lite(sql, values).execute(lease.connection()?).await?.rows_affected())
+                let statement = bind_lite(sql, values).execute(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.rows_affected())
             }
         }
     }
@@ -330,10 +369,16 @@ impl Transaction {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
-        count(&self.statements);
+        self.watch.count();
         match &mut self.inner {
-            Inner::Postgres(lease) => Ok(bind_pg_as(sql, values).fetch_optional(lease.connection()?).await?),
-            Inner::Sqlite(lease) => Ok(bind_lite_as(sql, values).fetch_optional(lease.connection()?).await?),
+            Inner::Postgres(lease) => {
+                let statement = bind_pg_as(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?)
+            }
+            Inner::Sqlite(lease) => {
+                let statement = bind_lite_as(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?)
+            }
         }
     }
 
@@ -353,11 +398,11 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), StorageError> {
         match self.inner {
             Inner::Postgres(mut lease) => {
-                lease.connection()?.execute("COMMIT").await?;
+                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
                 lease.give_back();
             }
             Inner::Sqlite(mut lease) => {
-                lease.connection()?.execute("COMMIT").await?;
+                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
                 lease.give_back();
             }
         }
@@ -365,11 +410,16 @@ impl Transaction {
     }
 }
 
-async fn migrate<C: Connection + Migrate>(migrator: &Migrator, pool: &Pool<C>) -> Result<(), StorageError> {
+async fn migrate<C: Fit + Migrate>(pool: &Pool<C>) -> Result<(), StorageError> {
     let mut lease = pool.lend().await?;
-    migrator.run_direct(None, lease.connection()?, false).await?;
-    lease.give_back();
-    Ok(())
+    match MIGRATIONS.run_direct(None, lease.connection()?, false).await {
+        Ok(()) => {
+            lease.give_back();
+            Ok(())
+        }
+        Err(MigrateError::VersionMissing(version)) => Err(StorageError::NewerSchema(version)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The server process behind a connection; by the simple protocol, which prepares nothing.
@@ -397,10 +447,6 @@ async fn open_pool(
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-}
-
-fn count(statements: &AtomicU64) {
-    statements.fetch_add(1, Ordering::Relaxed);
 }
 
 macro_rules! binder {

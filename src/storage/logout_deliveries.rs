@@ -131,6 +131,14 @@ impl Storage {
         self.db.execute(NOTE, bound).await.map(|_| ())
     }
 
+    /// How many deliveries wait; beyond a hundred thousand it does not count further.
+    pub async fn waiting_logouts(&self) -> Result<i64, StorageError> {
+        const WAITING: &str = "SELECT COUNT(*) FROM \
+             (SELECT 1 FROM logout_deliveries WHERE state = 'waiting' LIMIT 100000) AS waiting";
+        let counted: Option<(i64,)> = self.db.fetch_optional(WAITING, &[]).await?;
+        Ok(counted.map_or(0, |(number,)| number))
+    }
+
     /// The deliveries that are there, the youngest first.
     pub async fn logout_deliveries(&self, most: i64) -> Result<Vec<LogoutDelivery>, StorageError> {
         const LIST: &str = "SELECT session_id, client_id, user_id, state, attempts, ended_at, due_at, problem \

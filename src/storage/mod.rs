@@ -9,6 +9,7 @@ mod clients;
 mod consents;
 pub mod db;
 mod device_authorizations;
+mod error;
 mod grants;
 mod handovers;
 mod logout_deliveries;
@@ -17,6 +18,7 @@ mod registrations;
 mod requests;
 mod resources;
 mod revoked_tokens;
+mod schema;
 mod scopes;
 mod sessions;
 mod signing_keys;
@@ -27,40 +29,15 @@ mod users;
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use db::Db;
+pub use error::StorageError;
 pub use grants::{AppAccess, Rotation, SignIn};
 pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
+pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;
 pub use signing_keys::Succession;
 pub use users::{Credentials, UserConflict};
-
-/// A statement failed, or a row holds what it never should.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
-    #[error("migration: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    #[error(
-        "database.url leads to a pooler in transaction mode, which would silently run the wrong statements\n    \
-         use the pooler's session mode, or connect to Postgres itself"
-    )]
-    TransactionPooler,
-    #[error("the row {id} of {table} is impossible: {what}")]
-    ImpossibleRow { table: &'static str, id: String, what: String },
-}
-
-impl StorageError {
-    fn impossible(table: &'static str, id: &str, what: impl ToString) -> Self {
-        Self::ImpossibleRow { table, id: id.to_owned(), what: what.to_string() }
-    }
-
-    /// Whether a unique constraint refused the write.
-    fn is_conflict(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
-    }
-}
 
 /// The server's state. Cheap to clone.
 #[derive(Clone)]
@@ -77,8 +54,9 @@ impl Storage {
         &self.db
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and is the one to write to.
     pub async fn ping(&self) -> Result<(), StorageError> {
+        self.db.prove_fit().await?;
         self.versions().await.map(|_| ())
     }
 }

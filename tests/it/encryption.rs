@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::authorization::{STATE, ask};
 use crate::support::{
-    Answer, Documents, PASSWORD, Registration, Signer, TestServer, claims_of, merged, names, on_both, text,
+    Answer, Documents, ExternalUi, PASSWORD, Registration, Signer, TestServer, claims_of, merged, names,
+    on_both, redirect_to, text,
 };
 
 const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUND__TIMEOUT_SECONDS", "1")];
@@ -261,5 +262,53 @@ on_both! {
         server.advance(60);
         let answer = server.browser().authorize_as(&path, "ada").await;
         assert!(response_claims(&server, &key, &answer).await["code"].is_string());
+    }
+
+    async fn while_there_is_no_key_for_it_the_answer_waits_and_nothing_is_used_up(kind: Kind) {
+        let documents = Documents::serve(&Signer::new("EdDSA").jwks()).await;
+        let server = TestServer::with_external_ui(kind, &LOCAL).await;
+        let _user = server.user("ada").await;
+        let metadata = json!({"jwks_uri": documents.url, "authorization_encrypted_response_alg": "ECDH-ES"});
+        let own = server.client(metadata.clone()).await;
+        let external = server.client(merged(metadata, &json!({"ui": "external"}))).await;
+        let (ui, key) = (ExternalUi(&server), key());
+        // Our own pages: the form of the consent page can be sent again.
+        let mut browser = server.browser();
+        let answer = browser.get(&server.authorization(&own, &[])).await;
+        let page = browser.follow(answer).await;
+        let answer = browser.sign_in(&page, "ada", PASSWORD).await;
+        let page = browser.follow(answer).await;
+        browser.decide(&page, "allow").await.assert_page_error(400);
+        browser.decide(&page, "deny").await.assert_page_error(400);
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 0);
+        assert_eq!(server.number("SELECT COUNT(*) FROM consents").await, 0);
+        // Those of somebody else: so can the verifiers.
+        let mut backs = Vec::new();
+        for (what, body) in [("consent/accept", json!({"grant_scope": ["openid"]})), ("consent/reject", json!({}))] {
+            let mut browser = server.browser();
+            let challenge = ui.start(&mut browser, &external, &[]).await;
+            let challenge = ui.log_in(&mut browser, &challenge, json!({"subject": "eve"})).await;
+            let back = redirect_to(&ui.put(what, &challenge, body).await);
+            browser.get(&back).await.assert_page_error(400);
+            backs.push((browser, back));
+        }
+        // A pushed request.
+        let path = server.authorization(&own, &[("prompt", "none")]);
+        let pushed: Vec<_> = url::form_urlencoded::parse(path.split_once('?').unwrap().1.as_bytes()).into_owned().collect();
+        let pushed: Vec<_> = pushed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request_uri = text(&server.post_as(&own, "/par", &pushed).await.json(), "request_uri");
+        let silent = crate::request_objects::path(&own, "request_uri", &request_uri);
+        browser.get(&silent).await.assert_page_error(400);
+
+        documents.publish(&jwks(&key), "");
+        server.advance(60);
+        let answer = browser.get(&silent).await;
+        assert_eq!(response_claims(&server, &key, &answer).await["error"], "consent_required");
+        let answer = browser.decide(&page, "allow").await;
+        assert!(response_claims(&server, &key, &answer).await["code"].is_string());
+        for ((mut browser, back), member) in backs.into_iter().zip(["code", "error"]) {
+            let answer = browser.get(&back).await;
+            assert!(response_claims(&server, &key, &answer).await[member].is_string());
+        }
     }
 }

@@ -96,7 +96,7 @@ on_both! {
         let asked = [("audience", both.as_str())];
         let shown = ui.get("login", &ui.start(&mut server.browser(), &client, &asked).await).await.json();
         assert_eq!(shown["requested_access_token_audience"], json!([A, B]));
-        assert_eq!(query_of(shown["request_url"].as_str().unwrap(), "resource").as_deref(), Some(A));
+        assert_eq!(query_of(shown["request_url"].as_str().unwrap(), "audience").as_ref(), Some(&both));
         for (granted, expected, refused) in [
             (json!([B]), json!(B), Some(A)),
             (json!([A, B]), json!([A, B]), None),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, TestServer, claims_of, encode, on_both, text};
+use crate::support::{Answer, TestServer, claims_of, encode, hidden, on_both, query_of, text};
 
 const BYE: &str = "https://app.example/bye";
 const PAGE: &str = "https://app.example/loggedout?x=1";
@@ -63,5 +63,49 @@ on_both! {
         let page = browser.get(&format!("/logout?id_token_hint={}", text(&tokens, "id_token"))).await;
         assert!(page.body.contains("You are signed out") && !page.body.contains("<iframe"));
         assert!(!policy(&page).contains("frame-src"), "{page:?}");
+    }
+
+    async fn signing_out_of_accounts_on_the_chooser_shows_the_frames_of_every_session_that_ended(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"skip_consent": true, "frontchannel_logout_uri": PAGE})).await;
+        let plain = server.client(json!({"skip_consent": true})).await;
+        let mut browser = server.browser();
+        let mut sids = Vec::new();
+        for name in ["ada", "bob", "eve", "tom"] {
+            server.user(name).await;
+            browser.add(name).await;
+            // One of them was at no application that is to be told.
+            let used = if name == "tom" { &plain } else { &client };
+            let answer = browser.get(&server.authorization(used, &[("scope", "openid")])).await;
+            let tokens = server.redeem(used, &query_of(answer.location(), "code").unwrap()).await.json();
+            sids.push(text(&claims_of(&text(&tokens, "id_token")), "sid"));
+        }
+        let waiting = browser.get(&server.authorization(&client, &[("prompt", "select_account"), ("ui_locales", "de")])).await;
+        let frames = |page: &Answer| -> Vec<bool> {
+            let frame = |sid| format!("<iframe src=\"https://app.example/loggedout?x=1&#38;iss=https%3A%2F%2Fid.example&#38;sid={sid}\"");
+            sids.iter().map(|sid| page.body.contains(&frame(sid))).collect()
+        };
+        // One of them: on to those who are left, in the language of the request.
+        let request = query_of(waiting.location(), "request").unwrap();
+        let page = browser.follow(waiting).await;
+        let done = browser.choose(&page, "ada", "sign_out").await;
+        assert_eq!((done.status.as_u16(), frames(&done)), (200, vec![true, false, false, false]), "{done:?}");
+        let link = |page: &str| format!("href=\"/{page}?request={request}\" data-continue><span>Weiter</span>");
+        assert!(done.body.contains(&link("select_account")) && !done.body.contains("href=\"/account\""), "{done:?}");
+        assert!(policy(&done).ends_with("; frame-src https://app.example"), "{done:?}");
+        let page = browser.get(&format!("/select_account?request={request}")).await;
+        assert!(!page.body.contains(">ada<") && page.body.contains(">bob<"), "{page:?}");
+        // One without: nothing to show.
+        let done = browser.choose(&page, "tom", "sign_out").await;
+        assert_eq!(done.location(), format!("https://id.example/select_account?request={request}"));
+        // All.
+        let form = [("csrf", &*hidden(&page, "csrf")), ("request", &request), ("decision", "sign_out_all")];
+        browser.post("/select_account", &form).await.assert_page_error(403);
+        let page = browser.follow(done).await;
+        let form = [("csrf", &*hidden(&page, "csrf")), ("request", &request), ("decision", "sign_out_all")];
+        let done = browser.post("/select_account", &form).await;
+        assert_eq!((done.status.as_u16(), frames(&done)), (200, vec![false, true, true, false]), "{done:?}");
+        assert!(done.body.contains(&link("login")), "{done:?}");
+        assert_eq!(server.number("SELECT COUNT(*) FROM sessions").await, 0);
     }
 }

@@ -384,4 +384,24 @@ on_both! {
             assert_eq!(answer.location().is_empty(), status == 400);
         }
     }
+
+    async fn pages_call_a_person_and_an_application_as_these_call_themselves(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.user("ada").await;
+        let client = server.client(json!({"client_name": "Calendar", "localized": {"client_name#de": "Kalender"},
+            "post_logout_redirect_uris": [BYE], "client_uri": "https://app.example/"})).await;
+        let mut browser = server.browser();
+        browser.headers.push(("accept-language", "de".to_owned()));
+        browser.enter("ada").await;
+        let waiting = browser.get(&server.authorization(&client, &[("response_mode", "form_post")])).await;
+        let consent = browser.follow(waiting).await;
+        let asks = browser.get(&path(&[("client_id", &client.id)])).await;
+        let posts = browser.decide(&consent, "allow").await;
+        let out = answer(&mut browser, &asks, "sign_out").await;
+        let known = [&consent, &asks];
+        assert!(known.iter().all(|page| page.body.contains(">Ada Lovelace</bdi> <bdi class=\"label\">ada<")), "{known:?}");
+        for page in [&consent, &asks, &posts, &out] {
+            assert!(page.body.contains("Kalender") && !page.body.contains("Calendar"), "{page:?}");
+        }
+    }
 }

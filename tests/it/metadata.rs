@@ -88,6 +88,27 @@ on_both! {
         assert_eq!((&document["op_policy_uri"], &document["op_tos_uri"]), (&json!(policy), &json!(terms)));
     }
 
+    async fn the_languages_of_the_document_are_those_of_the_pages(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/messages")).unwrap();
+        let files = files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+        let files: std::collections::BTreeSet<String> = files.collect();
+        for document in [OPENID, OAUTH] {
+            let document = server.get(document).await.json();
+            let named: Vec<String> = serde_json::from_value(document["ui_locales_supported"].clone()).unwrap();
+            assert_eq!(named.iter().cloned().collect::<std::collections::BTreeSet<_>>(), files);
+            // The languages of claims are those of each user.
+            assert_eq!(document.get("claims_locales_supported"), None);
+        }
+        for tag in files {
+            let mut browser = server.browser();
+            let answer = browser.get(&server.authorization(&client, &[("ui_locales", &tag)])).await;
+            let page = browser.follow(answer).await;
+            assert!(page.body.contains(&format!("<html lang=\"{tag}\"")), "{page:?}");
+        }
+    }
+
     async fn every_endpoint_of_the_document_answers(kind: Kind) {
         let server = TestServer::start(kind).await;
         let document = server.get(OPENID).await.json();
@@ -172,7 +193,7 @@ on_both! {
         server.app.storage.db().close().await;
         let form = [("grant_type", "client_credentials")];
         let answer = server.post_as(&client, "/token", &form).await;
-        answer.assert_error(500, "server_error");
+        answer.assert_error(503, "temporarily_unavailable");
         assert!(!answer.body.to_lowercase().contains("pool"), "{answer:?}");
     }
 }

@@ -92,5 +92,5 @@ pub fn signed_response(
 ) -> Result<String, OAuthError> {
     let registered = client.requests.authorization_signed_response_alg;
     let algorithm = registered.unwrap_or(app.settings.tokens.id_token_alg);
-    Ok(app.keys.ring().sign(TokenType::AuthorizationResponse, algorithm, now, claims)?)
+    Ok(app.keys.sign(TokenType::AuthorizationResponse, algorithm, now, claims)?)
 }

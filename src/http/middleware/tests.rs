@@ -39,10 +39,14 @@ async fn panics() -> &'static str {
 
 async fn answer(changes: &[(&str, &str)], request: Request) -> (StatusCode, HeaderMap, String) {
     LazyLock::force(&LOG);
-    let response = layers(router(), &settings(changes)).oneshot(request).await.unwrap();
+    let response = layers(router(), &settings(changes), watch()).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
     (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn watch() -> Watch {
+    Watch::new(&std::sync::Arc::default(), crate::observe::Listener::Public)
 }
 
 fn request(path: &str) -> Request {
@@ -172,7 +176,7 @@ impl MakeWriter<'_> for Log {
 /// log of one test's own would miss those that another test met first.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
-    let builder = tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_writer(log.clone());
+    let builder = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(log.clone());
     builder.try_init().unwrap();
     log
 });

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::super::site::Frame;
-use super::{Application, Permission};
+use super::{Application, Permission, Person};
 
 /// "Enter the code".
 #[derive(Template)]
@@ -11,7 +11,7 @@ use super::{Application, Permission};
 pub struct DevicePage<'a> {
     pub frame: Frame<'a>,
     pub csrf: &'a str,
-    pub signed_in_as: &'a str,
+    pub signed_in_as: Person<'a>,
     /// What was typed, or what the link says.
     pub user_code: &'a str,
     /// The code came with a link: it has to be compared instead of typed.
@@ -47,7 +47,7 @@ impl DeviceProblem {
 pub struct DeviceConfirmPage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
-    pub signed_in_as: &'a str,
+    pub signed_in_as: Person<'a>,
     pub csrf: &'a str,
     /// As the device shows it.
     pub user_code: &'a str,

@@ -3,11 +3,18 @@
 //! sqlx has a pool too. It spawns a task for each connection that comes back, which asks the database whether it is
 //! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md).
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts};
+use deadpool::managed::{
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType, Timeouts,
+};
+use prometheus_client::metrics::histogram::Histogram;
 use sqlx::error::ErrorKind;
-use sqlx::{ConnectOptions as _, Connection};
+use sqlx::{ConnectOptions as _, Connection, PgConnection, Row as _, SqliteConnection};
+
+use super::NoConnection;
+use crate::observe::{self, Counts, WAITS};
 
 /// How long a request waits for a connection.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,26 +25,68 @@ const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 /// A connection that nobody needed for so long is closed.
 const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// The connections of one database. Cheap to clone.
-pub struct Pool<C: Connection>(managed::Pool<Manager<C>>);
+/// What a connection has to show before it is lent, new or after a rest.
+pub trait Fit: Connection {
+    /// An error where the database does not answer, or is not the one to ask.
+    fn prove_fit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
 
-impl<C: Connection> Clone for Pool<C> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
+impl Fit for PgConnection {
+    /// A standby, or a primary that was demoted, answers reads from the past: what was revoked may be active there.
+    async fn prove_fit(&mut self) -> Result<(), sqlx::Error> {
+        let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(self).await?;
+        if row.try_get::<&str, _>(0)? == "off" {
+            return Ok(());
+        }
+        let what = "it is read-only: a standby, or a primary that was demoted; database.url has to lead to the primary";
+        Err(sqlx::Error::Io(std::io::Error::other(what)))
     }
 }
 
-struct Manager<C: Connection> {
+impl Fit for SqliteConnection {
+    async fn prove_fit(&mut self) -> Result<(), sqlx::Error> {
+        self.ping().await
+    }
+}
+
+/// The connections of one database. Cheap to clone.
+pub struct Pool<C: Fit>(managed::Pool<Manager<C>>, Arc<Lending>);
+
+impl<C: Fit> Clone for Pool<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), Arc::clone(&self.1))
+    }
+}
+
+/// What is noted of lending.
+pub struct Lending {
+    pub waits: Histogram,
+    pub refusals: Counts<NoConnection>,
+}
+
+/// A pool at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSize {
+    pub most: usize,
+    pub open: usize,
+    pub in_use: usize,
+    /// Who waits for one.
+    pub waiting: usize,
+}
+
+struct Manager<C: Fit> {
     options: C::Options,
 }
 
-impl<C: Connection> managed::Manager for Manager<C> {
+impl<C: Fit> managed::Manager for Manager<C> {
     type Type = C;
     type Error = sqlx::Error;
 
     // Boxed, here and below: connecting takes kilobytes, which the future of every request would reserve and move.
     async fn create(&self) -> Result<C, sqlx::Error> {
-        Box::pin(self.options.connect()).await
+        let mut connection = Box::pin(self.options.connect()).await?;
+        Box::pin(connection.prove_fit()).await?;
+        Ok(connection)
     }
 
     async fn recycle(&self, connection: &mut C, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -45,14 +94,14 @@ impl<C: Connection> managed::Manager for Manager<C> {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, Box::pin(connection.ping())).await;
+            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, Box::pin(connection.prove_fit())).await;
             return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
         }
         Ok(())
     }
 }
 
-impl<C: Connection> Pool<C> {
+impl<C: Fit> Pool<C> {
     /// At most this many connections; one is made at once, so that a database that is not there is noticed.
     pub async fn open(options: C::Options, most: u32) -> Result<Self, sqlx::Error> {
         let timeouts =
@@ -63,7 +112,9 @@ impl<C: Connection> Pool<C> {
             .queue_mode(QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build();
-        let pool = Self(built.map_err(|error| sqlx::Error::Configuration(error.into()))?);
+        let lending = Lending { waits: Histogram::new(WAITS), refusals: Counts::default() };
+        let built = built.map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let pool = Self(built, Arc::new(lending));
         pool.lend().await?.give_back();
         Ok(pool)
     }
@@ -74,14 +125,42 @@ impl<C: Connection> Pool<C> {
 
     /// A connection that nobody else uses meanwhile.
     pub async fn lend(&self) -> Result<Lease<C>, sqlx::Error> {
-        let object = self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
+        let asked = Instant::now();
+        let lent = self.0.get().await;
+        let waited = asked.elapsed();
+        self.1.waits.observe(waited.as_secs_f64());
+        observe::waited_for_connection(waited);
+        match lent {
+            Ok(object) => Ok(Lease(Some(object))),
+            Err(error) => Err(self.refuse(error)),
+        }
+    }
+
+    fn refuse(&self, error: PoolError<sqlx::Error>) -> sqlx::Error {
+        let (why, error) = match error {
+            PoolError::Backend(error) => (NoConnection::Unreachable, error),
+            PoolError::Timeout(TimeoutType::Wait) => (NoConnection::Exhausted, sqlx::Error::PoolTimedOut),
+            PoolError::Timeout(_) => (NoConnection::Unreachable, sqlx::Error::PoolTimedOut),
             PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                sqlx::Error::PoolClosed
+                (NoConnection::Closed, sqlx::Error::PoolClosed)
             }
-        })?;
-        Ok(Lease(Some(object)))
+        };
+        self.1.refusals.one(why);
+        error
+    }
+
+    pub fn lending(&self) -> &Lending {
+        &self.1
+    }
+
+    pub fn size(&self) -> PoolSize {
+        let status = self.0.status();
+        PoolSize {
+            most: status.max_size,
+            open: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+        }
     }
 
     /// Does one thing with a connection.
@@ -131,9 +210,9 @@ fn leaves_sound(error: &sqlx::Error) -> bool {
 
 /// A connection that is lent. Dropped before it is given back, it is closed: somebody stopped in the middle of a
 /// statement or a transaction, and the next one must not find the rest of it.
-pub struct Lease<C: Connection>(Option<Object<Manager<C>>>);
+pub struct Lease<C: Fit>(Option<Object<Manager<C>>>);
 
-impl<C: Connection> Lease<C> {
+impl<C: Fit> Lease<C> {
     /// It is there until it is given back.
     pub fn connection(&mut self) -> Result<&mut C, sqlx::Error> {
         self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
@@ -145,7 +224,7 @@ impl<C: Connection> Lease<C> {
     }
 }
 
-impl<C: Connection> Drop for Lease<C> {
+impl<C: Fit> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(object) = self.0.take() {
             drop(Object::take(object));

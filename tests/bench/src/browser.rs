@@ -34,12 +34,12 @@ impl<'t> Browser<'t> {
         client: &Client,
         scope: &str,
     ) -> Result<String> {
-        let mut path = self.target.authorize_path(client, scope);
+        let mut path = self.target.authorize_path(client, scope)?;
         let mut form: Option<Form> = None;
         for _ in 0..MAX_STEPS {
             let request = match form.take() {
                 None => self.target.server.get(&path, &[("Cookie", &self.cookie_header())]),
-                Some(form) => self.submission(&path, &form),
+                Some(form) => self.submission(&path, &form)?,
             };
             let answer = connection.send(&request).await?;
             keep_cookies(&mut self.cookies, &answer);
@@ -63,7 +63,7 @@ impl<'t> Browser<'t> {
 
     /// The request for the page that asks somebody unknown to sign in.
     pub async fn login_page(&mut self, connection: &mut Connection, client: &Client) -> Result<Vec<u8>> {
-        let mut path = self.target.authorize_path(client, "openid");
+        let mut path = self.target.authorize_path(client, "openid")?;
         for _ in 0..MAX_STEPS {
             let request = self.target.server.get(&path, &[("Cookie", &self.cookie_header())]);
             let answer = connection.send(&request).await?;
@@ -84,18 +84,19 @@ impl<'t> Browser<'t> {
         path.ok_or_else(|| format!("the server sent the browser to {location}").into())
     }
 
-    fn submission(&self, path: &str, form: &Form) -> Vec<u8> {
+    fn submission(&self, path: &str, form: &Form) -> Result<Vec<u8>> {
         let mut fields: Vec<(&str, &str)> =
             form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if form.is_login() {
-            fields.push(("username", &self.target.user.username));
-            fields.push(("password", &self.target.user.password));
+            let user = self.target.user.as_ref().ok_or("a login page, and no user who could sign in")?;
+            fields.push(("username", &user.username));
+            fields.push(("password", &user.password));
         } else {
             fields.push(("decision", "allow"));
         }
         let (cookies, origin) = (self.cookie_header(), self.target.server.origin());
         let headers = [("Cookie", cookies.as_str()), ("Origin", &origin), ("Sec-Fetch-Site", "same-origin")];
-        self.target.server.post(path, &headers, &fields)
+        Ok(self.target.server.post(path, &headers, &fields))
     }
 }
 

@@ -1,5 +1,5 @@
 //! One keep-alive HTTP/1.1 connection. Deliberately small: a load generator that costs more than the
-//! server measures itself. It knows what the server sends (a length or no body) and refuses the rest.
+//! server measures itself. It knows bodies of a stated length and chunked ones, and refuses the rest.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -31,8 +31,15 @@ pub struct Answer<'a> {
 struct Head {
     status: u16,
     end: usize,
-    length: usize,
+    framing: Framing,
     close: bool,
+}
+
+/// How an answer says where it ends (RFC 9112 6.3).
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Framing {
+    Length(usize),
+    Chunked,
 }
 
 impl Connection {
@@ -83,12 +90,16 @@ impl Connection {
             if head.is_none() {
                 head = parse_head(&self.buffer)?;
             }
-            if let Some(found) = &head {
-                let end = found.end + found.length;
-                if self.buffer.len() >= end {
-                    let body = found.end..end;
-                    return head.take().map(|head| (head, body)).ok_or_else(|| "no head".into());
+            let end = match &head {
+                None => None,
+                Some(Head { end, framing: Framing::Length(length), .. }) => {
+                    Some(end + length).filter(|end| self.buffer.len() >= *end)
                 }
+                Some(Head { end, framing: Framing::Chunked, .. }) => join_chunks(&mut self.buffer, *end)?,
+            };
+            if let Some(head) = head.take_if(|_| end.is_some()) {
+                let body = head.end..end.unwrap_or(head.end);
+                return Ok((head, body));
             }
             if self.buffer.len() > ANSWER_LIMIT {
                 return Err("an answer is larger than 1 MiB".into());
@@ -126,20 +137,47 @@ fn parse_head(buffer: &[u8]) -> Result<Option<Head>> {
     let mut parsed = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(end) = parsed.parse(buffer)? else { return Ok(None) };
     let status = parsed.code.unwrap_or(0);
-    let mut head = Head { status, end, length: 0, close: false };
-    let mut framed = matches!(status, 204 | 304);
+    let mut framing = matches!(status, 204 | 304).then_some(Framing::Length(0));
+    let mut close = false;
     for header in parsed.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
-            head.length = std::str::from_utf8(header.value)?.trim().parse()?;
-            framed = true;
+            framing = Some(Framing::Length(std::str::from_utf8(header.value)?.trim().parse()?));
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            framing = header.value.eq_ignore_ascii_case(b"chunked").then_some(Framing::Chunked);
         } else if header.name.eq_ignore_ascii_case("connection") {
-            head.close = header.value.eq_ignore_ascii_case(b"close");
+            close = header.value.eq_ignore_ascii_case(b"close");
         }
     }
-    if !framed {
-        return Err("an answer without Content-Length: this load generator reads no other framing".into());
+    let framing = framing.ok_or("an answer that ends with its connection: this load generator reads none")?;
+    Ok(Some(Head { status, end, framing, close }))
+}
+
+/// Once the last chunk is there, moves the chunks that begin at `start` together; the answer is where their text ends.
+fn join_chunks(buffer: &mut [u8], start: usize) -> Result<Option<usize>> {
+    let mut chunks = Vec::new();
+    let mut at = start;
+    loop {
+        let rest = buffer.get(at..).unwrap_or_default();
+        let size = httparse::parse_chunk_size(rest).map_err(|_| "a chunk without its size")?;
+        let httparse::Status::Complete((head, length)) = size else { return Ok(None) };
+        let text = at + head..at + head + usize::try_from(length)?.min(ANSWER_LIMIT + 1);
+        // A line ends each chunk, and the last, empty one; trailers are not expected here.
+        at = text.end + 2;
+        if buffer.len() < at {
+            return Ok(None);
+        }
+        if length == 0 {
+            break;
+        }
+        chunks.push(text);
     }
-    Ok(Some(head))
+    let mut end = start;
+    for chunk in chunks {
+        let length = chunk.len();
+        buffer.copy_within(chunk, end);
+        end += length;
+    }
+    Ok(Some(end))
 }
 
 #[cfg(test)]
@@ -151,14 +189,29 @@ mod tests {
         assert!(parse_head(b"HTTP/1.1 200 OK\r\nContent-Le")?.is_none());
         let head = parse_head(b"HTTP/1.1 303 See Other\r\nlocation: /x\r\nContent-Length: 12\r\n\r\n")?;
         let head = head.ok_or("incomplete")?;
-        assert_eq!((head.status, head.length, head.close), (303, 12, false));
+        assert_eq!((head.status, head.framing, head.close), (303, Framing::Length(12), false));
         let closing = parse_head(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")?;
         assert!(closing.ok_or("incomplete")?.close);
         Ok(())
     }
 
     #[test]
-    fn chunked_answers_are_refused() {
-        assert!(parse_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+    fn chunks_are_joined_when_the_last_is_there() -> Result<()> {
+        let whole = b"head5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n";
+        for length in 4..whole.len() {
+            assert_eq!(join_chunks(&mut whole[..length].to_vec(), 4)?, None, "{length}");
+        }
+        let mut buffer = whole.to_vec();
+        assert_eq!(join_chunks(&mut buffer, 4)?, Some(10));
+        assert_eq!(&buffer[4..10], b"hello!");
+        assert!(join_chunks(&mut b"zz\r\n".to_vec(), 0).is_err());
+        let head = parse_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        assert_eq!(head.ok_or("incomplete")?.framing, Framing::Chunked);
+        Ok(())
+    }
+
+    #[test]
+    fn an_answer_that_ends_with_its_connection_is_refused() {
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").is_err());
     }
 }

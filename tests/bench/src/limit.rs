@@ -61,9 +61,11 @@ fn parts(kind: Kind) -> Option<Vec<&'static str>> {
         Kind::Refresh { .. } => vec!["read", "commit", "sign-es256"],
         Kind::IntrospectSeen(Format::Jwt | Format::Opaque) | Kind::IntrospectRevoked(_) => vec!["read"],
         Kind::IntrospectFirst => vec!["read", "verify-es256"],
-        Kind::Userinfo | Kind::LoginPage => vec!["read"],
+        Kind::Userinfo(_) | Kind::LoginPage => vec!["read"],
         // Hashing a password is nearly all of it, and a pair is the sum of two others.
         Kind::SignIn | Kind::AuthorizeAndExchange => return None,
+        // Measured beside other servers only.
+        Kind::IntrospectOwn(_) => return None,
     })
 }
 

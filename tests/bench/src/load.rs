@@ -37,7 +37,8 @@ pub struct Plan {
 /// The processes whose CPU time is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Processes {
-    pub server: u32,
+    /// With all its descendants; none where it is not known.
+    pub server: Option<u32>,
     pub postmaster: Option<u32>,
 }
 
@@ -48,7 +49,7 @@ pub struct Measurement {
     pub first_error: Option<String>,
     pub elapsed: Duration,
     pub latencies: Histogram,
-    pub server_cpu: Duration,
+    pub server_cpu: Option<Duration>,
     pub database_cpu: Option<Duration>,
     pub generator_cpu: Duration,
     /// What the database ran meanwhile; none where it cannot tell.
@@ -90,7 +91,7 @@ struct Total {
 #[derive(Clone, Copy)]
 struct Clocks {
     at: Instant,
-    server: Duration,
+    server: Option<Duration>,
     database: Option<Duration>,
     generator: Duration,
 }
@@ -98,8 +99,8 @@ struct Clocks {
 impl Clocks {
     fn read(processes: Processes) -> Result<Self> {
         Ok(Self {
-            server: process::cpu(processes.server)?,
-            database: processes.postmaster.map(process::cpu_with_children).transpose()?,
+            server: processes.server.map(process::cpu_of_tree).transpose()?,
+            database: processes.postmaster.map(process::cpu_of_tree).transpose()?,
             generator: process::cpu(std::process::id())?,
             at: Instant::now(),
         })
@@ -137,7 +138,7 @@ pub fn measure(
         first_error: total.first_error,
         elapsed: after.at - before.at,
         latencies: total.latencies,
-        server_cpu: after.server.saturating_sub(before.server),
+        server_cpu: spent(after.server, before.server),
         database_cpu: spent(after.database, before.database),
         generator_cpu: after.generator.saturating_sub(before.generator),
         statements: statements_after

@@ -1,4 +1,4 @@
-//! The command line: `run`, `wait`, `free-port`. `scripts/bench` puts them together.
+//! The command line: `run`, `compare`, `wait`, `free-port` and others. `scripts/bench` puts them together.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -12,14 +12,18 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chancery_bench::Result;
+use chancery_bench::compare::{self, COMPARED, Contestant, Sizes};
+use chancery_bench::context::Context;
 use chancery_bench::http::Connection;
 use chancery_bench::limit;
 use chancery_bench::load::{self, Plan, Processes};
-use chancery_bench::operation::{self, Context, Operation};
+use chancery_bench::meet::{self, Credentials};
+use chancery_bench::operation::{self, OPERATIONS, Operation};
 use chancery_bench::process;
 use chancery_bench::report::{Report, Row, per_cpu_second};
 use chancery_bench::statements::Statements;
-use chancery_bench::target::{Server, Target};
+use chancery_bench::target::{Extras, Server, Target};
+use chancery_bench::versus;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -27,12 +31,16 @@ const USAGE: &str = "usage:
   chancery-bench run --url URL --fixtures DIR --pid PID [--postmaster PID] [--database NAME]
                      [--seconds 5] [--warm-up 1] [--concurrency 1,16,64] [--rounds 1] [--threads 2]
                      [--pool 50000] [--only OPERATION] [--statements PROGRAM] [--results FILE] [--check]
+  chancery-bench compare --servers DIR,DIR,... [--seconds 5] [--warm-up 1] [--concurrency 64] [--rounds 1] [--threads 2]
+                     [--pool 50000] [--only OPERATION] [--check]    the first beside each of the others
+  chancery-bench meet --url URL --into DIR [--pid PID]    describes a server for `compare`; its client for client
+                     credentials is in AGAINST_CLIENT_ID, AGAINST_CLIENT_SECRET and AGAINST_SCOPE
   chancery-bench limit --url URL --pid PID --results FILE [--postmaster PID] [--seconds 5] [--threads 2]
   chancery-bench distances --results FILE    tables of the ceilings and the distances to them
   chancery-bench plot --results FILE    an SVG of what `run` appended there
   chancery-bench wait --url URL [--since UNIX_SECONDS] [--timeout 30]    milliseconds until /readyz says 200
   chancery-bench free-port
-A missed floor with --check ends with status 3.";
+A missed floor or a wrong answer with --check ends with status 3.";
 
 const FLOOR_MISSED: u8 = 3;
 const FLAGS: &[&str] = &["check"];
@@ -42,6 +50,8 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let result = Options::parse(arguments).and_then(|options| match command.as_str() {
         "run" => run(&options),
+        "compare" => compare(&options),
+        "meet" => meet(&options),
         "limit" => limit(&options),
         "distances" => distances(&options),
         "plot" => plot(&options),
@@ -87,8 +97,9 @@ impl Options {
 fn run(options: &Options) -> Result<ExitCode> {
     let run = Run::parse(options)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let target = Arc::new(runtime.block_on(Target::load(run.server.clone(), &run.fixtures))?);
-    let idle = process::memory(run.processes.server)?.resident;
+    let target =
+        Arc::new(runtime.block_on(Target::load(run.server.clone(), &run.fixtures, Extras::default()))?);
+    let idle = process::memory(run.pid)?.resident;
     let mut results = Vec::new();
     let mut objections = Vec::new();
     for concurrency in &run.concurrencies {
@@ -117,6 +128,7 @@ struct Run {
     fixtures: PathBuf,
     database: String,
     operations: Vec<&'static Operation>,
+    pid: u32,
     processes: Processes,
     statements: Option<Statements>,
     concurrencies: Vec<usize>,
@@ -131,12 +143,13 @@ impl Run {
             server: Server::parse(options.required("url")?)?,
             fixtures: PathBuf::from(options.required("fixtures")?),
             database: options.text("database").unwrap_or("database").to_owned(),
-            operations: operation::select(options.text("only"))?,
+            operations: operation::select(OPERATIONS, options.text("only"))?,
+            pid: options.required("pid")?.parse()?,
             processes: processes(options)?,
             statements: options.text("statements").map(|program| Statements::new(Path::new(program))),
             concurrencies: concurrencies(options.text("concurrency").unwrap_or("64"))?,
-            pool: options.number("pool", 50_000, 1, 500_000)?,
-            rounds: options.number("rounds", 1, 1, 9)?,
+            pool: pool(options)?,
+            rounds: rounds(options)?,
             plan: plan(options)?,
         })
     }
@@ -153,15 +166,23 @@ impl Run {
             eprintln!("{} at {} ...", operation.name, context.concurrency());
             let tasks = runtime.block_on(context.prepare(operation.kind));
             let tasks = tasks.map_err(|error| format!("{}: preparing: {error}", operation.name))?;
-            process::forget_peak(self.processes.server);
-            let before = process::memory(self.processes.server)?.resident;
+            process::forget_peak(self.pid);
+            let before = process::memory(self.pid)?.resident;
             let measured =
                 load::measure(&self.server, tasks, self.plan, self.processes, self.statements.as_ref())?;
-            let memory = process::memory(self.processes.server)?;
+            let memory = process::memory(self.pid)?;
             rows.push(Row { operation, measurement: measured, before, memory });
         }
         Ok(median(rows))
     }
+}
+
+fn pool(options: &Options) -> Result<usize> {
+    options.number("pool", 50_000, 1, 500_000)
+}
+
+fn rounds(options: &Options) -> Result<usize> {
+    options.number("rounds", 1, 1, 9)
 }
 
 fn plan(options: &Options) -> Result<Plan> {
@@ -174,7 +195,7 @@ fn plan(options: &Options) -> Result<Plan> {
 
 fn processes(options: &Options) -> Result<Processes> {
     let postmaster = options.text("postmaster").map(str::parse).transpose()?;
-    Ok(Processes { server: options.required("pid")?.parse()?, postmaster })
+    Ok(Processes { server: Some(options.required("pid")?.parse()?), postmaster })
 }
 
 /// `1,16,64`: the numbers of connections to measure with, one after the other.
@@ -195,6 +216,48 @@ fn median(mut rounds: Vec<Row>) -> Option<Row> {
     let failed = rounds.iter().position(|round| round.measurement.errors > 0);
     let index = failed.unwrap_or((rounds.len().max(1) - 1) / 2);
     rounds.into_iter().nth(index)
+}
+
+/// The first server beside each of the others.
+fn compare(options: &Options) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let operations = operation::select(COMPARED, options.text("only"))?;
+    let mut failures = Vec::new();
+    for concurrency in concurrencies(options.text("concurrency").unwrap_or("64"))? {
+        let sizes =
+            Sizes { concurrency, pool: pool(options)?, rounds: rounds(options)?, plan: plan(options)? };
+        let load = |directory| runtime.block_on(Contestant::load(Path::new(directory), sizes));
+        let contestants: Vec<_> = options.required("servers")?.split(',').map(load).collect::<Result<_>>()?;
+        let rows = compare::run(&runtime, &contestants, &operations, sizes);
+        for (index, other) in contestants.iter().enumerate().skip(1) {
+            println!("### {}, {concurrency} connections\n", other.name);
+            if !other.note.is_empty() {
+                println!("{}\n", other.note);
+            }
+            println!("{}", versus::table(&rows, index));
+        }
+        let names: Vec<_> = contestants.iter().map(|contestant| contestant.name.as_str()).collect();
+        let found = versus::failures(&rows, &names);
+        found.iter().for_each(|failure| println!("- {failure}"));
+        failures.extend(found);
+    }
+    let failed = options.text("check").is_some() && !failures.is_empty();
+    Ok(if failed { ExitCode::from(FLOOR_MISSED) } else { ExitCode::SUCCESS })
+}
+
+/// Writes down what a server that runs already is.
+fn meet(options: &Options) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = match (variable("AGAINST_CLIENT_ID"), variable("AGAINST_CLIENT_SECRET")) {
+        (Some(id), Some(secret)) => Some(Credentials { id, secret, scope: variable("AGAINST_SCOPE") }),
+        (None, None) => None,
+        _ => return Err("AGAINST_CLIENT_ID and AGAINST_CLIENT_SECRET go together".into()),
+    };
+    let pid = options.text("pid").map(str::parse).transpose()?;
+    let into = Path::new(options.required("into")?);
+    runtime.block_on(meet::meet(options.required("url")?, pid, credentials, into))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures the bare server.

@@ -1,5 +1,6 @@
 //! What the kernel says a process has used.
 
+use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
@@ -21,16 +22,29 @@ pub fn cpu(pid: u32) -> Result<Duration> {
     Ok(ticks(times.own))
 }
 
-/// User and system time of a postmaster and all its children, those that have ended included.
-pub fn cpu_with_children(pid: u32) -> Result<Duration> {
-    let parent = times(pid).ok_or_else(|| format!("process {pid} is gone"))?;
-    let mut total = parent.own + parent.reaped_children;
-    for entry in fs::read_dir("/proc")? {
-        let Some(child) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // A process may end while we look: then the next reading has it among the reaped ones.
-        total += times(child).filter(|times| times.parent == pid).map_or(0, |times| times.own);
-    }
+/// User and system time of a process and all its descendants, those that have ended and been reaped included.
+pub fn cpu_of_tree(pid: u32) -> Result<Duration> {
+    let total = tree(pid)?.values().map(|times| times.own + times.reaped_children).sum();
     Ok(ticks(total))
+}
+
+/// A process and its descendants.
+fn tree(root: u32) -> Result<HashMap<u32, Times>> {
+    let mut others = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // A process may end while we look: then the next reading has it among the reaped ones.
+        others.extend(times(pid).map(|times| (pid, times)));
+    }
+    let first = others.remove(&root).ok_or_else(|| format!("process {root} is gone"))?;
+    let mut members = HashMap::from([(root, first)]);
+    loop {
+        let children = others.extract_if(|_, times| members.contains_key(&times.parent)).collect::<Vec<_>>();
+        if children.is_empty() {
+            return Ok(members);
+        }
+        members.extend(children);
+    }
 }
 
 fn ticks(count: u64) -> Duration {
@@ -80,6 +94,12 @@ pub fn memory(pid: u32) -> Result<Memory> {
     }
 }
 
+/// Resident memory of a process and all its descendants; what they share counts for each.
+pub fn resident_of_tree(pid: u32) -> Result<u64> {
+    let members = tree(pid)?;
+    Ok(members.keys().filter_map(|pid| memory(*pid).ok()).map(|memory| memory.resident).sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +114,27 @@ mod tests {
 
     #[test]
     fn a_child_that_has_ended_counts() -> Result<()> {
-        let before = cpu_with_children(std::process::id())?;
+        let before = cpu_of_tree(std::process::id())?;
         let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
         assert!(std::process::Command::new("sh").args(["-c", work]).status()?.success());
-        let spent = cpu_with_children(std::process::id())? - before;
+        let spent = cpu_of_tree(std::process::id())? - before;
         assert!(spent >= Duration::from_millis(30), "{spent:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_grandchild_belongs_to_the_tree() -> Result<()> {
+        let alone = memory(std::process::id())?.resident;
+        // The shell stays the parent of both.
+        let mut shell = std::process::Command::new("sh").args(["-c", "sleep 30 & sleep 30; :"]).spawn()?;
+        std::thread::sleep(Duration::from_millis(300));
+        let (members, resident) = (tree(shell.id())?, resident_of_tree(std::process::id())?);
+        for pid in members.keys().filter(|pid| **pid != shell.id()) {
+            std::process::Command::new("kill").arg(pid.to_string()).status()?;
+        }
+        shell.wait()?;
+        assert_eq!(members.len(), 3, "the shell and its two children");
+        assert!(resident > alone);
         Ok(())
     }
 
@@ -106,7 +142,7 @@ mod tests {
     fn this_process_has_figures() -> Result<()> {
         let pid = std::process::id();
         cpu(pid)?;
-        cpu_with_children(pid)?;
+        cpu_of_tree(pid)?;
         let memory = memory(pid)?;
         assert!(memory.resident > 0 && memory.peak >= memory.resident);
         Ok(())

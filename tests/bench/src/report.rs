@@ -33,7 +33,7 @@ pub struct Report {
 
 /// Requests per second of CPU time; nothing when the clock did not move.
 pub fn per_cpu_second(measurement: &Measurement) -> Option<f64> {
-    let seconds = measurement.server_cpu.as_secs_f64();
+    let seconds = measurement.server_cpu?.as_secs_f64();
     (seconds > 0.0).then(|| measurement.requests as f64 / seconds)
 }
 
@@ -183,11 +183,11 @@ impl Verdict {
     }
 }
 
-fn megabytes(bytes: u64) -> f64 {
+pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1_000_000.0
 }
 
-fn optional(value: Option<f64>, format: impl Fn(f64) -> String) -> String {
+pub fn optional(value: Option<f64>, format: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "–".to_owned(), format)
 }
 
@@ -219,7 +219,7 @@ mod tests {
             first_error: None,
             elapsed: Duration::from_secs(1),
             latencies: Histogram::default(),
-            server_cpu: Duration::from_secs(1),
+            server_cpu: Some(Duration::from_secs(1)),
             database_cpu: None,
             statements: None,
             generator_cpu: Duration::ZERO,

@@ -1,5 +1,6 @@
 //! The server under test, what was registered there for the run, and the requests made of both.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
@@ -96,6 +97,13 @@ pub struct Client {
     pub redirect_uri: String,
 }
 
+impl Client {
+    /// Do users sign in to it?
+    pub fn has_users(&self) -> bool {
+        !self.redirect_uri.is_empty()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct User {
     pub username: String,
@@ -104,60 +112,90 @@ pub struct User {
 
 #[derive(Clone, Debug)]
 pub struct Endpoints {
-    pub authorize: String,
     pub token: String,
-    pub introspect: String,
-    pub revoke: String,
-    pub userinfo: String,
     pub jwks: String,
     pub discovery: String,
+    authorize: Option<String>,
+    introspect: Option<String>,
+    revoke: Option<String>,
+    userinfo: Option<String>,
+}
+
+/// What a server wants besides what the standards say, where it is not Chancery.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// The cookies of a user who is signed in: its pages cannot be filled in here.
+    pub session: Option<String>,
+    authorize: Vec<(String, String)>,
+    client_credentials: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Target {
     pub server: Server,
     pub endpoints: Endpoints,
-    pub user: User,
-    pub machine_es256: Client,
-    pub machine_eddsa: Client,
-    pub machine_rs256: Client,
-    pub machine_opaque: Client,
-    pub web_es256: Client,
-    pub web_rs256: Client,
-    pub web_opaque: Client,
+    pub extras: Extras,
+    pub user: Option<User>,
+    clients: HashMap<&'static str, Client>,
 }
 
+/// The clients that an operation may need; a server that cannot do something lacks those for it.
+const CLIENTS: [&str; 7] = [
+    "machine-es256",
+    "machine-eddsa",
+    "machine-rs256",
+    "machine-opaque",
+    "web-es256",
+    "web-rs256",
+    "web-opaque",
+];
+
 impl Target {
-    pub async fn load(server: Server, fixtures: &Path) -> Result<Self> {
+    /// A server, and what the directory says is registered there.
+    pub async fn load(server: Server, fixtures: &Path, extras: Extras) -> Result<Self> {
         let endpoints = discover(&server).await?;
-        let user = read_json(&fixtures.join("user.json"))?;
-        let client = |name: &str| Client::read(&fixtures.join(format!("{name}.json")));
-        Ok(Self {
-            server,
-            endpoints,
-            user: User { username: text(&user, "username")?, password: text(&user, "password")? },
-            machine_es256: client("machine-es256")?,
-            machine_eddsa: client("machine-eddsa")?,
-            machine_rs256: client("machine-rs256")?,
-            machine_opaque: client("machine-opaque")?,
-            web_es256: client("web-es256")?,
-            web_rs256: client("web-rs256")?,
-            web_opaque: client("web-opaque")?,
-        })
+        let mut clients = HashMap::new();
+        for name in CLIENTS {
+            let path = fixtures.join(format!("{name}.json"));
+            if path.exists() {
+                clients.insert(name, Client::read(&path)?);
+            }
+        }
+        let user = fixtures.join("user.json");
+        let user = user.exists().then(|| User::read(&user)).transpose()?;
+        Ok(Self { server, endpoints, extras, user, clients })
     }
 
-    pub fn authorize_path(&self, client: &Client, scope: &str) -> String {
-        let query = encode_form(&[
+    pub fn client(&self, name: &str) -> Result<&Client> {
+        self.clients.get(name).ok_or_else(|| format!("no client {name} is registered").into())
+    }
+
+    pub fn clients(&self) -> impl Iterator<Item = (&'static str, &Client)> {
+        self.clients.iter().map(|(name, client)| (*name, client))
+    }
+
+    pub fn authorize_path(&self, client: &Client, scope: &str) -> Result<String> {
+        let mut fields = vec![
             ("response_type", "code"),
             ("client_id", &client.id),
             ("redirect_uri", &client.redirect_uri),
             ("scope", scope),
             ("state", "bench-state"),
-            ("nonce", "bench-nonce"),
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
-        ]);
-        format!("{}?{query}", self.endpoints.authorize)
+        ];
+        // A parameter of OpenID Connect, which some refuse outside of it.
+        if scope.split(' ').any(|value| value == "openid") {
+            fields.push(("nonce", "bench-nonce"));
+        }
+        fields.extend(pairs(&self.extras.authorize));
+        Ok(format!("{}?{}", named(&self.endpoints.authorize, "authorization")?, encode_form(&fields)))
+    }
+
+    pub fn client_credentials(&self, client: &Client) -> Vec<u8> {
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(pairs(&self.extras.client_credentials));
+        self.token(client, &form)
     }
 
     pub fn token(&self, client: &Client, form: &[(&str, &str)]) -> Vec<u8> {
@@ -178,31 +216,71 @@ impl Target {
         self.token(client, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
     }
 
-    pub fn introspect(&self, client: &Client, token: &str) -> Vec<u8> {
+    pub fn introspect(&self, client: &Client, token: &str) -> Result<Vec<u8>> {
         let headers = [("Authorization", client.basic.as_str())];
-        self.server.post(&self.endpoints.introspect, &headers, &[("token", token)])
+        let path = named(&self.endpoints.introspect, "introspection")?;
+        Ok(self.server.post(path, &headers, &[("token", token)]))
     }
 
-    pub fn revoke(&self, client: &Client, token: &str) -> Vec<u8> {
+    pub fn revoke(&self, client: &Client, token: &str) -> Result<Vec<u8>> {
         let headers = [("Authorization", client.basic.as_str())];
-        self.server.post(&self.endpoints.revoke, &headers, &[("token", token)])
+        let path = named(&self.endpoints.revoke, "revocation")?;
+        Ok(self.server.post(path, &headers, &[("token", token)]))
     }
 
-    pub fn userinfo(&self, access_token: &str) -> Vec<u8> {
+    pub fn userinfo(&self, access_token: &str) -> Result<Vec<u8>> {
         let bearer = format!("Bearer {access_token}");
-        self.server.get(&self.endpoints.userinfo, &[("Authorization", &bearer)])
+        let path = named(&self.endpoints.userinfo, "userinfo")?;
+        Ok(self.server.get(path, &[("Authorization", &bearer)]))
+    }
+
+    pub fn introspects(&self) -> bool {
+        self.endpoints.introspect.is_some()
+    }
+}
+
+fn named<'e>(endpoint: &'e Option<String>, name: &str) -> Result<&'e str> {
+    endpoint.as_deref().ok_or_else(|| format!("the server's metadata have no {name}_endpoint").into())
+}
+
+fn pairs(fields: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+impl Extras {
+    /// From the description of a server, where every member may be absent.
+    pub fn read(object: &Value) -> Self {
+        Self {
+            session: object["session"].as_str().map(str::to_owned),
+            authorize: fields(&object["authorize"]),
+            client_credentials: fields(&object["client_credentials"]),
+        }
+    }
+}
+
+fn fields(object: &Value) -> Vec<(String, String)> {
+    let members = object.as_object().into_iter().flatten();
+    members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+impl User {
+    fn read(path: &Path) -> Result<Self> {
+        let object = read_json(path)?;
+        Ok(Self { username: text(&object, "username")?, password: text(&object, "password")? })
     }
 }
 
 impl Client {
+    pub fn new(id: &str, secret: &str, redirect_uri: &str) -> Self {
+        // RFC 6749 2.3.1: both are form-encoded before they are joined.
+        let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))));
+        Self { id: id.to_owned(), basic, redirect_uri: redirect_uri.to_owned() }
+    }
+
     fn read(path: &Path) -> Result<Self> {
         let object = read_json(path)?;
-        let id = text(&object, "client_id")?;
-        let secret = text(&object, "client_secret")?;
-        // RFC 6749 2.3.1: both are form-encoded before they are joined.
-        let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret))));
-        let redirect_uri = object["redirect_uris"][0].as_str().unwrap_or_default().to_owned();
-        Ok(Self { id, basic, redirect_uri })
+        let redirect_uri = object["redirect_uris"][0].as_str().unwrap_or_default();
+        Ok(Self::new(&text(&object, "client_id")?, &text(&object, "client_secret")?, redirect_uri))
     }
 }
 
@@ -218,18 +296,19 @@ async fn discover(server: &Server) -> Result<Endpoints> {
         let url = text(&metadata, name)?;
         server.local(&url).ok_or_else(|| format!("{name} {url} is not below {}", server.origin()).into())
     };
+    let optional = |name: &str| metadata.get(name).map(|_| path(name)).transpose();
     Ok(Endpoints {
-        authorize: path("authorization_endpoint")?,
         token: path("token_endpoint")?,
-        introspect: path("introspection_endpoint")?,
-        revoke: path("revocation_endpoint")?,
-        userinfo: path("userinfo_endpoint")?,
         jwks: path("jwks_uri")?,
+        authorize: optional("authorization_endpoint")?,
+        introspect: optional("introspection_endpoint")?,
+        revoke: optional("revocation_endpoint")?,
+        userinfo: optional("userinfo_endpoint")?,
         discovery,
     })
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+pub fn read_json(path: &Path) -> Result<Value> {
     let content = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_json::from_slice(&content).map_err(|error| format!("{}: {error}", path.display()).into())
 }

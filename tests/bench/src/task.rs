@@ -37,6 +37,7 @@ impl Pool {
     }
 }
 
+#[derive(Clone)]
 pub enum Task {
     Repeat {
         request: Vec<u8>,
@@ -94,6 +95,11 @@ impl Task {
             }
         };
         Ok(Step::Done(product))
+    }
+
+    /// Is it the same request each time, so that it can be measured again?
+    pub fn is_repeatable(&self) -> bool {
+        matches!(self, Self::Repeat { .. })
     }
 
     /// Does the work end by itself?

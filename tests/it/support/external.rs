@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
+use chancery::observe::Listener;
 use chancery::{admin, http::middleware};
 use serde_json::{Value, json};
 use tower::Service as _;
@@ -35,7 +36,10 @@ impl TestServer {
     /// A request to the admin listener as it is.
     pub async fn admin_request(&self, request: Request<Body>) -> Answer {
         let router = admin::router(std::sync::Arc::clone(&self.app));
-        let response = middleware::layers(router, &self.app.settings.server).call(request).await.unwrap();
+        let response = middleware::layers(router, &self.app.settings.server, self.app.watch(Listener::Admin))
+            .call(request)
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();

@@ -11,6 +11,7 @@ mod hook_service;
 mod process;
 mod receiver;
 mod registration;
+pub mod scrape;
 mod server;
 pub mod sources;
 mod tokens;

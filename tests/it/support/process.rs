@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, Uri, header};
@@ -30,6 +32,8 @@ pub fn program(environment: &[(String, String)], line: &[&str]) -> Command {
 pub struct Process {
     child: Child,
     pub address: String,
+    /// What it logged since it listens.
+    log: Arc<Mutex<Vec<String>>>,
     client: Client<HttpConnector, Body>,
 }
 
@@ -49,9 +53,10 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let address = tokio::task::spawn_blocking(|| {
-            let mut log = log.lines().map_while(Result::ok);
+        let (stderr, log) = (BufReader::new(child.stderr.take().unwrap()), Arc::default());
+        let more: Arc<Mutex<Vec<String>>> = Arc::clone(&log);
+        let address = tokio::task::spawn_blocking(move || {
+            let mut log = stderr.lines().map_while(Result::ok);
             let mut said = Vec::new();
             let listening = log.find_map(|line| {
                 let address = line.split_once("address=").filter(|_| line.contains("listening"));
@@ -60,11 +65,22 @@ impl Process {
                 address
             });
             // Read on, so that the program never waits for room in the pipe.
-            std::thread::spawn(move || log.for_each(drop));
+            std::thread::spawn(move || log.for_each(|line| more.lock().unwrap().push(line)));
             listening.unwrap_or_else(|| panic!("it does not listen: {said:#?}"))
         });
         let address = address.await.unwrap();
-        Self { child, address, client: Client::builder(TokioExecutor::new()).build_http() }
+        Self { child, address, log, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// The first line of its log that holds this, once it is there.
+    pub async fn logged(&self, part: &str) -> String {
+        for _ in 0..500 {
+            if let Some(line) = self.log.lock().unwrap().iter().find(|line| line.contains(part)) {
+                return line.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not log {part:?}: {:#?}", self.log.lock().unwrap())
     }
 
     fn signal(&self, name: &str) {

@@ -15,6 +15,7 @@ use chancery::crypto::{digest, random};
 use chancery::http;
 use chancery::http::middleware::{self, Edge};
 use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
+use chancery::observe::Listener;
 use serde_json::{Value, json};
 use tower::Service as _;
 
@@ -147,7 +148,11 @@ impl TestServer {
         app::migrate(&settings, &storage).await.unwrap();
         let clock = Clock::manual(START);
         let app = App::start(settings, storage, MasterKey::parse(&master_key).unwrap(), clock).await.unwrap();
-        let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
+        let edge = middleware::layers(
+            http::router(Arc::clone(&app)),
+            &app.settings.server,
+            app.watch(Listener::Public),
+        );
         Self { app, edge, database: Arc::new(database), environment }
     }
 
@@ -157,7 +162,11 @@ impl TestServer {
         let storage = app::open_storage(&settings).await.unwrap();
         let master_key = app::load_master_key(&settings).unwrap();
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
-        let edge = middleware::layers(http::router(Arc::clone(&app)), &app.settings.server);
+        let edge = middleware::layers(
+            http::router(Arc::clone(&app)),
+            &app.settings.server,
+            app.watch(Listener::Public),
+        );
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
     }
 
