@@ -64,7 +64,7 @@ async fn exchange_by(
     grant_type: GrantType,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(grant_type)?;
     match grant_type {
