@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod aliases;
+mod audit;
 mod authorization;
 mod database;
 mod external;
@@ -31,6 +32,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
 pub use aliases::Alias;
+pub use audit::AuditSettings;
 pub use authorization::AuthorizationSettings;
 pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
@@ -68,6 +70,7 @@ pub struct Settings {
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
     pub registration: RegistrationSettings,
+    pub audit: AuditSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     pub metrics: MetricsSettings,
@@ -241,6 +244,7 @@ impl Settings {
         let aliases = aliases(reader);
         let clients = clients(reader);
         let registration = registration::read(reader);
+        let audit = AuditSettings::read(reader);
         let outbound = outbound(reader);
         let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
         let token_hook = token_hook::read(reader, outbound_private);
@@ -264,6 +268,7 @@ impl Settings {
             aliases: aliases?,
             clients: clients?,
             registration: registration?,
+            audit: audit?,
             outbound: outbound?,
             admin: admin?,
             metrics: metrics?,

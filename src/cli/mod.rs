@@ -1,6 +1,7 @@
 //! The command line: `args` says what can be asked, one file a command does it.
 
 pub mod args;
+mod audit;
 pub mod check_config;
 mod client;
 mod client_settings;
@@ -56,6 +57,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::RegistrationToken(command) => wait(registration_token::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
+        Command::Audit(command) => wait(audit::run(settings()?, command))?,
         Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)

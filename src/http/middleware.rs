@@ -25,8 +25,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -35,6 +35,7 @@ use tokio::time::{Sleep, sleep};
 use tower::Service;
 use tracing::Span;
 
+use crate::audit::{self, Origin};
 use crate::config::{ServerSettings, TrustedProxies};
 use crate::observe::{self, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
@@ -97,7 +98,8 @@ impl Service<Request> for Edge {
     }
 
     fn call(&mut self, mut request: Request) -> Answer {
-        let (id, trusted) = self.identify(&mut request);
+        let (origin, trusted) = self.identify(&mut request);
+        let id = origin.request_id;
         let observed = self.rules.watch.begin(request.uri().path());
         let span = span(&request, &id);
         let headers = trusted.then(|| request.headers());
@@ -107,6 +109,7 @@ impl Service<Request> for Edge {
             state: State::Refused(Refusal::TooLarge),
             rules: self.rules.clone(),
             id,
+            origin: Some(origin),
             span,
             deadline: None,
             exceeded: None,
@@ -128,7 +131,7 @@ impl Service<Request> for Edge {
 impl Edge {
     /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
     /// headers count.
-    fn identify(&self, request: &mut Request) -> (RequestId, bool) {
+    fn identify(&self, request: &mut Request) -> (Origin, bool) {
         let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let trusted = &self.rules.trusted_proxies;
@@ -138,7 +141,8 @@ impl Edge {
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(id);
-        (id, is_trusted)
+        let user_agent = request.headers().get(USER_AGENT).cloned();
+        (Origin { address: client.0, user_agent, request_id: id }, is_trusted)
     }
 }
 
@@ -155,6 +159,7 @@ pub struct Answer {
     state: State,
     rules: Arc<Rules>,
     id: RequestId,
+    origin: Option<Origin>,
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
     exceeded: Option<Arc<AtomicBool>>,
@@ -201,11 +206,14 @@ impl Answer {
             State::Refused(refusal) => Poll::Ready(refusal.response()),
             // What a handler shares with others is behind locks and channels of its own, so a panic
             // leaves nothing half-changed that this process would go on with.
-            State::Running(future) => match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx))) {
-                Ok(Poll::Ready(Ok(response))) => Poll::Ready(response),
-                Ok(Poll::Pending) => self.wait(cx),
-                Err(_) => Poll::Ready(self.refuse(Refusal::Panicked)),
-            },
+            State::Running(future) => {
+                let poll = || catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx)));
+                match audit::within(&mut self.origin, poll) {
+                    Ok(Poll::Ready(Ok(response))) => Poll::Ready(response),
+                    Ok(Poll::Pending) => self.wait(cx),
+                    Err(_) => Poll::Ready(self.refuse(Refusal::Panicked)),
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 mod account;
 mod accounts;
 mod architecture;
+mod audit;
 mod authorize;
 mod backchannel_logout;
 mod bad_input;
