@@ -17,12 +17,12 @@ mod problem;
 mod proxies;
 mod reader;
 mod registration;
+mod server;
 #[cfg(test)]
 mod tests;
 mod token_hook;
 mod warnings;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings, Tracing
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
+pub use server::{ServerLimits, ServerSettings};
 pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
@@ -81,28 +82,11 @@ pub struct Settings {
 }
 
 #[derive(Clone, Debug)]
-pub struct ServerSettings {
-    pub issuer: Issuer,
-    pub listen: SocketAddr,
-    pub trusted_proxies: TrustedProxies,
-    pub limits: ServerLimits,
-    pub max_body_bytes: usize,
-    pub request_timeout: Duration,
-}
-
-/// What the accept loop holds every connection to.
-#[derive(Clone, Debug)]
-pub struct ServerLimits {
-    pub max_connections: usize,
-    pub max_header_bytes: usize,
-    pub header_timeout: Duration,
-    pub shutdown_grace: Duration,
-}
-
-#[derive(Clone, Debug)]
 pub struct DatabaseSettings {
     pub url: DatabaseUrl,
     pub max_connections: u32,
+    /// How long a statement waits for a connection that others have.
+    pub acquire_timeout: Duration,
     pub migrate_on_start: bool,
     pub ended_kept_seconds: i64,
 }
@@ -227,7 +211,7 @@ impl Settings {
         let data =
             reader.text("data.directory").map(|directory| DataSettings { directory: directory.into() });
         let directory = data.as_ref().map_or_else(|| PathBuf::from("data"), |data| data.directory.clone());
-        let server = server(reader);
+        let server = ServerSettings::read(reader);
         let url = database_url(reader, &directory);
         let master_key = match needs_master_key {
             true => MasterKey::read(reader, url.as_ref(), &directory),
@@ -282,35 +266,6 @@ impl Settings {
 
 // In each section every key is read before the first `?`, so that no problem hides another.
 
-fn server(reader: &mut Reader) -> Option<ServerSettings> {
-    let issuer = reader.parsed("server.issuer", Issuer::parse);
-    let listen = reader.parsed("server.listen", |text| {
-        let remedy =
-            || "write an address and a port like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned();
-        text.parse().map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
-    });
-    let networks = reader.list("server.trusted_proxies", Network::parse);
-    let max_connections = reader.number("server.max_connections", 1..=1_000_000);
-    let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
-    let max_header_bytes = reader.number("server.max_header_bytes", 8192..=1_048_576);
-    let header_timeout = reader.seconds("server.header_timeout_seconds", 1..=600);
-    let request_timeout = reader.seconds("server.request_timeout_seconds", 1..=600);
-    let shutdown_grace = reader.seconds("server.shutdown_grace_seconds", 0..=600);
-    Some(ServerSettings {
-        issuer: issuer?,
-        listen: listen?,
-        trusted_proxies: TrustedProxies::new(networks?),
-        limits: ServerLimits {
-            max_connections: max_connections?,
-            max_header_bytes: max_header_bytes?,
-            header_timeout: header_timeout?,
-            shutdown_grace: shutdown_grace?,
-        },
-        max_body_bytes: max_body_bytes?,
-        request_timeout: request_timeout?,
-    })
-}
-
 fn database_url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
     let given = reader.secret("database.url")?;
     let key = if given.file.is_some() { "database.url_file" } else { "database.url" };
@@ -320,11 +275,13 @@ fn database_url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
 
 fn database(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSettings> {
     let max_connections = reader.number("database.max_connections", 1..=1000);
+    let acquire_timeout = reader.number("database.acquire_timeout_ms", 50..=60_000);
     let migrate_on_start = reader.boolean("database.migrate_on_start");
     let ended_kept = reader.number("database.ended_kept_seconds", 60..=YEAR);
     Some(DatabaseSettings {
         url: url?,
         max_connections: max_connections?,
+        acquire_timeout: Duration::from_millis(acquire_timeout?),
         migrate_on_start: migrate_on_start?,
         ended_kept_seconds: ended_kept?,
     })

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod grants;
 pub mod http;
 pub mod keys;
+pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod observe;

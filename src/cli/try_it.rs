@@ -62,7 +62,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let connections = Arc::clone(watch.connections());
     let pages = http::middleware::layers(demo::router(relying_party), server, watch);
     let until = serve::signalled(stopped.clone());
-    let demo = http::server::serve(demo_listener, pages, &server.limits, &connections, until);
+    let demo = http::server::serve(demo_listener, pages, server, &connections, until);
     let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
     telemetry.end().await;

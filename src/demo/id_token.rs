@@ -78,7 +78,10 @@ mod tests {
     async fn signed(claims: &Value) -> (String, JwkSet) {
         let directory = std::env::temp_dir().join(format!("chancery-demo-{}", crate::crypto::random::id()));
         std::fs::create_dir(&directory).unwrap();
-        let db = crate::storage::Db::open_sqlite(&directory.join("test.db")).await.unwrap();
+        let db =
+            crate::storage::Db::open_sqlite(&directory.join("test.db"), std::time::Duration::from_secs(5))
+                .await
+                .unwrap();
         db.migrate().await.unwrap();
         let storage = crate::storage::Storage::new(db, 86_400);
         let master = std::sync::Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap());

@@ -28,7 +28,7 @@ use sqlx::{
 use super::StorageError;
 use super::schema::MIGRATIONS;
 use crate::model::AuditEntry;
-use pool::{ACQUIRE_TIMEOUT, Fit, Pool};
+use pool::{Fit, PATIENCE, Pool};
 pub use pool::{Lending, PoolSize};
 use transaction::Inner;
 pub use transaction::Transaction;
@@ -105,27 +105,33 @@ enum Pools {
 }
 
 impl Db {
-    /// Opens (and creates) a SQLite file. Every commit is synced to disk: an answered write survives a power cut.
-    pub async fn open_sqlite(path: &Path) -> Result<Self, StorageError> {
+    /// Opens (and creates) a SQLite file. Every commit is synced to disk: an answered write survives a power cut. A
+    /// statement waits for a connection that others have no longer than `wait`.
+    pub async fn open_sqlite(path: &Path, wait: Duration) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(ACQUIRE_TIMEOUT)
+            .busy_timeout(PATIENCE)
             .disable_statement_logging();
-        let writer = open_pool(1, &options).await?;
-        let readers = open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false)).await?;
+        let writer = open_pool(1, &options, wait).await?;
+        let readers =
+            open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false), wait).await?;
         Ok(Self::new(Pools::Sqlite { readers, writer }))
     }
 
-    /// Connects to Postgres.
-    pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, StorageError> {
+    /// Connects to Postgres. A statement waits for a connection that others have no longer than `wait`.
+    pub async fn open_postgres(
+        url: &str,
+        max_connections: u32,
+        wait: Duration,
+    ) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
         // There are no such columns, and PgBouncer refuses a parameter that it does not know.
         let options = options.extra_float_digits(None);
-        let pool = Pool::open(options, max_connections).await?;
+        let pool = Pool::open(options, max_connections, wait).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 
@@ -292,7 +298,8 @@ impl Db {
     pub async fn prove_fit(&self) -> Result<(), StorageError> {
         match &self.pools {
             Pools::Postgres(pool) => Ok(pool.run(PgConnection::prove_fit).await?),
-            Pools::Sqlite { writer, .. } => Ok(writer.run(SqliteConnection::prove_fit).await?),
+            // Not behind the queue of writes: one that is busy is fit.
+            Pools::Sqlite { readers, .. } => Ok(readers.run(SqliteConnection::prove_fit).await?),
         }
     }
 
@@ -343,6 +350,14 @@ impl Db {
                 .await?;
         }
         Ok(())
+    }
+
+    /// How long a statement waited for a connection at most, since this was asked last.
+    pub fn longest_wait(&self) -> Duration {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.longest_wait(),
+            Pools::Sqlite { readers, writer } => readers.longest_wait().max(writer.longest_wait()),
+        }
     }
 
     /// Closes the connections that nobody has needed for a while.
@@ -403,14 +418,15 @@ async fn backend(connection: &mut PgConnection) -> Result<i32, StorageError> {
 async fn open_pool(
     connections: u32,
     options: &SqliteConnectOptions,
+    wait: Duration,
 ) -> Result<Pool<SqliteConnection>, StorageError> {
     for _ in 1..OPEN_ATTEMPTS {
-        match Pool::open(options.clone(), connections).await {
+        match Pool::open(options.clone(), connections, wait).await {
             Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
             opened => return Ok(opened?),
         }
     }
-    Ok(Pool::open(options.clone(), connections).await?)
+    Ok(Pool::open(options.clone(), connections, wait).await?)
 }
 
 /// SQLITE_BUSY and its extended codes, whose last byte is 5.

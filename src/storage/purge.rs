@@ -11,6 +11,11 @@ const BATCH: i64 = 500;
 /// How many grants without an end a step of the walk looks at.
 const STEP: i64 = 1000;
 
+/// What was revoked by itself, and an assertion that was used, are kept this long after they expired, for a clock that was
+/// ahead and is put right: until then they would be good again. Assertions are many.
+const TOKEN_KEPT: i64 = 24 * 3600;
+const ASSERTION_KEPT: i64 = 2 * 3600;
+
 /// But for the last grant of a client in a session that lives: by it the client is told when that session ends.
 macro_rules! unless_needed {
     () => {
@@ -112,8 +117,8 @@ impl Storage {
             requests: untaken + self.db.execute(REQUESTS, values![ended_before, BATCH]).await?,
             devices: self.db.execute(DEVICES, values![ended_before, BATCH]).await?,
             grants: unclaimed + ended + unredeemed + revoked,
-            tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
-            assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
+            tokens: self.db.execute(TOKENS, values![now.plus(-TOKEN_KEPT).unix(), BATCH]).await?,
+            assertions: self.db.execute(ASSERTIONS, values![now.plus(-ASSERTION_KEPT).unix(), BATCH]).await?,
             registrations: self.purge_registrations(now, BATCH).await?,
             logouts: self.db.execute(LOGOUTS, values![ended_before, BATCH]).await?,
             consents: self.db.execute(CONSENTS, values![now.unix(), BATCH]).await?,

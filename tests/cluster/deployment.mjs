@@ -7,20 +7,21 @@ import { freePort, projectRoot } from "../support/chancery.mjs";
 import { balancer } from "./programs.mjs";
 import { run, until } from "./stage.mjs";
 
-const binary = process.env.CHANCERY_BIN ?? join(projectRoot, "target", "debug", "chancery");
+export const binary = process.env.CHANCERY_BIN ?? join(projectRoot, "target", "debug", "chancery");
 export const REDIRECT_URI = "https://app.example/callback";
 
 /** Starts a server with these settings. */
-export function serve(stage, name, environment) {
-  return stage.start(name, binary, ["serve"], { environment, asRoot: true });
+export function serve(stage, name, environment, program = binary) {
+  return stage.start(name, program, ["serve"], { environment, asRoot: true });
 }
 
 export class Deployment {
   /** Three replicas behind HAProxy, ready, with a client. */
-  static async start(stage, databaseUrl, settings = {}) {
+  static async start(stage, databaseUrl, settings = {}, program = binary) {
     const ports = [await freePort(), await freePort(), await freePort()];
     const issuer = `http://127.0.0.1:${await balancer(stage, ports)}`;
     const self = new Deployment(stage, ports, issuer, { CHANCERY_DATABASE__URL: databaseUrl, ...settings });
+    self.program = program;
     await Promise.all(ports.map((_, number) => self.replica(number)));
     await until("HAProxy has found every replica", () => self.#allAnswer());
     await self.#register();
@@ -37,7 +38,7 @@ export class Deployment {
   }
 
   constructor(stage, ports, issuer, settings) {
-    Object.assign(this, { stage, issuer, replicas: [] });
+    Object.assign(this, { stage, issuer, program: binary, replicas: [] });
     this.direct = ports.map((port) => `http://127.0.0.1:${port}`);
     this.environment = {
       CHANCERY_SERVER__ISSUER: issuer,
@@ -50,7 +51,7 @@ export class Deployment {
   /** Starts a replica, again or for the first time, and waits until it is ready. */
   async replica(number) {
     const environment = { ...this.environment, CHANCERY_SERVER__LISTEN: new URL(this.direct[number]).host };
-    const started = await serve(this.stage, `replica${number}`, environment);
+    const started = await serve(this.stage, `replica${number}`, environment, this.program);
     this.replicas[number] = started;
     await until(`replica ${number} is ready`, async () => {
       if (started.ended !== undefined) throw Object.assign(new Error(started.lastLog()), { final: true });
@@ -68,15 +69,15 @@ export class Deployment {
   /** One command with `--json`, and its answer. */
   async command(...line) {
     const env = { PATH: process.env.PATH, ...this.environment };
-    const { stdout } = await run(binary, [...line, "--json"], { cwd: this.stage.directory, env });
+    const { stdout } = await run(this.program, [...line, "--json"], { cwd: this.stage.directory, env });
     return JSON.parse(stdout);
   }
 
   /** Starts `serve` where it must fail; answers what it said. */
-  async refusal(settings) {
+  async refusal(settings, program = this.program) {
     const env = { PATH: process.env.PATH, ...this.environment, ...settings, CHANCERY_SERVER__LISTEN: "127.0.0.1:0" };
     const options = { cwd: this.stage.directory, env, timeout: 20_000 };
-    return run(binary, ["serve"], options).then(
+    return run(program, ["serve"], options).then(
       () => "it started",
       (error) => (error.killed ? "it started" : error.stderr),
     );

@@ -11,6 +11,7 @@ import { pgbouncer, postgres } from "./programs.mjs";
 import { proxies } from "./proxies.mjs";
 import { replicasEnd, together } from "./replicas.mjs";
 import { onStage } from "./stage.mjs";
+import { upgrade } from "./upgrade.mjs";
 
 const SHORT_PUBLICATION = { CHANCERY_KEYS__PUBLISH_SECONDS: "2" };
 
@@ -44,6 +45,8 @@ const PARTS = {
   backups: (report) => onStage((stage) => backups(report, stage)),
 
   failover: (report) => onStage((stage) => failover(report, stage)),
+
+  upgrade: (report) => onStage((stage) => upgrade(report, stage)),
 };
 
 const report = new Report();

@@ -148,6 +148,7 @@ on_both! {
         for number in 0..1700 {
             server.app.storage.revoke_token(&TokenId::new(format!("{number}")), START).await.unwrap();
         }
+        server.advance(DAY);
         let run = |app: Arc<chancery::app::App>| async move {
             let before = app.storage.db().statements();
             let mut removed = Vec::new();

@@ -92,7 +92,8 @@ async fn template() -> &'static str {
         .get_or_init(|| async {
             let name = format!("template_{}", name());
             run(format!("CREATE DATABASE {name}")).await;
-            let db = Db::open_postgres(&with_name(&name), 2).await.unwrap();
+            let db =
+                Db::open_postgres(&with_name(&name), 2, std::time::Duration::from_secs(5)).await.unwrap();
             db.migrate().await.unwrap();
             db.close().await;
             name
