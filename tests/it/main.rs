@@ -42,6 +42,7 @@ mod introspection_jwt;
 mod issued_tokens;
 mod jwt_bearer;
 mod keys;
+mod lifecycle;
 mod logout;
 mod logs;
 mod metadata;
