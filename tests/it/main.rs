@@ -33,6 +33,7 @@ mod external_tokens;
 mod external_ui;
 mod failover;
 mod frontchannel_logout;
+mod fuzzing;
 mod happy_path;
 mod hints;
 mod hostile;

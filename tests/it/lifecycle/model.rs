@@ -34,6 +34,13 @@ pub struct Grant {
     pub state: State,
 }
 
+/// How something of a grant is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    Code,
+    RefreshToken { generation: u32 },
+}
+
 /// What comes of a request that presents a code or a refresh token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -98,6 +105,22 @@ impl Grant {
         is_last && self.can_refresh(now)
     }
 
+    /// Until when what of it can be used, if nothing else happens.
+    pub fn ends(&self) -> Vec<(i64, Use)> {
+        match self.state {
+            State::Code => vec![(self.made_at + CODE, Use::Code)],
+            State::Active { generation: 1, rotated_at } if self.offline => {
+                vec![(self.ends_at().min(rotated_at + IDLE), Use::RefreshToken { generation: 1 })]
+            }
+            State::Active { generation, rotated_at } if self.offline => vec![
+                // Within the grace means to its last second.
+                (rotated_at + GRACE + 1, Use::RefreshToken { generation: generation - 1 }),
+                (self.ends_at().min(rotated_at + IDLE), Use::RefreshToken { generation }),
+            ],
+            State::Active { .. } | State::Revoked | State::Gone => Vec::new(),
+        }
+    }
+
     pub fn is_active(&self) -> bool {
         matches!(self.state, State::Active { .. })
     }
@@ -138,8 +161,12 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
+    pub fn ends_at(&self) -> i64 {
+        self.made_at + ACCESS
+    }
+
     pub fn has_expired(&self, now: i64) -> bool {
-        now >= self.made_at + ACCESS
+        now >= self.ends_at()
     }
 
     pub fn is_good(&self, grant: &Grant, now: i64) -> bool {

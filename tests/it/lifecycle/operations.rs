@@ -17,32 +17,37 @@ pub enum Op {
     },
     /// A code is redeemed, or one that was redeemed before.
     Redeem {
-        code: Index,
+        code: Which,
         by: By,
         mistake: Option<Mistake>,
     },
     /// A refresh token is used, the last one or an older one.
     Refresh {
-        token: Index,
+        token: Which,
         by: By,
     },
     RevokeRefreshToken {
-        token: Index,
+        token: Which,
         by: By,
     },
     RevokeAccessToken {
-        token: Index,
+        token: Which,
         by: By,
     },
     /// An access token at introspection and UserInfo.
     UseAccessToken {
-        token: Index,
+        token: Which,
     },
     IntrospectRefreshToken {
-        token: Index,
+        token: Which,
     },
     Wait {
         seconds: i64,
+    },
+    /// Waits until something is about to end, ends this very second, or has just ended, and then uses it.
+    UseAtEnd {
+        of: Index,
+        late: i64,
     },
     Purge,
     RotateKey,
@@ -64,6 +69,23 @@ pub enum Op {
     },
 }
 
+/// The last one that came, or any: were it always any, most would be replays that end their grants.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    Last,
+    Any(Index),
+}
+
+impl Which {
+    /// The place among so many.
+    pub fn of(self, many: usize) -> usize {
+        match self {
+            Self::Last => many - 1,
+            Self::Any(index) => index.index(many),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub enum By {
     Owner,
@@ -74,6 +96,10 @@ pub enum By {
 pub enum Mistake {
     Verifier,
     RedirectUri,
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![3 => Just(Which::Last), 1 => any::<Index>().prop_map(Which::Any)]
 }
 
 fn by() -> impl Strategy<Value = By> {
@@ -89,13 +115,14 @@ pub fn drawn() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (user(), client(), prop::bool::weighted(0.75))
             .prop_map(|(user, client, offline)| Op::Authorize { user, client, offline }),
-        8 => (index(), by(), mistake()).prop_map(|(code, by, mistake)| Op::Redeem { code, by, mistake }),
-        8 => (index(), by()).prop_map(|(token, by)| Op::Refresh { token, by }),
-        1 => (index(), by()).prop_map(|(token, by)| Op::RevokeRefreshToken { token, by }),
-        2 => (index(), by()).prop_map(|(token, by)| Op::RevokeAccessToken { token, by }),
-        3 => index().prop_map(|token| Op::UseAccessToken { token }),
-        2 => index().prop_map(|token| Op::IntrospectRefreshToken { token }),
-        8 => prop::sample::select(&STEPS[..]).prop_map(|seconds| Op::Wait { seconds }),
+        8 => (which(), by(), mistake()).prop_map(|(code, by, mistake)| Op::Redeem { code, by, mistake }),
+        8 => (which(), by()).prop_map(|(token, by)| Op::Refresh { token, by }),
+        1 => (which(), by()).prop_map(|(token, by)| Op::RevokeRefreshToken { token, by }),
+        2 => (which(), by()).prop_map(|(token, by)| Op::RevokeAccessToken { token, by }),
+        3 => which().prop_map(|token| Op::UseAccessToken { token }),
+        2 => which().prop_map(|token| Op::IntrospectRefreshToken { token }),
+        5 => (index(), -1..=1_i64).prop_map(|(of, late)| Op::UseAtEnd { of, late }),
+        6 => prop::sample::select(&STEPS[..]).prop_map(|seconds| Op::Wait { seconds }),
         2 => Just(Op::Purge),
         1 => Just(Op::RotateKey),
         1 => (client(), any::<bool>()).prop_map(|(client, keep)| Op::RotateSecret { client, keep }),

@@ -4,14 +4,18 @@ use chancery::app;
 use chancery::crypto::{digest, random};
 use chancery::keys::{self, RotationTimes};
 use chancery::model::{Algorithm, ClientId, ClientSecrets, RetiredSecret};
+use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::model::{AccessToken, Grant, Outcome, State};
+use super::model::{AccessToken, Grant, Outcome, State, Use};
 use super::operations::{By, Mistake, Op};
 use crate::support::{Answer, Browser, Registration, TestServer, hidden, query_of, text};
 
 /// Seconds that a client's secret counts on after it was replaced.
 const SECRET_KEPT: i64 = 600;
+
+/// Of what ends one day, how many that end first are looked at.
+const NEXT: usize = 4;
 
 struct User {
     username: String,
@@ -31,6 +35,14 @@ struct Client {
     rotates: bool,
     /// The secret before the last, and when it stops counting.
     old_secret: Option<(String, i64)>,
+}
+
+/// What can be used for the last time.
+#[derive(Clone, Copy)]
+enum Last {
+    OfGrant(usize, Use),
+    AccessToken(usize),
+    OldSecret(usize),
 }
 
 pub struct World<'s> {
@@ -99,22 +111,22 @@ impl<'s> World<'s> {
         match operation {
             Op::Authorize { user, client, offline } => self.authorize(*user, *client, *offline).await,
             Op::Redeem { code, by, mistake } if !self.codes.is_empty() => {
-                self.redeem(code.index(self.codes.len()), *by, *mistake).await
+                self.redeem(code.of(self.codes.len()), *by, *mistake).await
             }
             Op::Refresh { token, by } if !self.refresh_tokens.is_empty() => {
-                self.refresh(token.index(self.refresh_tokens.len()), *by).await
+                self.refresh(token.of(self.refresh_tokens.len()), *by).await
             }
             Op::RevokeRefreshToken { token, by } if !self.refresh_tokens.is_empty() => {
-                self.revoke_refresh_token(token.index(self.refresh_tokens.len()), *by).await
+                self.revoke_refresh_token(token.of(self.refresh_tokens.len()), *by).await
             }
             Op::RevokeAccessToken { token, by } if !self.access_tokens.is_empty() => {
-                self.revoke_access_token(token.index(self.access_tokens.len()), *by).await
+                self.revoke_access_token(token.of(self.access_tokens.len()), *by).await
             }
             Op::UseAccessToken { token } if !self.access_tokens.is_empty() => {
-                self.use_access_token(&self.access_tokens[token.index(self.access_tokens.len())]).await
+                self.use_access_token(&self.access_tokens[token.of(self.access_tokens.len())]).await
             }
             Op::IntrospectRefreshToken { token } if !self.refresh_tokens.is_empty() => {
-                self.introspect_refresh_token(token.get(&self.refresh_tokens)).await
+                self.introspect_refresh_token(&self.refresh_tokens[token.of(self.refresh_tokens.len())]).await
             }
             Op::Redeem { .. }
             | Op::Refresh { .. }
@@ -126,6 +138,7 @@ impl<'s> World<'s> {
                 self.server.advance(*seconds);
                 Ok(())
             }
+            Op::UseAtEnd { of, late } => self.use_at_end(*of, *late).await,
             Op::Purge => self.purge().await,
             Op::RotateKey => self.rotate_key().await,
             Op::RotateSecret { client, keep } => self.rotate_secret(*client, *keep).await,
@@ -160,6 +173,42 @@ impl<'s> World<'s> {
         match client.has_secret {
             true => self.server.post_as(&client.registration, path, form).await,
             false => self.server.post_public(&client.registration, path, form).await,
+        }
+    }
+
+    /// What ends one day, and when.
+    fn ends(&self) -> Vec<(i64, Last)> {
+        let of_grants = self.grants.iter().enumerate();
+        let of_grants = of_grants.flat_map(|(at, grant)| {
+            grant.ends().into_iter().map(move |(end, last)| (end, Last::OfGrant(at, last)))
+        });
+        let of_access = self.access_tokens.iter().enumerate();
+        let of_access = of_access.map(|(at, token)| (token.ends_at(), Last::AccessToken(at)));
+        let of_secrets = self.clients.iter().enumerate();
+        let of_secrets =
+            of_secrets.filter_map(|(at, client)| Some((client.old_secret.as_ref()?.1, Last::OldSecret(at))));
+        of_grants.chain(of_access).chain(of_secrets).collect()
+    }
+
+    async fn use_at_end(&mut self, of: Index, late: i64) -> Held {
+        let now = self.now();
+        let mut ends: Vec<_> = self.ends().into_iter().filter(|(end, _)| end + late >= now).collect();
+        // What ends soon, so that a long step does not pass everything else.
+        ends.sort_by_key(|(end, _)| *end);
+        ends.truncate(NEXT);
+        let Some((end, last)) = (!ends.is_empty()).then(|| *of.get(&ends)) else { return Ok(()) };
+        self.server.advance(end + late - now);
+        match last {
+            Last::OfGrant(grant, Use::Code) => self.redeem(grant, By::Owner, None).await,
+            Last::OfGrant(grant, Use::RefreshToken { generation }) => {
+                let mut tokens = self.refresh_tokens.iter();
+                match tokens.position(|token| token.grant == grant && token.generation == generation) {
+                    Some(at) => self.refresh(at, By::Owner).await,
+                    None => Ok(()),
+                }
+            }
+            Last::AccessToken(at) => self.use_access_token(&self.access_tokens[at]).await,
+            Last::OldSecret(client) => self.use_old_secret(client).await,
         }
     }
 
