@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod aliases;
+mod audit;
 mod authorization;
 mod database;
 mod external;
@@ -16,12 +17,12 @@ mod problem;
 mod proxies;
 mod reader;
 mod registration;
+mod server;
 #[cfg(test)]
 mod tests;
 mod token_hook;
 mod warnings;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
 pub use aliases::Alias;
+pub use audit::AuditSettings;
 pub use authorization::AuthorizationSettings;
 pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
@@ -38,10 +40,11 @@ pub use grants::GrantSettings;
 pub use issuer::Issuer;
 pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
-pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings};
+pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings, TracingSettings};
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
+pub use server::{ServerLimits, ServerSettings};
 pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
@@ -68,37 +71,22 @@ pub struct Settings {
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
     pub registration: RegistrationSettings,
+    pub audit: AuditSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     pub metrics: MetricsSettings,
+    pub tracing: TracingSettings,
     /// None: there is none.
     pub token_hook: Option<TokenHookSettings>,
     pub ui: UiSettings,
 }
 
 #[derive(Clone, Debug)]
-pub struct ServerSettings {
-    pub issuer: Issuer,
-    pub listen: SocketAddr,
-    pub trusted_proxies: TrustedProxies,
-    pub limits: ServerLimits,
-    pub max_body_bytes: usize,
-    pub request_timeout: Duration,
-}
-
-/// What the accept loop holds every connection to.
-#[derive(Clone, Debug)]
-pub struct ServerLimits {
-    pub max_connections: usize,
-    pub max_header_bytes: usize,
-    pub header_timeout: Duration,
-    pub shutdown_grace: Duration,
-}
-
-#[derive(Clone, Debug)]
 pub struct DatabaseSettings {
     pub url: DatabaseUrl,
     pub max_connections: u32,
+    /// How long a statement waits for a connection that others have.
+    pub acquire_timeout: Duration,
     pub migrate_on_start: bool,
 }
 
@@ -222,7 +210,7 @@ impl Settings {
         let data =
             reader.text("data.directory").map(|directory| DataSettings { directory: directory.into() });
         let directory = data.as_ref().map_or_else(|| PathBuf::from("data"), |data| data.directory.clone());
-        let server = server(reader);
+        let server = ServerSettings::read(reader);
         let url = database_url(reader, &directory);
         let master_key = match needs_master_key {
             true => MasterKey::read(reader, url.as_ref(), &directory),
@@ -240,11 +228,13 @@ impl Settings {
         let aliases = aliases(reader);
         let clients = clients(reader);
         let registration = registration::read(reader);
+        let audit = AuditSettings::read(reader);
         let outbound = outbound(reader);
         let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
         let token_hook = token_hook::read(reader, outbound_private);
         let admin = external::admin(reader);
         let metrics = observation::metrics(reader);
+        let tracing = observation::tracing(reader);
         let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
@@ -262,9 +252,11 @@ impl Settings {
             aliases: aliases?,
             clients: clients?,
             registration: registration?,
+            audit: audit?,
             outbound: outbound?,
             admin: admin?,
             metrics: metrics?,
+            tracing: tracing?,
             token_hook: token_hook?,
             ui: ui?,
         })
@@ -272,35 +264,6 @@ impl Settings {
 }
 
 // In each section every key is read before the first `?`, so that no problem hides another.
-
-fn server(reader: &mut Reader) -> Option<ServerSettings> {
-    let issuer = reader.parsed("server.issuer", Issuer::parse);
-    let listen = reader.parsed("server.listen", |text| {
-        let remedy =
-            || "write an address and a port like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned();
-        text.parse().map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
-    });
-    let networks = reader.list("server.trusted_proxies", Network::parse);
-    let max_connections = reader.number("server.max_connections", 1..=1_000_000);
-    let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
-    let max_header_bytes = reader.number("server.max_header_bytes", 8192..=1_048_576);
-    let header_timeout = reader.seconds("server.header_timeout_seconds", 1..=600);
-    let request_timeout = reader.seconds("server.request_timeout_seconds", 1..=600);
-    let shutdown_grace = reader.seconds("server.shutdown_grace_seconds", 0..=600);
-    Some(ServerSettings {
-        issuer: issuer?,
-        listen: listen?,
-        trusted_proxies: TrustedProxies::new(networks?),
-        limits: ServerLimits {
-            max_connections: max_connections?,
-            max_header_bytes: max_header_bytes?,
-            header_timeout: header_timeout?,
-            shutdown_grace: shutdown_grace?,
-        },
-        max_body_bytes: max_body_bytes?,
-        request_timeout: request_timeout?,
-    })
-}
 
 fn database_url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
     let given = reader.secret("database.url")?;
@@ -311,10 +274,12 @@ fn database_url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
 
 fn database(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSettings> {
     let max_connections = reader.number("database.max_connections", 1..=1000);
+    let acquire_timeout = reader.number("database.acquire_timeout_ms", 50..=60_000);
     let migrate_on_start = reader.boolean("database.migrate_on_start");
     Some(DatabaseSettings {
         url: url?,
         max_connections: max_connections?,
+        acquire_timeout: Duration::from_millis(acquire_timeout?),
         migrate_on_start: migrate_on_start?,
     })
 }

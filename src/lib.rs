@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clients;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod demo;
 pub mod grants;
 pub mod http;
 pub mod keys;
+pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod observe;

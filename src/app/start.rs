@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, DatabaseUrl, PasswordSettings, Settings};
+use crate::config::{self, DatabaseSettings, DatabaseUrl, PasswordSettings, Settings};
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
 use crate::crypto::webhook::InvalidWebhookSecret;
@@ -52,10 +52,11 @@ pub async fn open_storage(settings: &Settings) -> Result<Storage, StartError> {
                 make_private_directory(directory)?;
             }
             make_private_file(path)?;
-            Db::open_sqlite(path).await?
+            Db::open_sqlite(path, settings.database.acquire_timeout).await?
         }
         DatabaseUrl::Postgres { url } => {
-            Db::open_postgres(url.expose(), settings.database.max_connections).await?
+            let DatabaseSettings { max_connections, acquire_timeout, .. } = settings.database;
+            Db::open_postgres(url.expose(), max_connections, acquire_timeout).await?
         }
     };
     Ok(Storage::new(db))

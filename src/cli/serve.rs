@@ -15,6 +15,7 @@ use crate::app::{self, App, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
+use crate::http::middleware::Edge;
 use crate::metrics;
 use crate::observe::Listener;
 
@@ -22,7 +23,7 @@ use crate::observe::Listener;
 const CLOSE: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings) -> Result<(), Failure> {
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -39,6 +40,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     );
     until(&app, listener, others, stopped).await?;
     close(&app, background).await;
+    telemetry.end().await;
     Ok(())
 }
 
@@ -98,11 +100,17 @@ pub async fn until(
     others: Listeners,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
-    let router = http::router(Arc::clone(app));
-    let public = serve(app, Listener::Public, listener, router, signalled(stopped.clone()));
+    let service = http::service(app);
+    let load = Arc::clone(service.load());
+    let public = serve(app, listener, service, signalled(stopped.clone()));
     let admin = serve_if(app, Listener::Admin, others.admin, signalled(stopped.clone()));
     let metrics = serve_if(app, Listener::Metrics, others.metrics, signalled(stopped));
-    let (public, admin, metrics) = tokio::join!(public, admin, metrics);
+    let all = async { tokio::join!(public, admin, metrics) };
+    let longest_wait = || app.storage.db().longest_wait();
+    let (public, admin, metrics) = tokio::select! {
+        ended = all => ended,
+        never = load.watch(app.settings.server.max_delay, longest_wait) => match never {},
+    };
     public.and(admin).and(metrics)
 }
 
@@ -119,26 +127,28 @@ async fn serve_if(
         Listener::Metrics => "scrapes of the metrics",
         Listener::Public => "applications and browsers",
     });
-    let router = match which {
-        Listener::Admin => admin::router(Arc::clone(app)),
-        Listener::Metrics => metrics::router(Arc::clone(app)),
-        Listener::Public => http::router(Arc::clone(app)),
+    let service = match which {
+        Listener::Admin => other(app, which, admin::router(Arc::clone(app))),
+        Listener::Metrics => other(app, which, metrics::router(Arc::clone(app))),
+        Listener::Public => http::service(app),
     };
-    serve(app, which, listener, router, shutdown).await
+    serve(app, listener, service, shutdown).await
+}
+
+/// What answers on a listener that is not public.
+fn other(app: &App, which: Listener, router: Router) -> Edge {
+    http::middleware::layers(router, &app.settings.server, app.watch(which))
 }
 
 /// Every listener has the same rules for every request.
 async fn serve(
-    app: &Arc<App>,
-    which: Listener,
+    app: &App,
     listener: TcpListener,
-    router: Router,
+    service: Edge,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let (server, watch) = (&app.settings.server, app.watch(which));
-    let connections = Arc::clone(watch.connections());
-    let service = http::middleware::layers(router, server, watch);
-    Ok(http::server::serve(listener, service, &server.limits, &connections, shutdown).await?)
+    let connections = Arc::clone(service.connections());
+    Ok(http::server::serve(listener, service, &app.settings.server, &connections, shutdown).await?)
 }
 
 /// Turns true at the first signal from now on: call it before anybody is told that the server runs.
@@ -160,6 +170,9 @@ pub async fn signalled(mut stopped: watch::Receiver<bool>) {
 /// Ends the background tasks, then the database's connections.
 pub async fn close(app: &App, background: Background) {
     drop(background);
+    if let Err(error) = app.audit.flush(app.now()).await {
+        tracing::error!(%error, "could not write the last entries of the audit log");
+    }
     if tokio::time::timeout(CLOSE, app.storage.db().close()).await.is_err() {
         tracing::warn!("a database connection was not given back in time");
     }

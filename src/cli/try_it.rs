@@ -30,7 +30,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (listener, port) = bind(args.port, PORT).await?;
     let (demo_listener, demo_port) = bind(args.demo_port, DEMO_PORT).await?;
     let settings = settings(port, file)?;
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     let (app, background) = serve::start(settings).await?;
     if seed::is_in_use(&app).await? {
         return Err(Failure::refused(
@@ -62,9 +62,10 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let connections = Arc::clone(watch.connections());
     let pages = http::middleware::layers(demo::router(relying_party), server, watch);
     let until = serve::signalled(stopped.clone());
-    let demo = http::server::serve(demo_listener, pages, &server.limits, &connections, until);
+    let demo = http::server::serve(demo_listener, pages, server, &connections, until);
     let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
+    telemetry.end().await;
     served?;
     Ok(shown?)
 }

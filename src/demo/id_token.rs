@@ -78,12 +78,17 @@ mod tests {
     async fn signed(claims: &Value) -> (String, JwkSet) {
         let directory = std::env::temp_dir().join(format!("chancery-demo-{}", crate::crypto::random::id()));
         std::fs::create_dir(&directory).unwrap();
-        let db = crate::storage::Db::open_sqlite(&directory.join("test.db")).await.unwrap();
+        let db =
+            crate::storage::Db::open_sqlite(&directory.join("test.db"), std::time::Duration::from_secs(5))
+                .await
+                .unwrap();
         db.migrate().await.unwrap();
         let storage = crate::storage::Storage::new(db);
         let master = std::sync::Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap());
         let now = Timestamp::from_unix(0);
-        crate::keys::ensure(&storage, &master, &[model::Algorithm::ES256], now).await.unwrap();
+        let audit = crate::audit::Audit::new(storage.clone(), std::sync::Arc::clone(&master));
+        let keeper = crate::keys::Keeper { audit: &audit, actor: crate::audit::Actor::Server };
+        crate::keys::ensure(&keeper, &[model::Algorithm::ES256], now).await.unwrap();
         let ring = KeyRing::open(&master, &storage.signing_keys(now).await.unwrap()).unwrap();
         storage.db().close().await;
         std::fs::remove_dir_all(&directory).unwrap();

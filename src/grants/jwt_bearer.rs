@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::draft::{Draft, WithoutGrant};
 use super::{TokenResponse, client_authentication};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
 use crate::model::{GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
@@ -29,13 +30,15 @@ pub(super) async fn exchange(
     let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
     spend(app, &assertion).await?;
+    let (subject, grant_type) = (user.id.as_str(), GrantType::JwtBearer);
+    let issued = Event::TokenIssued { client: &client.id, subject, grant_type, scope: &scope, acting: None };
+    app.note(&Actor::Client, issued);
     tokens.mint(app, None)
 }
 
 /// The assertion of a trusted issuer, and the user it is about. It is not spent by this.
 pub(super) async fn vouched_for(app: &App, jwt: &str) -> Result<(Assertion, User), OAuthError> {
-    let token_endpoint = [app.settings.server.issuer.join("/token")];
-    let expected = client_authentication::expected(app, &token_endpoint);
+    let expected = client_authentication::expected(app, &["/token"]);
     let assertion =
         Assertion::read(jwt, Purpose::AuthorizationGrant, &expected).map_err(OAuthError::invalid_grant)?;
     let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;

@@ -30,7 +30,10 @@ pub mod userinfo;
 
 pub use issue::TokenResponse;
 
+use std::net::IpAddr;
+
 use crate::app::App;
+use crate::audit::{Actor, Event, Granted, Revocation};
 use crate::model::{Client, Grant, GrantType};
 use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -49,7 +52,7 @@ pub async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
     let result = exchange_by(app, grant_type, client, parameters, address).await;
@@ -62,7 +65,7 @@ async fn exchange_by(
     grant_type: GrantType,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(grant_type)?;
     match grant_type {
@@ -107,6 +110,11 @@ fn unsupported() -> OAuthError {
     OAuthError::new(ErrorCode::UnsupportedGrantType, description)
 }
 
+/// Tells the audit log that the first tokens of a grant went out. The grant itself is there already, with its own entry.
+fn redeemed(app: &App, grant: &Grant, grant_type: GrantType) {
+    app.note(&Actor::Client, Event::GrantRedeemed { granted: grant.into(), grant_type });
+}
+
 /// Grants with refresh tokens that a user may have with a client that is registered with no number of its own.
 const MOST_REFRESH_GRANTS: i64 = 50;
 
@@ -119,7 +127,9 @@ async fn cap_grants(app: &App, client: &Client, newest: &Grant, others: i64) -> 
         None if others >= MOST_REFRESH_GRANTS => MOST_REFRESH_GRANTS,
         None => return Ok(()),
     };
-    let revoked = app.storage.revoke_oldest_grants(newest, most).await?;
+    let granted = Granted { grant: None, session: None, ..newest.into() };
+    let event = Event::GrantRevoked { granted, reason: Revocation::TooMany };
+    let revoked = app.noting(&Actor::Server, event).revoke_oldest_grants(newest, most).await?;
     if revoked > 0 {
         tracing::info!(client = %newest.client_id, user = %newest.user_id, revoked, "oldest grants revoked");
     }

@@ -1,10 +1,13 @@
 //! `grant_type=password` (RFC 6749 4.3): for the operator's own applications that cannot open a browser. Off for the
 //! server and off for each client; every use is logged.
 
+use std::net::IpAddr;
+
 use super::draft::{Draft, ForGrant};
 use super::password_check::{self, Unrecognised};
 use super::{TokenResponse, issue};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::random;
 use crate::model::{
     Authentication, Client, Grant, GrantContext, GrantId, GrantState, GrantType, Lifetime, Refresh, ScopeSet,
@@ -22,7 +25,7 @@ pub(super) async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
     let (catalogue, resources) = (app.registry.catalogue(), resource::asked(parameters)?);
@@ -32,8 +35,9 @@ pub(super) async fn exchange(
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
+    let address = address.map(|address| address.to_string()).unwrap_or_default();
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
-    let user = password_check::recognise(app, username, password, address).await.map_err(refused)?;
+    let user = password_check::recognise(app, username, password, &address).await.map_err(refused)?;
     password_grant::judge(factors(&user))?;
     let grant = grant(app, client, &user, (scope, resources), now);
     let asked = ForGrant {
@@ -45,7 +49,8 @@ pub(super) async fn exchange(
         nonce: None,
     };
     let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
-    app.storage.insert_grant(&grant).await?;
+    let created = Event::created(&grant, GrantType::Password);
+    app.noting(&Actor::User, created).insert_grant(&grant).await?;
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
     let refresh = match &grant.state {
         GrantState::Active { refresh } => *refresh,

@@ -6,6 +6,7 @@
 use super::draft::Draft;
 use super::encryption::Encryptor;
 use crate::app::App;
+use crate::audit::{Actor, Event, Revocation};
 use crate::config::OnFailure;
 use crate::model::Client;
 use crate::protocol::token_hook::{Answer, Request};
@@ -45,12 +46,13 @@ impl<'a> Draft<'a> {
     /// The draft with the claims of the token hook, if there is one and it has a say in the tokens of this client.
     pub async fn settle(mut self, app: &App) -> Result<Settled<'a>, Unsettled> {
         if let Some(hook) = app.token_hook.as_ref().filter(|hook| hook.is_for(self.client)) {
-            self.ask(app, hook).await?;
+            // Boxed, here and below: few clients have a hook or an encrypted ID token, all reserve the room.
+            Box::pin(self.ask(app, hook)).await?;
         }
         let encryption = self.client.identity.id_token_encryption().filter(|_| self.id.is_some());
         let encryptor = match encryption {
             Some(encryption) => {
-                let found = Encryptor::find(app, self.client, encryption, "The ID token").await;
+                let found = Box::pin(Encryptor::find(app, self.client, encryption, "The ID token")).await;
                 Some(found.map_err(Unsettled::Failed)?)
             }
             None => None,
@@ -63,7 +65,8 @@ impl<'a> Draft<'a> {
         let grant = self.grant;
         let settled = self.settle(app).await;
         if let (Err(Unsettled::Denied(_)), Some(grant)) = (&settled, grant) {
-            app.storage.revoke_grant(&grant.id).await?;
+            let denied = Event::GrantRevoked { granted: grant.into(), reason: Revocation::TokenHook };
+            app.noting(&Actor::Server, denied).revoke_grant(&grant.id).await?;
         }
         Ok(settled?)
     }

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
 use crate::grants::client_authentication;
@@ -33,9 +33,9 @@ pub fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
 }
 
 fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let essence = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| essence(value) == media_type)
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(media_type)
 }
 
 /// Bytes of a `User-Agent` that are kept.
@@ -43,8 +43,13 @@ const USER_AGENT: usize = 256;
 
 /// What the browser or program calls itself.
 pub fn user_agent(headers: &HeaderMap) -> String {
-    let value = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().chars().take(USER_AGENT).collect()
+    bounded_user_agent(headers.get(header::USER_AGENT))
+}
+
+/// As much of a `User-Agent` as is kept.
+pub fn bounded_user_agent(value: Option<&HeaderValue>) -> String {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.chars().take(USER_AGENT).collect()
 }
 
 /// The client that sent the request, authenticated.
@@ -91,8 +96,7 @@ async fn client_by(
     if authorization.next().is_some() {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
-    let issuer = &app.settings.server.issuer;
-    let endpoints = [issuer.join("/token"), issuer.join(endpoint)];
+    let endpoints = ["/token", endpoint];
     let expected = client_authentication::expected(app, &endpoints);
     let presented = client_auth::presented(first, parameters, &expected)?;
     client_authentication::authenticate(app, &presented, rule).await

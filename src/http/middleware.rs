@@ -1,12 +1,15 @@
-//! What every request passes first and every answer last: request id, client address, trace span,
-//! body limit, timeout, panics, security headers, and the note of how it ended.
+//! What every request passes first and every answer last: request id, client address, trace span, the body, overload,
+//! timeout, panics, security headers, and the note of how it ended.
 //!
 //! One service does all of it, instead of a stack of layers: each layer costs a clone and a boxed
 //! future a request, and the answers of this server that matter most take microseconds. An answer
 //! that is ready at the first poll never meets a timer.
+//!
+//! A handler is called with the whole body. Whoever sends one slowly holds a connection meanwhile, and nothing else.
 
-mod body_limit;
+mod body;
 mod client_address;
+mod refusal;
 mod request_id;
 #[cfg(test)]
 mod tests;
@@ -17,33 +20,40 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::ConnectInfo;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use tokio::time::{Sleep, sleep};
 use tower::Service;
 use tracing::Span;
 
+use super::accept;
+use crate::audit::{self, Origin};
 use crate::config::{ServerSettings, TrustedProxies};
-use crate::observe::{self, Observed, Outcome, Watch};
+use crate::load::{Load, Slot};
+use crate::observe::{self, Connections, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
-use body_limit::{Limited, Size};
+use body::Receiving;
 pub use client_address::ClientAddress;
+use refusal::Refusal;
 pub use request_id::{RequestId, X_REQUEST_ID};
 
 /// A year, as browsers' preload lists ask for at least.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Seconds, with every 503: what is refused for now is worth trying again soon.
+const AGAIN_SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// On every answer, unless the handler set its own.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
@@ -61,148 +71,217 @@ const LONGEST_PATH: usize = 200;
 
 /// The router behind everything that holds for every request.
 #[derive(Clone)]
-pub struct Edge {
-    inner: Router,
-    rules: Arc<Rules>,
-}
+pub struct Edge(Arc<Rules>);
 
 struct Rules {
+    router: Router,
+    load: Arc<Load>,
+    overload: Overload,
     trusted_proxies: TrustedProxies,
-    max_body_bytes: u64,
+    max_body_bytes: usize,
     request_timeout: Duration,
     strict_transport: bool,
     watch: Watch,
 }
 
+/// What is done with a request when there are too many.
+#[derive(Default)]
+pub struct Overload {
+    /// These paths are answered all the same: whoever asks for them must know how things are, and they cost nearly nothing.
+    pub exempt: Vec<String>,
+    /// Answers browsers, with a page; others get JSON.
+    pub page: Router,
+}
+
 /// Puts `router` behind the rules for every request.
 pub fn layers(router: Router, settings: &ServerSettings, watch: Watch) -> Edge {
+    layers_with(router, settings, watch, Overload::default())
+}
+
+/// The same, where a listener has something of its own to say in an overload.
+pub fn layers_with(router: Router, settings: &ServerSettings, watch: Watch, overload: Overload) -> Edge {
     let rules = Rules {
+        router,
+        load: Load::new(settings.max_requests),
+        overload,
         trusted_proxies: settings.trusted_proxies.clone(),
-        max_body_bytes: settings.max_body_bytes as u64,
+        max_body_bytes: settings.max_body_bytes,
         request_timeout: settings.request_timeout,
         // RFC 6797 7.2: not over plain http
         strict_transport: !settings.issuer.is_loopback_http(),
         watch,
     };
-    Edge { inner: router, rules: Arc::new(rules) }
+    Edge(Arc::new(rules))
 }
 
-impl Service<Request> for Edge {
+impl<B> Service<Request<B>> for Edge
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     type Response = Response;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Answer<B>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request) -> Answer {
-        let id = self.identify(&mut request);
-        let span = span(&request, &id);
-        let observed = self.rules.watch.begin(request.uri().path());
-        let mut answer = Answer {
-            state: State::Refused(Refusal::TooLarge),
-            rules: self.rules.clone(),
+    fn call(&mut self, request: Request<B>) -> Answer<B> {
+        let (mut parts, body) = request.into_parts();
+        let (origin, trusted) = self.0.identify(&mut parts);
+        let id = origin.request_id;
+        let observed = self.0.watch.begin(parts.uri.path());
+        let span = span(&parts, &id);
+        let headers = trusted.then_some(&parts.headers);
+        let traced = span::server(&span, parts.method.as_str(), observed.endpoint, id.as_str(), headers);
+        Answer {
+            span: traced.unwrap_or(span),
+            state: State::Receiving(Receiving::new(body, self.0.max_body_bytes)),
+            parts: Some(parts),
+            rules: self.0.clone(),
             id,
-            span,
+            origin: Some(origin),
             deadline: None,
-            exceeded: None,
             observed,
-        };
-        match Size::of(&request, self.rules.max_body_bytes) {
-            Size::TooLarge => return answer,
-            Size::Fits => {}
-            Size::Unknown => {
-                let (limited, exceeded) = Limited::wrap(request, self.rules.max_body_bytes);
-                (request, answer.exceeded) = (limited, Some(exceeded));
-            }
         }
-        answer.state = State::Running(self.inner.call(request));
-        answer
     }
 }
 
 impl Edge {
-    /// Finds out who asks, names the request, and puts both into its extensions.
-    fn identify(&self, request: &mut Request) -> RequestId {
-        let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
+    /// Its connections.
+    pub fn connections(&self) -> &Arc<Connections> {
+        self.0.watch.connections()
+    }
+
+    /// What this listener has in hand.
+    pub fn load(&self) -> &Arc<Load> {
+        &self.0.load
+    }
+}
+
+impl Rules {
+    /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
+    /// headers count.
+    fn identify(&self, parts: &mut Parts) -> (Origin, bool) {
+        let peer = parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let trusted = &self.rules.trusted_proxies;
-        let client = ClientAddress::of(peer, request.headers(), trusted);
-        let given = request.headers().get(X_REQUEST_ID).filter(|_| trusted.contains(peer));
+        let client = ClientAddress::of(peer, &parts.headers, &self.trusted_proxies);
+        let is_trusted = self.trusted_proxies.contains(peer);
+        let given = parts.headers.get(X_REQUEST_ID).filter(|_| is_trusted);
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
-        request.extensions_mut().insert(client);
-        request.extensions_mut().insert(id);
-        id
+        parts.extensions.insert(client);
+        parts.extensions.insert(id);
+        let user_agent = parts.headers.get(USER_AGENT).cloned();
+        (Origin { address: client.0, user_agent, request_id: id }, is_trusted)
+    }
+
+    /// Hands a whole request to the router, unless there are too many.
+    fn enter<B>(&self, parts: Parts, body: Bytes) -> State<B> {
+        let slot = self.load.take();
+        if slot.is_none() && !self.overload.exempt.iter().any(|path| path == parts.uri.path()) {
+            return self.shed(parts);
+        }
+        let request = Request::from_parts(parts, Body::from(body));
+        State::Running { future: self.router.clone().call(request), _slot: slot }
+    }
+
+    fn shed<B>(&self, parts: Parts) -> State<B> {
+        self.load.note_refusal();
+        if !accept::prefers(&parts.headers, "text/html") {
+            return State::Refused(Refusal::Overloaded);
+        }
+        State::Shed(self.overload.page.clone().call(Request::from_parts(parts, Body::empty())))
     }
 }
 
 /// Method and path only: a query may hold codes and states, a header holds credentials. The span is
 /// at the error level so that every event of a request carries it whatever the level of the log is.
-fn span(request: &Request, id: &RequestId) -> Span {
-    let path = request.uri().path();
+fn span(request: &Parts, id: &RequestId) -> Span {
+    let path = request.uri.path();
     let path = &path[..path.floor_char_boundary(LONGEST_PATH)];
-    tracing::error_span!("request", id = id.as_str(), method = request.method().as_str(), path)
+    tracing::error_span!("request", id = id.as_str(), method = request.method.as_str(), path)
 }
 
 /// The answer to one request, on its way.
-pub struct Answer {
-    state: State,
+pub struct Answer<B> {
+    state: State<B>,
+    /// Until the body is there.
+    parts: Option<Parts>,
     rules: Arc<Rules>,
     id: RequestId,
+    origin: Option<Origin>,
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
-    exceeded: Option<Arc<AtomicBool>>,
     observed: Observed,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every request is running: a box would be one more allocation"
-)]
-enum State {
-    Running(RouteFuture<Infallible>),
+enum State<B> {
+    Receiving(Receiving<B>),
+    Running {
+        future: RouteFuture<Infallible>,
+        /// None where it is answered even in an overload.
+        _slot: Option<Slot>,
+    },
+    /// A browser is told of the overload.
+    Shed(RouteFuture<Infallible>),
     Refused(Refusal),
 }
 
-#[derive(Clone, Copy)]
-enum Refusal {
-    TooLarge,
-    TimedOut,
-    Panicked,
-}
-
-impl Future for Answer {
+impl<B> Future for Answer<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         // Moved out, not cloned: a clone of a span is counted.
         let span = std::mem::replace(&mut this.span, Span::none());
-        let outer = observe::swap(this.observed.spent);
-        let polled = span.in_scope(|| this.advance(cx));
-        this.observed.spent = observe::swap(outer);
-        let polled = polled.map(|response| span.in_scope(|| this.finish(response)));
+        let polled = span.in_scope(|| {
+            let outer = observe::swap(this.observed.spent);
+            let polled = this.advance(cx);
+            this.observed.spent = observe::swap(outer);
+            polled.map(|response| this.finish(response, &span))
+        });
         this.span = span;
         polled.map(Ok)
     }
 }
 
-impl Answer {
+impl<B> Answer<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
-        match &mut self.state {
-            State::Refused(refusal) => Poll::Ready(refusal.response()),
-            // What a handler shares with others is behind locks and channels of its own, so a panic
-            // leaves nothing half-changed that this process would go on with.
-            State::Running(future) => match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx))) {
-                Ok(Poll::Ready(Ok(response))) => Poll::Ready(response),
-                Ok(Poll::Pending) => self.wait(cx),
-                Err(_) => Poll::Ready(self.refuse(Refusal::Panicked)),
-            },
+        if let State::Receiving(receiving) = &mut self.state {
+            match receiving.poll(cx) {
+                Poll::Pending => return self.wait(cx),
+                Poll::Ready(Err(refusal)) => self.state = State::Refused(refusal),
+                Poll::Ready(Ok(body)) => self.enter(body),
+            }
+        }
+        let polled = match &mut self.state {
+            State::Running { future, .. } | State::Shed(future) => {
+                audit::within(&mut self.origin, || run(future, cx))
+            }
+            State::Refused(refusal) => Poll::Ready(Ok(refusal.response())),
+            State::Receiving(_) => Poll::Pending,
+        };
+        match polled {
+            Poll::Ready(Ok(response)) => Poll::Ready(response),
+            Poll::Ready(Err(refusal)) => Poll::Ready(self.refuse(refusal)),
+            Poll::Pending => self.wait(cx),
         }
     }
 
-    /// The handler is not ready: the clock runs.
+    /// The body is there.
+    fn enter(&mut self, body: Bytes) {
+        if let Some(parts) = self.parts.take() {
+            self.state = self.rules.enter(parts, body);
+        }
+    }
+
+    /// The handler is not ready, or the body is not there: the clock runs.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
         let timeout = self.rules.request_timeout;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
@@ -215,14 +294,13 @@ impl Answer {
         refusal.response()
     }
 
-    fn finish(&mut self, mut response: Response) -> Response {
-        if self.exceeded.as_ref().is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
-            response = self.refuse(Refusal::TooLarge);
-        }
+    fn finish(&mut self, mut response: Response, span: &Span) -> Response {
         self.set_headers(&mut response);
-        let took = self.observed.end(self.outcome(&response));
-        let status = response.status().as_u16();
-        if response.status().is_server_error() {
+        let (outcome, status) = (self.outcome(&response), response.status().as_u16());
+        let took = self.observed.end(outcome);
+        span::ended(span, status, outcome);
+        // What is shed is counted: a line for each would be more work than the answer.
+        if response.status().is_server_error() && outcome != Outcome::Overloaded {
             tracing::error!(status, "request failed");
         } else {
             tracing::debug!(status, microseconds = took.as_micros() as u64, "request completed");
@@ -233,16 +311,21 @@ impl Answer {
     fn outcome(&self, response: &Response) -> Outcome {
         match (&self.state, response.extensions().get::<ErrorCode>()) {
             (State::Refused(refusal), _) => refusal.outcome(),
-            (State::Running(_), Some(code)) => Outcome::Refused(*code),
-            (State::Running(_), None) => Outcome::of_status(response.status().as_u16()),
+            (State::Shed(_), _) => Outcome::Overloaded,
+            (_, Some(code)) => Outcome::Refused(*code),
+            (_, None) => Outcome::of_status(response.status().as_u16()),
         }
     }
 
     fn set_headers(&self, response: &mut Response) {
         let framed = response.extensions().get::<MayBeFramed>().is_some();
+        let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
         let headers = response.headers_mut();
         for (name, value) in HEADERS.into_iter().filter(|(name, _)| !framed || name != X_FRAME_OPTIONS) {
             headers.entry(name).or_insert(value);
+        }
+        if unavailable {
+            headers.entry(RETRY_AFTER).or_insert(AGAIN_SOON);
         }
         if self.rules.strict_transport {
             headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(HSTS);
@@ -253,32 +336,11 @@ impl Answer {
     }
 }
 
-impl Refusal {
-    fn outcome(self) -> Outcome {
-        match self {
-            Self::TooLarge => Outcome::TooLarge,
-            Self::TimedOut => Outcome::TimedOut,
-            Self::Panicked => Outcome::Panicked,
-        }
-    }
-
-    fn response(self) -> Response {
-        let (status, body) = match self {
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                r#"{"error":"invalid_request","error_description":"the request body is too large"}"#,
-            ),
-            Self::TimedOut => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                r#"{"error":"temporarily_unavailable","error_description":"the request took too long; try again"}"#,
-            ),
-            Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"server_error"}"#),
-        };
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+/// What a handler shares with others is behind locks and channels of its own, so a panic leaves nothing half-changed that
+/// this process would go on with.
+fn run(future: &mut RouteFuture<Infallible>, cx: &mut Context<'_>) -> Poll<Result<Response, Refusal>> {
+    match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx))) {
+        Ok(polled) => polled.map(|Ok(response)| Ok(response)),
+        Err(_) => Poll::Ready(Err(Refusal::Panicked)),
     }
 }

@@ -29,13 +29,35 @@ use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::pages;
 
+use crate::observe::Listener;
 pub use error::{log, note};
+use middleware::{Edge, Overload};
+
+/// What an overloaded server answers as well: others decide by it where to send their requests, and what to believe.
+const ALWAYS_ANSWERED: [&str; 5] = [
+    "/healthz",
+    "/readyz",
+    "/jwks",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+];
+
+/// The public listener: every endpoint behind the rules for every request.
+pub fn service(app: &Arc<App>) -> Edge {
+    let server = &app.settings.server;
+    let prefix = server.issuer.path_prefix();
+    let overload = Overload {
+        exempt: ALWAYS_ANSWERED.iter().map(|path| format!("{prefix}{path}")).collect(),
+        page: Router::new().fallback(pages::busy).with_state(Arc::clone(app)),
+    };
+    middleware::layers_with(router(Arc::clone(app)), server, app.watch(Listener::Public), overload)
+}
 
 /// Every endpoint, below the issuer's path prefix.
-pub fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>) -> Router {
     let prefix = app.settings.server.issuer.path_prefix().to_owned();
-    let documents = metadata::Documents::new(&app);
-    let endpoints = for_browser_apps(documents.clone())
+    let documents = Arc::new(metadata::Documents::new(Arc::clone(&app)));
+    let endpoints = for_browser_apps(&documents)
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
@@ -44,30 +66,32 @@ pub fn router(app: Arc<App>) -> Router {
     // RFC 7033 4: at the root of the host.
     let at_root = Router::new().route("/.well-known/webfinger", get(webfinger::get));
     let root = if prefix.is_empty() {
-        endpoints.merge(public(at_root, documents))
+        endpoints.merge(at_root.layer(cors()))
     } else {
         // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
-        Router::new()
-            .nest(&prefix, endpoints)
-            .merge(public(at_root.route(&well_known, get(metadata::discovery)), documents))
+        let discovery = Router::new().route(&well_known, get(metadata::discovery)).with_state(documents);
+        Router::new().nest(&prefix, endpoints).merge(at_root.merge(discovery).layer(cors()))
     };
     let aliases = app.settings.aliases.paths.clone();
     aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)
 }
 
 /// What applications in a browser call from other origins. Never the pages.
-fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
-    let endpoints = Router::new()
+fn for_browser_apps(documents: &Arc<metadata::Documents>) -> Router<Arc<App>> {
+    let documents = Router::new()
+        .route("/jwks", get(metadata::jwks))
+        .route("/.well-known/openid-configuration", get(metadata::discovery))
+        .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
+        .with_state(Arc::clone(documents));
+    Router::new()
         .route("/token", post(token::token))
         .route("/par", post(par::push))
         .route("/device_authorization", post(device_authorization::device_authorization))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))
-        .route("/jwks", get(metadata::jwks))
-        .route("/.well-known/openid-configuration", get(metadata::discovery))
-        .route("/.well-known/oauth-authorization-server", get(metadata::discovery));
-    public(endpoints, documents)
+        .merge(documents)
+        .layer(cors())
 }
 
 /// Nothing, unless clients may register themselves.
@@ -81,10 +105,6 @@ fn registration(app: &App) -> Router<Arc<App>> {
         .route("/register", post(register::post))
         .route("/register/{client_id}", one)
         .layer(cors().allow_methods(methods))
-}
-
-fn public(endpoints: Router<Arc<App>>, documents: metadata::Documents) -> Router<Arc<App>> {
-    endpoints.layer(axum::Extension(documents)).layer(cors())
 }
 
 /// Any origin, and no credentials of the browser: nothing here reads a cookie.

@@ -40,7 +40,7 @@ impl Connections {
         self.broken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// None could be accepted, for want of file descriptors for example.
+    /// None could be accepted, for want of file descriptors for example, or one was too many of its address.
     pub fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }

@@ -20,6 +20,8 @@ pub enum Outcome {
     TooLarge,
     TimedOut,
     Panicked,
+    /// Refused at once, because there was too much to do.
+    Overloaded,
     /// Whoever asked did not wait for the answer.
     Abandoned,
     /// An error of the protocol, whichever way it was told.
@@ -50,6 +52,7 @@ impl Outcome {
             Self::TooLarge => "too_large",
             Self::TimedOut => "timeout",
             Self::Panicked => "panic",
+            Self::Overloaded => "overloaded",
             Self::Abandoned => "abandoned",
             Self::Refused(code) => code.as_str(),
         }
@@ -57,7 +60,7 @@ impl Outcome {
 }
 
 /// The outcomes before [`Outcome::Refused`].
-const OTHERS: usize = 8;
+const OTHERS: usize = 9;
 
 impl Label for Outcome {
     const MOST: usize = 80;
@@ -71,7 +74,8 @@ impl Label for Outcome {
             Self::TooLarge => 4,
             Self::TimedOut => 5,
             Self::Panicked => 6,
-            Self::Abandoned => 7,
+            Self::Overloaded => 7,
+            Self::Abandoned => 8,
             Self::Refused(code) => OTHERS + code as usize,
         }
     }

@@ -78,6 +78,11 @@ async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer 
     Ok((headers, asset.bytes.clone()).into_response())
 }
 
+/// The answer to a browser when there are too many requests.
+pub async fn busy(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    visitor.failure(&app, Failure::new(Problem::Busy))
+}
+
 /// The answer for every path that is none of ours.
 pub async fn not_found(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.failure(&app, Failure::new(Problem::NotFound))

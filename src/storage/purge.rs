@@ -13,6 +13,10 @@ const REQUEST_KEPT: i64 = 24 * 3600;
 /// it was made, where nobody sends its consent form again.
 const GRANT_KEPT: i64 = 24 * 3600;
 
+/// What was revoked by itself, and an assertion that was used, are kept this long after they expired, for a clock that was
+/// ahead and is put right: until then they would be good again. Assertions are many.
+const TOKEN_KEPT: i64 = 24 * 3600;
+const ASSERTION_KEPT: i64 = 2 * 3600;
 /// How the delivery of a logout token ended is kept this long for the operator.
 const LOGOUT_KEPT: i64 = 24 * 3600;
 
@@ -104,8 +108,8 @@ impl Storage {
             requests: untaken + self.db.execute(REQUESTS, values![requests_before, BATCH]).await?,
             devices: self.db.execute(DEVICES, values![requests_before, BATCH]).await?,
             grants: unclaimed + ended + unredeemed + revoked,
-            tokens: self.db.execute(TOKENS, values![now.unix(), BATCH]).await?,
-            assertions: self.db.execute(ASSERTIONS, values![now.unix(), BATCH]).await?,
+            tokens: self.db.execute(TOKENS, values![now.plus(-TOKEN_KEPT).unix(), BATCH]).await?,
+            assertions: self.db.execute(ASSERTIONS, values![now.plus(-ASSERTION_KEPT).unix(), BATCH]).await?,
             registrations: self.purge_registrations(now, BATCH).await?,
             logouts: self.db.execute(LOGOUTS, values![now.plus(-LOGOUT_KEPT).unix(), BATCH]).await?,
         })

@@ -1,11 +1,15 @@
 //! A database that cannot be written to, as a standby is: it must not be taken for the database.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use chancery::storage::Db;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::support::{Database, Kind, TestServer, text};
+
+const WAIT: Duration = Duration::from_secs(5);
 
 /// From now on whoever connects may only read, as on a standby, or may write again; those that are connected are cut off.
 async fn demote(url: &str, read_only: bool) {
@@ -29,10 +33,10 @@ fn url_of(server: &TestServer) -> String {
 async fn a_database_that_takes_reads_only_is_not_opened() {
     let database = Database::make(Kind::Postgres).await;
     demote(&database.url, true).await;
-    let error = Db::open_postgres(&database.url, 2).await.err().expect("it was opened").to_string();
+    let error = Db::open_postgres(&database.url, 2, WAIT).await.err().expect("it was opened").to_string();
     assert!(error.contains("read-only") && error.contains("database.url"), "{error}");
     demote(&database.url, false).await;
-    Db::open_postgres(&database.url, 2).await.unwrap();
+    Db::open_postgres(&database.url, 2, WAIT).await.unwrap();
 }
 
 #[tokio::test]

@@ -31,15 +31,17 @@ fn answer(mut stream: TcpStream, backend: impl Fn() -> i32) -> Option<()> {
     loop {
         let mut kind = [0];
         stream.read_exact(&mut kind).ok()?;
-        read(&mut stream)?;
+        let question = read(&mut stream)?;
         if kind != *b"Q" {
             return None;
         }
-        let pid = backend().to_string();
-        // One column of type int4 as text.
-        let column =
-            [&[0, 1][..], b"pid\0", &[0; 6], &23i32.to_be_bytes(), &[0, 4], &[255; 4], &[0; 2]].concat();
-        let row = [&[0, 1][..], &(pid.len() as i32).to_be_bytes(), pid.as_bytes()].concat();
+        // A primary; else the process, an int4.
+        let (value, oid) = match question.starts_with(b"SHOW transaction_read_only") {
+            true => ("off".to_owned(), 25i32),
+            false => (backend().to_string(), 23),
+        };
+        let column = [&[0, 1][..], b"a\0", &[0; 6], &oid.to_be_bytes(), &[0, 4], &[255; 4], &[0; 2]].concat();
+        let row = [&[0, 1][..], &(value.len() as i32).to_be_bytes(), value.as_bytes()].concat();
         let answer =
             [message(b'T', &column), message(b'D', &row), message(b'C', b"SELECT 1\0"), ready.clone()];
         stream.write_all(&answer.concat()).ok()?;
@@ -60,7 +62,7 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 async fn is_refused(backend: fn(i32, i32) -> i32) -> bool {
-    let db = Db::open_postgres(&pooler(backend), 1).await.unwrap();
+    let db = Db::open_postgres(&pooler(backend), 1, std::time::Duration::from_secs(5)).await.unwrap();
     match db.refuse_transaction_pooler().await {
         Ok(()) => false,
         Err(StorageError::TransactionPooler) => true,

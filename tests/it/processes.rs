@@ -2,38 +2,22 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery::clock::Clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::{
-    Answer, Database, Kind, Process, REDIRECT_URI, Registration, START, TestServer, VERIFIER, all, on_both,
-    program, query_of, text,
+    Answer, Database, Deployment, Kind, Process, REDIRECT_URI, Registration, VERIFIER, on_both, program,
+    query_of, text,
 };
 
 const MANY: usize = 40;
 
-/// A database with a client and a user. The pages run in this process, at the time of the real ones.
-struct Deployment {
-    pages: TestServer,
-    client: Arc<Registration>,
-}
-
 impl Deployment {
-    async fn prepare(kind: Kind) -> Self {
-        let pages = TestServer::start(kind).await;
-        pages.advance(Clock::System.now().since(START));
-        pages.user("ada").await;
-        let client = Arc::new(pages.client(json!({})).await);
-        Self { pages, client }
-    }
-
     async fn start(&self) -> Arc<Process> {
         Arc::new(Process::start(&self.pages.environment).await)
     }
@@ -41,10 +25,6 @@ impl Deployment {
     async fn start_two(&self) -> [Arc<Process>; 2] {
         let (one, two) = tokio::join!(self.start(), self.start());
         [one, two]
-    }
-
-    async fn tokens(&self) -> Value {
-        self.pages.tokens(&self.client, "ada").await
     }
 
     /// Sends one form forty times at once, to the processes in turn.
@@ -291,70 +271,4 @@ on_both! {
             assert!(String::from_utf8_lossy(&refused.stderr).contains("secrets.master_key"));
         }
     }
-
-    async fn what_was_acknowledged_outlives_a_kill_in_the_middle(kind: Kind) {
-        let deployment = Deployment::prepare(kind).await;
-        let client = &deployment.client;
-        let mut chains = Vec::new();
-        for _ in 0..4 {
-            chains.push(text(&deployment.tokens().await, "refresh_token"));
-        }
-        let mut revoked: Vec<String> = Vec::new();
-        for round in 0..3 {
-            let process = Process::start(&deployment.pages.environment).await;
-            for token in &revoked {
-                assert!(!process.is_active(client, token).await, "a revocation was lost");
-            }
-            // Chains of refreshes, each as fast as it can, until the process is gone.
-            let counters: Vec<_> = chains.iter().map(|_| AtomicUsize::new(0)).collect();
-            let work = chains.iter().zip(&counters).map(|(token, acknowledged)| {
-                chain(&process, client, token.clone(), acknowledged)
-            });
-            let kill = async {
-                let busy = || counters.iter().all(|counter| counter.load(Ordering::Relaxed) > 2 * round);
-                for _ in 0..2000 {
-                    if busy() {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                assert!(busy(), "nothing is refreshed: {counters:?}");
-                process.kill();
-            };
-            let (done, ()) = tokio::join!(all(work.collect()), kill);
-            chains = done.iter().map(|chain| chain.last.clone()).collect();
-            revoked.extend(done.into_iter().flat_map(|chain| chain.revoked));
-        }
-        let process = Process::start(&deployment.pages.environment).await;
-        assert!(!revoked.is_empty());
-        for token in &revoked {
-            assert!(!process.is_active(client, token).await, "a revocation was lost");
-        }
-        for token in chains {
-            // Where the next refresh was done but not answered, this one is within the grace.
-            assert_eq!(process.refresh(client, &token).await.status, 200, "an acknowledged refresh was lost");
-        }
-    }
-}
-
-/// What a chain of refreshes came to.
-struct Chain {
-    last: String,
-    revoked: Vec<String>,
-}
-
-/// Refreshes, and revokes each access token it gets, until there is no answer.
-async fn chain(process: &Process, client: &Registration, first: String, acknowledged: &AtomicUsize) -> Chain {
-    let mut chain = Chain { last: first, revoked: Vec::new() };
-    while let Some(answer) = process.try_refresh(client, &chain.last).await {
-        chain.last = answer.text("refresh_token");
-        let access_token = answer.text("access_token");
-        match process.try_post(client, "/revoke", &[("token", &access_token)]).await {
-            Some(answer) => assert_eq!(answer.status, 200),
-            None => break,
-        }
-        chain.revoked.push(access_token);
-        acknowledged.fetch_add(1, Ordering::Relaxed);
-    }
-    chain
 }

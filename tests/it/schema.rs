@@ -1,11 +1,14 @@
 //! Upgrades of the schema: the plan, and databases that a newer version has been at.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chancery::storage::{Db, Waits};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::support::{Database, Kind, on_both, program};
+
+const WAIT: Duration = Duration::from_secs(5);
 
 /// What a command printed, and what it complained of; whether it was successful.
 async fn run(
@@ -24,8 +27,8 @@ async fn run(
 
 async fn open(database: &Database) -> Db {
     match database.url.strip_prefix("sqlite:") {
-        Some(path) => Db::open_sqlite(path.as_ref()).await.unwrap(),
-        None => Db::open_postgres(&database.url, 2).await.unwrap(),
+        Some(path) => Db::open_sqlite(path.as_ref(), WAIT).await.unwrap(),
+        None => Db::open_postgres(&database.url, 2, WAIT).await.unwrap(),
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{LazyLock, Mutex};
 
 use axum::Extension;
 use axum::body::{Bytes, to_bytes};
+use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{get, post};
 use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
@@ -135,10 +137,85 @@ async fn a_body_is_limited_whether_it_tells_its_length_or_not() {
     }
 }
 
+#[tokio::test]
+async fn every_503_says_when_to_try_again() {
+    let (_, headers, _) = answer(&[("REQUEST_TIMEOUT_SECONDS", "1")], request("/slow")).await;
+    assert_eq!(headers[RETRY_AFTER], "1");
+    assert!(!answer(&[], request("/failing")).await.1.contains_key(RETRY_AFTER));
+}
+
+fn overloadable(most: &str) -> Edge {
+    let overload = Overload {
+        exempt: vec!["/id".to_owned()],
+        page: Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "a page")),
+    };
+    layers_with(router(), &settings(&[("MAX_REQUESTS", most)]), watch(), overload)
+}
+
+async fn send(edge: &Edge, request: Request) -> (StatusCode, HeaderMap, String) {
+    let (parts, body) = edge.clone().oneshot(request).await.unwrap().into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap();
+    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn more_requests_than_allowed_are_refused_at_once_and_no_longer_than_needed() {
+    let edge = overloadable("2");
+    let held: Vec<_> = (0..2).map(|_| tokio::spawn(edge.clone().oneshot(request("/slow")))).collect();
+    tokio::task::yield_now().await;
+    let (status, headers, body) = send(&edge, request("/")).await;
+    assert_eq!((status, &headers[RETRY_AFTER]), (StatusCode::SERVICE_UNAVAILABLE, &AGAIN_SOON));
+    assert!(body.contains("temporarily_unavailable"), "{body}");
+    assert_eq!(send(&edge, request("/id")).await.0, StatusCode::OK, "this one is always answered");
+    let mut browsers = request("/");
+    browsers.headers_mut().insert("accept", HeaderValue::from_static("text/html,*/*;q=0.8"));
+    let (status, headers, body) = send(&edge, browsers).await;
+    assert_eq!((status.as_u16(), body.as_str()), (503, "a page"));
+    assert_eq!(
+        (&headers[RETRY_AFTER], &headers[X_FRAME_OPTIONS]),
+        (&AGAIN_SOON, &HeaderValue::from_static("DENY"))
+    );
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+    tokio::task::yield_now().await;
+    assert_eq!(send(&edge, request("/")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_sends_a_body_slowly_takes_nobodys_place() {
+    let edge = overloadable("1");
+    let never = Request::post("/body").body(Body::new(Never)).unwrap();
+    let _held = tokio::spawn(edge.clone().oneshot(never));
+    tokio::task::yield_now().await;
+    assert_eq!(send(&edge, request("/")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_is_a_503() {
+    let never = Request::post("/body").body(Body::new(Never)).unwrap();
+    let (status, _, body) = answer(&[("REQUEST_TIMEOUT_SECONDS", "1")], never).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("temporarily_unavailable"), "{body}");
+}
+
+/// A body of which nothing comes.
+struct Never;
+
+impl HttpBody for Never {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+        Poll::Pending
+    }
+}
+
 /// A body that does not tell its length, like a chunked one.
 struct Untold(Body);
 
-impl axum::body::HttpBody for Untold {
+impl HttpBody for Untold {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -4,6 +4,7 @@
 //! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{
@@ -16,8 +17,10 @@ use sqlx::{ConnectOptions as _, Connection, PgConnection, Row as _, SqliteConnec
 use super::NoConnection;
 use crate::observe::{self, Counts, WAITS};
 
-/// How long a request waits for a connection.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the database may take to accept a connection, to show that one is fit, or to be locked by another process.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// A shorter wait for a connection is none.
+const WAITED: Duration = Duration::from_millis(10);
 /// An idle connection older than this is asked whether it lives before it is lent.
 const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
 /// A connection older than this is replaced: a balancer or a failover may want it elsewhere.
@@ -62,6 +65,8 @@ impl<C: Fit> Clone for Pool<C> {
 pub struct Lending {
     pub waits: Histogram,
     pub refusals: Counts<NoConnection>,
+    /// Milliseconds, since somebody asked.
+    longest: AtomicU64,
 }
 
 /// A pool at one moment.
@@ -82,9 +87,10 @@ impl<C: Fit> managed::Manager for Manager<C> {
     type Type = C;
     type Error = sqlx::Error;
 
+    // Boxed, here and below: connecting takes kilobytes, which the future of every request would reserve and move.
     async fn create(&self) -> Result<C, sqlx::Error> {
-        let mut connection = self.options.connect().await?;
-        connection.prove_fit().await?;
+        let mut connection = Box::pin(self.options.connect()).await?;
+        Box::pin(connection.prove_fit()).await?;
         Ok(connection)
     }
 
@@ -93,7 +99,7 @@ impl<C: Fit> managed::Manager for Manager<C> {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(ACQUIRE_TIMEOUT, connection.prove_fit()).await;
+            let answered = tokio::time::timeout(PATIENCE, Box::pin(connection.prove_fit())).await;
             return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
         }
         Ok(())
@@ -101,17 +107,18 @@ impl<C: Fit> managed::Manager for Manager<C> {
 }
 
 impl<C: Fit> Pool<C> {
-    /// At most this many connections; one is made at once, so that a database that is not there is noticed.
-    pub async fn open(options: C::Options, most: u32) -> Result<Self, sqlx::Error> {
-        let timeouts =
-            Timeouts { wait: Some(ACQUIRE_TIMEOUT), create: Some(ACQUIRE_TIMEOUT), ..Timeouts::default() };
+    /// At most this many connections, for which others wait so long; one is made at once, so that a database that is not
+    /// there is noticed.
+    pub async fn open(options: C::Options, most: u32, wait: Duration) -> Result<Self, sqlx::Error> {
+        let timeouts = Timeouts { wait: Some(wait), create: Some(PATIENCE), ..Timeouts::default() };
         let built = managed::Pool::builder(Manager { options })
             .max_size(most as usize)
             .timeouts(timeouts)
             .queue_mode(QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build();
-        let lending = Lending { waits: Histogram::new(WAITS), refusals: Counts::default() };
+        let lending =
+            Lending { waits: Histogram::new(WAITS), refusals: Counts::default(), longest: AtomicU64::new(0) };
         let built = built.map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let pool = Self(built, Arc::new(lending));
         pool.lend().await?.give_back();
@@ -128,6 +135,9 @@ impl<C: Fit> Pool<C> {
         let lent = self.0.get().await;
         let waited = asked.elapsed();
         self.1.waits.observe(waited.as_secs_f64());
+        if waited > WAITED {
+            self.1.longest.fetch_max(waited.as_millis() as u64, Ordering::Relaxed);
+        }
         observe::waited_for_connection(waited);
         match lent {
             Ok(object) => Ok(Lease(Some(object))),
@@ -150,6 +160,11 @@ impl<C: Fit> Pool<C> {
 
     pub fn lending(&self) -> &Lending {
         &self.1
+    }
+
+    /// How long somebody waited for a connection at most, since this was asked last.
+    pub fn longest_wait(&self) -> Duration {
+        Duration::from_millis(self.1.longest.swap(0, Ordering::Relaxed))
     }
 
     pub fn size(&self) -> PoolSize {

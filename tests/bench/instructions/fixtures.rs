@@ -17,8 +17,9 @@ use chancery::model::{
     Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile, ScopeSet,
     Session, SessionId, User, UserId,
 };
+use chancery::observe::Listener;
 use chancery::storage::Remember;
-use chancery::telemetry;
+use chancery::telemetry::Telemetry;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -44,7 +45,7 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     ]
     .map(|(name, value)| (format!("CHANCERY_{name}"), value.to_owned()));
     let settings = Settings::load(None, environment).expect("the settings are right");
-    telemetry::start(&settings.log, None).expect("the log starts");
+    let telemetry = Telemetry::start(&settings, |_| None).expect("the log starts");
     let storage = app::open_storage(&settings).await.expect("the database opens");
     app::migrate(&settings, &storage).await.expect("the schema is made");
     let master_key = app::load_master_key(&settings).expect("the master key is right");
@@ -53,9 +54,11 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     let address = listener.local_addr().expect("the listener has an address");
     let serving = Arc::clone(&app);
     tokio::spawn(async move {
-        let settings = &serving.settings.server;
-        let service = http::middleware::layers(http::router(Arc::clone(&serving)), settings);
-        http::server::serve(listener, service, &settings.limits, std::future::pending()).await
+        let _telemetry = telemetry;
+        let (settings, watch) = (&serving.settings.server, serving.watch(Listener::Public));
+        let connections = Arc::clone(watch.connections());
+        let service = http::middleware::layers(http::router(Arc::clone(&serving)), settings, watch);
+        http::server::serve(listener, service, &settings.limits, &connections, std::future::pending()).await
     });
     (app, address)
 }

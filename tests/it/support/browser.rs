@@ -1,17 +1,20 @@
 //! A browser without scripts: cookies, forms, and the patience to follow our own redirects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 
-use super::PASSWORD;
+use super::{PASSWORD, Process};
 use serde_json::Value;
 
 use super::server::{Answer, Registration, TestServer, encode, query_of};
 
 pub struct Browser<'s> {
     server: &'s TestServer,
+    /// The process that it asks instead.
+    process: Option<Arc<Process>>,
     pub cookies: BTreeMap<String, String>,
     /// Sent with every request.
     pub headers: Vec<(&'static str, String)>,
@@ -19,7 +22,24 @@ pub struct Browser<'s> {
 
 impl<'s> Browser<'s> {
     pub fn new(server: &'s TestServer) -> Self {
-        Self { server, cookies: BTreeMap::new(), headers: Vec::new() }
+        Self { server, process: None, cookies: BTreeMap::new(), headers: Vec::new() }
+    }
+
+    /// From now on it asks this process.
+    pub fn visit(&mut self, process: &Arc<Process>) {
+        self.process = Some(Arc::clone(process));
+    }
+
+    /// And now it does not.
+    pub fn leave(&mut self) {
+        self.process = None;
+    }
+
+    /// One GET to a process; none where the connection broke.
+    pub async fn try_get_from(&mut self, process: &Process, path: &str) -> Option<Answer> {
+        let answer = process.try_send(self.request(Method::GET, path, None)).await?;
+        self.keep_cookies(&answer);
+        Some(answer)
     }
 
     /// One GET; a redirect is returned, not followed.
@@ -130,7 +150,7 @@ impl<'s> Browser<'s> {
         path_of(&format!("{}{path}", self.server.issuer()))
     }
 
-    async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Answer {
+    fn request(&self, method: Method, path: &str, form: Option<String>) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(path);
         if !self.cookies.is_empty() {
             let cookies: Vec<_> =
@@ -143,7 +163,20 @@ impl<'s> Browser<'s> {
         if form.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        let answer = self.server.send(request.body(Body::from(form.unwrap_or_default())).unwrap()).await;
+        request.body(Body::from(form.unwrap_or_default())).unwrap()
+    }
+
+    async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Answer {
+        let request = self.request(method, path, form);
+        let answer = match &self.process {
+            Some(process) => process.try_send(request).await.expect("an answer"),
+            None => self.server.send(request).await,
+        };
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -152,7 +185,6 @@ impl<'s> Browser<'s> {
                 false => self.cookies.insert(name.to_owned(), value.to_owned()),
             };
         }
-        answer
     }
 }
 

@@ -12,6 +12,16 @@ pub enum Kind {
     Postgres,
 }
 
+impl Kind {
+    /// How many statements these are with an entry of the audit log: on Postgres it goes with the write itself.
+    pub fn with_an_entry(self, statements: u64) -> u64 {
+        match self {
+            Self::Sqlite => statements + 1,
+            Self::Postgres => statements,
+        }
+    }
+}
+
 /// A database that exists, and what the settings call it.
 pub struct Database {
     pub url: String,
@@ -82,7 +92,8 @@ async fn template() -> &'static str {
         .get_or_init(|| async {
             let name = format!("template_{}", name());
             run(format!("CREATE DATABASE {name}")).await;
-            let db = Db::open_postgres(&with_name(&name), 2).await.unwrap();
+            let db =
+                Db::open_postgres(&with_name(&name), 2, std::time::Duration::from_secs(5)).await.unwrap();
             db.migrate().await.unwrap();
             db.close().await;
             name

@@ -1,10 +1,12 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
 mod assertions;
+mod audit;
 pub mod authorization;
 mod browser;
 mod catalogue;
 mod database;
+mod deployment;
 mod documents;
 mod external;
 mod hook_service;
@@ -12,20 +14,24 @@ mod process;
 pub mod property;
 mod receiver;
 mod registration;
+mod relay;
 pub mod scrape;
 mod server;
 pub mod sources;
 mod tokens;
 
 pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};
-pub use browser::{Browser, hidden};
+pub use audit::assert_told;
+pub use browser::{Browser, hidden, path_of};
 pub use database::{Database, Kind};
+pub use deployment::Deployment;
 pub use documents::Documents;
 pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use hook_service::HookService;
-pub use process::{Process, program};
+pub use process::{Process, program, program_through};
 pub use receiver::Receiver;
 pub use registration::{BY_TOKEN, OPEN, registration_of};
+pub use relay::{Line, Relay};
 pub use server::{Answer, Registration, START, TestServer, claims_of, encode, query_of};
 pub use tokens::{all, names, text};
 

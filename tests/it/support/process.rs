@@ -17,13 +17,27 @@ use super::server::{Answer, Registration, encode};
 
 /// The program with these settings and nothing of this process's own.
 pub fn program(environment: &[(String, String)], line: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
+    let mut command = alone(Command::new(PROGRAM), environment);
+    command.args(line);
+    command
+}
+
+/// The same, run by a shell script that finds the program in `$0` and its arguments in `$@`.
+pub fn program_through(script: &str, environment: &[(String, String)], line: &[&str]) -> Command {
+    let mut command = alone(Command::new("sh"), environment);
+    command.args(["-c", script, PROGRAM]).args(line);
+    command
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_chancery");
+
+fn alone(mut command: Command, environment: &[(String, String)]) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CHANCERY_") {
             command.env_remove(name);
         }
     }
-    command.envs(environment.iter().map(|(name, value)| (name, value))).args(line);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.current_dir(std::env::temp_dir()).stdin(Stdio::null());
     command
 }
@@ -47,7 +61,12 @@ impl Drop for Process {
 impl Process {
     /// Starts the server and waits until it listens.
     pub async fn start(environment: &[(String, String)]) -> Self {
-        let mut child = program(environment, &["serve"])
+        Self::start_command(program(environment, &["serve"])).await
+    }
+
+    /// The same with a command that serves.
+    pub async fn start_command(mut command: Command) -> Self {
+        let mut child = command
             .env("CHANCERY_SERVER__LISTEN", "127.0.0.1:0")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -83,6 +102,10 @@ impl Process {
         panic!("it does not log {part:?}: {:#?}", self.log.lock().unwrap())
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
@@ -95,6 +118,13 @@ impl Process {
     /// Ends it in the middle of whatever it does.
     pub fn kill(&self) {
         self.signal("-KILL");
+    }
+
+    /// The memory it has in use.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// The exit code, once it ends by itself.

@@ -1,5 +1,6 @@
 //! The server under test, and plain requests to it.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -13,9 +14,8 @@ use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::http;
-use chancery::http::middleware::{self, Edge};
+use chancery::http::middleware::Edge;
 use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
-use chancery::observe::Listener;
 use serde_json::{Value, json};
 use tower::Service as _;
 
@@ -35,6 +35,7 @@ pub struct TestServer {
 }
 
 /// A registered client and its secret.
+#[derive(Clone)]
 pub struct Registration {
     pub id: String,
     pub secret: String,
@@ -134,6 +135,9 @@ impl TestServer {
             ("CHANCERY_SECRETS__MASTER_KEY".to_owned(), master_key.expose().to_owned()),
             ("CHANCERY_KEYS__ALGORITHMS".to_owned(), "ES256,EdDSA".to_owned()),
             ("CHANCERY_TOKENS__ID_TOKEN_ALG".to_owned(), "ES256".to_owned()),
+            // A machine that is busy with other tests is late, and no test is to be refused for that.
+            ("CHANCERY_SERVER__MAX_DELAY_MS".to_owned(), "60000".to_owned()),
+            ("CHANCERY_DATABASE__ACQUIRE_TIMEOUT_MS".to_owned(), "10000".to_owned()),
             ("CHANCERY_PASSWORDS__MEMORY_KIB".to_owned(), "7168".to_owned()),
             ("CHANCERY_PASSWORDS__ITERATIONS".to_owned(), "1".to_owned()),
             ("CHANCERY_PASSWORDS__THREADS".to_owned(), "1".to_owned()),
@@ -148,11 +152,7 @@ impl TestServer {
         app::migrate(&settings, &storage).await.unwrap();
         let clock = Clock::manual(START);
         let app = App::start(settings, storage, MasterKey::parse(&master_key).unwrap(), clock).await.unwrap();
-        let edge = middleware::layers(
-            http::router(Arc::clone(&app)),
-            &app.settings.server,
-            app.watch(Listener::Public),
-        );
+        let edge = http::service(&app);
         Self { app, edge, database: Arc::new(database), environment }
     }
 
@@ -162,12 +162,31 @@ impl TestServer {
         let storage = app::open_storage(&settings).await.unwrap();
         let master_key = app::load_master_key(&settings).unwrap();
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
-        let edge = middleware::layers(
-            http::router(Arc::clone(&app)),
-            &app.settings.server,
-            app.watch(Listener::Public),
-        );
+        let edge = http::service(&app);
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
+    }
+
+    /// A server on another SQLite file, with the same settings.
+    pub async fn on_file(&self, path: &Path) -> Self {
+        let url = format!("sqlite:{}", path.display());
+        let mut environment = self.environment.clone();
+        environment.push(("CHANCERY_DATABASE__URL".to_owned(), url));
+        let settings = Settings::load(None, environment.clone()).unwrap();
+        let storage = app::open_storage(&settings).await.unwrap();
+        let master_key = app::load_master_key(&settings).unwrap();
+        let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
+        Self { edge: http::service(&app), app, database: Arc::clone(&self.database), environment }
+    }
+
+    /// The file of a server on SQLite.
+    pub fn database_file(&self) -> PathBuf {
+        self.database.url.trim_start_matches("sqlite:").into()
+    }
+
+    /// The value of a setting, of those that were given.
+    pub fn environment_of(&self, name: &str) -> String {
+        let name = format!("CHANCERY_{name}");
+        self.environment.iter().find(|(known, _)| *known == name).unwrap().1.clone()
     }
 
     pub fn issuer(&self) -> &str {

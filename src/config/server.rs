@@ -1,0 +1,81 @@
+//! `[server]`: where the server is reached, and what it holds its callers to.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::{Issuer, Network, TrustedProxies};
+
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    pub issuer: Issuer,
+    pub listen: SocketAddr,
+    pub trusted_proxies: TrustedProxies,
+    pub limits: ServerLimits,
+    pub max_body_bytes: usize,
+    pub request_timeout: Duration,
+    /// Requests in hand at once.
+    pub max_requests: usize,
+    /// How long work that is ready may wait before new requests are refused.
+    pub max_delay: Duration,
+}
+
+/// What the accept loop holds every connection to.
+#[derive(Clone, Debug)]
+pub struct ServerLimits {
+    pub max_connections: usize,
+    pub max_connections_per_address: usize,
+    pub max_header_bytes: usize,
+    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub write_timeout: Duration,
+    pub shutdown_grace: Duration,
+}
+
+impl ServerSettings {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let issuer = reader.parsed("server.issuer", Issuer::parse);
+        let listen = reader.parsed("server.listen", |text| {
+            let remedy =
+                || "write an address and a port like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned();
+            text.parse().map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
+        });
+        let networks = reader.list("server.trusted_proxies", Network::parse);
+        let limits = ServerLimits::read(reader);
+        let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
+        let request_timeout = reader.seconds("server.request_timeout_seconds", 1..=600);
+        let max_requests = reader.number("server.max_requests", 1..=100_000);
+        let max_delay = reader.number("server.max_delay_ms", 50..=60_000);
+        Some(Self {
+            issuer: issuer?,
+            listen: listen?,
+            trusted_proxies: TrustedProxies::new(networks?),
+            limits: limits?,
+            max_body_bytes: max_body_bytes?,
+            request_timeout: request_timeout?,
+            max_requests: max_requests?,
+            max_delay: Duration::from_millis(max_delay?),
+        })
+    }
+}
+
+impl ServerLimits {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let max_connections = reader.number("server.max_connections", 1..=1_000_000);
+        let per_address = reader.number("server.max_connections_per_address", 1..=1_000_000);
+        let max_header_bytes = reader.number("server.max_header_bytes", 8192..=1_048_576);
+        let header_timeout = reader.seconds("server.header_timeout_seconds", 1..=600);
+        let idle_timeout = reader.seconds("server.idle_timeout_seconds", 1..=3600);
+        let write_timeout = reader.seconds("server.write_timeout_seconds", 1..=600);
+        let shutdown_grace = reader.seconds("server.shutdown_grace_seconds", 0..=600);
+        Some(Self {
+            max_connections: max_connections?,
+            max_connections_per_address: per_address?,
+            max_header_bytes: max_header_bytes?,
+            header_timeout: header_timeout?,
+            idle_timeout: idle_timeout?,
+            write_timeout: write_timeout?,
+            shutdown_grace: shutdown_grace?,
+        })
+    }
+}

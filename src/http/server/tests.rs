@@ -1,0 +1,242 @@
+//! The accept loop, over real connections.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::config::{ServerLimits, Settings};
+
+/// More than the buffers of both systems take.
+const LARGE: usize = 32 << 20;
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<io::Result<()>>,
+}
+
+async fn start(change: impl FnOnce(&mut ServerLimits)) -> Running {
+    let mut settings = Settings::load(None, []).unwrap().server;
+    settings.limits = ServerLimits {
+        max_connections: 100,
+        max_connections_per_address: 100,
+        max_header_bytes: 8192,
+        header_timeout: Duration::from_millis(300),
+        idle_timeout: Duration::from_millis(900),
+        write_timeout: Duration::from_millis(300),
+        shutdown_grace: Duration::from_secs(5),
+    };
+    change(&mut settings.limits);
+    let router = Router::new()
+        .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }))
+        .route("/large", get(|| async { vec![b'x'; LARGE] }))
+        .route(
+            "/slow",
+            get(|| async {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                "done"
+            }),
+        );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(async move {
+        serve(listener, router, &settings, &Arc::default(), async {
+            stopped.await.unwrap();
+        })
+        .await
+    });
+    Running { address, stop, ended }
+}
+
+async fn send(address: SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Everything until the server closes.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
+}
+
+const CLOSE: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+/// How long the server keeps a connection on which nothing more happens.
+async fn patience_with(server: &Running, text: &str) -> u128 {
+    let before = Instant::now();
+    rest(send(server.address, text).await).await;
+    before.elapsed().as_millis()
+}
+
+const HEAD: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+#[tokio::test]
+async fn a_half_sent_head_and_a_silent_connection_are_closed_in_time() {
+    let server = start(|limits| limits.idle_timeout = Duration::from_secs(60)).await;
+    for text in ["GET / HTTP/1.1\r\nhost:", ""] {
+        let took = patience_with(&server, text).await;
+        assert!((250..5000).contains(&took), "{text:?} {took}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_longer_and_closed_in_time() {
+    let server = start(|_| {}).await;
+    let two = HEAD.repeat(2);
+    for text in [HEAD, two.as_str()] {
+        let took = patience_with(&server, text).await;
+        assert!((850..5000).contains(&took), "{text:?} {took}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_head_gets_no_more_time_than_the_first() {
+    let server = start(|limits| limits.idle_timeout = Duration::from_secs(60)).await;
+    let mut stream = send(server.address, HEAD).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stream.write_all(b"GET / HT").await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(5), rest(stream)).await.unwrap();
+    assert!(answer.ends_with("127.0.0.1"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_gets_no_more_time() {
+    let server = start(|_| {}).await;
+    let mut stream = send(server.address, HEAD).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = Instant::now();
+    for _ in 0..100 {
+        if stream.write_all(b"G").await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(before.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_busy_connection_lasts_longer_than_any_of_its_times() {
+    let server = start(|_| {}).await;
+    let mut stream = send(server.address, "").await;
+    for _ in 0..6 {
+        stream.write_all(HEAD.as_bytes()).await.unwrap();
+        let mut bytes = [0; 1024];
+        let length = stream.read(&mut bytes).await.unwrap();
+        assert!(bytes[..length].ends_with(b"127.0.0.1"));
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handler_may_take_longer_than_a_head() {
+    let server = start(|_| {}).await;
+    let text = "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert!(rest(send(server.address, text).await).await.ends_with("done"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_answer_is_cut_off_though_it_takes_a_byte_now_and_then() {
+    let server = start(|limits| limits.max_connections = 1).await;
+    let text = "GET /large HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut slow = send(server.address, text).await;
+    let reading = tokio::spawn(async move {
+        let mut byte = [0];
+        while slow.read(&mut byte).await.is_ok_and(|length| length > 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let next = rest(send(server.address, CLOSE).await);
+    let answer = tokio::time::timeout(Duration::from_secs(5), next).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "its place is free again: {answer}");
+    reading.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_a_large_answer_gets_all_of_it() {
+    let server = start(|limits| limits.write_timeout = Duration::from_secs(20)).await;
+    let text = "GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert!(rest(send(server.address, text).await).await.len() > LARGE);
+}
+
+#[tokio::test]
+async fn an_address_holds_no_more_connections_than_its_share() {
+    let server = start(|limits| {
+        limits.max_connections_per_address = 2;
+        limits.header_timeout = Duration::from_secs(30);
+    })
+    .await;
+    let first = send(server.address, "").await;
+    let _second = send(server.address, "").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(3), third.read(&mut [0])).await.unwrap();
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(rest(send(server.address, CLOSE).await).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_handler_sees_its_peer() {
+    let server = start(|_| {}).await;
+    assert!(rest(send(server.address, CLOSE).await).await.ends_with("\r\n\r\n127.0.0.1"));
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let server = start(|_| {}).await;
+    let text = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(9000));
+    let answer = rest(send(server.address, &text).await).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn at_shutdown_a_request_in_flight_is_finished_and_a_new_connection_refused() {
+    let server = start(|_| {}).await;
+    let slow = send(server.address, "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let idle = send(server.address, "").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(TcpStream::connect(server.address).await.is_err());
+    assert!(rest(slow).await.ends_with("done"));
+    rest(idle).await;
+    server.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_longer_than_the_grace() {
+    let server = start(|limits| limits.shutdown_grace = Duration::from_millis(50)).await;
+    let _slow = send(server.address, "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.stop.send(()).unwrap();
+    let before = Instant::now();
+    server.ended.await.unwrap().unwrap();
+    assert!(before.elapsed() < Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn no_more_connections_are_served_at_once_than_allowed() {
+    let server = start(|limits| {
+        limits.max_connections = 2;
+        limits.header_timeout = Duration::from_secs(30);
+    })
+    .await;
+    let first = send(server.address, "").await;
+    let _second = send(server.address, "").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let third = tokio::spawn(rest(send(server.address, CLOSE).await));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!third.is_finished());
+    drop(first);
+    let answer = tokio::time::timeout(Duration::from_secs(3), third).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
