@@ -36,6 +36,7 @@ mod failing;
 mod failover;
 mod frontchannel_logout;
 mod fuzzing;
+mod growth;
 mod happy_path;
 mod hints;
 mod hostile;
