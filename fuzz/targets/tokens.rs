@@ -96,7 +96,7 @@ pub fn opaque(data: &[u8]) {
 /// RFC 7523 3: whatever is accepted by its text names somebody, ends, and is good for nobody without a signature.
 pub fn assertion(data: &[u8]) {
     let Some(jwt) = jwt_of(data) else { return };
-    let endpoints = [format!("{ISSUER}/token")];
+    let endpoints = ["/token"];
     let expected = Expected { issuer: ISSUER, endpoints: &endpoints, now: NOW };
     for purpose in [assertion::Purpose::ClientAuthentication, assertion::Purpose::AuthorizationGrant] {
         let Ok(read) = Assertion::read(&jwt, purpose, &expected) else { continue };

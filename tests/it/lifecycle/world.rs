@@ -345,7 +345,7 @@ impl<'s> World<'s> {
     async fn rotate_key(&self) -> Held {
         let app = &self.server.app;
         let times = RotationTimes { publish: 0, ..app::rotation_times(&app.settings) };
-        keys::rotate(&app.storage, &app.master_key, Algorithm::ES256, app.now(), times).await.unwrap();
+        keys::rotate(&app.keeper(), Algorithm::ES256, app.now(), times).await.unwrap();
         app.storage.retire_keys(app.now(), app.now().plus(-app.settings.keys.hint_seconds)).await.unwrap();
         app.reload_keys().await.unwrap();
         Ok(())
