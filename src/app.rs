@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
+use crate::http::tls::Tls;
 use crate::keys::{self, Keys};
 use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
@@ -40,6 +41,8 @@ pub struct App {
     pub verified_tokens: VerifiedTokens,
     pub throttle: Throttle,
     pub site: Site,
+    /// None: the public listener speaks plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     pub clock: Clock,
     pub requests: Arc<Requests>,
     pub events: Events,
@@ -70,6 +73,7 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
+            tls: start::tls(&settings, now)?,
             requests: Arc::new(start::requests(&settings)),
             events: Events::default(),
             settings,

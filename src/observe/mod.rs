@@ -12,7 +12,7 @@ mod events;
 mod requests;
 mod spent;
 
-pub use connections::{Connections, Listener};
+pub use connections::{Connections, Listener, Open};
 pub use counts::{Counts, Label};
 pub use durations::Durations;
 pub use endpoint::Endpoint;
