@@ -78,6 +78,11 @@ need_python() { need "Python 3.10 or newer" python_ready python3 python3-venv; }
 
 apache_ready() { have apache2 && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; }
 
+balancers_ready() { have haproxy && have pgbouncer; }
+failover_ready() { have patroni && have etcd; }
+proxies_ready() { have nginx && have caddy && have apache2 && have openssl; }
+sqlite_ready() { have sqlite3; }
+
 chromium_path() {
   local name
   for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do

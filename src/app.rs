@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub use background::{Background, spawn as spawn_background_tasks};
 pub use start::{StartError, load_master_key, migrate, open_storage, outbound, rotation_times};
 
+use crate::audit::{Actor, Audit, Event};
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -15,14 +16,14 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::http::tls::Tls;
-use crate::keys::{self, Keys};
+use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
 use crate::outbound::Outbound;
 use crate::pages::Site;
 use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Purged, Storage, StorageError};
 use crate::throttle::Throttle;
 use crate::token_hook::TokenHook;
 
@@ -30,6 +31,7 @@ use crate::token_hook::TokenHook;
 pub struct App {
     pub settings: Settings,
     pub storage: Storage,
+    pub audit: Audit,
     pub clients: Clients,
     pub registry: Registry,
     pub keys: Keys,
@@ -58,7 +60,8 @@ impl App {
     ) -> Result<Arc<Self>, StartError> {
         let master_key = Arc::new(master_key);
         let now = clock.now();
-        keys::ensure(&storage, &master_key, &settings.keys.algorithms, now).await?;
+        let audit = Audit::new(storage.clone(), Arc::clone(&master_key));
+        keys::ensure(&Keeper { audit: &audit, actor: Actor::Server }, &settings.keys.algorithms, now).await?;
         let ring = keys::load(&storage, &master_key, now, settings.keys.hint_seconds).await?;
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
@@ -78,6 +81,7 @@ impl App {
             events: Events::default(),
             settings,
             storage,
+            audit,
             master_key,
             passwords,
             clock,
@@ -86,6 +90,16 @@ impl App {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The storage for one write, which takes an entry of the audit log with it if it changes something.
+    pub fn noting(&self, actor: &Actor, event: Event<'_>) -> Storage {
+        self.audit.noting(actor, &[event], self.now())
+    }
+
+    /// Puts an entry into the audit log for which nobody has to wait.
+    pub fn note(&self, actor: &Actor, event: Event<'_>) {
+        self.audit.note(actor, &event, self.now());
     }
 
     /// Whether there is a listener where somebody may ask for the metrics.
@@ -113,7 +127,26 @@ impl App {
         let settings = &self.settings.keys;
         let Some(every) = settings.rotate_every_seconds else { return Ok(()) };
         let plan = (every, rotation_times(&self.settings));
-        keys::rotate_when_due(&self.storage, &self.master_key, &settings.algorithms, self.now(), plan).await
+        keys::rotate_when_due(&self.keeper(), &settings.algorithms, self.now(), plan).await
+    }
+
+    /// One round of removing what has expired.
+    pub async fn remove_expired(&self) -> Result<Purged, StorageError> {
+        let now = self.now();
+        if self.settings.sessions.expiry_signs_out {
+            while self.storage.end_expired_sessions(now).await? > 0 {}
+        }
+        self.storage.retire_keys(now, now.plus(-self.settings.keys.hint_seconds)).await?;
+        let purged = self.storage.purge(now).await?;
+        if purged.registrations > 0 {
+            self.note(&Actor::Server, Event::UnusedClientsRemoved { count: purged.registrations });
+        }
+        Ok(purged)
+    }
+
+    /// The server by itself, where it makes keys.
+    pub fn keeper(&self) -> Keeper<'_> {
+        Keeper { audit: &self.audit, actor: Actor::Server }
     }
 
     /// Loads the keys again and forgets which signatures were verified with the old ones.

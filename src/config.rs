@@ -4,6 +4,7 @@
 //! each other, `reader` turns values into types, and this file says which values each key accepts.
 
 mod aliases;
+mod audit;
 mod authorization;
 mod database;
 mod external;
@@ -32,6 +33,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
 pub use aliases::Alias;
+pub use audit::AuditSettings;
 pub use authorization::AuthorizationSettings;
 pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
@@ -39,7 +41,7 @@ pub use grants::GrantSettings;
 pub use issuer::Issuer;
 pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
-pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings};
+pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings, TracingSettings};
 pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
@@ -71,9 +73,11 @@ pub struct Settings {
     pub aliases: AliasSettings,
     pub clients: ClientSettings,
     pub registration: RegistrationSettings,
+    pub audit: AuditSettings,
     pub outbound: OutboundSettings,
     pub admin: AdminSettings,
     pub metrics: MetricsSettings,
+    pub tracing: TracingSettings,
     /// None: there is none.
     pub token_hook: Option<TokenHookSettings>,
     pub ui: UiSettings,
@@ -226,11 +230,13 @@ impl Settings {
         let aliases = aliases(reader);
         let clients = clients(reader);
         let registration = registration::read(reader);
+        let audit = AuditSettings::read(reader);
         let outbound = outbound(reader);
         let outbound_private = outbound.as_ref().is_some_and(|outbound| outbound.allow_private);
         let token_hook = token_hook::read(reader, outbound_private);
         let admin = external::admin(reader);
         let metrics = observation::metrics(reader);
+        let tracing = observation::tracing(reader);
         let ui = external::ui(reader, admin.as_ref());
         Some(Self {
             server: server?,
@@ -248,9 +254,11 @@ impl Settings {
             aliases: aliases?,
             clients: clients?,
             registration: registration?,
+            audit: audit?,
             outbound: outbound?,
             admin: admin?,
             metrics: metrics?,
+            tracing: tracing?,
             token_hook: token_hook?,
             ui: ui?,
         })

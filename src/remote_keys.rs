@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tracing::Instrument as _;
 
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
 use crate::model::Timestamp;
@@ -85,8 +86,8 @@ impl RemoteKeys {
         let mut place = place.lock_owned().await;
         if place.wants_fetch(suits, now) && place.may_fetch(now) {
             // In a task of its own: a caller that hangs up must not take the one attempt of the minute with it.
-            place =
-                tokio::spawn(refresh(Arc::clone(&self.outbound), uri.to_owned(), place, now)).await.ok()?;
+            let fetch = refresh(Arc::clone(&self.outbound), uri.to_owned(), place, now);
+            place = tokio::spawn(fetch.in_current_span()).await.ok()?;
         }
         let copy = place.copy.as_ref().filter(|copy| copy.fresh_until.plus(LAST_GOOD) > now)?;
         Some(Arc::clone(&copy.keys))

@@ -1,28 +1,85 @@
-//! The log: one line an event on standard error, as text or as JSON.
+//! The log: one line an event on standard error, as text or as JSON; and the export of traces (`export.rs`).
+
+mod export;
 
 use std::panic::PanicHookInfo;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::fmt;
-use tracing_subscriber::util::SubscriberInitExt;
+use opentelemetry_sdk::trace::SdkTracer;
+use tracing_subscriber::filter::{FilterFn, LevelFilter};
+use tracing_subscriber::fmt::{fmt, layer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer as _, registry};
+use url::Url;
 
-use crate::config::{LogFormat, LogLevel, LogSettings};
+use crate::app;
+use crate::config::{LogFormat, LogLevel, Settings};
+use crate::observe::span;
+use export::Exporter;
 
-/// Starts the log. `rust_log` is the value of `RUST_LOG`, which replaces the configured level.
-pub fn start(settings: &LogSettings, rust_log: Option<&str>) -> Result<(), StartError> {
-    let filter = match rust_log.filter(|filter| !filter.is_empty()) {
-        Some(filter) => EnvFilter::try_new(filter).map_err(|error| StartError::Filter(error.to_string()))?,
-        None => EnvFilter::try_new(directives(settings.level))
-            .map_err(|error| StartError::Filter(error.to_string()))?,
-    };
+/// The log, and the export of traces where somebody collects them.
+pub struct Telemetry {
+    exporter: Option<Exporter>,
+}
+
+impl Telemetry {
+    /// Starts both, on a Tokio runtime. `variable` reads the environment: `RUST_LOG` replaces the configured level, and
+    /// OpenTelemetry has variables for where traces go.
+    pub fn start(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
+        let filter = filter(settings.log.level, variable("RUST_LOG"))?;
+        let exporter = match settings.tracing.endpoint(&variable).map_err(StartError::Traces)? {
+            Some(endpoint) => Some(exporter(settings, &endpoint)?),
+            None => None,
+        };
+        match &exporter {
+            None => start_log(settings.log.format, filter),
+            Some(exporter) => start_both(settings.log.format, filter, exporter.tracer()),
+        }
+        .map_err(|_| StartError::Twice)?;
+        std::panic::set_hook(Box::new(log_panic));
+        Ok(Self { exporter })
+    }
+
+    /// Sends the last spans.
+    pub async fn end(self) {
+        if let Some(exporter) = self.exporter {
+            exporter.end().await;
+        }
+    }
+}
+
+fn exporter(settings: &Settings, endpoint: &Url) -> Result<Exporter, StartError> {
+    let outbound = app::outbound(settings).map_err(|error| StartError::Traces(error.to_string()))?;
+    Exporter::start(endpoint, &settings.tracing, outbound)
+        .map_err(|error| StartError::Traces(error.to_string()))
+}
+
+fn start_log(format: LogFormat, filter: EnvFilter) -> Result<(), TryInitError> {
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    let started = match settings.format {
+    match format {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).finish().try_init(),
+    }
+}
+
+/// Each layer sees what is its own: the log no spans that are exported, the exporter nothing else.
+fn start_both(format: LogFormat, filter: EnvFilter, tracer: SdkTracer) -> Result<(), TryInitError> {
+    let exported = FilterFn::new(|metadata| metadata.target() == span::TARGET);
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_context_activation(false)
+        .with_location(false)
+        .with_threads(false)
+        .with_level(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(exported.with_max_level_hint(LevelFilter::INFO));
+    let log = layer().with_writer(std::io::stderr).with_ansi(false);
+    let log = match format {
+        LogFormat::Text => log.boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
     };
-    started.map_err(|_| StartError::Twice)?;
-    std::panic::set_hook(Box::new(log_panic));
-    Ok(())
+    registry().with(traces).with(log.with_filter(filter)).try_init()
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +88,18 @@ pub enum StartError {
     Filter(String),
     #[error("the log was started twice")]
     Twice,
+    #[error("tracing: {0}")]
+    Traces(String),
+}
+
+/// What goes into the log.
+fn filter(level: LogLevel, rust_log: Option<String>) -> Result<EnvFilter, StartError> {
+    let given = rust_log.filter(|filter| !filter.is_empty());
+    let directives = given.as_deref().unwrap_or_else(|| directives(level));
+    let refused = |error: &dyn std::fmt::Display| StartError::Filter(error.to_string());
+    let filter = EnvFilter::try_new(directives).map_err(|error| refused(&error))?;
+    let never = format!("{}=off", span::TARGET).parse().map_err(|error| refused(&error))?;
+    Ok(filter.add_directive(never))
 }
 
 /// The level is for Chancery's own events. The libraries stay at info: what they say below it is
@@ -56,11 +125,33 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::Endpoint;
+
+    #[test]
+    fn while_nobody_collects_no_span_is_made_at_any_level() {
+        for filter in
+            [filter(LogLevel::Trace, None), filter(LogLevel::Info, Some("chancery::span=trace".into()))]
+        {
+            let log = fmt().with_env_filter(filter.unwrap()).with_writer(std::io::sink).finish();
+            tracing::subscriber::with_default(log, || {
+                let request = tracing::error_span!("request");
+                let headers = hyper::HeaderMap::new();
+                assert!(span::server(&request, "GET", Endpoint::Token, "id", Some(&headers)).is_none());
+                let _within = request.enter();
+                let statement = span::statement("sqlite", "select", "SELECT 1");
+                for made in
+                    [statement, span::work("sign", "ES256"), span::outbound("GET", "a"), span::task("x")]
+                {
+                    assert!(made.is_disabled() && span::traceparent(&made).is_none());
+                }
+            });
+        }
+    }
 
     #[test]
     fn every_level_is_a_filter() {
         for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace] {
-            assert!(EnvFilter::try_new(directives(level)).is_ok());
+            assert!(filter(level, None).is_ok());
         }
     }
 }

@@ -7,11 +7,13 @@ use crate::config::{OnFailure, TokenHookSettings};
 use crate::crypto::random;
 use crate::crypto::webhook::{InvalidWebhookSecret, WebhookKey};
 use crate::model::{Client, Timestamp};
-use crate::outbound::{Channel, ChannelLimits, Outbound, OutboundError};
+use crate::observe::span;
+use crate::outbound::{Channel, ChannelLimits, Outbound, OutboundError, Reach};
 use crate::protocol::token_hook::{Answer, InvalidAnswer, Request, read};
 
 /// Bytes of an answer that are read.
 const MAX_BYTES: usize = 16 * 1024;
+const JSON: &str = "application/json";
 
 /// The service. One per process, if there is one.
 pub struct TokenHook {
@@ -34,7 +36,7 @@ pub enum HookFailure {
 impl TokenHook {
     pub fn new(settings: &TokenHookSettings, outbound: &Arc<Outbound>) -> Result<Self, InvalidWebhookSecret> {
         let limits = ChannelLimits {
-            allow_private: settings.allow_private,
+            reach: if settings.allow_private { Reach::Private } else { Reach::Public },
             timeout: settings.timeout,
             max_bytes: MAX_BYTES,
         };
@@ -60,8 +62,13 @@ impl TokenHook {
         let body = serde_json::to_vec(request)?;
         let (id, at) = (format!("msg_{}", random::id()), now.unix().to_string());
         let signature = self.key.sign(&id, now, &body);
-        let headers = [("webhook-id", &*id), ("webhook-timestamp", &*at), ("webhook-signature", &*signature)];
-        let reply = self.channel.post(&headers, body.into()).await?;
+        let span = span::outbound("POST", self.settings.url.host_str().unwrap_or_default());
+        let context = span::traceparent(&span);
+        let mut headers =
+            vec![("webhook-id", &*id), ("webhook-timestamp", &*at), ("webhook-signature", &*signature)];
+        headers.extend(context.as_deref().map(|context| (span::TRACEPARENT, context)));
+        let reply = self.channel.post(JSON, &headers, body.into()).await?;
+        span::answered(&span, reply.status.as_u16());
         Ok(read(reply.status.as_u16(), &reply.body)?)
     }
 }

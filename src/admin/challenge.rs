@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Json, Refusal};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::grants::handover::{CONSENT, LOGIN, redirect_to};
 use crate::http::extract::Body;
 use crate::model::{Client, Handover, HandoverStep, PendingRequest, RequestId};
@@ -21,6 +22,13 @@ pub enum Page {
 }
 
 impl Page {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Consent => "consent",
+        }
+    }
+
     /// What Hydra calls the challenge of this page; plain `challenge` is accepted too.
     fn parameter(self) -> &'static str {
         match self {
@@ -98,8 +106,16 @@ impl Challenge {
         answer: &Answer<T>,
     ) -> Result<Json<Completed>, Refusal> {
         let id = &self.pending.id;
+        let accepted = matches!(answer, Answer::Accept(_));
         let answer = serde_json::to_string(answer).map_err(OAuthError::server_error)?;
-        if !app.storage.answer_handover(id, self.page.steps(), &answer, app.now()).await? {
+        let answered = Event::ExternalPageAnswered {
+            page: self.page.name(),
+            request: id,
+            client: &self.client.id,
+            accepted,
+        };
+        let storage = app.noting(&Actor::AdminApi, answered);
+        if !storage.answer_handover(id, self.page.steps(), &answer, app.now()).await? {
             return Err(Refusal::handled());
         }
         tracing::info!(client = %self.client.id, request = %id, page = ?self.page, "external page answered");

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::answer::Refusal;
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::digest;
 use crate::http::bearer;
 use crate::protocol::redirect_uri::is_loopback;
@@ -26,7 +27,11 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         }
         None => is_for_this_computer(&request),
     };
-    if permitted { next.run(request).await } else { Refusal::unauthorized().into_response() }
+    if permitted {
+        return next.run(request).await;
+    }
+    app.note(&Actor::Unknown, Event::AdminApiRefused);
+    Refusal::unauthorized().into_response()
 }
 
 fn is_for_this_computer(request: &Request) -> bool {

@@ -25,9 +25,13 @@ const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
 const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
 /// How often those that wait are counted, where somebody may ask for the number: rounds of looking.
 const COUNT_WAITING: u32 = 15;
+/// How often queued entries of the audit log are written, and what waits is chained.
+const AUDIT: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this.
 const PURGE_MORE: Duration = Duration::from_millis(200);
+
+const DAY: i64 = 86_400;
 
 /// The running tasks; they end when this is dropped.
 pub struct Background(#[allow(dead_code, reason = "held for its drop")] JoinSet<()>);
@@ -40,6 +44,7 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(refresh_keys(Arc::clone(app)));
     tasks.spawn(refresh_registry(Arc::clone(app)));
     tasks.spawn(tell_of_logouts(Arc::clone(app)));
+    tasks.spawn(keep_audit_log(Arc::clone(app)));
     if let Some(tls) = &app.tls {
         tasks.spawn(watch_certificate(Arc::clone(tls), app.clock.clone()));
     }
@@ -159,6 +164,18 @@ async fn count_waiting(app: &App) {
     }
 }
 
+async fn keep_audit_log(app: Arc<App>) {
+    loop {
+        sleep(AUDIT).await;
+        if let Err(error) = app.audit.flush(app.now()).await {
+            tracing::warn!(%error, "could not write to the audit log; tried again in a second");
+        }
+        if let Err(error) = app.audit.chain_waiting(app.now()).await {
+            tracing::error!(%error, "could not chain the audit log; tried again in a second");
+        }
+    }
+}
+
 async fn purge(app: Arc<App>) {
     let mut ticks = interval(PURGE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -178,6 +195,9 @@ async fn purge(app: Arc<App>) {
                 }
             }
         }
+        if let Err(error) = cut_audit_log(&app).await {
+            tracing::warn!(%error, "could not remove old entries of the audit log");
+        }
         if let Err(error) = app.storage.db().checkpoint().await {
             tracing::warn!(%error, "could not checkpoint");
         }
@@ -185,10 +205,19 @@ async fn purge(app: Arc<App>) {
     }
 }
 
+/// Removes what is older than the audit log is kept.
+async fn cut_audit_log(app: &App) -> Result<(), StorageError> {
+    let Some(days) = app.settings.audit.retention_days else { return Ok(()) };
+    while app.audit.cut(app.now().plus(-days * DAY)).await? {
+        sleep(PURGE_MORE).await;
+    }
+    Ok(())
+}
+
 /// One round of removing what has expired, and the note of it.
 async fn remove(app: &App) -> Result<Purged, StorageError> {
     let started = Instant::now();
-    let removed = remove_batch(app).await;
+    let removed = app.remove_expired().await;
     let outcome = match &removed {
         Ok(purged) if purged.is_full() => observe::Purge::More,
         Ok(_) => observe::Purge::Done,
@@ -215,13 +244,4 @@ fn note(events: &Events, purged: &Purged) {
     for (table, number) in rows {
         events.purged.add(table, number);
     }
-}
-
-async fn remove_batch(app: &App) -> Result<Purged, StorageError> {
-    let now = app.now();
-    if app.settings.sessions.expiry_signs_out {
-        while app.storage.end_expired_sessions(now).await? > 0 {}
-    }
-    app.storage.retire_keys(now, now.plus(-app.settings.keys.hint_seconds)).await?;
-    app.storage.purge(now).await
 }

@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+pub mod audit;
 pub mod catalogue;
 pub mod issuer;
 pub mod registration;
@@ -72,6 +73,9 @@ pub enum Command {
     /// Look at how clients were told that a session has ended.
     #[command(subcommand)]
     LogoutDeliveries(LogoutDeliveriesCommand),
+    /// Verify and export the audit log.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 #[derive(Debug, Args)]

@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
-use super::{Failure, client_settings, client_tokens, open, output};
+use super::open::Office;
+use super::{Failure, client_settings, client_tokens, output};
 use crate::app;
+use crate::audit::Event;
 use crate::clients;
-use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
-    Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType, Timestamp,
+    Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType,
 };
 use crate::protocol::registration;
 use crate::sector_identifier;
-use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
-    let commands = Commands { settings: &settings, storage: &storage, now: Clock::System.now() };
+    let office = Office::open(&settings).await?;
+    let commands = Commands { office: &office };
     match command {
         ClientCommand::Create(create) => commands.create(*create).await?,
         ClientCommand::List(output) => commands.list(output.json).await?,
@@ -31,36 +31,35 @@ pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failu
         ClientCommand::Delete(asked) => commands.delete(&asked.id, asked.output.json).await?,
         ClientCommand::RotateSecret(rotate) => commands.rotate_secret(rotate).await?,
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
 struct Commands<'a> {
-    settings: &'a Settings,
-    storage: &'a Storage,
-    now: Timestamp,
+    office: &'a Office<'a>,
 }
 
 impl Commands<'_> {
     async fn create(&self, asked: ClientCreate) -> Result<(), Failure> {
         let id = ClientId::new(asked.id.unwrap_or_else(random::id));
-        let mut client = client_settings::new(id, asked.name, self.now);
+        let mut client = client_settings::new(id, asked.name, self.office.now);
         let scope_given = asked.settings.scope.is_some();
         let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
         if !scope_given && let Ok(scope) = client_settings::default_scope(&client.grant_types).parse() {
             client.scope = scope;
         }
-        problems.extend(client_settings::problems(&client, self.settings));
+        problems.extend(client_settings::problems(&client, self.office.settings));
         if names_resources {
-            problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
+            problems
+                .extend(client_tokens::unknown_resources(&client, &self.office.storage.catalogue().await?));
         }
         Failure::of("registering the client", problems)?;
         self.check_sector("registering the client", &client).await?;
         let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
-        if !self.storage.insert_client(&client, &secrets).await? {
+        let created = Event::ClientCreated { client: &client.id };
+        if !self.office.noting(created)?.insert_client(&client, &secrets).await? {
             let id = &client.id;
             return Err(Failure::refused(format!(
                 "there is a client {id} already\n    choose another --id, or change it with `chancery client update {id}`"
@@ -70,7 +69,7 @@ impl Commands<'_> {
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let clients = self.storage.clients().await?;
+        let clients = self.office.storage.clients().await?;
         if as_json {
             return output::json(
                 &clients.iter().map(|client| document(client, None)).collect::<Vec<Value>>(),
@@ -108,17 +107,18 @@ impl Commands<'_> {
         }
         let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
-        problems.extend(client_settings::problems(&client, self.settings));
+        problems.extend(client_settings::problems(&client, self.office.settings));
         if names_resources {
-            problems.extend(client_tokens::unknown_resources(&client, &self.storage.catalogue().await?));
+            problems
+                .extend(client_tokens::unknown_resources(&client, &self.office.storage.catalogue().await?));
         }
         Failure::of("changing the client", problems)?;
         if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
             self.check_sector("changing the client", &client).await?;
         }
         let seal = |secret: &Secret| self.seal(&client, secret);
-        let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.now, seal)?;
-        self.save(&client, &secrets).await?;
+        let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.office.now, seal)?;
+        self.save(&client, &secrets, Event::ClientUpdated { client: &client.id }).await?;
         show(&client, secret.as_ref(), asked.output.json)
     }
 
@@ -132,16 +132,19 @@ impl Commands<'_> {
         }
         let keep = asked.keep_old.filter(|seconds| *seconds > 0);
         let sealed = secrets.sealed.clone();
-        let retire = |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.now.plus(seconds) };
+        let retire =
+            |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.office.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
         let secret = clients::new_secret(&client);
-        self.save(&client, &ClientSecrets { retired, ..self.secrets_of(&client, &secret)? }).await?;
+        let secrets = ClientSecrets { retired, ..self.secrets_of(&client, &secret)? };
+        self.save(&client, &secrets, Event::ClientSecretRotated { client: &client.id }).await?;
         show(&client, Some(&secret), asked.output.json)
     }
 
     async fn delete(&self, id: &str, as_json: bool) -> Result<(), Failure> {
         let (client, _) = self.find(id).await?;
-        if !self.storage.delete_client(&client.id).await? {
+        let deleted = Event::ClientDeleted { client: &client.id };
+        if !self.office.noting(deleted)?.delete_client(&client.id).await? {
             return Err(unknown(id));
         }
         if as_json {
@@ -157,23 +160,23 @@ impl Commands<'_> {
     }
 
     fn seal(&self, client: &Client, secret: &Secret) -> Result<Secret, Failure> {
-        let sealed = clients::seal_secret(&app::load_master_key(self.settings)?, &client.id, secret);
+        let sealed = clients::seal_secret(&app::load_master_key(self.office.settings)?, &client.id, secret);
         Ok(sealed.map_err(app::StartError::from)?)
     }
 
     /// Whether the sector that the client names lists its redirect URIs.
     async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
-        let checked = sector_identifier::check(&app::outbound(self.settings)?, client).await;
+        let checked = sector_identifier::check(&app::outbound(self.office.settings)?, client).await;
         let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
         Failure::of(doing, problem.into_iter().collect())
     }
 
     async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
-        self.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
+        self.office.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
     }
 
-    async fn save(&self, client: &Client, secrets: &ClientSecrets) -> Result<(), Failure> {
-        if self.storage.update_client(client, secrets, self.now).await? {
+    async fn save(&self, client: &Client, secrets: &ClientSecrets, event: Event<'_>) -> Result<(), Failure> {
+        if self.office.noting(event)?.update_client(client, secrets, self.office.now).await? {
             Ok(())
         } else {
             Err(unknown(client.id.as_str()))

@@ -5,33 +5,28 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::issuer::{IssuerAdd, IssuerCommand, IssuerPurpose, SubjectClaimArg};
-use super::{Failure, key_file, open, output};
-use crate::clock::Clock;
+use super::open::Office;
+use super::{Failure, key_file, output};
+use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
-use crate::model::{SoftwareIssuer, SubjectClaim, Timestamp, TrustedIssuer};
+use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer};
 use crate::outbound::Outbound;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
+    let office = Office::open(&settings).await?;
     match command {
-        IssuerCommand::Add(asked) => add(&settings, &storage, asked, Clock::System.now()).await?,
-        IssuerCommand::List(asked) => list(&storage, asked.purpose, asked.output.json).await?,
+        IssuerCommand::Add(asked) => add(&office, asked).await?,
+        IssuerCommand::List(asked) => list(&office.storage, asked.purpose, asked.output.json).await?,
         IssuerCommand::Remove(asked) => {
-            remove(&storage, asked.purpose, &asked.issuer, asked.output.json).await?;
+            remove(&office, asked.purpose, &asked.issuer, asked.output.json).await?;
         }
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
-async fn add(
-    settings: &Settings,
-    storage: &Storage,
-    asked: IssuerAdd,
-    now: Timestamp,
-) -> Result<(), Failure> {
+async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let jwks = match asked.jwks.as_deref().map(key_file::read).transpose() {
         Ok(jwks) => jwks,
@@ -40,7 +35,7 @@ async fn add(
             None
         }
     };
-    problems.extend(problems_of(settings, &asked));
+    problems.extend(problems_of(office.settings, &asked));
     match jwks.as_ref().map(KeySet::read) {
         Some(Err(error)) => problems.push(format!("jwks: {error}")),
         Some(Ok(keys)) if !keys.can_verify() => {
@@ -50,6 +45,7 @@ async fn add(
     }
     Failure::of("trusting the issuer", problems)?;
     let (name, as_json) = (asked.issuer.clone(), asked.output.json);
+    let noting = || office.noting(Event::IssuerAdded { issuer: &name, purpose: what(asked.purpose) });
     let (added, document) = match asked.purpose {
         IssuerPurpose::Assertions => {
             let issuer = TrustedIssuer {
@@ -57,14 +53,18 @@ async fn add(
                 jwks,
                 jwks_uri: asked.jwks_uri,
                 subject_claim: subject_claim(asked.subject_claim),
-                created_at: now,
+                created_at: office.now,
             };
-            (storage.insert_trusted_issuer(&issuer).await?, json!(issuer))
+            (noting()?.insert_trusted_issuer(&issuer).await?, json!(issuer))
         }
         IssuerPurpose::SoftwareStatements => {
-            let issuer =
-                SoftwareIssuer { issuer: asked.issuer, jwks, jwks_uri: asked.jwks_uri, created_at: now };
-            (storage.insert_software_issuer(&issuer).await?, json!(issuer))
+            let issuer = SoftwareIssuer {
+                issuer: asked.issuer,
+                jwks,
+                jwks_uri: asked.jwks_uri,
+                created_at: office.now,
+            };
+            (noting()?.insert_software_issuer(&issuer).await?, json!(issuer))
         }
     };
     if !added {
@@ -146,11 +146,13 @@ fn keys(jwks_uri: Option<&String>) -> String {
 }
 
 async fn remove(
-    storage: &Storage,
+    office: &Office<'_>,
     purpose: IssuerPurpose,
     issuer: &str,
     as_json: bool,
 ) -> Result<(), Failure> {
+    let removed = Event::IssuerRemoved { issuer, purpose: what(purpose) };
+    let storage = office.noting(removed)?;
     let (removed, rest) = match purpose {
         IssuerPurpose::Assertions => {
             (storage.delete_trusted_issuer(issuer).await?, "tokens that came of them end by themselves")

@@ -1,28 +1,24 @@
 //! `chancery keys`: which keys sign or did, and replacing them.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::args::{KeysCommand, KeysRotate, KeysWithdraw};
+use super::open::Office;
 use super::{Failure, open, output};
 use crate::app;
-use crate::clock::Clock;
 use crate::config::Settings;
-use crate::keys::{self, KeyRing, RotationTimes};
+use crate::keys::{self, Keeper, KeyRing, RotationTimes};
 use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
-    let now = Clock::System.now();
+    let office = Office::open(&settings).await?;
     match command {
-        KeysCommand::List(output) => list(&settings, &storage, now, output.json).await?,
-        KeysCommand::Rotate(rotate) => self::rotate(&settings, &storage, now, rotate).await?,
-        KeysCommand::Withdraw(withdraw) => self::withdraw(&settings, &storage, now, withdraw).await?,
+        KeysCommand::List(output) => list(&settings, &office.storage, office.now, output.json).await?,
+        KeysCommand::Rotate(rotate) => self::rotate(&office, rotate).await?,
+        KeysCommand::Withdraw(withdraw) => self::withdraw(&office, withdraw).await?,
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
 /// What a key is for at a moment. Nothing stores it: the times decide.
@@ -132,12 +128,9 @@ async fn list(settings: &Settings, storage: &Storage, now: Timestamp, as_json: b
     Ok(())
 }
 
-async fn rotate(
-    settings: &Settings,
-    storage: &Storage,
-    now: Timestamp,
-    asked: KeysRotate,
-) -> Result<(), Failure> {
+async fn rotate(office: &Office<'_>, asked: KeysRotate) -> Result<(), Failure> {
+    let Office { settings, storage, now, .. } = office;
+    let now = *now;
     let configured = &settings.keys.algorithms;
     let algorithms: Vec<Algorithm> = match asked.alg {
         Some(algorithm) if !configured.contains(&algorithm) => {
@@ -148,14 +141,14 @@ async fn rotate(
         Some(algorithm) => vec![algorithm],
         None => configured.clone(),
     };
-    let master_key = Arc::new(app::load_master_key(settings)?);
+    let keeper = Keeper { audit: office.audit()?, actor: open::operator() };
     // A key sealed under another master key would keep every server from loading any of them.
-    KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
-    keys::ensure(storage, &master_key, configured, now).await?;
+    KeyRing::open(keeper.audit.master_key(), &storage.signing_keys(now).await?)?;
+    keys::ensure(&keeper, configured, now).await?;
     let times = app::rotation_times(settings);
     let times = RotationTimes { publish: if asked.now { 0 } else { times.publish }, ..times };
     for algorithm in algorithms {
-        let key = keys::rotate(storage, &master_key, algorithm, now, times).await?;
+        let key = keys::rotate(&keeper, algorithm, now, times).await?;
         if !asked.output.json {
             let from = output::moment(key.active_from);
             output::line(&format!("made {algorithm} key {}, which signs from {from}", key.id))?;
@@ -164,16 +157,13 @@ async fn rotate(
     if asked.output.json { list(settings, storage, now, true).await } else { Ok(()) }
 }
 
-async fn withdraw(
-    settings: &Settings,
-    storage: &Storage,
-    now: Timestamp,
-    asked: KeysWithdraw,
-) -> Result<(), Failure> {
-    let master_key = Arc::new(app::load_master_key(settings)?);
-    KeyRing::open(&master_key, &storage.signing_keys(now).await?)?;
+async fn withdraw(office: &Office<'_>, asked: KeysWithdraw) -> Result<(), Failure> {
+    let Office { settings, storage, now, .. } = office;
+    let now = *now;
+    let keeper = Keeper { audit: office.audit()?, actor: open::operator() };
+    KeyRing::open(keeper.audit.master_key(), &storage.signing_keys(now).await?)?;
     let kid = KeyId::new(asked.kid);
-    if !keys::withdraw(storage, &master_key, &kid, now, app::rotation_times(settings)).await? {
+    if !keys::withdraw(&keeper, &kid, now, app::rotation_times(settings)).await? {
         return Err(Failure::refused(format!("there is no key {kid}\n    `chancery keys list` names them")));
     }
     if asked.output.json {

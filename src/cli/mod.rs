@@ -1,6 +1,7 @@
 //! The command line: `args` says what can be asked, one file a command does it.
 
 pub mod args;
+mod audit;
 pub mod check_config;
 mod client;
 mod client_settings;
@@ -34,6 +35,7 @@ use args::{Cli, Command};
 pub use failure::Failure;
 
 use crate::config::{Problems, Settings};
+use crate::telemetry::Telemetry;
 
 /// Does what was asked.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -55,6 +57,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::RegistrationToken(command) => wait(registration_token::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
+        Command::Audit(command) => wait(audit::run(settings()?, command))?,
         Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -81,7 +84,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
-/// Starts the log, for the commands that keep running; the others print their result and nothing else.
-fn start_log(settings: &Settings) -> Result<(), Failure> {
-    Ok(crate::telemetry::start(&settings.log, std::env::var("RUST_LOG").ok().as_deref())?)
+/// Starts the log and the export of traces, for the commands that keep running; the others print their result and
+/// nothing else. What is returned has to be ended last.
+fn start_log(settings: &Settings) -> Result<Telemetry, Failure> {
+    Ok(Telemetry::start(settings, |name| std::env::var(name).ok())?)
 }

@@ -1,9 +1,68 @@
 //! Opening the database for a command: the right kind of connection, and the schema this program knows.
 
+use std::sync::{Arc, OnceLock};
+
 use super::Failure;
 use crate::app;
+use crate::audit::{Actor, Audit, Event};
+use crate::clock::Clock;
 use crate::config::Settings;
+use crate::model::Timestamp;
 use crate::storage::Storage;
+
+/// The variables that say who types, the one behind `sudo` first.
+const OPERATOR: [&str; 3] = ["SUDO_USER", "USER", "LOGNAME"];
+/// Characters of their name that are kept.
+const LONGEST_OPERATOR: usize = 64;
+
+/// The database for a command that may change something: each change takes an entry of the audit log with it.
+pub struct Office<'a> {
+    pub settings: &'a Settings,
+    pub storage: Storage,
+    pub now: Timestamp,
+    audit: OnceLock<Audit>,
+}
+
+impl<'a> Office<'a> {
+    pub async fn open(settings: &'a Settings) -> Result<Self, Failure> {
+        let storage = storage(settings).await?;
+        Ok(Self { settings, storage, now: Clock::System.now(), audit: OnceLock::new() })
+    }
+
+    /// The audit log. The master key is read for it; whoever only looks at something needs none.
+    pub fn audit(&self) -> Result<&Audit, Failure> {
+        if let Some(audit) = self.audit.get() {
+            return Ok(audit);
+        }
+        let master_key = Arc::new(app::load_master_key(self.settings)?);
+        Ok(self.audit.get_or_init(|| Audit::new(self.storage.clone(), master_key)))
+    }
+
+    /// The storage for one write, with its entry.
+    pub fn noting(&self, event: Event<'_>) -> Result<Storage, Failure> {
+        Ok(self.audit()?.noting(&operator(), &[event], self.now))
+    }
+
+    /// Chains what was written, as nobody else may where no server runs, and closes the database.
+    pub async fn close(self) -> Result<(), Failure> {
+        let chained = match self.audit.get() {
+            Some(audit) => audit.chain_waiting(self.now).await,
+            None => Ok(()),
+        };
+        self.storage.db().close().await;
+        if let Err(error) = chained {
+            eprintln!("chancery: the audit log: {error}");
+        }
+        Ok(())
+    }
+}
+
+/// Who types, as far as the environment tells.
+pub fn operator() -> Actor {
+    let mut names = OPERATOR.iter().filter_map(std::env::var_os).filter(|name| !name.is_empty());
+    let name = names.next().unwrap_or_default();
+    Actor::Operator { operator: name.to_string_lossy().chars().take(LONGEST_OPERATOR).collect() }
+}
 
 /// The database with its schema up to date; migrated here when the settings say so.
 pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {

@@ -4,34 +4,27 @@
 use serde_json::json;
 
 use super::args::registration::{RegistrationTokenCommand, TokenCreate};
-use super::{Failure, open, output};
-use crate::app;
-use crate::clock::Clock;
+use super::open::Office;
+use super::{Failure, output};
+use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
-use crate::model::{InitialAccessToken, Timestamp};
+use crate::model::InitialAccessToken;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: RegistrationTokenCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
+    let office = Office::open(&settings).await?;
     match command {
-        RegistrationTokenCommand::Create(asked) => {
-            create(&settings, &storage, asked, Clock::System.now()).await?;
-        }
-        RegistrationTokenCommand::List(output) => list(&storage, output.json).await?,
-        RegistrationTokenCommand::Delete(asked) => delete(&storage, &asked.id, asked.output.json).await?,
+        RegistrationTokenCommand::Create(asked) => create(&office, asked).await?,
+        RegistrationTokenCommand::List(output) => list(&office.storage, output.json).await?,
+        RegistrationTokenCommand::Delete(asked) => delete(&office, &asked.id, asked.output.json).await?,
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
-async fn create(
-    settings: &Settings,
-    storage: &Storage,
-    asked: TokenCreate,
-    now: Timestamp,
-) -> Result<(), Failure> {
+async fn create(office: &Office<'_>, asked: TokenCreate) -> Result<(), Failure> {
+    let now = office.now;
     let wrong =
         asked.name.trim().is_empty() || asked.name.len() > 200 || asked.uses == 0 || asked.lifetime == 0;
     if wrong {
@@ -45,10 +38,11 @@ async fn create(
         expires_at: Some(asked.lifetime).filter(|seconds| *seconds > 0).map(|seconds| now.plus(seconds)),
         created_at: now,
     };
-    let (key, salt) = (app::load_master_key(settings)?, random::id());
-    let secret = handle::issue(&key, Purpose::InitialAccessToken, &token.id, 0, &salt)
+    let (key, salt) = (office.audit()?.master_key(), random::id());
+    let secret = handle::issue(key, Purpose::InitialAccessToken, &token.id, 0, &salt)
         .ok_or_else(|| Failure::refused("the token could not be made"))?;
-    storage.insert_registration_token(&token, &salt).await?;
+    let created = Event::RegistrationTokenCreated { registration_token: &token.id };
+    office.noting(created)?.insert_registration_token(&token, &salt).await?;
     if asked.output.json {
         let mut document = serde_json::to_value(&token)?;
         document["token"] = json!(secret.expose());
@@ -82,8 +76,9 @@ async fn list(storage: &Storage, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn delete(storage: &Storage, id: &str, as_json: bool) -> Result<(), Failure> {
-    if !storage.delete_registration_token(id).await? {
+async fn delete(office: &Office<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
+    let deleted = Event::RegistrationTokenDeleted { registration_token: id };
+    if !office.noting(deleted)?.delete_registration_token(id).await? {
         return Err(Failure::refused(format!(
             "there is no token {id}\n    `chancery registration-token list` shows them"
         )));

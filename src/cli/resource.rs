@@ -4,17 +4,17 @@ use serde_json::json;
 
 use super::args::catalogue::{ResourceCommand, ResourceCreate, ResourceSettings, ResourceUpdate};
 use super::given::set;
-use super::{Failure, open, output};
-use crate::clock::Clock;
+use super::open::Office;
+use super::{Failure, output};
+use crate::audit::Event;
 use crate::config::Settings;
 use crate::grants::registration::unknown_algorithm;
-use crate::model::{Resource, ScopeSet, Timestamp, TokenFormat};
+use crate::model::{Resource, ScopeSet, TokenFormat};
 use crate::protocol::resource;
-use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ResourceCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
-    let commands = Commands { settings: &settings, storage: &storage, now: Clock::System.now() };
+    let office = Office::open(&settings).await?;
+    let commands = Commands { office: &office };
     match command {
         ResourceCommand::Create(create) => commands.create(create).await?,
         ResourceCommand::List(output) => commands.list(output.json).await?,
@@ -22,14 +22,11 @@ pub async fn run(settings: Settings, command: ResourceCommand) -> Result<(), Fai
         ResourceCommand::Update(update) => commands.update(update).await?,
         ResourceCommand::Delete(asked) => commands.delete(&asked.uri, asked.output.json).await?,
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
 struct Commands<'a> {
-    settings: &'a Settings,
-    storage: &'a Storage,
-    now: Timestamp,
+    office: &'a Office<'a>,
 }
 
 impl Commands<'_> {
@@ -41,10 +38,11 @@ impl Commands<'_> {
             token_format: None,
             access_token_lifetime: None,
             access_token_signed_response_alg: None,
-            created_at: self.now,
+            created_at: self.office.now,
         };
         Failure::of("registering the resource", self.apply(&mut resource, asked.settings))?;
-        if !self.storage.insert_resource(&resource).await? {
+        let created = Event::ResourceCreated { resource: &resource.id };
+        if !self.office.noting(created)?.insert_resource(&resource).await? {
             let uri = &resource.id;
             return Err(Failure::refused(format!(
                 "there is a resource {uri} already\n    change it with `chancery resource update {uri}`"
@@ -59,7 +57,8 @@ impl Commands<'_> {
             resource.name = name;
         }
         Failure::of("changing the resource", self.apply(&mut resource, asked.settings))?;
-        if !self.storage.update_resource(&resource, self.now).await? {
+        let updated = Event::ResourceUpdated { resource: &resource.id };
+        if !self.office.noting(updated)?.update_resource(&resource, self.office.now).await? {
             return Err(unknown(&resource.id));
         }
         show(&resource, asked.output.json)
@@ -79,13 +78,13 @@ impl Commands<'_> {
         set(&mut resource.access_token_signed_response_alg, given.access_token_alg);
         problems.extend(resource::check(resource).iter().map(ToString::to_string));
         let algorithm = resource.access_token_signed_response_alg;
-        let unknown = unknown_algorithm("access_token_signed_response_alg", algorithm, self.settings);
+        let unknown = unknown_algorithm("access_token_signed_response_alg", algorithm, self.office.settings);
         problems.extend(unknown.map(|problem| problem.to_string()));
         problems
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let resources = self.storage.resources().await?;
+        let resources = self.office.storage.resources().await?;
         if as_json {
             return output::json(&resources);
         }
@@ -103,7 +102,8 @@ impl Commands<'_> {
     }
 
     async fn delete(&self, uri: &str, as_json: bool) -> Result<(), Failure> {
-        if !self.storage.delete_resource(uri).await? {
+        let deleted = Event::ResourceDeleted { resource: uri };
+        if !self.office.noting(deleted)?.delete_resource(uri).await? {
             return Err(unknown(uri));
         }
         if as_json {
@@ -114,7 +114,7 @@ impl Commands<'_> {
     }
 
     async fn find(&self, uri: &str) -> Result<Resource, Failure> {
-        let mut resources = self.storage.resources().await?.into_iter();
+        let mut resources = self.office.storage.resources().await?.into_iter();
         resources.find(|resource| resource.id == uri).ok_or_else(|| unknown(uri))
     }
 }

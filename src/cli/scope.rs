@@ -3,16 +3,16 @@
 use serde_json::json;
 
 use super::args::catalogue::{ScopeCommand, ScopeWrite};
-use super::{Failure, open, output};
-use crate::clock::Clock;
+use super::open::Office;
+use super::{Failure, output};
+use crate::audit::Event;
 use crate::config::Settings;
-use crate::model::{RegisteredScope, ScopeSet, Timestamp};
+use crate::model::{RegisteredScope, ScopeSet};
 use crate::protocol::scope;
-use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: ScopeCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
-    let commands = Commands { storage: &storage, now: Clock::System.now() };
+    let office = Office::open(&settings).await?;
+    let commands = Commands { office: &office };
     match command {
         ScopeCommand::Create(asked) => commands.create(asked).await?,
         ScopeCommand::List(output) => commands.list(output.json).await?,
@@ -20,13 +20,11 @@ pub async fn run(settings: Settings, command: ScopeCommand) -> Result<(), Failur
         ScopeCommand::Update(asked) => commands.update(asked).await?,
         ScopeCommand::Delete(asked) => commands.delete(&asked.scope, asked.output.json).await?,
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
 struct Commands<'a> {
-    storage: &'a Storage,
-    now: Timestamp,
+    office: &'a Office<'a>,
 }
 
 impl Commands<'_> {
@@ -38,10 +36,11 @@ impl Commands<'_> {
             descriptions: Default::default(),
             implies: ScopeSet::default(),
             is_public: false,
-            created_at: self.now,
+            created_at: self.office.now,
         };
         Failure::of("registering the scope", apply(&mut scope, &asked))?;
-        if !self.storage.insert_scope(&scope).await? {
+        let created = Event::ScopeCreated { scope: scope.name.as_str() };
+        if !self.office.noting(created)?.insert_scope(&scope).await? {
             let name = scope.name.as_str();
             return Err(Failure::refused(format!(
                 "the scope {name} is registered already\n    change it with `chancery scope update {name}`"
@@ -53,14 +52,15 @@ impl Commands<'_> {
     async fn update(&self, asked: ScopeWrite) -> Result<(), Failure> {
         let mut scope = self.find(&asked.scope).await?;
         Failure::of("changing the scope", apply(&mut scope, &asked))?;
-        if !self.storage.update_scope(&scope, self.now).await? {
+        let updated = Event::ScopeUpdated { scope: scope.name.as_str() };
+        if !self.office.noting(updated)?.update_scope(&scope, self.office.now).await? {
             return Err(unknown(scope.name.as_str()));
         }
         show(&scope, asked.output.json)
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let scopes = self.storage.scopes().await?;
+        let scopes = self.office.storage.scopes().await?;
         if as_json {
             return output::json(&scopes);
         }
@@ -79,7 +79,8 @@ impl Commands<'_> {
     }
 
     async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
-        if !self.storage.delete_scope(name).await? {
+        let deleted = Event::ScopeDeleted { scope: name };
+        if !self.office.noting(deleted)?.delete_scope(name).await? {
             return Err(unknown(name));
         }
         if as_json {
@@ -90,7 +91,7 @@ impl Commands<'_> {
     }
 
     async fn find(&self, name: &str) -> Result<RegisteredScope, Failure> {
-        let mut scopes = self.storage.scopes().await?.into_iter();
+        let mut scopes = self.office.storage.scopes().await?.into_iter();
         scopes.find(|scope| scope.name.as_str() == name).ok_or_else(|| unknown(name))
     }
 }

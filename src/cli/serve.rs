@@ -24,7 +24,7 @@ use crate::observe::Listener;
 const CLOSE: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings) -> Result<(), Failure> {
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -42,6 +42,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     );
     until(&app, listener, others, stopped).await?;
     close(&app, background).await;
+    telemetry.end().await;
     Ok(())
 }
 
@@ -172,6 +173,9 @@ pub async fn signalled(mut stopped: watch::Receiver<bool>) {
 /// Ends the background tasks, then the database's connections.
 pub async fn close(app: &App, background: Background) {
     drop(background);
+    if let Err(error) = app.audit.flush(app.now()).await {
+        tracing::error!(%error, "could not write the last entries of the audit log");
+    }
     if tokio::time::timeout(CLOSE, app.storage.db().close()).await.is_err() {
         tracing::warn!("a database connection was not given back in time");
     }

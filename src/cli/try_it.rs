@@ -30,7 +30,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (listener, port) = bind(args.port, PORT).await?;
     let (demo_listener, demo_port) = bind(args.demo_port, DEMO_PORT).await?;
     let settings = settings(port, file)?;
-    start_log(&settings)?;
+    let telemetry = start_log(&settings)?;
     let (app, background) = serve::start(settings).await?;
     if seed::is_in_use(&app).await? {
         return Err(Failure::refused(
@@ -65,6 +65,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let demo = http::server::serve(demo_listener, None, pages, server, &connections, until);
     let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
+    telemetry.end().await;
     served?;
     Ok(shown?)
 }

@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use super::args::{SetClaims, SetPassword, UserCommand, UserCreate};
-use super::{Failure, open, output, password, user_claims};
-use crate::clock::Clock;
+use super::open::Office;
+use super::{Failure, output, password, user_claims};
+use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{Profile, Secret, Timestamp, User, UserId};
-use crate::storage::Storage;
 
 const LONGEST_NAME: usize = 64;
 /// RFC 5321 4.5.3.1.3, without the angle brackets.
 const LONGEST_EMAIL: usize = 254;
 
 pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure> {
-    let storage = open::storage(&settings).await?;
-    let commands = Commands { settings: &settings, storage: &storage, now: Clock::System.now() };
+    let office = Office::open(&settings).await?;
+    let commands = Commands { office: &office };
     match command {
         UserCommand::Create(create) => commands.create(create).await?,
         UserCommand::List(output) => commands.list(output.json).await?,
@@ -30,14 +30,11 @@ pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure
         UserCommand::Enable(asked) => commands.disable(&asked.username, false, asked.output.json).await?,
         UserCommand::Delete(asked) => commands.delete(&asked.username, asked.output.json).await?,
     }
-    storage.db().close().await;
-    Ok(())
+    office.close().await
 }
 
 struct Commands<'a> {
-    settings: &'a Settings,
-    storage: &'a Storage,
-    now: Timestamp,
+    office: &'a Office<'a>,
 }
 
 impl Commands<'_> {
@@ -45,13 +42,13 @@ impl Commands<'_> {
         let chosen = password::choose(&asked.password)?;
         let as_json = asked.output.json;
         let claims = asked.claims.clone();
-        let mut user = new(asked, self.now);
+        let mut user = new(asked, self.office.now);
         let mut problems = problems(&user);
         problems.extend(claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err()));
         problems.extend(password::problem(&chosen.password));
         Failure::of("creating the user", problems)?;
-        let hash = password::hash(&self.settings.passwords, chosen.password.clone()).await?;
-        self.storage.insert_user(&user, Some(&hash)).await?.map_err(|_| {
+        let hash = password::hash(&self.office.settings.passwords, chosen.password.clone()).await?;
+        self.office.noting(Event::UserCreated { user: &user.id })?.insert_user(&user, Some(&hash)).await?.map_err(|_| {
             let name = &user.username;
             Failure::refused(format!(
                 "the user name {name} or the email address belongs to somebody already\n    `chancery user list` shows who"
@@ -61,7 +58,7 @@ impl Commands<'_> {
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let users = self.storage.users().await?;
+        let users = self.office.storage.users().await?;
         if as_json {
             let users: Vec<Value> =
                 users.iter().map(|user| document(user, None)).collect::<Result<_, _>>()?;
@@ -91,8 +88,13 @@ impl Commands<'_> {
         let user = self.find(&asked.username).await?;
         let chosen = password::choose(&asked.password)?;
         Failure::of("setting the password", password::problem(&chosen.password).into_iter().collect())?;
-        let hash = password::hash(&self.settings.passwords, chosen.password.clone()).await?;
-        if !self.storage.set_password(&user.id, &hash, self.now).await? {
+        let hash = password::hash(&self.office.settings.passwords, chosen.password.clone()).await?;
+        if !self
+            .office
+            .noting(Event::UserPasswordSet { user: &user.id })?
+            .set_password(&user.id, &hash, self.office.now)
+            .await?
+        {
             return Err(unknown(&asked.username));
         }
         let shown = chosen.generated.then_some(&chosen.password);
@@ -108,7 +110,10 @@ impl Commands<'_> {
 
     async fn sign_out(&self, name: &str, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
-        self.storage.end_sessions(&user.id, self.now).await?;
+        self.office
+            .noting(Event::UserSignedOut { user: &user.id })?
+            .end_sessions(&user.id, self.office.now)
+            .await?;
         if as_json {
             return output::json(&document(&user, None)?);
         }
@@ -120,8 +125,13 @@ impl Commands<'_> {
         let problems =
             asked.claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err());
         Failure::of("setting the claims", problems.collect())?;
-        user.updated_at = self.now;
-        if !self.storage.set_profile(&user.id, &user.profile, self.now).await? {
+        user.updated_at = self.office.now;
+        if !self
+            .office
+            .noting(Event::UserUpdated { user: &user.id })?
+            .set_profile(&user.id, &user.profile, self.office.now)
+            .await?
+        {
             return Err(unknown(&asked.username));
         }
         show(&user, None, asked.output.json)
@@ -129,10 +139,14 @@ impl Commands<'_> {
 
     async fn disable(&self, name: &str, disabled: bool, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
-        if !self.storage.set_disabled(&user.id, disabled, self.now).await? {
+        let event = match disabled {
+            true => Event::UserDisabled { user: &user.id },
+            false => Event::UserEnabled { user: &user.id },
+        };
+        if !self.office.noting(event)?.set_disabled(&user.id, disabled, self.office.now).await? {
             return Err(unknown(name));
         }
-        let user = User { disabled, updated_at: self.now, ..user };
+        let user = User { disabled, updated_at: self.office.now, ..user };
         if as_json {
             return output::json(&document(&user, None)?);
         }
@@ -148,7 +162,12 @@ impl Commands<'_> {
 
     async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
-        if !self.storage.delete_user(&user.id, self.now).await? {
+        if !self
+            .office
+            .noting(Event::UserDeleted { user: &user.id })?
+            .delete_user(&user.id, self.office.now)
+            .await?
+        {
             return Err(unknown(name));
         }
         if as_json {
@@ -160,10 +179,10 @@ impl Commands<'_> {
 
     /// By user name or email address, as people sign in; users of an external login page by their subject.
     async fn find(&self, name: &str) -> Result<User, Failure> {
-        if let Some(found) = self.storage.credentials(name).await? {
+        if let Some(found) = self.office.storage.credentials(name).await? {
             return Ok(found.user);
         }
-        self.storage.user(&UserId::new(name)).await?.ok_or_else(|| unknown(name))
+        self.office.storage.user(&UserId::new(name)).await?.ok_or_else(|| unknown(name))
     }
 }
 

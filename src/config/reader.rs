@@ -47,6 +47,22 @@ impl Reader {
         accepted
     }
 
+    /// A share of the whole, from 0 to 1.
+    pub fn ratio(&mut self, key: &str) -> Option<f64> {
+        let value = match self.entry(key)?.value {
+            ValueKind::Float(value) => Some(value),
+            ValueKind::I64(value) => i32::try_from(value).ok().map(f64::from),
+            ValueKind::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let accepted = value.filter(|value| (0.0..=1.0).contains(value));
+        if accepted.is_none() {
+            let remedy = "give a number from 0 to 1, like 0.05".to_owned();
+            self.refuse(key, "it is not a share of the whole".to_owned(), remedy);
+        }
+        accepted
+    }
+
     pub fn seconds(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
         self.number(key, range).map(Duration::from_secs)
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{digest, random};
 use crate::model::Secret;
-use crate::observe::{self, WAITS};
+use crate::observe::{self, WAITS, span};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
 pub const SHORTEST_CHARACTERS: usize = 8;
@@ -150,6 +150,7 @@ impl PasswordHasher {
 
     async fn submit(&self, work: Work) -> Result<Done, PasswordError> {
         let (answer, reply) = oneshot::channel();
+        let _span = span::work("hash password", "Argon2id");
         let asked = Instant::now();
         self.line.waiting.fetch_add(1, Ordering::Relaxed);
         if self.jobs.try_send(Job { work, asked, answer }).is_err() {

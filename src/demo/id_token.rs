@@ -86,7 +86,9 @@ mod tests {
         let storage = crate::storage::Storage::new(db);
         let master = std::sync::Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap());
         let now = Timestamp::from_unix(0);
-        crate::keys::ensure(&storage, &master, &[model::Algorithm::ES256], now).await.unwrap();
+        let audit = crate::audit::Audit::new(storage.clone(), std::sync::Arc::clone(&master));
+        let keeper = crate::keys::Keeper { audit: &audit, actor: crate::audit::Actor::Server };
+        crate::keys::ensure(&keeper, &[model::Algorithm::ES256], now).await.unwrap();
         let ring = KeyRing::open(&master, &storage.signing_keys(now).await.unwrap()).unwrap();
         storage.db().close().await;
         std::fs::remove_dir_all(&directory).unwrap();

@@ -4,15 +4,16 @@
 use super::issue;
 use super::issue::front_channel::{self, Approved};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::random;
 use crate::model::{
     Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantContext, GrantId, GrantState,
-    Lifetime, RequestId, ResponseType, Session, Timestamp, User,
+    GrantType, Lifetime, RequestId, ResponseType, Session, Timestamp, User,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::resource::Target;
 use crate::protocol::response::Success;
-use crate::storage::Remember;
+use crate::storage::{Remember, StorageError};
 
 /// What is approved, and by whom.
 pub struct Approval<'a> {
@@ -42,10 +43,7 @@ pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success
     let grant = grant(app, &approval, now);
     app.clients.note_use(approval.client).await?;
     let settled = tokens(&grant).await?;
-    let issued = match approval.remember {
-        Some(remember) => app.storage.approve(&grant, remember).await?,
-        None => app.storage.insert_grant(&grant).await?,
-    };
+    let issued = insert(app, &approval, &grant, now).await?;
     if issued {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant approved");
         return front_channel::mint(app, request, &grant, settled).map(Some);
@@ -53,6 +51,26 @@ pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success
     let Some(first) = answered_before(app, &approval, &grant, now).await? else { return Ok(None) };
     let settled = tokens(&first).await?;
     front_channel::mint(app, request, &first, settled).map(Some)
+}
+
+/// False when the request was answered before.
+async fn insert(
+    app: &App,
+    approval: &Approval<'_>,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let grant_type = match approval.request.response_type.has_code() {
+        true => GrantType::AuthorizationCode,
+        false => GrantType::Implicit,
+    };
+    let created = Event::created(grant, grant_type);
+    let Some(remember) = approval.remember else {
+        return app.noting(&Actor::User, created).insert_grant(grant).await;
+    };
+    let (user, client) = (&grant.user_id, &grant.client_id);
+    let given = Event::ConsentGiven { user, client, grant: &grant.id, scope: &remember.scope };
+    app.audit.noting(&Actor::User, &[given, created], now).approve(grant, remember).await
 }
 
 impl<'a> Approval<'a> {

@@ -3,6 +3,7 @@
 use super::TokenResponse;
 use super::draft::{Draft, ForGrant};
 use crate::app::App;
+use crate::audit::{Actor, Event, Replayed, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Grant, GrantId, GrantType, User};
 use crate::observe::Replay;
@@ -26,7 +27,9 @@ pub(super) async fn exchange(
         Verdict::Redeem(conditions) => conditions,
         Verdict::Refuse(error) => return Err(error),
         Verdict::Spend(error) => {
-            app.storage.revoke_grant(&grant.id).await?;
+            let reason = Revocation::FailedExchange;
+            let revoked = Event::GrantRevoked { granted: (&grant).into(), reason };
+            app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await?;
             return Err(error);
         }
         Verdict::Revoke(error) => return Err(revoke(app, &grant, error).await),
@@ -47,6 +50,7 @@ pub(super) async fn exchange(
     if !app.storage.redeem_code(&grant.id, now).await? {
         return Err(revoke(app, &grant, code::used()).await);
     }
+    super::redeemed(app, &grant, GrantType::AuthorizationCode);
     if conditions.refreshable {
         super::cap_grants(app, client, &grant, others).await?;
     }
@@ -65,7 +69,8 @@ async fn find(app: &App, code: &str) -> Result<(Grant, User, i64), OAuthError> {
 async fn revoke(app: &App, grant: &Grant, error: OAuthError) -> OAuthError {
     app.events.replays.one(Replay::AuthorizationCode);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "code used twice; grant revoked");
-    match app.storage.revoke_grant(&grant.id).await {
+    let replayed = Event::GrantReplayed { granted: grant.into(), presented: Replayed::Code };
+    match app.noting(&Actor::Client, replayed).revoke_grant(&grant.id).await {
         Ok(()) => error,
         Err(failure) => failure.into(),
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::clients::{self, Registered};
 use crate::config::AssertionAudience;
 use crate::crypto::jwks::KeySet;
@@ -42,14 +43,18 @@ pub async fn authenticate(
         shared: &shared,
         keys: keys.as_deref(),
     });
-    let client = match rule(presented, credentials, app.now())? {
+    let failed = || {
+        let client = registered.as_ref().map(|found| &found.client.id);
+        app.note(&Actor::Unknown, Event::ClientAuthenticationFailed { client });
+    };
+    let client = match rule(presented, credentials, app.now()).inspect_err(|_| failed())? {
         Authentication::Complete(client) => client,
         Authentication::NeedsFirstUse(proven) => {
             let first = app.storage.use_assertion(&proven.id(), proven.remembered_until()).await?;
             if !first {
                 app.events.replays.one(Replay::ClientAssertion);
             }
-            proven.answered(first)?
+            proven.answered(first).inspect_err(|_| failed())?
         }
     };
     // Anybody can say to be a public client: that is not yet a use of it.

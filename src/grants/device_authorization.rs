@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::issue;
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::{digest, random};
@@ -136,7 +137,17 @@ pub async fn approve(
 ) -> Result<bool, OAuthError> {
     let grant = grant(app, authorization, client, session, app.now());
     app.clients.note_use(client).await?;
-    let approved = app.storage.approve_device(&grant, remember).await?;
+    let events = [
+        Event::ConsentGiven {
+            user: &grant.user_id,
+            client: &grant.client_id,
+            grant: &grant.id,
+            scope: &remember.scope,
+        },
+        Event::created(&grant, GrantType::DeviceCode),
+    ];
+    let storage = app.audit.noting(&Actor::User, &events, app.now());
+    let approved = storage.approve_device(&grant, remember).await?;
     if approved {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device approved");
     }
@@ -149,7 +160,13 @@ pub async fn deny(
     authorization: &DeviceAuthorization,
     session: &Session,
 ) -> Result<bool, OAuthError> {
-    let denied = app.storage.deny_device(&authorization.id, &session.user_id, app.now()).await?;
+    let refused = Event::ConsentRefused {
+        user: &session.user_id,
+        client: &authorization.client_id,
+        scope: &authorization.scope,
+    };
+    let denied =
+        app.noting(&Actor::User, refused).deny_device(&authorization.id, &session.user_id, app.now()).await?;
     if denied {
         tracing::info!(client = %authorization.client_id, user = %session.user_id, device = %authorization.id, "device denied");
     }

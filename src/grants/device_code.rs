@@ -40,6 +40,7 @@ pub(super) async fn exchange(
         return Err(device::used());
     }
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device received its tokens");
+    super::redeemed(app, &grant, GrantType::DeviceCode);
     let refresh_generation = match &grant.state {
         GrantState::Active { refresh } => refresh.map(|refresh| refresh.generation),
         GrantState::CodeIssued(_) | GrantState::Revoked => None,

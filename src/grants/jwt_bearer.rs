@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::draft::{Draft, WithoutGrant};
 use super::{TokenResponse, client_authentication};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
 use crate::model::{GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
@@ -29,6 +30,9 @@ pub(super) async fn exchange(
     let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
     spend(app, &assertion).await?;
+    let (subject, grant_type) = (user.id.as_str(), GrantType::JwtBearer);
+    let issued = Event::TokenIssued { client: &client.id, subject, grant_type, scope: &scope, acting: None };
+    app.note(&Actor::Client, issued);
     tokens.mint(app, None)
 }
 

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::{self, JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use super::issue;
 use crate::app::App;
 use crate::model::{Client, ClientId, DeliveryState, LogoutDelivery, Timestamp};
-use crate::observe;
+use crate::observe::{self, span};
 use crate::protocol::OAuthError;
 use crate::protocol::backchannel_logout::{self, Answer};
 use crate::storage::StorageError;
@@ -66,7 +67,8 @@ impl Courier {
         delivery.attempts = attempt;
         delivery.state = DeliveryState::Waiting { due_at: again_at };
         let client = delivery.client_id.clone();
-        let task = self.tasks.spawn(deliver(Arc::clone(app), delivery));
+        let task =
+            self.tasks.spawn(deliver(Arc::clone(app), delivery).instrument(span::task("deliver logout")));
         self.under_way.insert(task.id(), client);
         Ok(true)
     }

@@ -31,6 +31,7 @@ pub mod userinfo;
 pub use issue::TokenResponse;
 
 use crate::app::App;
+use crate::audit::{Actor, Event, Granted, Revocation};
 use crate::model::{Client, Grant, GrantType};
 use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -107,6 +108,11 @@ fn unsupported() -> OAuthError {
     OAuthError::new(ErrorCode::UnsupportedGrantType, description)
 }
 
+/// Tells the audit log that the first tokens of a grant went out. The grant itself is there already, with its own entry.
+fn redeemed(app: &App, grant: &Grant, grant_type: GrantType) {
+    app.note(&Actor::Client, Event::GrantRedeemed { granted: grant.into(), grant_type });
+}
+
 /// Grants with refresh tokens that a user may have with a client that is registered with no number of its own.
 const MOST_REFRESH_GRANTS: i64 = 50;
 
@@ -119,7 +125,9 @@ async fn cap_grants(app: &App, client: &Client, newest: &Grant, others: i64) -> 
         None if others >= MOST_REFRESH_GRANTS => MOST_REFRESH_GRANTS,
         None => return Ok(()),
     };
-    let revoked = app.storage.revoke_oldest_grants(newest, most).await?;
+    let granted = Granted { grant: None, session: None, ..newest.into() };
+    let event = Event::GrantRevoked { granted, reason: Revocation::TooMany };
+    let revoked = app.noting(&Actor::Server, event).revoke_oldest_grants(newest, most).await?;
     if revoked > 0 {
         tracing::info!(client = %newest.client_id, user = %newest.user_id, revoked, "oldest grants revoked");
     }

@@ -5,6 +5,7 @@ use super::draft::{Draft, ForGrant};
 use super::password_check::{self, Unrecognised};
 use super::{TokenResponse, issue};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::crypto::random;
 use crate::model::{
     Authentication, Client, Grant, GrantContext, GrantId, GrantState, GrantType, Lifetime, Refresh, ScopeSet,
@@ -45,7 +46,8 @@ pub(super) async fn exchange(
         nonce: None,
     };
     let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
-    app.storage.insert_grant(&grant).await?;
+    let created = Event::created(&grant, GrantType::Password);
+    app.noting(&Actor::User, created).insert_grant(&grant).await?;
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
     let refresh = match &grant.state {
         GrantState::Active { refresh } => *refresh,

@@ -2,6 +2,7 @@
 //! grant.
 
 use crate::app::App;
+use crate::audit::{Actor, Event, SignInProblem};
 use crate::crypto::password::{LONGEST_BYTES, PasswordError};
 use crate::model::{Secret, User};
 use crate::observe::Login;
@@ -59,6 +60,7 @@ async fn check(app: &App, username: &str, password: &str, address: &str) -> Resu
     }
     let attempt = Attempt { subject: Subject::Account(username), address, now: app.now() };
     if !app.throttle.allows(&attempt) {
+        app.note(&Actor::Unknown, Event::SignInThrottled);
         return Err(Unrecognised::TooMany);
     }
     let found = app.storage.credentials(username).await?;
@@ -68,9 +70,15 @@ async fn check(app: &App, username: &str, password: &str, address: &str) -> Resu
         Err(PasswordError::Busy) => return Err(Unrecognised::Busy),
         Err(error) => return Err(Unrecognised::Password(error)),
     };
-    let user = found.map(|found| found.user).filter(|user| right && !user.disabled);
-    if user.is_none() {
-        app.throttle.failed(&attempt);
-    }
-    user.ok_or(Unrecognised::Wrong)
+    let found = found.map(|found| found.user);
+    let reason = match &found {
+        Some(user) if right && !user.disabled => return found.ok_or(Unrecognised::Wrong),
+        Some(_) if right => SignInProblem::UserDisabled,
+        Some(_) => SignInProblem::WrongPassword,
+        None => SignInProblem::UnknownUser,
+    };
+    app.throttle.failed(&attempt);
+    let user = found.as_ref().map(|user| &user.id);
+    app.note(&Actor::Unknown, Event::SignInFailed { user, reason });
+    Err(Unrecognised::Wrong)
 }

@@ -3,6 +3,7 @@
 use super::draft::{Draft, ForGrant};
 use super::{TokenResponse, issue};
 use crate::app::App;
+use crate::audit::{Actor, Event, Replayed};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
 use crate::observe::Replay;
@@ -107,7 +108,8 @@ async fn find(app: &App, token: &str) -> Result<(Handle, Grant, User), OAuthErro
 async fn revoke(app: &App, grant: &Grant) -> OAuthError {
     app.events.replays.one(Replay::RefreshToken);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "refresh token replayed; grant revoked");
-    match app.storage.revoke_grant(&grant.id).await {
+    let replayed = Event::GrantReplayed { granted: grant.into(), presented: Replayed::RefreshToken };
+    match app.noting(&Actor::Client, replayed).revoke_grant(&grant.id).await {
         Ok(()) => refresh::replayed(),
         Err(failure) => failure.into(),
     }

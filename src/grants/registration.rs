@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::clients;
 use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
@@ -78,7 +79,9 @@ pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str
         token: token.as_ref().map(|token| token.id.as_str()),
         most: app.settings.registration.max_clients,
     };
-    match app.storage.register_client(new, now).await? {
+    let registration_token = new.token;
+    let registered = Event::ClientRegistered { client: &client.id, registration_token };
+    match app.noting(&Actor::Unknown, registered).register_client(new, now).await? {
         RegistrationOutcome::Registered => {}
         RegistrationOutcome::TokenSpent => return Err(Refusal::WrongToken),
         RegistrationOutcome::Full => return Err(full().into()),
@@ -112,7 +115,8 @@ pub async fn update(
     check_sector(app, &client, Some(&before)).await?;
     let had_secret = before.token_endpoint_auth_method.has_secret();
     let (secret, secrets) = clients::renewed(&client, had_secret, secrets, app.now(), seal(app, &client))?;
-    if !app.storage.update_client(&client, &secrets, app.now()).await? {
+    let updated = Event::ClientUpdated { client: &client.id };
+    if !app.noting(&Actor::Client, updated).update_client(&client, &secrets, app.now()).await? {
         return Err(Refusal::WrongToken);
     }
     app.clients.forget();
@@ -123,7 +127,8 @@ pub async fn update(
 /// A client delete request (RFC 7592 2.3): what was granted to it ends with it.
 pub async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
     let registration = authorized(app, id, token).await?;
-    app.storage.delete_client(&registration.client.id).await?;
+    let client = &registration.client.id;
+    app.noting(&Actor::Client, Event::ClientDeleted { client }).delete_client(client).await?;
     app.clients.forget();
     tracing::info!(client = id, address, "client deleted its registration");
     Ok(())

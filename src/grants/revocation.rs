@@ -2,6 +2,7 @@
 
 use super::access_tokens;
 use crate::app::App;
+use crate::audit::{Actor, Event, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{ClientId, GrantId};
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -16,11 +17,13 @@ pub async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str) -> Res
         }
         must_own(caller, &grant.client_id)?;
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant revoked by its client");
-        return Ok(app.storage.revoke_grant(&grant.id).await?);
+        let revoked = Event::GrantRevoked { granted: (&grant).into(), reason: Revocation::ByClient };
+        return Ok(app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await?);
     }
     let Some(claims) = access_tokens::verify(app, token, app.now()) else { return Ok(()) };
     must_own(caller, &claims.client_id)?;
-    Ok(app.storage.revoke_token(&claims.jti, claims.exp).await?)
+    let revoked = Event::TokenRevoked { client: &claims.client_id, jti: &claims.jti };
+    Ok(app.noting(&Actor::Client, revoked).revoke_token(&claims.jti, claims.exp).await?)
 }
 
 /// RFC 7009 2.1: a token that was issued to another client is refused.

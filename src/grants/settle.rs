@@ -6,6 +6,7 @@
 use super::draft::Draft;
 use super::encryption::Encryptor;
 use crate::app::App;
+use crate::audit::{Actor, Event, Revocation};
 use crate::config::OnFailure;
 use crate::model::Client;
 use crate::protocol::token_hook::{Answer, Request};
@@ -63,7 +64,8 @@ impl<'a> Draft<'a> {
         let grant = self.grant;
         let settled = self.settle(app).await;
         if let (Err(Unsettled::Denied(_)), Some(grant)) = (&settled, grant) {
-            app.storage.revoke_grant(&grant.id).await?;
+            let denied = Event::GrantRevoked { granted: grant.into(), reason: Revocation::TokenHook };
+            app.noting(&Actor::Server, denied).revoke_grant(&grant.id).await?;
         }
         Ok(settled?)
     }

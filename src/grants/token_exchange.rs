@@ -8,6 +8,7 @@ use super::access_tokens::{self, OPAQUE_PREFIX, Subject};
 use super::draft::{Draft, ForExchange, Origin};
 use super::{TokenResponse, jwt_bearer};
 use crate::app::App;
+use crate::audit::{self, Event};
 use crate::keys::TokenType;
 use crate::model::{Grant, GrantType, ScopeSet, Timestamp, User, UserId};
 use crate::protocol::assertion::Assertion;
@@ -60,6 +61,14 @@ pub(super) async fn exchange(
         jwt_bearer::spend(app, assertion).await.map_err(as_invalid_request)?;
     }
     tracing::info!(client = %client.id, subject = brought.subject.sub(), actor, "token exchanged");
+    let issued = Event::TokenIssued {
+        client: &client.id,
+        subject: brought.subject.sub(),
+        grant_type: GrantType::TokenExchange,
+        scope: &scope,
+        acting: actor.as_deref(),
+    };
+    app.note(&audit::Actor::Client, issued);
     Ok(token.mint(app, None)?.in_exchange(request.requested))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
 use crate::grants::client_authentication;
@@ -43,8 +43,13 @@ const USER_AGENT: usize = 256;
 
 /// What the browser or program calls itself.
 pub fn user_agent(headers: &HeaderMap) -> String {
-    let value = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().chars().take(USER_AGENT).collect()
+    bounded_user_agent(headers.get(header::USER_AGENT))
+}
+
+/// As much of a `User-Agent` as is kept.
+pub fn bounded_user_agent(value: Option<&HeaderValue>) -> String {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.chars().take(USER_AGENT).collect()
 }
 
 /// The client that sent the request, authenticated.

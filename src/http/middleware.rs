@@ -27,7 +27,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::header::{
-    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
@@ -38,9 +39,10 @@ use tower::Service;
 use tracing::Span;
 
 use super::accept;
+use crate::audit::{self, Origin};
 use crate::config::{ServerSettings, TrustedProxies};
 use crate::load::{Load, Slot};
-use crate::observe::{self, Connections, Observed, Outcome, Watch};
+use crate::observe::{self, Connections, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
 use body::Receiving;
 pub use client_address::ClientAddress;
@@ -126,14 +128,19 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answer<B> {
         let (mut parts, body) = request.into_parts();
-        let id = self.0.identify(&mut parts);
+        let (origin, trusted) = self.0.identify(&mut parts);
+        let id = origin.request_id;
         let observed = self.0.watch.begin(parts.uri.path());
+        let span = span(&parts, &id);
+        let headers = trusted.then_some(&parts.headers);
+        let traced = span::server(&span, parts.method.as_str(), observed.endpoint, id.as_str(), headers);
         Answer {
-            span: span(&parts, &id),
+            span: traced.unwrap_or(span),
             state: State::Receiving(Receiving::new(body, self.0.max_body_bytes)),
             parts: Some(parts),
             rules: self.0.clone(),
             id,
+            origin: Some(origin),
             deadline: None,
             observed,
         }
@@ -153,16 +160,19 @@ impl Edge {
 }
 
 impl Rules {
-    /// Finds out who asks, names the request, and puts both into its extensions.
-    fn identify(&self, parts: &mut Parts) -> RequestId {
+    /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
+    /// headers count.
+    fn identify(&self, parts: &mut Parts) -> (Origin, bool) {
         let peer = parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let client = ClientAddress::of(peer, &parts.headers, &self.trusted_proxies);
-        let given = parts.headers.get(X_REQUEST_ID).filter(|_| self.trusted_proxies.contains(peer));
+        let is_trusted = self.trusted_proxies.contains(peer);
+        let given = parts.headers.get(X_REQUEST_ID).filter(|_| is_trusted);
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         parts.extensions.insert(client);
         parts.extensions.insert(id);
-        id
+        let user_agent = parts.headers.get(USER_AGENT).cloned();
+        (Origin { address: client.0, user_agent, request_id: id }, is_trusted)
     }
 
     /// Hands a whole request to the router, unless there are too many.
@@ -199,6 +209,7 @@ pub struct Answer<B> {
     parts: Option<Parts>,
     rules: Arc<Rules>,
     id: RequestId,
+    origin: Option<Origin>,
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
     observed: Observed,
@@ -226,10 +237,12 @@ where
         let this = &mut *self;
         // Moved out, not cloned: a clone of a span is counted.
         let span = std::mem::replace(&mut this.span, Span::none());
-        let outer = observe::swap(this.observed.spent);
-        let polled = span.in_scope(|| this.advance(cx));
-        this.observed.spent = observe::swap(outer);
-        let polled = polled.map(|response| span.in_scope(|| this.finish(response)));
+        let polled = span.in_scope(|| {
+            let outer = observe::swap(this.observed.spent);
+            let polled = this.advance(cx);
+            this.observed.spent = observe::swap(outer);
+            polled.map(|response| this.finish(response, &span))
+        });
         this.span = span;
         polled.map(Ok)
     }
@@ -248,7 +261,9 @@ where
             }
         }
         let polled = match &mut self.state {
-            State::Running { future, .. } | State::Shed(future) => run(future, cx),
+            State::Running { future, .. } | State::Shed(future) => {
+                audit::within(&mut self.origin, || run(future, cx))
+            }
             State::Refused(refusal) => Poll::Ready(Ok(refusal.response())),
             State::Receiving(_) => Poll::Pending,
         };
@@ -279,11 +294,11 @@ where
         refusal.response()
     }
 
-    fn finish(&mut self, mut response: Response) -> Response {
+    fn finish(&mut self, mut response: Response, span: &Span) -> Response {
         self.set_headers(&mut response);
-        let outcome = self.outcome(&response);
+        let (outcome, status) = (self.outcome(&response), response.status().as_u16());
         let took = self.observed.end(outcome);
-        let status = response.status().as_u16();
+        span::ended(span, status, outcome);
         // What is shed is counted: a line for each would be more work than the answer.
         if response.status().is_server_error() && outcome != Outcome::Overloaded {
             tracing::error!(status, "request failed");

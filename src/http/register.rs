@@ -13,6 +13,7 @@ use super::error::Realm;
 use super::middleware::ClientAddress;
 use super::{bearer, error, extract, json};
 use crate::app::App;
+use crate::audit::{Actor, Event, RegistrationProblem};
 use crate::grants::registration::{self, Refusal};
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -34,13 +35,13 @@ pub async fn post(
         let body = extract::json(&headers, body)?;
         registration::register(&app, token, &body, &text(address)).await
     };
-    answer(StatusCode::CREATED, result.await)
+    answer(&app, StatusCode::CREATED, result.await)
 }
 
 /// RFC 7592 2.1
 pub async fn get(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
     let result = async { registration::read(&app, &named(id), bearer::token(&headers, None)?).await };
-    answer(StatusCode::OK, result.await)
+    answer(&app, StatusCode::OK, result.await)
 }
 
 /// RFC 7592 2.2
@@ -56,7 +57,7 @@ pub async fn put(
         let body = extract::json(&headers, body)?;
         registration::update(&app, &named(id), token, &body, &text(address)).await
     };
-    answer(StatusCode::OK, result.await)
+    answer(&app, StatusCode::OK, result.await)
 }
 
 /// RFC 7592 2.3
@@ -71,7 +72,7 @@ pub async fn delete(
     };
     match result.await {
         Ok(()) => json::no_content(),
-        Err(refusal) => refuse(&refusal),
+        Err(refusal) => refuse(&app, &refusal),
     }
 }
 
@@ -84,21 +85,24 @@ fn text(address: Address) -> String {
     address.map(|Extension(address)| address.0.to_string()).unwrap_or_default()
 }
 
-fn answer(status: StatusCode, result: Result<Value, Refusal>) -> Response {
+fn answer(app: &App, status: StatusCode, result: Result<Value, Refusal>) -> Response {
     match result {
         Ok(document) => json::no_store(status, document.to_string().into_bytes()),
-        Err(refusal) => refuse(&refusal),
+        Err(refusal) => refuse(app, &refusal),
     }
 }
 
-fn refuse(refusal: &Refusal) -> Response {
+fn refuse(app: &App, refusal: &Refusal) -> Response {
+    let note = |reason| app.note(&Actor::Unknown, Event::RegistrationRefused { reason });
     match refusal {
         Refusal::NoToken => error::bare_challenge(Realm::Registration),
         Refusal::WrongToken => {
+            note(RegistrationProblem::WrongToken);
             let description = "The token is not good for this, or not any more.";
             error::challenge(Realm::Registration, &OAuthError::new(ErrorCode::InvalidToken, description))
         }
         Refusal::TooMany => {
+            note(RegistrationProblem::TooMany);
             let description = "Too many registrations from this address; wait a quarter of an hour.";
             let mut response =
                 error::respond(&OAuthError::new(ErrorCode::TemporarilyUnavailable, description));

@@ -13,11 +13,11 @@ use std::time::Instant;
 use serde::Serialize;
 
 pub use ring::{KeyRing, TokenType};
-pub use rotation::{RotationTimes, ensure, rotate, rotate_when_due, withdraw};
+pub use rotation::{Keeper, RotationTimes, ensure, rotate, rotate_when_due, withdraw};
 
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::model::{Algorithm, Timestamp};
-use crate::observe::{self, Durations, Label, WORK};
+use crate::observe::{self, Durations, Label, WORK, span};
 use crate::storage::{Storage, StorageError};
 
 /// Why keys could not be made, loaded or used.
@@ -85,6 +85,7 @@ impl Keys {
         now: Timestamp,
         claims: &impl Serialize,
     ) -> Result<String, KeyError> {
+        let _span = span::work("sign", algorithm.as_str());
         let started = Instant::now();
         let signed = self.ring().sign(kind, algorithm, now, claims);
         let took = started.elapsed();

@@ -1,13 +1,16 @@
 //! Making keys, and replacing them without a gap: a new key is published before it signs, and the old one stays
 //! published until the last token it signed has expired. Times decide, not a state, so replicas agree.
 
+use std::sync::Arc;
+
 use tokio::task::spawn_blocking;
 
 use super::KeyError;
 use super::key_pair::KeyPair;
+use crate::audit::{Actor, Audit, Event};
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
-use crate::storage::{Storage, Succession};
+use crate::storage::Succession;
 
 pub(super) const SEALING_PURPOSE: &str = "signing key";
 
@@ -18,6 +21,27 @@ pub struct RotationTimes {
     pub publish: i64,
     /// Seconds an old key stays published after it last signed: at least the longest lifetime of a token.
     pub retire: i64,
+}
+
+/// Who makes and withdraws keys.
+pub struct Keeper<'a> {
+    pub audit: &'a Audit,
+    pub actor: Actor,
+}
+
+impl Keeper<'_> {
+    /// Adds a key; false when another process took its number first.
+    async fn add(
+        &self,
+        key: &SigningKey,
+        number: i64,
+        retire_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, KeyError> {
+        let made = Event::KeyMade { kid: &key.id, alg: key.algorithm };
+        let storage = self.audit.noting(&self.actor, &[made], now);
+        Ok(storage.insert_signing_key(key, number, retire_at).await?)
+    }
 }
 
 /// Makes a key and seals it.
@@ -41,32 +65,27 @@ pub(super) fn make(
 }
 
 async fn make_off_thread(
-    master: &std::sync::Arc<MasterKey>,
+    master: &Arc<MasterKey>,
     algorithm: Algorithm,
     now: Timestamp,
     active_from: Timestamp,
 ) -> Result<SigningKey, KeyError> {
-    let master = std::sync::Arc::clone(master);
+    let master = Arc::clone(master);
     spawn_blocking(move || make(&master, algorithm, now, active_from)).await.map_err(|_| KeyError::Library)?
 }
 
 /// Makes the first key of every algorithm that has none. Of replicas that start together one makes it, all use it.
-pub async fn ensure(
-    storage: &Storage,
-    master: &std::sync::Arc<MasterKey>,
-    algorithms: &[Algorithm],
-    now: Timestamp,
-) -> Result<(), KeyError> {
+pub async fn ensure(keeper: &Keeper<'_>, algorithms: &[Algorithm], now: Timestamp) -> Result<(), KeyError> {
     for algorithm in algorithms {
         // The number is asked first: a key that another process adds after that has this very number, so either it is
         // seen here or the insert below is refused.
-        let number = storage.next_key_number(*algorithm).await?;
-        let present = storage.signing_keys(now).await?;
+        let number = keeper.audit.storage().next_key_number(*algorithm).await?;
+        let present = keeper.audit.storage().signing_keys(now).await?;
         if present.iter().any(|key| key.algorithm == *algorithm) {
             continue;
         }
-        let key = make_off_thread(master, *algorithm, now, now).await?;
-        storage.insert_signing_key(&key, number, now).await?;
+        let key = make_off_thread(keeper.audit.master_key(), *algorithm, now, now).await?;
+        keeper.add(&key, number, now, now).await?;
     }
     Ok(())
 }
@@ -74,24 +93,23 @@ pub async fn ensure(
 /// Rotates what has signed for `every` seconds when its successor comes. Of replicas that find this at once one makes the
 /// successor.
 pub async fn rotate_when_due(
-    storage: &Storage,
-    master: &std::sync::Arc<MasterKey>,
+    keeper: &Keeper<'_>,
     algorithms: &[Algorithm],
     now: Timestamp,
     (every, times): (i64, RotationTimes),
 ) -> Result<(), KeyError> {
     for algorithm in algorithms {
         // The number first, as above.
-        let number = storage.next_key_number(*algorithm).await?;
-        let present = storage.signing_keys(now).await?;
+        let number = keeper.audit.storage().next_key_number(*algorithm).await?;
+        let present = keeper.audit.storage().signing_keys(now).await?;
         let youngest = present.iter().rfind(|key| key.algorithm == *algorithm);
         let due = youngest.is_some_and(|key| key.active_from.plus(every - times.publish) <= now);
         if !due {
             continue;
         }
         let active_from = now.plus(times.publish);
-        let key = make_off_thread(master, *algorithm, now, active_from).await?;
-        if storage.insert_signing_key(&key, number, active_from.plus(times.retire)).await? {
+        let key = make_off_thread(keeper.audit.master_key(), *algorithm, now, active_from).await?;
+        if keeper.add(&key, number, active_from.plus(times.retire), now).await? {
             tracing::info!(kid = %key.id, %algorithm, active_from = active_from.unix(), "made the next signing key");
         }
     }
@@ -101,35 +119,36 @@ pub async fn rotate_when_due(
 /// Takes a key away at once: nothing that it signed counts any more, not as a hint either, and another key follows it. False
 /// when there is no such key.
 pub async fn withdraw(
-    storage: &Storage,
-    master: &std::sync::Arc<MasterKey>,
+    keeper: &Keeper<'_>,
     id: &KeyId,
     now: Timestamp,
     times: RotationTimes,
 ) -> Result<bool, KeyError> {
+    let storage = keeper.audit.storage();
     let (published, retired) =
         (storage.signing_keys(now).await?, storage.retired_keys(now, Timestamp::from_unix(0)).await?);
     let published = published.iter().map(|key| (&key.id, key.algorithm));
     let mut all = published.chain(retired.iter().map(|key| (&key.id, key.algorithm)));
     let Some((_, algorithm)) = all.find(|(known, _)| *known == id) else { return Ok(false) };
-    let successor = make_off_thread(master, algorithm, now, now).await?;
+    let successor = make_off_thread(keeper.audit.master_key(), algorithm, now, now).await?;
     // Where the key signs, another has to at once; one that only waits is followed as by a rotation.
     let waits = Succession { from: now.plus(times.publish), overlap: times.retire };
+    let withdrawn = Event::KeyWithdrawn { kid: id };
+    let storage = keeper.audit.noting(&keeper.actor, &[withdrawn], now);
     Ok(storage.withdraw_signing_key(id, &successor, waits).await?)
 }
 
 /// Adds a key that signs after `times.publish` seconds, and sets the end of the older ones.
 pub async fn rotate(
-    storage: &Storage,
-    master: &std::sync::Arc<MasterKey>,
+    keeper: &Keeper<'_>,
     algorithm: Algorithm,
     now: Timestamp,
     times: RotationTimes,
 ) -> Result<SigningKey, KeyError> {
     let active_from = now.plus(times.publish);
-    let number = storage.next_key_number(algorithm).await?;
-    let key = make_off_thread(master, algorithm, now, active_from).await?;
-    if storage.insert_signing_key(&key, number, active_from.plus(times.retire)).await? {
+    let number = keeper.audit.storage().next_key_number(algorithm).await?;
+    let key = make_off_thread(keeper.audit.master_key(), algorithm, now, active_from).await?;
+    if keeper.add(&key, number, active_from.plus(times.retire), now).await? {
         Ok(key)
     } else {
         Err(KeyError::Raced)

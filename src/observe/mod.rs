@@ -10,6 +10,7 @@ mod durations;
 mod endpoint;
 mod events;
 mod requests;
+pub mod span;
 mod spent;
 
 pub use connections::{Connections, Listener, Open};

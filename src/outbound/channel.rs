@@ -21,11 +21,20 @@ const IDLE: usize = 16;
 /// A connection is not used again when it is older than this: the name may lead elsewhere by then.
 const OLDEST: Duration = Duration::from_secs(60);
 
+/// Which addresses a connection may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    Public,
+    /// Also private ones; by plain http only this machine.
+    Private,
+    /// Also by plain http. Only for a URL that the operator has written.
+    Anywhere,
+}
+
 /// What one request may take.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelLimits {
-    /// Also private addresses.
-    pub allow_private: bool,
+    pub reach: Reach,
     /// For the whole exchange, connecting included.
     pub timeout: Duration,
     pub max_bytes: usize,
@@ -54,25 +63,29 @@ pub struct Reply {
 
 impl Channel {
     pub fn new(outbound: Arc<Outbound>, url: Url, limits: ChannelLimits) -> Self {
-        let limits =
-            ChannelLimits { allow_private: limits.allow_private || outbound.limits.allow_private, ..limits };
+        let limits = ChannelLimits { reach: limits.reach.max(outbound.reach()), ..limits };
         Self { outbound, url, limits, idle: Mutex::default(), at_once: Semaphore::new(AT_ONCE) }
     }
 
-    /// Posts JSON with these headers. Redirects are answers like others.
-    pub async fn post(&self, headers: &[(&'static str, &str)], body: Bytes) -> Result<Reply, OutboundError> {
+    /// Posts what is of this media type, with these headers. Redirects are answers like others.
+    pub async fn post(
+        &self,
+        media_type: &'static str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Reply, OutboundError> {
         let exchange = async {
             // It is never closed, so a permit that is not given only means that none is held.
             let _permit = self.at_once.acquire().await;
             if let Some(left) = self.take() {
-                match self.send(left, headers, body.clone()).await {
+                match self.send(left, media_type, headers, body.clone()).await {
                     // The other side may close an idle connection at the moment it is used: that says nothing yet.
                     Err(OutboundError::Exchange(_)) => {}
                     result => return result,
                 }
             }
             let fresh = self.open().await?;
-            self.send(fresh, headers, body).await
+            self.send(fresh, media_type, headers, body).await
         };
         tokio::time::timeout(self.limits.timeout, exchange).await.map_err(|_| OutboundError::Timeout)?
     }
@@ -80,11 +93,13 @@ impl Channel {
     async fn send(
         &self,
         mut connection: Connection,
-        headers: &[(&'static str, &str)],
+        media_type: &'static str,
+        headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Reply, OutboundError> {
         connection.sender.ready().await?;
-        let answer = connection.sender.send_request(connection::post_json(&self.url, headers, body)?).await?;
+        let answer =
+            connection.sender.send_request(connection::post(&self.url, media_type, headers, body)?).await?;
         let (head, body) = answer.into_parts();
         // A connection whose answer was not read to its end is not kept.
         let body =
@@ -94,7 +109,7 @@ impl Channel {
     }
 
     async fn open(&self) -> Result<Connection, OutboundError> {
-        let stream = self.outbound.connect(&self.url, self.limits.allow_private).await?;
+        let stream = self.outbound.connect(&self.url, self.limits.reach).await?;
         let (sender, driver) = connection::handshake(stream).await?;
         // It ends when the sender is dropped, or the other side closes.
         tokio::spawn(async move {

@@ -87,19 +87,20 @@ fn addressed(request: request::Builder, url: &Url) -> request::Builder {
         .header(header::USER_AGENT, USER_AGENT)
 }
 
-/// A POST of JSON to `url`.
-pub(super) fn post_json(
+/// A POST to `url`, of what is answered in the same media type.
+pub(super) fn post(
     url: &Url,
-    headers: &[(&'static str, &str)],
-    json: Bytes,
+    media_type: &'static str,
+    headers: &[(&str, &str)],
+    body: Bytes,
 ) -> Result<Request<Full<Bytes>>, OutboundError> {
     let mut request = addressed(Request::post(target(url)), url)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ACCEPT, "application/json");
+        .header(header::CONTENT_TYPE, media_type)
+        .header(header::ACCEPT, media_type);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    Ok(request.body(Full::new(json))?)
+    Ok(request.body(Full::new(body))?)
 }
 
 /// HTTP/1.1 on a connection: what sends requests, and what has to be driven meanwhile.

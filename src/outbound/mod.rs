@@ -17,13 +17,17 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
+use tracing::Span;
 use url::{Host, Url};
 
-pub use channel::{Channel, ChannelLimits};
+use crate::observe::span;
+
+pub use channel::{Channel, ChannelLimits, Reach};
 pub use response::Fetched;
 
 /// Fetches from one host at once; more wait, within their timeout.
@@ -121,8 +125,9 @@ impl Outbound {
     /// Gets a document. Anything but 200 is an error.
     pub async fn get(&self, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
         let url = Self::check(url, self.limits.allow_private)?;
-        let request = connection::get(&url, accept)?;
+        let (span, request) = traced("GET", &url, connection::get(&url, accept)?);
         let (head, body) = self.exchange(&url, request, Some(self.limits.max_bytes)).await?.into_parts();
+        span::answered(&span, head.status.as_u16());
         match head.status {
             StatusCode::OK => Ok(Fetched { body, freshness: response::freshness(&head.headers) }),
             status => Err(OutboundError::Status(status)),
@@ -132,8 +137,10 @@ impl Outbound {
     /// Posts a form. Whatever is answered is the caller's to judge, by its status alone.
     pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, OutboundError> {
         let url = Self::check(url, self.limits.allow_private)?;
-        let request = connection::post_form(&url, form)?;
-        Ok(self.exchange(&url, request, None).await?.status())
+        let (span, request) = traced("POST", &url, connection::post_form(&url, form)?);
+        let status = self.exchange(&url, request, None).await?.status();
+        span::answered(&span, status.as_u16());
+        Ok(status)
     }
 
     /// Sends a request to where `url` leads, within the limits.
@@ -149,14 +156,18 @@ impl Outbound {
             let of_host = self.by_host.get_with(host, || Arc::new(Semaphore::new(AT_ONCE_PER_HOST)));
             let _of_host = of_host.acquire().await;
             let _of_all = self.all.acquire().await;
-            let stream = self.connect(url, self.limits.allow_private).await?;
+            let stream = self.connect(url, self.reach()).await?;
             connection::exchange(stream, request, max_bytes).await
         };
         tokio::time::timeout(self.limits.timeout, exchange).await.map_err(|_| OutboundError::Timeout)?
     }
 
-    async fn connect(&self, url: &Url, allow_private: bool) -> Result<connection::Stream, OutboundError> {
-        let addresses = self.addresses(url, allow_private).await?;
+    fn reach(&self) -> Reach {
+        if self.limits.allow_private { Reach::Private } else { Reach::Public }
+    }
+
+    async fn connect(&self, url: &Url, reach: Reach) -> Result<connection::Stream, OutboundError> {
+        let addresses = self.addresses(url, reach).await?;
         let mut last = OutboundError::Timeout;
         for address in addresses.into_iter().take(ADDRESSES) {
             let attempt = connection::open(address, url, &self.tls);
@@ -170,7 +181,7 @@ impl Outbound {
     }
 
     /// Where the host of a URL is. One address that is not public refuses the name altogether: an honest name has none.
-    async fn addresses(&self, url: &Url, allow_private: bool) -> Result<Vec<SocketAddr>, OutboundError> {
+    async fn addresses(&self, url: &Url, reach: Reach) -> Result<Vec<SocketAddr>, OutboundError> {
         let port = url.port_or_known_default().ok_or(OutboundError::Url)?;
         let found: Vec<SocketAddr> = match url.host().ok_or(OutboundError::Url)? {
             Host::Ipv4(address) => vec![(address, port).into()],
@@ -179,7 +190,7 @@ impl Outbound {
                 tokio::net::lookup_host((name, port)).await.map_err(OutboundError::Resolve)?.collect()
             }
         };
-        let refused = found.iter().find(|address| !may_reach(url, **address, allow_private));
+        let refused = found.iter().find(|address| !may_reach(url, **address, reach));
         match refused {
             Some(address) => Err(OutboundError::Private(address.ip())),
             None => Ok(found),
@@ -187,11 +198,25 @@ impl Outbound {
     }
 }
 
-fn may_reach(url: &Url, address: SocketAddr, allow_private: bool) -> bool {
-    match (allow_private, url.scheme()) {
-        (false, _) => address::is_public(address.ip()),
-        (true, "https") => true,
-        (true, _) => address.ip().is_loopback(),
+/// The request with the trace that it belongs to, if somebody collects, and its span.
+fn traced(
+    method: &'static str,
+    url: &Url,
+    mut request: Request<Full<Bytes>>,
+) -> (Span, Request<Full<Bytes>>) {
+    let span = span::outbound(method, url.host_str().unwrap_or_default());
+    let context = span::traceparent(&span).and_then(|context| HeaderValue::try_from(context).ok());
+    if let Some(context) = context {
+        request.headers_mut().insert(span::TRACEPARENT, context);
+    }
+    (span, request)
+}
+
+fn may_reach(url: &Url, address: SocketAddr, reach: Reach) -> bool {
+    match (reach, url.scheme()) {
+        (Reach::Public, _) => address::is_public(address.ip()),
+        (Reach::Private, "https") | (Reach::Anywhere, _) => true,
+        (Reach::Private, _) => address.ip().is_loopback(),
     }
 }
 

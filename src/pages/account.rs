@@ -18,6 +18,7 @@ use super::views::{
 };
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
@@ -42,7 +43,9 @@ pub async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     let client = ClientId::new(parameters.require("client_id")?);
-    app.storage.withdraw(&person.user.id, &client).await?;
+    let SignedIn { user, session, .. } = &person;
+    let revoked = Event::ConsentRevoked { user: &user.id, session: &session.id, client: &client };
+    app.noting(&Actor::User, revoked).withdraw(&user.id, &client).await?;
     tracing::info!(user = %person.user.id, %client, "access taken back");
     Ok(visitor.redirect_to_page(&app, "/account?done=access"))
 }
@@ -51,7 +54,9 @@ pub async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sen
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     let session = SessionId::new(parameters.require("session")?);
-    app.storage.end_session(&session, &person.user.id, app.now()).await?;
+    let (user, reason) = (&person.user.id, SessionEnd::AccountPage);
+    let ended = Event::SessionEnded { user, session: &session, reason };
+    app.noting(&Actor::User, ended).end_session(&session, user, app.now()).await?;
     tracing::info!(user = %person.user.id, %session, "session ended from the account page");
     Ok(visitor.redirect_to_page(&app, "/account?done=session"))
 }
@@ -98,7 +103,9 @@ async fn set_password(
     }
     let subject = Subject::Account(&person.user.username);
     let attempt = Attempt { subject, address: &visitor.address, now: app.now() };
+    let (user, session) = (&person.user.id, &person.session.id);
     if !app.throttle.allows(&attempt) {
+        app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
         return Ok(Err(PasswordProblem::TooMany));
     }
     // Users of an external login page have no password, and their names may be those of others.
@@ -108,13 +115,15 @@ async fn set_password(
         Ok(true) => {}
         Ok(false) => {
             app.throttle.failed(&attempt);
+            app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
             return Ok(Err(PasswordProblem::Wrong));
         }
         Err(PasswordError::Busy) => return Ok(Err(PasswordProblem::Busy)),
         Err(error) => return Err(error.into()),
     }
     let hash = app.passwords.hash(new).await?;
-    app.storage.set_password(&person.user.id, &hash, app.now()).await?;
+    let changed = Event::PasswordChanged { user, session };
+    app.noting(&Actor::User, changed).set_password(user, &hash, app.now()).await?;
     tracing::info!(user = %person.user.id, "password changed; every session ended");
     Ok(Ok(()))
 }

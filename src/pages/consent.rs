@@ -56,7 +56,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     }
     match choice(&parameters)? {
         Choice::Allow => allow(&app, &visitor, *flow, &who, person).await,
-        Choice::Deny => flow.deny(&app, &visitor).await,
+        Choice::Deny => flow.deny(&app, &visitor, person).await,
         Choice::Switch => Ok(visitor.redirect_to_page(&app, &format!("/select_account?request={id}"))),
     }
 }

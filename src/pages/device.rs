@@ -22,6 +22,7 @@ use super::views::{
 };
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::grants::device_authorization;
 use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, ScopeSet};
 use crate::protocol::Parameters;
@@ -138,6 +139,8 @@ async fn find(
     }
     if !app.throttle.allows(&attempt(app, visitor, person)) {
         tracing::warn!(user = %person.user.id, address = %visitor.address, "too many wrong user codes");
+        let (user, session) = (&person.user.id, &person.session.id);
+        app.note(&Actor::User, Event::UserCodeThrottled { user, session });
         return Ok(Err(DeviceProblem::TooMany));
     }
     if let Some(code) = UserCode::parse(typed)

@@ -10,6 +10,7 @@ use super::external;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval};
@@ -226,7 +227,10 @@ impl Flow {
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub async fn deny(&self, app: &App, visitor: &Visitor) -> Answer {
+    pub async fn deny(&self, app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
+        let (user, client, scope) = (&person.user.id, &self.client.id, &self.request.scope);
+        let refused = Event::ConsentRefused { user, client, scope };
+        app.audit.write(&Actor::User, &refused, app.now()).await?;
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
         self.refuse(app, visitor, &error).await
     }

@@ -7,9 +7,11 @@ use super::answer::Failure;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
 use crate::model::{RequestId, Session, SessionId, Timestamp, User};
+use crate::storage::StorageError;
 
 /// RFC 8176 2: password-based authentication.
 const AMR_PASSWORD: &str = "pwd";
@@ -71,22 +73,22 @@ impl Visitor {
         let renewed = match own {
             Some(own) => {
                 session.id = own.id.clone();
-                app.storage.renew_session(&session, &salt).await?
+                app.noting(&Actor::User, signed_in(&session)).renew_session(&session, &salt).await?
             }
             None => false,
         };
         if !renewed {
-            app.storage.insert_session(&session, &salt).await?;
+            app.noting(&Actor::User, signed_in(&session)).insert_session(&session, &salt).await?;
         }
         let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
             .ok_or_else(|| Failure::new(Problem::Internal))?;
         if before == Before::Ends
             && let Some(ended) = accounts.current.take_if(|current| current.session.id != session.id)
         {
-            app.storage.end_session(&ended.session.id, &ended.user.id, app.now()).await?;
+            ended.end(app, SessionEnd::Replaced).await?;
         }
         if let Some(surplus) = accounts.enter(SignedIn { session: session.clone(), user, handle }) {
-            app.storage.end_session(&surplus.session.id, &surplus.user.id, app.now()).await?;
+            surplus.end(app, SessionEnd::Replaced).await?;
         }
         Ok(Started { session, accounts })
     }
@@ -107,6 +109,19 @@ impl Visitor {
             user_agent: self.user_agent.clone(),
             address: self.address.clone(),
         }
+    }
+}
+
+fn signed_in(session: &Session) -> Event<'_> {
+    Event::SignedIn { user: &session.user_id, session: &session.id, amr: &session.amr }
+}
+
+impl SignedIn {
+    /// Ends the session, with what ends with it.
+    pub async fn end(&self, app: &App, reason: SessionEnd) -> Result<(), StorageError> {
+        let (user, session) = (&self.user.id, &self.session.id);
+        let ended = app.noting(&Actor::User, Event::SessionEnded { user, session, reason });
+        ended.end_session(session, user, app.now()).await.map(|_| ())
     }
 }
 

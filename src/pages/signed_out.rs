@@ -11,6 +11,7 @@ use super::site::Frame;
 use super::views::{Application, LoggedOutPage};
 use super::visitor::Visitor;
 use crate::app::App;
+use crate::audit::SessionEnd;
 use crate::protocol::logout::{self, ReturnTo};
 
 /// Where somebody who signed out goes on.
@@ -31,7 +32,7 @@ pub async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failure> {
             registered.and_then(|found| logout::frontchannel_page(&found.client, app.issuer(), session));
         frames.extend(page);
     }
-    app.storage.end_session(session, &person.user.id, app.now()).await?;
+    person.end(app, SessionEnd::SignOut).await?;
     tracing::info!(user = %person.user.id, %session, "signed out");
     Ok(frames)
 }

@@ -73,14 +73,18 @@ pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTar
             .any(|registered| redirect_uri::matches(registered, requested))
             .then_some(requested)
             .ok_or(Unproven::RedirectUriNotRegistered)?,
-        // RFC 6749 3.1.2.3: it may be left out where only one is registered.
-        (None, [only]) => only,
+        // RFC 6749 3.1.2.3: it may be left out where only one is registered; OpenID Connect Core 3.1.2.1: REQUIRED.
+        (None, [only]) if !is_openid(parameters) => only,
         (None, _) => return Err(Unproven::RedirectUriMissing),
     };
     // A state that is too long or was sent twice is not echoed; the second stage refuses the request.
     let echoed = |state: &&str| state.len() <= MAX_STATE && !parameters.is_repeated("state");
     let state = parameters.get("state").filter(echoed);
     Ok(RedirectTarget::new(uri, state, parameters, client))
+}
+
+fn is_openid(parameters: &Parameters<'_>) -> bool {
+    parameters.get("scope").unwrap_or_default().split(' ').any(|scope| scope == Scope::OPENID)
 }
 
 /// What the server offers to authorization requests.

@@ -75,7 +75,7 @@ impl Storage {
 /// Lets no other process write to a topic until the transaction ends, where a write depends on what is there.
 pub(super) async fn hold(tx: &mut Transaction, topic: Topic) -> Result<(), StorageError> {
     const HOLD: &str = "UPDATE changes SET version = version WHERE topic = $1";
-    tx.execute(HOLD, values![topic.as_str()]).await?;
+    tx.lock(HOLD, values![topic.as_str()]).await?;
     Ok(())
 }
 

@@ -4,7 +4,9 @@
 //! writers queue in the process instead of failing with "database is locked"), and a transaction takes the write lock
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
+pub(super) mod notes;
 mod pool;
+mod transaction;
 mod watch;
 
 use std::collections::HashSet;
@@ -18,12 +20,18 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, Sqlite};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, SqlSafeStr,
+    Sqlite,
+};
 
 use super::StorageError;
 use super::schema::MIGRATIONS;
-use pool::{Fit, Lease, PATIENCE, Pool};
+use crate::model::AuditEntry;
+use pool::{Fit, PATIENCE, Pool};
 pub use pool::{Lending, PoolSize};
+use transaction::Inner;
+pub use transaction::Transaction;
 pub use watch::{NoConnection, Operation, Watch};
 
 /// Readers on SQLite; the one writer comes on top.
@@ -84,23 +92,16 @@ pub(super) use values_list as values;
 pub struct Db {
     pools: Pools,
     watch: Arc<Watch>,
+    notes: Notes,
 }
+
+/// Entries of the audit log that are written with the next write, in its transaction, if it changes something.
+type Notes = Option<Arc<[AuditEntry]>>;
 
 #[derive(Clone)]
 enum Pools {
     Postgres(Pool<PgConnection>),
     Sqlite { readers: Pool<SqliteConnection>, writer: Pool<SqliteConnection> },
-}
-
-/// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
-pub struct Transaction {
-    inner: Inner,
-    watch: Arc<Watch>,
-}
-
-enum Inner {
-    Postgres(Lease<PgConnection>),
-    Sqlite(Lease<SqliteConnection>),
 }
 
 impl Db {
@@ -135,7 +136,16 @@ impl Db {
     }
 
     fn new(pools: Pools) -> Self {
-        Self { pools, watch: Arc::default() }
+        let system = match &pools {
+            Pools::Postgres(_) => "postgresql",
+            Pools::Sqlite { .. } => "sqlite",
+        };
+        Self { pools, watch: Arc::new(Watch::new(system)), notes: None }
+    }
+
+    /// The same database for one write with these entries of the audit log.
+    pub(super) fn noting(&self, entries: Arc<[AuditEntry]>) -> Self {
+        Self { notes: Some(entries), ..self.clone() }
     }
 
     /// What is noted of statements.
@@ -161,6 +171,9 @@ impl Db {
 
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        if let Some(entries) = &self.notes {
+            return self.execute_noting(sql, values, entries).await;
+        }
         self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
@@ -176,6 +189,30 @@ impl Db {
                 Ok(done.await?.rows_affected())
             }
         }
+    }
+
+    /// The same with entries of the audit log, both or neither.
+    async fn execute_noting(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        entries: &[AuditEntry],
+    ) -> Result<u64, StorageError> {
+        let Pools::Postgres(pool) = &self.pools else {
+            let mut tx = self.begin().await?;
+            let written = tx.execute(sql, values).await?;
+            tx.commit().await?;
+            return Ok(written);
+        };
+        self.watch.count();
+        let text = notes::statement(sql, values.len(), entries.len());
+        let mut all = values.to_vec();
+        all.extend(entries.iter().flat_map(notes::row));
+        let done = pool.run(async |connection| {
+            let text = AssertSqlSafe(text.as_str());
+            self.watch.answer(sql, bind_pg_as::<(i64,)>(text, &all).fetch_one(connection)).await
+        });
+        Ok(done.await?.0 as u64)
     }
 
     /// Reads at most one row.
@@ -239,7 +276,7 @@ impl Db {
                 Inner::Sqlite(lease)
             }
         };
-        Ok(Transaction { inner, watch: Arc::clone(&self.watch) })
+        Ok(Transaction::begun(inner, Arc::clone(&self.watch), self.notes.clone()))
     }
 
     /// Brings the schema up to date; an error where a newer version of this program has been. Safe when several
@@ -358,69 +395,6 @@ impl ChangeListener {
     }
 }
 
-impl Transaction {
-    /// Runs a write and returns how many rows it touched.
-    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        self.watch.count();
-        match &mut self.inner {
-            Inner::Postgres(lease) => {
-                let statement = bind_pg(sql, values).execute(lease.connection()?);
-                Ok(self.watch.answer(sql, statement).await?.rows_affected())
-            }
-            Inner::Sqlite(lease) => {
-                let statement = bind_lite(sql, values).execute(lease.connection()?);
-                Ok(self.watch.answer(sql, statement).await?.rows_affected())
-            }
-        }
-    }
-
-    /// Reads at most one row.
-    pub async fn fetch_optional<T: Row>(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-    ) -> Result<Option<T>, StorageError> {
-        self.watch.count();
-        match &mut self.inner {
-            Inner::Postgres(lease) => {
-                let statement = bind_pg_as(sql, values).fetch_optional(lease.connection()?);
-                Ok(self.watch.answer(sql, statement).await?)
-            }
-            Inner::Sqlite(lease) => {
-                let statement = bind_lite_as(sql, values).fetch_optional(lease.connection()?);
-                Ok(self.watch.answer(sql, statement).await?)
-            }
-        }
-    }
-
-    /// Tells other processes on the same database that `topic` changed, when the transaction commits. Where the database
-    /// cannot, they notice by polling.
-    pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
-        match &mut self.inner {
-            Inner::Postgres(lease) => {
-                let notify = sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic);
-                notify.execute(lease.connection()?).await?;
-                Ok(())
-            }
-            Inner::Sqlite(_) => Ok(()),
-        }
-    }
-
-    pub async fn commit(self) -> Result<(), StorageError> {
-        match self.inner {
-            Inner::Postgres(mut lease) => {
-                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
-                lease.give_back();
-            }
-            Inner::Sqlite(mut lease) => {
-                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
-                lease.give_back();
-            }
-        }
-        Ok(())
-    }
-}
-
 async fn migrate<C: Fit + Migrate>(pool: &Pool<C>) -> Result<(), StorageError> {
     let mut lease = pool.lend().await?;
     match MIGRATIONS.run_direct(None, lease.connection()?, false).await {
@@ -463,7 +437,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 macro_rules! binder {
     ($name:ident, $query:ident $(<$row:ident>)?, $db:ty, $arguments:ty, $make:path) => {
-        fn $name<'q $(, $row: Row)?>(sql: &'static str, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
+        fn $name<'q $(, $row: Row)?>(sql: impl SqlSafeStr, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
             let mut query = $make(sql);
             for value in values {
                 query = match *value {

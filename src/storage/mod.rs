@@ -4,6 +4,7 @@
 //! conditional statement.
 
 mod assertions;
+mod audit;
 mod changes;
 mod clients;
 mod consents;
@@ -26,6 +27,7 @@ mod software_issuers;
 mod trusted_issuers;
 mod users;
 
+pub use audit::{AUDIT_BATCH, AuditRange};
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use db::Db;

@@ -7,38 +7,54 @@ import { freePort, projectRoot } from "../support/chancery.mjs";
 import { balancer } from "./programs.mjs";
 import { run, until } from "./stage.mjs";
 
-const binary = process.env.CHANCERY_BIN ?? join(projectRoot, "target", "debug", "chancery");
+export const binary = process.env.CHANCERY_BIN ?? join(projectRoot, "target", "debug", "chancery");
 export const REDIRECT_URI = "https://app.example/callback";
 
+/** Starts a server with these settings. */
+export function serve(stage, name, environment, program = binary) {
+  return stage.start(name, program, ["serve"], { environment, asRoot: true });
+}
+
 export class Deployment {
-  /** Three replicas behind HAProxy, ready, with a client and a user. */
-  static async start(stage, databaseUrl, settings = {}) {
-    const self = new Deployment();
-    self.stage = stage;
-    self.replicas = [];
+  /** Three replicas behind HAProxy, ready, with a client. */
+  static async start(stage, databaseUrl, settings = {}, program = binary) {
     const ports = [await freePort(), await freePort(), await freePort()];
-    self.direct = ports.map((port) => `http://127.0.0.1:${port}`);
-    self.issuer = `http://127.0.0.1:${await balancer(stage, ports)}`;
-    self.environment = {
-      CHANCERY_SERVER__ISSUER: self.issuer,
-      CHANCERY_SERVER__TRUSTED_PROXIES: "127.0.0.1/32",
-      CHANCERY_DATABASE__URL: databaseUrl,
-      CHANCERY_SECRETS__MASTER_KEY: randomBytes(32).toString("base64"),
-      ...settings,
-    };
+    const issuer = `http://127.0.0.1:${await balancer(stage, ports)}`;
+    const self = new Deployment(stage, ports, issuer, { CHANCERY_DATABASE__URL: databaseUrl, ...settings });
+    self.program = program;
     await Promise.all(ports.map((_, number) => self.replica(number)));
     await until("HAProxy has found every replica", () => self.#allAnswer());
     await self.#register();
     return self;
   }
 
+  /** One server, without anything before it. */
+  static async alone(stage, databaseUrl) {
+    const port = await freePort();
+    const self = new Deployment(stage, [port], `http://127.0.0.1:${port}`, { CHANCERY_DATABASE__URL: databaseUrl });
+    await self.replica(0);
+    await self.#register();
+    return self;
+  }
+
+  constructor(stage, ports, issuer, settings) {
+    Object.assign(this, { stage, issuer, program: binary, replicas: [] });
+    this.direct = ports.map((port) => `http://127.0.0.1:${port}`);
+    this.environment = {
+      CHANCERY_SERVER__ISSUER: issuer,
+      CHANCERY_SERVER__TRUSTED_PROXIES: "127.0.0.1/32",
+      CHANCERY_SECRETS__MASTER_KEY: randomBytes(32).toString("base64"),
+      ...settings,
+    };
+  }
+
   /** Starts a replica, again or for the first time, and waits until it is ready. */
   async replica(number) {
     const environment = { ...this.environment, CHANCERY_SERVER__LISTEN: new URL(this.direct[number]).host };
-    const started = await this.stage.start(`replica${number}`, binary, ["serve"], { environment, asRoot: true });
+    const started = await serve(this.stage, `replica${number}`, environment, this.program);
     this.replicas[number] = started;
     await until(`replica ${number} is ready`, async () => {
-      if (started.ended !== undefined) throw new Error(started.lastLog());
+      if (started.ended !== undefined) throw Object.assign(new Error(started.lastLog()), { final: true });
       return (await fetch(`${this.direct[number]}/readyz`)).ok;
     });
     return started;
@@ -53,15 +69,15 @@ export class Deployment {
   /** One command with `--json`, and its answer. */
   async command(...line) {
     const env = { PATH: process.env.PATH, ...this.environment };
-    const { stdout } = await run(binary, [...line, "--json"], { cwd: this.stage.directory, env });
+    const { stdout } = await run(this.program, [...line, "--json"], { cwd: this.stage.directory, env });
     return JSON.parse(stdout);
   }
 
   /** Starts `serve` where it must fail; answers what it said. */
-  async refusal(settings) {
+  async refusal(settings, program = this.program) {
     const env = { PATH: process.env.PATH, ...this.environment, ...settings, CHANCERY_SERVER__LISTEN: "127.0.0.1:0" };
     const options = { cwd: this.stage.directory, env, timeout: 20_000 };
-    return run(binary, ["serve"], options).then(
+    return run(program, ["serve"], options).then(
       () => "it started",
       (error) => (error.killed ? "it started" : error.stderr),
     );

@@ -2,8 +2,9 @@
 // which leads to whichever that is. A commit is acknowledged when a second node has it.
 
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "../support/chancery.mjs";
+import { freePort, projectRoot } from "../support/chancery.mjs";
 import { haproxy, postgresPrograms, sql } from "./programs.mjs";
 import { until } from "./stage.mjs";
 
@@ -48,7 +49,9 @@ export class Postgres {
       scope: "chancery",
       name,
       restapi: { listen: local(rest), connect_address: local(rest) },
-      etcd3: { hosts: this.etcd },
+      // Not etcd3: with that patroni 3.0.2 lets a primary that wakes up take the lead back from its successor, without
+      // looking whether there is one.
+      etcd: { hosts: this.etcd },
       bootstrap: {
         dcs: {
           ...{ ttl: TTL, loop_wait: 2, retry_timeout: 5, primary_start_timeout: 0 },
@@ -72,25 +75,16 @@ export class Postgres {
     node.running = await this.stage.start(node.name, "patroni", [node.file], { pidFile: node.pidFile });
   }
 
-  /** As patroni's own documentation has it: only the primary is up, and connections to one that no longer is are cut. */
+  /** HAProxy as docs/production.md has it; only addresses are replaced. */
   async #entrance() {
     const port = await freePort();
-    const servers = this.nodes.map((node) => `  server ${node.name} 127.0.0.1:${node.port} check port ${node.rest}`);
-    await haproxy(
-      this.stage,
-      "entrance",
-      `listen primary
-  bind 127.0.0.1:${port}
-  mode tcp
-  option httpchk GET /primary
-  http-check expect status 200
-  timeout client 30m
-  timeout server 30m
-  timeout check 2s
-  default-server inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
-${servers.join("\n")}
-`,
+    const text = readFileSync(join(projectRoot, "docs", "production.md"), "utf8");
+    const [, snippet] = text.split("\n### Failover\n")[1].match(/^ *```haproxy\n(.*?)^ *```$/ms);
+    const local = this.nodes.reduce(
+      (before, node, number) => before.replace(`10.0.0.1${number + 1}:5432 check port 8008`, `127.0.0.1:${node.port} check port ${node.rest}`),
+      snippet.replace("127.0.0.1:5432", `127.0.0.1:${port}`),
     );
+    await haproxy(this.stage, "entrance", local);
     return port;
   }
 
@@ -145,7 +139,7 @@ async function etcd(stage) {
   const [clients, peers] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
   const args = [
     ...["--name", "one", "--data-dir", join(room, "data")],
-    ...["--listen-client-urls", clients, "--advertise-client-urls", clients],
+    ...["--enable-v2", "--listen-client-urls", clients, "--advertise-client-urls", clients],
     ...["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", `one=${peers}`],
   ];
   await stage.start("etcd", "etcd", args);

@@ -1,14 +1,17 @@
 #!/usr/bin/env node
-// Replicas and failing parts, on the loopback interface: `tests/cluster/run.mjs [checker] [replicas] [pgbouncer]
-// [failover]`, all of them without a name. scripts/test-cluster installs what they need and builds the server.
+// Replicas and failing parts, on the loopback interface: `tests/cluster/run.mjs [PART...]`, all of them without one.
+// scripts/test-cluster installs what they need and builds the server.
 
 import { Report, assert } from "../support/report.mjs";
+import { backups } from "./backups.mjs";
 import { checkerTests } from "./checker.test.mjs";
 import { Deployment } from "./deployment.mjs";
 import { failover } from "./failover.mjs";
 import { pgbouncer, postgres } from "./programs.mjs";
+import { proxies } from "./proxies.mjs";
 import { replicasEnd, together } from "./replicas.mjs";
 import { onStage } from "./stage.mjs";
+import { upgrade } from "./upgrade.mjs";
 
 const SHORT_PUBLICATION = { CHANCERY_KEYS__PUBLISH_SECONDS: "2" };
 
@@ -37,7 +40,13 @@ const PARTS = {
       await together(report, deployment);
     }),
 
+  proxies: (report) => onStage((stage) => proxies(report, stage)),
+
+  backups: (report) => onStage((stage) => backups(report, stage)),
+
   failover: (report) => onStage((stage) => failover(report, stage)),
+
+  upgrade: (report) => onStage((stage) => upgrade(report, stage)),
 };
 
 const report = new Report();

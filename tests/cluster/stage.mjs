@@ -18,7 +18,7 @@ async function lesserUser() {
   return (lesser ??= { uid: await id("-u"), gid: await id("-g") });
 }
 
-/** Waits until `probe` answers something, at most `seconds`. */
+/** Waits until `probe` answers something, at most `seconds`, or fails for good. */
 export async function until(what, probe, seconds = 30) {
   const deadline = Date.now() + seconds * 1000;
   for (let failure; ; ) {
@@ -28,7 +28,7 @@ export async function until(what, probe, seconds = 30) {
     } catch (error) {
       failure = error;
     }
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s`, { cause: failure });
+    if (Date.now() > deadline || failure?.final) throw new Error(`${what}: not within ${seconds} s`, { cause: failure });
     await pause(50);
   }
 }
@@ -82,7 +82,7 @@ export class Stage {
   /** Ends everything, the last first. */
   async close() {
     for (const process of this.#processes.splice(0).reverse()) await process.end();
-    if (!process.env.KEEP_STAGE) rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

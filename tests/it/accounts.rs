@@ -253,7 +253,8 @@ on_both! {
         let path = server.authorization(&client, &[("scope", "openid")]);
         browser.get(&path).await;
         let (statements, answer) = server.statements(browser.get(&path)).await;
-        assert_eq!((statements, query_of(answer.location(), "code").is_some()), (3, true));
+        assert_eq!(statements, kind.with_an_entry(3));
+        assert!(query_of(answer.location(), "code").is_some(), "{answer:?}");
     }
 
     async fn accounts_end_with_the_browser_where_one_of_them_does(kind: Kind) {

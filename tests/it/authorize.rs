@@ -94,10 +94,10 @@ on_both! {
         assert_accepted(&ask(&server, &client, &[("redirect_uri", "https://app.example/a/b?x=1")]).await);
     }
 
-    async fn a_redirect_uri_may_be_left_out_where_exactly_one_is_registered(kind: Kind) {
+    async fn without_openid_a_redirect_uri_may_be_left_out_where_exactly_one_is_registered(kind: Kind) {
         let server = TestServer::start(kind).await;
         let one = server.client(json!({})).await;
-        let left_out: Change<'_> = &[("redirect_uri", ""), ("prompt", "none")];
+        let left_out: Change<'_> = &[("redirect_uri", ""), ("prompt", "none"), ("scope", "read")];
         ask(&server, &one, left_out).await.assert_redirect_error("login_required");
         let two = server.client(json!({"redirect_uris": [REDIRECT_URI, "https://app.example/2"]})).await;
         let none = server.client(json!({"redirect_uris": []})).await;
@@ -105,6 +105,9 @@ on_both! {
             ask(&server, client, left_out).await.assert_page_error(400);
         }
         ask(&server, &none, &[]).await.assert_page_error(400);
+        for scope in ["openid", "read openid"] {
+            ask(&server, &one, &[("redirect_uri", ""), ("scope", scope)]).await.assert_page_error(400);
+        }
     }
 
     async fn the_port_is_free_for_loopback_addresses_and_for_nothing_else(kind: Kind) {

@@ -23,6 +23,16 @@ on_both! {
         assert_eq!(target, "https%3A%2F%2Fapp.example%2F");
     }
 
+    /// oidcc-3rdparty-init-login-nohttps
+    async fn an_app_cannot_register_to_be_started_without_https(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        for uri in ["http://app.example/start", "/start", "com.example.app:/start", "https://app.example/start#x"] {
+            let answer = server.register(json!({"initiate_login_uri": uri})).await;
+            answer.assert_error(400, "invalid_client_metadata");
+            assert!(answer.body.contains("initiate_login_uri"), "{answer:?}");
+        }
+    }
+
     async fn an_app_that_may_not_know_the_persons_name_is_not_told_it(kind: Kind) {
         let server = TestServer::start(kind).await;
         server.user("ada").await;

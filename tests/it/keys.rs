@@ -40,7 +40,7 @@ impl TestServer {
         let app = &self.app;
         let times = keys::RotationTimes { publish: 0, retire: 0 };
         for algorithm in &app.settings.keys.algorithms {
-            keys::rotate(&app.storage, &app.master_key, *algorithm, app.now(), times).await.unwrap();
+            keys::rotate(&app.keeper(), *algorithm, app.now(), times).await.unwrap();
         }
         self.look_after_keys().await;
     }
@@ -55,7 +55,7 @@ impl TestServer {
     async fn rotate_es256(&self, publish: i64) -> KeyId {
         let times = keys::RotationTimes { publish, ..app::rotation_times(&self.app.settings) };
         let (app, algorithm) = (&self.app, chancery::model::Algorithm::ES256);
-        let key = keys::rotate(&app.storage, &app.master_key, algorithm, app.now(), times).await.unwrap();
+        let key = keys::rotate(&app.keeper(), algorithm, app.now(), times).await.unwrap();
         app.reload_keys().await.unwrap();
         key.id
     }
@@ -63,7 +63,7 @@ impl TestServer {
     async fn withdraw(&self, kid: &str) -> bool {
         let (app, kid) = (&self.app, KeyId::new(kid));
         let times = app::rotation_times(&app.settings);
-        let withdrawn = keys::withdraw(&app.storage, &app.master_key, &kid, app.now(), times).await.unwrap();
+        let withdrawn = keys::withdraw(&app.keeper(), &kid, app.now(), times).await.unwrap();
         app.reload_keys().await.unwrap();
         withdrawn
     }
@@ -358,7 +358,7 @@ on_both! {
         assert_eq!(count().await, counted);
         let app = &server.app;
         let (key, times) = (server.published().await[0].clone(), app::rotation_times(&app.settings));
-        assert!(keys::withdraw(&app.storage, &app.master_key, &KeyId::new(&key), START, times).await.is_err());
+        assert!(keys::withdraw(&app.keeper(), &KeyId::new(&key), START, times).await.is_err());
         assert_eq!(count().await, counted);
     }
 }

@@ -8,6 +8,7 @@
 mod account;
 mod accounts;
 mod architecture;
+mod audit;
 mod authorize;
 mod backchannel_logout;
 mod bad_input;
@@ -80,5 +81,6 @@ mod tls;
 mod token;
 mod token_exchange;
 mod token_hook;
+mod tracing;
 mod userinfo;
 mod webfinger;

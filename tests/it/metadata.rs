@@ -194,6 +194,7 @@ on_both! {
         let form = [("grant_type", "client_credentials")];
         let answer = server.post_as(&client, "/token", &form).await;
         answer.assert_error(503, "temporarily_unavailable");
+        assert_eq!(answer.headers["retry-after"], "1");
         assert!(!answer.body.to_lowercase().contains("pool"), "{answer:?}");
     }
 }

@@ -48,8 +48,16 @@ on_both! {
         browser.get(&silent).await.assert_redirect_error("login_required");
         browser.enter("ada").await;
         browser.get(&silent).await.assert_redirect_error("consent_required");
-        assert_code(&browser.authorize_as(&server.authorization(&client, &[]), "ada").await);
-        assert_code(&browser.get(&silent).await);
+        let first = browser.authorize_as(&server.authorization(&client, &[]), "ada").await;
+        server.app.clock.advance(5);
+        let mut sign_ins = Vec::new();
+        for answer in [first, browser.get(&silent).await] {
+            assert_code(&answer);
+            let tokens = server.redeem(&client, &query_of(answer.location(), "code").unwrap()).await.json();
+            let claims = claims_of(tokens["id_token"].as_str().unwrap());
+            sign_ins.push((claims["sub"].clone(), claims["auth_time"].clone()));
+        }
+        assert_eq!(sign_ins[0], sign_ins[1], "the same user, who did not sign in again");
         let more = server.authorization(&client, &[("prompt", "none"), ("scope", "openid groups")]);
         browser.get(&more).await.assert_redirect_error("consent_required");
         server.app.clock.advance(10);
@@ -106,10 +114,14 @@ on_both! {
             if asks {
                 let answer = browser.sign_in(&page, "ada", crate::support::PASSWORD).await;
                 page = browser.follow(answer).await;
-            } else {
-                server.app.clock.advance(before.unix() - server.app.now().unix());
             }
             assert_code(&page);
+            let tokens = server.redeem(&client, &query_of(page.location(), "code").unwrap()).await.json();
+            let auth_time = claims_of(tokens["id_token"].as_str().unwrap())["auth_time"].as_i64().unwrap();
+            assert_eq!(server.app.now().unix() - auth_time, if asks { 0 } else { passed }, "{max_age}");
+            if !asks {
+                server.app.clock.advance(before.unix() - server.app.now().unix());
+            }
         }
         for max_age in ["-1", "+1", "1.5", "x", "1e3", " 1", "99999999999999999999", "٣"] {
             assert_refused(&server, &client, "invalid_request", &[&[("max_age", max_age)]]).await;

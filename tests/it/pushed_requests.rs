@@ -209,7 +209,7 @@ on_both! {
         let uri = text(&answer.json(), "request_uri");
         let (statements, answer) = server.statements(browser.get(&path(&client, &uri))).await;
         assert!(answer.returned("code").is_some(), "{answer:?}");
-        assert_eq!(statements, 5);
+        assert_eq!(statements, kind.with_an_entry(5));
         let (statements, answer) = server.statements(browser.get(&path(&client, "urn:ietf:params:oauth:request_uri:x"))).await;
         answer.assert_page_error(400);
         assert_eq!(statements, 0);

@@ -224,6 +224,10 @@ on_both! {
                 false => answer.assert_page_error(400),
             }
         }
+        // Its query stays in the answer (OpenID Connect Core 3.1.2.5).
+        let change = [("redirect_uri", "https://app.example/callback?x=1"), ("prompt", "none")];
+        let answer = server.get(&server.authorization(&client, &change)).await;
+        assert!(answer.location().starts_with("https://app.example/callback?x=1&error=login_required&"), "{answer:?}");
     }
 
     async fn the_consent_page_links_to_what_was_registered(kind: Kind) {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::observe::{self, Counts, Durations, WAITS, labels};
+use crate::observe::{self, Counts, Durations, WAITS, labels, span};
 
 labels! {
     /// What a statement does.
@@ -48,18 +48,19 @@ labels! {
 
 /// The statements of this process.
 pub struct Watch {
+    /// The name that OpenTelemetry has for the database.
+    system: &'static str,
     statements: AtomicU64,
     pub durations: Durations<Operation>,
     pub failures: Counts<Operation>,
 }
 
-impl Default for Watch {
-    fn default() -> Self {
-        Self { statements: AtomicU64::new(0), durations: Durations::new(&WAITS), failures: Counts::default() }
-    }
-}
-
 impl Watch {
+    pub fn new(system: &'static str) -> Self {
+        let (durations, failures) = (Durations::new(&WAITS), Counts::default());
+        Self { system, statements: AtomicU64::new(0), durations, failures }
+    }
+
     /// How many statements were sent, without those that begin and end transactions.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -76,6 +77,7 @@ impl Watch {
         statement: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {
         let operation = Operation::of(sql);
+        let span = span::statement(self.system, operation.text(), sql);
         let started = Instant::now();
         let result = statement.await;
         let took = started.elapsed();
@@ -83,6 +85,7 @@ impl Watch {
         observe::stated(took);
         if result.as_ref().err().is_some_and(is_failure) {
             self.failures.one(operation);
+            span::failed(&span);
         }
         result
     }

@@ -12,6 +12,16 @@ pub enum Kind {
     Postgres,
 }
 
+impl Kind {
+    /// How many statements these are with an entry of the audit log: on Postgres it goes with the write itself.
+    pub fn with_an_entry(self, statements: u64) -> u64 {
+        match self {
+            Self::Sqlite => statements + 1,
+            Self::Postgres => statements,
+        }
+    }
+}
+
 /// A database that exists, and what the settings call it.
 pub struct Database {
     pub url: String,

@@ -1,6 +1,7 @@
 //! A server to test: the real router over a real database, with a clock that stands still until it is moved.
 
 mod assertions;
+mod audit;
 pub mod authorization;
 mod browser;
 mod catalogue;
@@ -19,6 +20,7 @@ pub mod sources;
 mod tokens;
 
 pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};
+pub use audit::assert_told;
 pub use browser::{Browser, hidden, path_of};
 pub use database::{Database, Kind};
 pub use deployment::Deployment;

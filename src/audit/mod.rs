@@ -1,0 +1,212 @@
+//! The audit log: who did what, when, and where from (docs/audit.md, docs/adr/0020).
+//!
+//! An entry is written in the transaction of its act ([`Audit::noting`]), or goes into a queue that is written each
+//! second ([`Audit::note`]). Either way it waits without a place; [`Audit::chain_waiting`] gives places to what waits, a
+//! batch at a time, in whatever process comes first.
+
+mod chain;
+mod event;
+mod origin;
+mod queue;
+mod verify;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub use chain::line;
+pub use event::{
+    Actor, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
+};
+pub use origin::{Origin, within};
+pub use verify::{Flaw, Place, Verified};
+
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::random;
+use crate::http::extract;
+use crate::model::{AuditEntry, ChainedEntry, Marks, Timestamp};
+use crate::storage::{AUDIT_BATCH, AuditRange, Storage, StorageError};
+use chain::End;
+use queue::Queue;
+
+/// Writes and reads the log. One per process.
+pub struct Audit {
+    storage: Storage,
+    master_key: Arc<MasterKey>,
+    ordinal: AtomicI64,
+    queue: Queue,
+}
+
+/// Why nothing is chained.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(
+        "the end of the audit log is not marked under this master key; entries wait\n    \
+         `chancery audit verify` says more; `chancery audit restart` begins a chain after it"
+    )]
+    ForeignHead,
+    #[error("others kept moving the end of the audit log; try again")]
+    Raced,
+}
+
+impl Audit {
+    pub fn new(storage: Storage, master_key: Arc<MasterKey>) -> Self {
+        Self { storage, master_key, ordinal: AtomicI64::new(0), queue: Queue::default() }
+    }
+
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub fn master_key(&self) -> &Arc<MasterKey> {
+        &self.master_key
+    }
+
+    /// The storage for one write. The entries are written in its transaction, if it changes something.
+    pub fn noting(&self, actor: &Actor, events: &[Event<'_>], now: Timestamp) -> Storage {
+        self.storage.noting(events.iter().map(|event| self.entry(actor, event, now)).collect())
+    }
+
+    /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
+    pub fn note(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) {
+        self.queue.push(self.entry(actor, event, now), event.is_limited());
+    }
+
+    /// Writes an entry of an act that writes nothing else.
+    pub async fn write(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> Result<(), StorageError> {
+        self.storage.insert_audit_entries(&[self.entry(actor, event, now)]).await
+    }
+
+    fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> AuditEntry {
+        let mut body = members(event);
+        body.extend(members(actor));
+        body.extend(origin::current().iter().flat_map(origin_members));
+        let event = match body.remove("event") {
+            Some(Value::String(name)) => name,
+            _ => String::new(),
+        };
+        let entry = AuditEntry {
+            id: random::id(),
+            at: now,
+            ordinal: self.ordinal.fetch_add(1, Ordering::Relaxed),
+            event,
+            body: Value::Object(body).to_string(),
+            tag: String::new(),
+        };
+        chain::seal(&self.master_key, entry)
+    }
+
+    /// Writes what is queued.
+    pub async fn flush(&self, now: Timestamp) -> Result<(), StorageError> {
+        for (of, count) in self.queue.left_out(now) {
+            self.note(&Actor::Server, &Event::LeftOut { of: &of, count }, now);
+        }
+        let taken = self.queue.take();
+        if !taken.entries().is_empty() {
+            self.storage.insert_audit_entries(taken.entries()).await?;
+        }
+        taken.written();
+        Ok(())
+    }
+
+    /// Gives places in the chain to all that wait, unless another process does.
+    pub async fn chain_waiting(&self, now: Timestamp) -> Result<(), ChainError> {
+        while let Some((head, waiting)) = self.storage.waiting_audit_entries().await? {
+            if !chain::is_set_by_us(&self.master_key, End::Head, &head) {
+                return Err(ChainError::ForeignHead);
+            }
+            let is_last = (waiting.len() as i64) < AUDIT_BATCH;
+            let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.len());
+            let mut to = head.clone();
+            for entry in waiting {
+                let next = chain::follow(&self.master_key, &to, self.believed(entry, now));
+                to = chain::mark(&self.master_key, End::Head, next.number, &next.hash);
+                entries.push(next);
+            }
+            let won = self.storage.chain_audit_entries(&head, &to, &entries).await?;
+            if is_last || !won {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry that nobody with the master key wrote gets a place too, but not as what it says.
+    fn believed(&self, entry: AuditEntry, now: Timestamp) -> AuditEntry {
+        if chain::is_genuine(&self.master_key, &entry) {
+            return entry;
+        }
+        tracing::error!(entry = entry.id, "somebody wrote into the audit log who is not this server");
+        let claimed: String = entry.event.chars().take(100).collect();
+        let forged = self.entry(&Actor::Unknown, &Event::Forged { claimed_event: &claimed }, now);
+        AuditEntry { id: entry.id, ..forged }
+    }
+
+    /// Removes a batch of the entries from before `cutoff` at the front; the rest still verifies. Whether there may be more.
+    pub async fn cut(&self, cutoff: Timestamp) -> Result<bool, StorageError> {
+        let anchor = self.storage.audit_marks().await?.anchor;
+        let oldest = self.storage.chained_audit_entries(AuditRange::after(anchor.number)).await?;
+        let over = oldest.iter().take_while(|entry| entry.at < cutoff);
+        let Some(last) = over.last().filter(|_| chain::is_set_by_us(&self.master_key, End::Anchor, &anchor))
+        else {
+            return Ok(false);
+        };
+        let to = chain::mark(&self.master_key, End::Anchor, last.number, &last.hash);
+        let cut = self.storage.cut_audit_log(&anchor, &to).await?;
+        Ok(cut && oldest.last() == Some(last) && oldest.len() as i64 == AUDIT_BATCH)
+    }
+
+    /// Begins a chain of its own after the last entry: for a log that does not verify any more, or another master key.
+    pub async fn restart(&self, actor: &Actor, now: Timestamp) -> Result<i64, ChainError> {
+        let from = self.storage.audit_marks().await?;
+        let (number, hash) = match self.storage.last_audit_entry().await? {
+            Some(last) if last.0 >= from.head.number => last,
+            _ => (from.head.number, from.head.hash.clone()),
+        };
+        let to = Marks {
+            anchor: chain::mark(&self.master_key, End::Anchor, number, &hash),
+            head: chain::mark(&self.master_key, End::Head, number, &hash),
+        };
+        let storage = self.noting(actor, &[Event::Restarted { after: number }], now);
+        if !storage.replace_audit_marks(&from, &to).await? {
+            return Err(ChainError::Raced);
+        }
+        self.chain_waiting(now).await?;
+        Ok(number)
+    }
+
+    /// The last place, for safekeeping. None: nothing was ever written.
+    pub async fn head(&self) -> Result<Option<Place>, StorageError> {
+        let head = self.storage.audit_marks().await?.head;
+        Ok((head.number > 0).then_some(Place { number: head.number, hash: head.hash }))
+    }
+
+    /// Looks at the whole chain: the first thing that does not fit, if any. `kept` is a head from before.
+    pub async fn verify(&self, kept: Option<&Place>) -> Result<Result<Verified, Flaw>, StorageError> {
+        verify::run(&self.storage, &self.master_key, kept).await
+    }
+}
+
+/// What serializes as a map, which events and actors do.
+fn members(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+fn origin_members(origin: &Origin) -> Vec<(String, Value)> {
+    let mut members = vec![
+        ("address".to_owned(), origin.address.to_string().into()),
+        ("request_id".to_owned(), origin.request_id.as_str().into()),
+    ];
+    let user_agent = extract::bounded_user_agent(origin.user_agent.as_ref());
+    if !user_agent.is_empty() {
+        members.push(("user_agent".to_owned(), user_agent.into()));
+    }
+    members
+}

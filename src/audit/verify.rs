@@ -1,0 +1,183 @@
+//! Whether the log is what was written: walks the chain from its anchor to its head, a batch at a time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::chain::{self, End};
+use crate::crypto::master_key::MasterKey;
+use crate::model::{ChainedEntry, Mark};
+use crate::storage::{AuditRange, Storage, StorageError};
+
+/// A number and the hash of the entry that has it: what `chancery audit head` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    pub number: i64,
+    pub hash: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.number, self.hash)
+    }
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let problem = "write it as `chancery audit head` printed it: NUMBER:HASH";
+        let (number, hash) = text.trim().split_once(':').ok_or(problem)?;
+        let number = number.parse().ok().filter(|number| *number > 0).ok_or(problem)?;
+        if hash.is_empty() { Err(problem) } else { Ok(Self { number, hash: hash.to_owned() }) }
+    }
+}
+
+/// A log without a flaw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// How many entries were looked at.
+    pub entries: i64,
+    /// The number of the last entry that retention removed; 0: none was.
+    pub removed_until: i64,
+    /// The last entry's number.
+    pub head: i64,
+    /// Entries that have no place yet.
+    pub waiting: i64,
+}
+
+/// The first thing that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    #[error(
+        "the beginning of the log is not marked by this server: entries up to {0} were removed by somebody else, \
+         or the master key is another one"
+    )]
+    ForeignAnchor(i64),
+    #[error(
+        "entry {0} does not fit: it was changed, put in another's place, or written by somebody else, or the master \
+         key is another one"
+    )]
+    Changed(i64),
+    #[error("entry {0} is missing")]
+    Missing(i64),
+    #[error("the log ends at entry {last}, and {expected} was written: its end was cut off")]
+    Cut { last: i64, expected: i64 },
+    #[error(
+        "the log goes on after its marked end at entry {0}: the mark was set back, or entries were added"
+    )]
+    BeyondHead(i64),
+    #[error("the end of the log at entry {0} is not marked by this server: the mark was changed")]
+    ForeignHead(i64),
+    #[error("entry {0} is not the one whose hash was kept: the log was written again, or its end was")]
+    OtherHead(i64),
+    #[error(
+        "entry {0} is before the beginning of the log, so that its hash cannot be compared; keep a newer one"
+    )]
+    HeadRemoved(i64),
+}
+
+pub(super) async fn run(
+    storage: &Storage,
+    key: &MasterKey,
+    kept: Option<&Place>,
+) -> Result<Result<Verified, Flaw>, StorageError> {
+    loop {
+        let anchor = storage.audit_marks().await?.anchor;
+        let outcome = walk(storage, key, &anchor, kept).await?;
+        // Retention may have removed meanwhile what was about to be read.
+        let moved = storage.audit_marks().await?.anchor != anchor;
+        if !(moved && matches!(outcome, Err(Flaw::Missing(_) | Flaw::Cut { .. }))) {
+            return Ok(outcome);
+        }
+    }
+}
+
+/// Where the walk has come to.
+struct Walk<'a> {
+    key: &'a MasterKey,
+    kept: Option<&'a Place>,
+    number: i64,
+    hash: String,
+}
+
+async fn walk(
+    storage: &Storage,
+    key: &MasterKey,
+    anchor: &Mark,
+    kept: Option<&Place>,
+) -> Result<Result<Verified, Flaw>, StorageError> {
+    let mut walk = Walk { key, kept, number: anchor.number, hash: anchor.hash.clone() };
+    if let Err(flaw) = begin(key, anchor, kept) {
+        return Ok(Err(flaw));
+    }
+    let head = loop {
+        // Read before the entries: what is chained meanwhile comes after it.
+        let head = storage.audit_marks().await?.head;
+        let batch = storage.chained_audit_entries(AuditRange::after(walk.number)).await?;
+        if batch.is_empty() {
+            break head;
+        }
+        for entry in &batch {
+            if let Err(flaw) = walk.step(entry) {
+                return Ok(Err(flaw));
+            }
+        }
+    };
+    if let Err(flaw) = walk.end(&head) {
+        return Ok(Err(flaw));
+    }
+    Ok(Ok(Verified {
+        entries: walk.number - anchor.number,
+        removed_until: anchor.number,
+        head: walk.number,
+        waiting: storage.number_of_waiting_audit_entries().await?,
+    }))
+}
+
+fn begin(key: &MasterKey, anchor: &Mark, kept: Option<&Place>) -> Result<(), Flaw> {
+    if !chain::is_set_by_us(key, End::Anchor, anchor) {
+        return Err(Flaw::ForeignAnchor(anchor.number));
+    }
+    match kept {
+        Some(kept) if kept.number < anchor.number => Err(Flaw::HeadRemoved(kept.number)),
+        Some(kept) if kept.number == anchor.number && kept.hash != anchor.hash => {
+            Err(Flaw::OtherHead(kept.number))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Walk<'_> {
+    fn step(&mut self, entry: &ChainedEntry) -> Result<(), Flaw> {
+        if entry.number != self.number + 1 {
+            return Err(Flaw::Missing(self.number + 1));
+        }
+        if entry.hash != chain::hash(self.key, &self.hash, entry) {
+            return Err(Flaw::Changed(entry.number));
+        }
+        if self.kept.is_some_and(|kept| kept.number == entry.number && kept.hash != entry.hash) {
+            return Err(Flaw::OtherHead(entry.number));
+        }
+        self.number = entry.number;
+        self.hash.clone_from(&entry.hash);
+        Ok(())
+    }
+
+    /// After the last entry.
+    fn end(&self, head: &Mark) -> Result<(), Flaw> {
+        let last = self.number;
+        if let Some(kept) = self.kept.filter(|kept| kept.number > last) {
+            return Err(Flaw::Cut { last, expected: kept.number });
+        }
+        if head.number > last {
+            return Err(Flaw::Cut { last, expected: head.number });
+        }
+        if head.number < last {
+            return Err(Flaw::BeyondHead(head.number));
+        }
+        let marked = chain::is_set_by_us(self.key, End::Head, head);
+        if head.hash == self.hash && marked { Ok(()) } else { Err(Flaw::ForeignHead(last)) }
+    }
+}

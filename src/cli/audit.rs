@@ -1,0 +1,104 @@
+//! `chancery audit`: looking at the audit log.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::Output;
+use super::args::audit::{AuditCommand, AuditExport, AuditVerify};
+use super::open::{self, Office};
+use super::{Failure, output};
+use crate::audit::{self, ChainError};
+use crate::config::Settings;
+use crate::storage::AuditRange;
+
+/// How often is looked for new entries.
+const FOLLOW: Duration = Duration::from_secs(1);
+
+pub async fn run(settings: Settings, command: AuditCommand) -> Result<(), Failure> {
+    let office = Office::open(&settings).await?;
+    match command {
+        AuditCommand::Verify(asked) => verify(&office, &asked).await?,
+        AuditCommand::Head(asked) => head(&office, asked).await?,
+        AuditCommand::Export(asked) => export(&office, &asked).await?,
+        AuditCommand::Restart(asked) => restart(&office, asked).await?,
+    }
+    office.storage.db().close().await;
+    Ok(())
+}
+
+async fn verify(office: &Office<'_>, asked: &AuditVerify) -> Result<(), Failure> {
+    match office.audit()?.verify(asked.head.as_ref()).await? {
+        Err(flaw) => Err(Failure::refused(format!("the audit log: {flaw}"))),
+        Ok(verified) if asked.output.json => output::json(&verified),
+        Ok(verified) => {
+            let (entries, waiting) = (verified.entries, verified.waiting);
+            let last = verified.head;
+            output::line(&format!(
+                "nothing is wrong with the {entries} entries up to number {last}; {waiting} wait for their place"
+            ))?;
+            Ok(())
+        }
+    }
+}
+
+async fn head(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
+    let head = office.audit()?.head().await?;
+    let head =
+        head.ok_or_else(|| Failure::refused("the audit log is empty; a server chains it each second"))?;
+    match asked.json {
+        true => output::json(&head),
+        false => Ok(output::line(&head.to_string())?),
+    }
+}
+
+async fn restart(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
+    let restarted = office.audit()?.restart(&open::operator(), office.now).await;
+    let after = restarted.map_err(|error| match error {
+        ChainError::Storage(error) => Failure::from(error),
+        other => Failure::refused(other.to_string()),
+    })?;
+    match asked.json {
+        true => output::json(&json!({ "restarted_after": after })),
+        false => Ok(output::line(&format!("a new chain begins after entry {after}"))?),
+    }
+}
+
+/// Writes entries as they are read; whoever reads them may stop at any time.
+async fn export(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
+    match print(office, asked).await {
+        Err(Failure::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout());
+    let everything = AuditRange::after(asked.after);
+    let mut range = AuditRange {
+        since: asked.since.unwrap_or(everything.since),
+        until: asked.until.unwrap_or(everything.until),
+        ..everything
+    };
+    loop {
+        let batch = office.storage.chained_audit_entries(range).await?;
+        for entry in &batch {
+            range.after = entry.number;
+            if is_asked_for(&asked.events, &entry.event) {
+                writeln!(out, "{}", audit::line(entry))?;
+            }
+        }
+        out.flush()?;
+        match (batch.is_empty(), asked.follow) {
+            (false, _) => {}
+            (true, true) => tokio::time::sleep(FOLLOW).await,
+            (true, false) => return Ok(()),
+        }
+    }
+}
+
+fn is_asked_for(names: &[String], event: &str) -> bool {
+    let group = event.split('.').next().unwrap_or_default();
+    names.is_empty() || names.iter().any(|name| name == event || name.trim_end_matches('.') == group)
+}

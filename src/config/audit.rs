@@ -1,0 +1,18 @@
+//! `[audit]`: how long the audit log is kept.
+
+use super::reader::Reader;
+
+const LONGEST_DAYS: i64 = 36_500;
+
+#[derive(Clone, Debug)]
+pub struct AuditSettings {
+    /// None: for ever.
+    pub retention_days: Option<i64>,
+}
+
+impl AuditSettings {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let retention_days = reader.lifetime("audit.retention_days", 1..=LONGEST_DAYS);
+        Some(Self { retention_days: retention_days? })
+    }
+}

@@ -1,0 +1,106 @@
+//! The verbs of a transaction.
+
+use std::sync::Arc;
+
+use sqlx::{Executor as _, PgConnection, SqliteConnection};
+
+use super::pool::Lease;
+use super::watch::Watch;
+use super::{Notes, Row, Value, bind_lite, bind_lite_as, bind_pg, bind_pg_as};
+use crate::storage::{StorageError, audit};
+
+/// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
+pub struct Transaction {
+    inner: Inner,
+    watch: Arc<Watch>,
+    notes: Notes,
+    /// Whether a row was written.
+    has_written: bool,
+}
+
+pub(super) enum Inner {
+    Postgres(Lease<PgConnection>),
+    Sqlite(Lease<SqliteConnection>),
+}
+
+impl Transaction {
+    pub(super) fn begun(inner: Inner, watch: Arc<Watch>, notes: Notes) -> Self {
+        Self { inner, watch, notes, has_written: false }
+    }
+
+    /// Runs a write and returns how many rows it touched.
+    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        let written = self.lock(sql, values).await?;
+        self.has_written |= written > 0;
+        Ok(written)
+    }
+
+    /// Runs a write that changes nothing: for the lock it takes.
+    pub async fn lock(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        self.watch.count();
+        match &mut self.inner {
+            Inner::Postgres(lease) => {
+                let statement = bind_pg(sql, values).execute(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.rows_affected())
+            }
+            Inner::Sqlite(lease) => {
+                let statement = bind_lite(sql, values).execute(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Reads at most one row.
+    pub async fn fetch_optional<T: Row>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<T>, StorageError> {
+        self.watch.count();
+        match &mut self.inner {
+            Inner::Postgres(lease) => {
+                let statement = bind_pg_as(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?)
+            }
+            Inner::Sqlite(lease) => {
+                let statement = bind_lite_as(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?)
+            }
+        }
+    }
+
+    /// Tells other processes on the same database that `topic` changed, when the transaction commits. Where the database
+    /// cannot, they notice by polling.
+    pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
+        match &mut self.inner {
+            Inner::Postgres(lease) => {
+                let notify = sqlx::query("SELECT pg_notify('chancery', $1)").bind(topic);
+                notify.execute(lease.connection()?).await?;
+                Ok(())
+            }
+            Inner::Sqlite(_) => Ok(()),
+        }
+    }
+
+    /// Commits, with the entries of the audit log if a row was written.
+    pub async fn commit(mut self) -> Result<(), StorageError> {
+        if self.has_written
+            && let Some(notes) = self.notes.take()
+        {
+            for entry in notes.iter() {
+                audit::insert(&mut self, entry).await?;
+            }
+        }
+        match self.inner {
+            Inner::Postgres(mut lease) => {
+                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
+                lease.give_back();
+            }
+            Inner::Sqlite(mut lease) => {
+                self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
+                lease.give_back();
+            }
+        }
+        Ok(())
+    }
+}

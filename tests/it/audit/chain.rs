@@ -1,0 +1,294 @@
+//! Nobody changes the log unnoticed; many write it at once; its front goes and the rest still verifies.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chancery::audit::{Actor, ChainError, Event, Flaw, Place};
+use chancery::crypto::master_key::MasterKey;
+use chancery::model::UserId;
+use serde_json::json;
+
+use crate::support::{Kind, TestServer, assert_told, on_both, program};
+
+/// Writes this many entries and chains them.
+async fn write(server: &TestServer, many: usize) {
+    let user = UserId::new("u");
+    for _ in 0..many {
+        server.app.note(&Actor::Server, Event::UserUpdated { user: &user });
+    }
+    server.audit_log().await;
+}
+
+/// A server with ten entries.
+async fn ten(kind: Kind) -> TestServer {
+    let server = TestServer::start_with(kind, &[("KEYS__ALGORITHMS", "ES256")]).await;
+    write(&server, 9).await;
+    let verified = server.verify_audit_log(None).await.unwrap();
+    assert_eq!((verified.entries, verified.head, verified.waiting, verified.removed_until), (10, 10, 0, 0));
+    server
+}
+
+async fn head(server: &TestServer) -> Place {
+    server.app.audit.head().await.unwrap().unwrap()
+}
+
+on_both! {
+    async fn an_entry_that_was_changed_is_named(kind: Kind) {
+        for change in [
+            "UPDATE audit_log SET body = REPLACE(body, '\"u\"', '\"v\"') WHERE number = 5",
+            "UPDATE audit_log SET at = at - 1 WHERE number = 5",
+            "UPDATE audit_log SET event = 'user.deleted' WHERE number = 5",
+            "UPDATE audit_log SET id = 'x' WHERE number = 5",
+            "UPDATE audit_log SET hash = 'x' WHERE number = 5",
+        ] {
+            let server = ten(kind).await;
+            server.sql(change).await;
+            assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Changed(5)), "{change}");
+            // What is written after it does not make it good.
+            write(&server, 3).await;
+            assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Changed(5)), "{change}");
+        }
+    }
+
+    async fn an_entry_that_was_removed_in_the_middle_is_named(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("DELETE FROM audit_log WHERE number = 4").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Missing(4)));
+        // Also where the numbers are made to fit.
+        server.sql("UPDATE audit_log SET number = -number WHERE number > 4").await;
+        server.sql("UPDATE audit_log SET number = -number - 1 WHERE number < 0").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Changed(4)));
+    }
+
+    async fn entries_that_changed_places_are_named(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("UPDATE audit_log SET number = 100 WHERE number = 6").await;
+        server.sql("UPDATE audit_log SET number = 6 WHERE number = 7").await;
+        server.sql("UPDATE audit_log SET number = 7 WHERE number = 100").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Changed(6)));
+    }
+
+    async fn an_entry_that_was_put_in_is_named(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("UPDATE audit_log SET number = -number WHERE number > 7").await;
+        server.sql("UPDATE audit_log SET number = -number + 1 WHERE number < 0").await;
+        server.sql("INSERT INTO audit_log SELECT 8, 'x', at, event, body, hash FROM audit_log WHERE number = 7").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Changed(8)));
+        // At the end, with the mark moved after it.
+        let server = ten(kind).await;
+        server.sql("INSERT INTO audit_log SELECT 11, 'x', at, event, body, 'h' FROM audit_log WHERE number = 10").await;
+        server.sql("UPDATE audit_marks SET number = 11, hash = 'h' WHERE name = 'head'").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Changed(11)));
+    }
+
+    async fn an_end_that_was_cut_off_is_noticed_by_the_mark(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("DELETE FROM audit_log WHERE number > 8").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Cut { last: 8, expected: 10 }));
+        server.sql("UPDATE audit_marks SET number = 8, hash = (SELECT hash FROM audit_log WHERE number = 8) \
+            WHERE name = 'head'").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::ForeignHead(8)));
+        // Nobody writes over the evidence: what comes waits.
+        server.app.note(&Actor::Server, Event::AdminApiRefused);
+        server.app.audit.flush(server.app.now()).await.unwrap();
+        let chained = server.app.audit.chain_waiting(server.app.now()).await;
+        assert!(matches!(chained, Err(ChainError::ForeignHead)), "{chained:?}");
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::ForeignHead(8)));
+    }
+
+    async fn an_end_that_was_cut_off_with_an_old_mark_put_back_is_noticed_by_the_head_that_was_kept(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("CREATE TABLE old AS SELECT * FROM audit_marks").await;
+        write(&server, 5).await;
+        let kept = head(&server).await;
+        assert_eq!(kept.number, 15);
+        assert!(server.verify_audit_log(Some(&kept)).await.is_ok());
+        server.sql("DELETE FROM audit_log WHERE number > 10").await;
+        server.sql("DELETE FROM audit_marks").await;
+        server.sql("INSERT INTO audit_marks SELECT * FROM old").await;
+        assert!(server.verify_audit_log(None).await.is_ok(), "nothing in the database tells");
+        assert_eq!(server.verify_audit_log(Some(&kept)).await, Err(Flaw::Cut { last: 10, expected: 15 }));
+        // The server goes on, unknowing; the head that was kept is another one.
+        write(&server, 8).await;
+        assert_eq!(server.verify_audit_log(Some(&kept)).await, Err(Flaw::OtherHead(15)));
+        let wrong = Place { hash: "x".to_owned(), ..head(&server).await };
+        assert_eq!(server.verify_audit_log(Some(&wrong)).await, Err(Flaw::OtherHead(18)));
+    }
+
+    async fn a_mark_that_was_set_back_is_noticed(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("UPDATE audit_marks SET number = 0, hash = '', tag = '' WHERE name = 'head'").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::BeyondHead(0)));
+    }
+
+    async fn a_front_that_somebody_else_removed_is_noticed(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("UPDATE audit_marks SET number = 3, hash = (SELECT hash FROM audit_log WHERE number = 3) \
+            WHERE name = 'anchor'").await;
+        server.sql("DELETE FROM audit_log WHERE number <= 3").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::ForeignAnchor(3)));
+        server.sql("UPDATE audit_marks SET number = 0, hash = '', tag = '' WHERE name = 'anchor'").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Missing(1)));
+    }
+
+    async fn whoever_has_the_database_alone_cannot_write_entries_that_wait(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("INSERT INTO audit_waiting (id, at, ordinal, event, body, tag) \
+            VALUES ('x', 1800000000, 0, 'user.deleted', '{\"user\":\"u\"}', 'guessed')").await;
+        let (told, ()) = server.told(async {}).await;
+        assert!(told.is_empty());
+        let forged = server.audit_log().await.split_off(10);
+        assert_told(&forged, &[json!({
+            "event": "audit.forged", "actor": "unknown", "claimed_event": "user.deleted", "id": "x", "user": null,
+        })]);
+        assert!(server.verify_audit_log(None).await.is_ok());
+    }
+
+    async fn another_master_key_verifies_nothing_and_writes_nothing(kind: Kind) {
+        let server = ten(kind).await;
+        let key = Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap());
+        let audit = chancery::audit::Audit::new(server.app.storage.clone(), key);
+        assert_eq!(audit.verify(None).await.unwrap(), Err(Flaw::Changed(1)));
+        audit.note(&Actor::Server, &Event::AdminApiRefused, server.app.now());
+        audit.flush(server.app.now()).await.unwrap();
+        assert!(matches!(audit.chain_waiting(server.app.now()).await, Err(ChainError::ForeignHead)));
+        // Until it begins a chain of its own: the old entries stay, and what waited is not believed.
+        assert_eq!(audit.restart(&Actor::Server, server.app.now()).await.unwrap(), 10);
+        let verified = audit.verify(None).await.unwrap().unwrap();
+        assert_eq!((verified.removed_until, verified.head), (10, 12));
+        assert_eq!(server.number("SELECT COUNT(*) FROM audit_log").await, 12);
+        assert_eq!(server.number("SELECT COUNT(*) FROM audit_log WHERE event = 'admin_api.refused'").await, 1);
+    }
+
+    async fn a_log_that_is_broken_can_be_gone_on_with(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("DELETE FROM audit_log WHERE number = 4").await;
+        server.sql("UPDATE audit_marks SET number = 2 WHERE name = 'head'").await;
+        assert_eq!(server.app.audit.restart(&Actor::Server, server.app.now()).await.unwrap(), 10);
+        write(&server, 2).await;
+        let told = server.audit_log().await;
+        assert_told(&told[9..10], &[json!({"event": "audit.restarted", "actor": "server", "after": 10, "number": 11})]);
+        let verified = server.verify_audit_log(None).await.unwrap();
+        assert_eq!((verified.entries, verified.head), (3, 13));
+    }
+
+    async fn forty_on_two_replicas_at_once_write_one_chain(kind: Kind) {
+        let server = ten(kind).await;
+        let replica = server.replica().await;
+        let user = UserId::new("u");
+        let apps = [Arc::clone(&server.app), Arc::clone(&replica.app)];
+        let tasks: Vec<_> = (0..40)
+            .map(|number| {
+                let (app, user) = (Arc::clone(&apps[number % 2]), user.clone());
+                tokio::spawn(async move {
+                    app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, app.now()).await.unwrap();
+                    app.audit.chain_waiting(app.now()).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let entries = server.audit_log().await;
+        let ids: BTreeSet<_> = entries.iter().map(|entry| entry["id"].to_string()).collect();
+        assert_eq!((entries.len(), ids.len()), (50, 50));
+        assert_eq!(server.verify_audit_log(None).await.unwrap().entries, 50);
+        assert_eq!(replica.verify_audit_log(None).await.unwrap().waiting, 0);
+    }
+
+    async fn many_batches_are_one_chain(kind: Kind) {
+        let server = ten(kind).await;
+        write(&server, 1200).await;
+        let verified = server.verify_audit_log(None).await.unwrap();
+        assert_eq!((verified.entries, verified.waiting), (1210, 0));
+    }
+
+    async fn an_act_that_fails_or_changes_nothing_is_not_told_and_one_that_cannot_be_told_is_not_done(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let user = server.user("ada").await;
+        let (app, gone) = (&server.app, UserId::new("nobody"));
+        let (told, found) = server.told(app.noting(&Actor::Server, Event::UserDeleted { user: &gone }).delete_user(&gone, app.now())).await;
+        assert!(told.is_empty() && !found.unwrap());
+        server.sql("ALTER TABLE audit_waiting RENAME TO away").await;
+        let deleted = Event::UserDeleted { user: &user.id };
+        assert!(app.noting(&Actor::Server, deleted).delete_user(&user.id, app.now()).await.is_err());
+        let revoked = Event::UserUpdated { user: &user.id };
+        assert!(app.noting(&Actor::Server, revoked).set_profile(&user.id, &user.profile, app.now()).await.is_err());
+        assert!(app.storage.user(&user.id).await.unwrap().is_some());
+    }
+
+    async fn what_is_queued_survives_a_database_that_is_away(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("ALTER TABLE audit_waiting RENAME TO away").await;
+        server.app.note(&Actor::Server, Event::AdminApiRefused);
+        assert!(server.app.audit.flush(server.app.now()).await.is_err());
+        server.sql("ALTER TABLE away RENAME TO audit_waiting").await;
+        assert_told(&server.audit_log().await[10..], &[json!({"event": "admin_api.refused"})]);
+    }
+
+    async fn what_is_older_than_the_retention_goes_and_the_rest_verifies(kind: Kind) {
+        let server = ten(kind).await;
+        let old = head(&server).await;
+        write(&server, 600).await;
+        server.advance(86_400);
+        write(&server, 5).await;
+        let (app, cut) = (&server.app, server.app.now().plus(-60));
+        let mut rounds = 0;
+        while app.audit.cut(cut).await.unwrap() {
+            rounds += 1;
+        }
+        assert_eq!(rounds, 1, "in batches");
+        let verified = server.verify_audit_log(None).await.unwrap();
+        assert_eq!((verified.entries, verified.removed_until, verified.head), (5, 610, 615));
+        assert_eq!(server.number("SELECT COUNT(*) FROM audit_log").await, 5);
+        assert!(!app.audit.cut(cut).await.unwrap());
+        // A head of what has gone cannot be compared; the last that went still can.
+        assert_eq!(server.verify_audit_log(Some(&old)).await, Err(Flaw::HeadRemoved(10)));
+        let wrong = Place { number: 610, hash: "x".to_owned() };
+        assert_eq!(server.verify_audit_log(Some(&wrong)).await, Err(Flaw::OtherHead(610)));
+        // All of it may go.
+        server.advance(86_400);
+        app.audit.cut(app.now()).await.unwrap();
+        assert_eq!(server.verify_audit_log(None).await.unwrap().entries, 0);
+        write(&server, 1).await;
+        assert_eq!(server.verify_audit_log(None).await.unwrap().head, 616);
+    }
+
+    async fn the_command_verifies_prints_the_head_and_exports_json_lines(kind: Kind) {
+        let server = ten(kind).await;
+        server.advance(2 * 86_400);
+        server.app.note(&Actor::Server, Event::AdminApiRefused);
+        server.audit_log().await;
+        let run = async |line: &[&str]| {
+            let mut command = program(&server.environment, line);
+            let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (output.status.success(), text(output.stdout), text(output.stderr))
+        };
+        let (good, said, _) = run(&["audit", "verify"]).await;
+        assert!(good && said.contains("11 entries"), "{said}");
+        let (_, printed, _) = run(&["audit", "head"]).await;
+        assert_eq!(printed.trim(), head(&server).await.to_string());
+        assert!(run(&["audit", "verify", "--head", printed.trim()]).await.0);
+        let (good, _, said) = run(&["audit", "verify", "--head", "11:x"]).await;
+        assert!(!good && said.contains("entry 11 is not the one"), "{said}");
+        let log = server.audit_log().await;
+        let lines = async |line: &[&str]| -> Vec<serde_json::Value> {
+            let (good, said, problem) = run(&[&["audit", "export"], line].concat()).await;
+            assert!(good, "{problem}");
+            said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        assert_eq!(lines(&[]).await, log);
+        assert_eq!(lines(&["--event", "admin_api.refused"]).await, log[10..]);
+        assert_eq!(lines(&["--event", "user", "--event", "key."]).await, log[..10]);
+        assert_eq!(lines(&["--since", "2027-01-16"]).await, log[10..]);
+        assert_eq!(lines(&["--until", "2027-01-16T00:00:00Z"]).await, log[..10]);
+        assert_eq!(lines(&["--after", "8"]).await, log[8..]);
+        server.sql("DELETE FROM audit_log WHERE number = 2").await;
+        let (good, _, said) = run(&["audit", "verify"]).await;
+        assert!(!good && said.contains("entry 2 is missing"), "{said}");
+        let (good, said, problem) = run(&["audit", "restart", "--json"]).await;
+        assert!(good && said.contains("11"), "{problem}");
+        assert!(run(&["audit", "verify"]).await.0);
+    }
+}
