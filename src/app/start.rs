@@ -62,7 +62,7 @@ pub async fn open_storage(settings: &Settings) -> Result<Storage, StartError> {
             Db::open_postgres(url.expose(), max_connections, acquire_timeout).await?
         }
     };
-    Ok(Storage::new(db))
+    Ok(Storage::new(db, settings.database.ended_kept_seconds))
 }
 
 /// Brings the schema up to date. Processes that start together do it one after the other.

@@ -101,6 +101,13 @@ fn the_environment_gives_numbers_booleans_and_lists() {
 }
 
 #[test]
+fn what_has_ended_is_kept_while_its_form_may_be_sent_again() {
+    let kept = |seconds| load("", &[("CHANCERY_DATABASE__ENDED_KEPT_SECONDS", seconds)]);
+    assert_eq!(kept("1800").unwrap().database.ended_kept_seconds, 1800);
+    assert_eq!(keys_of(kept("1799").unwrap_err()), ["database.ended_kept_seconds"]);
+}
+
+#[test]
 fn unknown_keys_are_refused_with_the_one_that_was_meant() {
     let file = "[server]\nisuer = \"https://a.example\"\n[tokns]\nx = 1\n";
     let problems = load(file, &[("CHANCERY_TOKENS__ID_TOKEN_SECOND", "1")]).unwrap_err();

@@ -79,7 +79,9 @@ fn validate(
         external_pages: app.settings.ui.external_for(client).is_some(),
     };
     let ring = app.keys.ring();
-    let hinted = hint::subject(parameters, client, |token| ring.verify_hint(token));
+    let hinted = hint::subject(parameters, client, app.settings.server.issuer.as_str(), |token| {
+        ring.verify_hint(token)
+    });
     let checked = authorize::validate(parameters, client, offer, arrival, &target);
     match checked.and_then(|request| hint::applied(request, hinted?)) {
         Ok(request) => Ok((target, request)),

@@ -16,7 +16,7 @@ use crate::protocol::client_auth::{
 };
 
 /// What this server wants an assertion to say.
-pub fn expected<'a>(app: &'a App, endpoints: &'a [String]) -> Expected<'a> {
+pub fn expected<'a>(app: &'a App, endpoints: &'a [&'a str]) -> Expected<'a> {
     let window = app.settings.clients.assertion_audience == AssertionAudience::IssuerOrTokenEndpoint;
     Expected { issuer: app.issuer(), endpoints: if window { endpoints } else { &[] }, now: app.now() }
 }

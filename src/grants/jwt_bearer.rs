@@ -38,8 +38,7 @@ pub(super) async fn exchange(
 
 /// The assertion of a trusted issuer, and the user it is about. It is not spent by this.
 pub(super) async fn vouched_for(app: &App, jwt: &str) -> Result<(Assertion, User), OAuthError> {
-    let token_endpoint = [app.settings.server.issuer.join("/token")];
-    let expected = client_authentication::expected(app, &token_endpoint);
+    let expected = client_authentication::expected(app, &["/token"]);
     let assertion =
         Assertion::read(jwt, Purpose::AuthorizationGrant, &expected).map_err(OAuthError::invalid_grant)?;
     let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;

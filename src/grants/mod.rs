@@ -26,9 +26,12 @@ pub mod revocation;
 mod settle;
 pub mod subject;
 mod token_exchange;
+pub mod unused;
 pub mod userinfo;
 
 pub use issue::TokenResponse;
+
+use std::net::IpAddr;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, Granted, Revocation};
@@ -50,7 +53,7 @@ pub async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
     let result = exchange_by(app, grant_type, client, parameters, address).await;
@@ -63,7 +66,7 @@ async fn exchange_by(
     grant_type: GrantType,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(grant_type)?;
     match grant_type {

@@ -1,6 +1,8 @@
 //! `grant_type=password` (RFC 6749 4.3): for the operator's own applications that cannot open a browser. Off for the
 //! server and off for each client; every use is logged.
 
+use std::net::IpAddr;
+
 use super::draft::{Draft, ForGrant};
 use super::password_check::{self, Unrecognised};
 use super::{TokenResponse, issue};
@@ -23,7 +25,7 @@ pub(super) async fn exchange(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
-    address: &str,
+    address: Option<IpAddr>,
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
     let (catalogue, resources) = (app.registry.catalogue(), resource::asked(parameters)?);
@@ -33,8 +35,9 @@ pub(super) async fn exchange(
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
+    let address = address.map(|address| address.to_string()).unwrap_or_default();
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
-    let user = password_check::recognise(app, username, password, address).await.map_err(refused)?;
+    let user = password_check::recognise(app, username, password, &address).await.map_err(refused)?;
     password_grant::judge(factors(&user))?;
     let grant = grant(app, client, &user, (scope, resources), now);
     let asked = ForGrant {

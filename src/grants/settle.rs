@@ -46,12 +46,13 @@ impl<'a> Draft<'a> {
     /// The draft with the claims of the token hook, if there is one and it has a say in the tokens of this client.
     pub async fn settle(mut self, app: &App) -> Result<Settled<'a>, Unsettled> {
         if let Some(hook) = app.token_hook.as_ref().filter(|hook| hook.is_for(self.client)) {
-            self.ask(app, hook).await?;
+            // Boxed, here and below: few clients have a hook or an encrypted ID token, all reserve the room.
+            Box::pin(self.ask(app, hook)).await?;
         }
         let encryption = self.client.identity.id_token_encryption().filter(|_| self.id.is_some());
         let encryptor = match encryption {
             Some(encryption) => {
-                let found = Encryptor::find(app, self.client, encryption, "The ID token").await;
+                let found = Box::pin(Encryptor::find(app, self.client, encryption, "The ID token")).await;
                 Some(found.map_err(Unsettled::Failed)?)
             }
             None => None,

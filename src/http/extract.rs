@@ -33,9 +33,9 @@ pub fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
 }
 
 fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let essence = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| essence(value) == media_type)
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(media_type)
 }
 
 /// Bytes of a `User-Agent` that are kept.
@@ -96,8 +96,7 @@ async fn client_by(
     if authorization.next().is_some() {
         return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
     }
-    let issuer = &app.settings.server.issuer;
-    let endpoints = [issuer.join("/token"), issuer.join(endpoint)];
+    let endpoints = ["/token", endpoint];
     let expected = client_authentication::expected(app, &endpoints);
     let presented = client_auth::presented(first, parameters, &expected)?;
     client_authentication::authenticate(app, &presented, rule).await

@@ -12,6 +12,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// Headers of an answer when everybody has added theirs, so that there is room at once.
+pub const MOST_HEADERS: usize = 12;
+
 /// A success as JSON, or the error as the standard wants it.
 pub fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {
     match result.and_then(|value| serde_json::to_vec(&value).map_err(OAuthError::server_error)) {
@@ -34,6 +37,7 @@ pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.reserve(MOST_HEADERS);
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::PRAGMA, NO_CACHE);

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::json::MOST_HEADERS;
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::model::Catalogue;
@@ -20,9 +20,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const MAX_AGE: i64 = 900;
 
 /// What hardly ever changes while the server runs.
-#[derive(Clone)]
 pub struct Documents {
-    discovery: Arc<RwLock<Discovery>>,
+    app: Arc<App>,
+    discovery: RwLock<Discovery>,
     cache_control: HeaderValue,
 }
 
@@ -56,43 +56,46 @@ impl Discovery {
 }
 
 impl Documents {
-    pub fn new(app: &App) -> Self {
+    pub fn new(app: Arc<App>) -> Self {
         // Half of it: another process may notice a new key a little later than the one that was asked.
         let max_age = MAX_AGE.min(app.settings.keys.publish_seconds / 2);
         let cache_control = format!("public, max-age={max_age}");
         Self {
-            discovery: Arc::new(RwLock::new(Discovery::new(app))),
+            discovery: RwLock::new(Discovery::new(&app)),
             cache_control: HeaderValue::try_from(cache_control)
                 .unwrap_or(HeaderValue::from_static("no-cache")),
+            app,
         }
     }
 
-    fn discovery(&self, app: &App) -> Bytes {
+    fn discovery(&self) -> Bytes {
         let known = self.discovery.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if Arc::ptr_eq(&known.catalogue, &app.registry.catalogue()) {
+        if Arc::ptr_eq(&known.catalogue, &self.app.registry.catalogue()) {
             return known.document;
         }
-        let now = Discovery::new(app);
+        let now = Discovery::new(&self.app);
         self.discovery.write().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
         now.document
     }
 
     fn answer(&self, body: Bytes) -> Response {
         let mut response = Response::new(Body::from(body));
-        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-        response.headers_mut().insert(header::CACHE_CONTROL, self.cache_control.clone());
+        let headers = response.headers_mut();
+        headers.reserve(MOST_HEADERS);
+        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::CACHE_CONTROL, self.cache_control.clone());
         response
     }
 }
 
 /// Both well-known documents (RFC 8414 3, OpenID Connect Discovery 4).
-pub async fn discovery(State(app): State<Arc<App>>, Extension(documents): Extension<Documents>) -> Response {
-    documents.answer(documents.discovery(&app))
+pub async fn discovery(State(documents): State<Arc<Documents>>) -> Response {
+    documents.answer(documents.discovery())
 }
 
 /// The JWK Set (RFC 7517 5).
-pub async fn jwks(State(app): State<Arc<App>>, Extension(documents): Extension<Documents>) -> Response {
-    documents.answer(app.keys.ring().jwks())
+pub async fn jwks(State(documents): State<Arc<Documents>>) -> Response {
+    documents.answer(documents.app.keys.ring().jwks())
 }
 
 /// Whether the process answers.

@@ -57,8 +57,8 @@ pub fn service(app: &Arc<App>) -> Edge {
 /// Every endpoint, below the issuer's path prefix.
 fn router(app: Arc<App>) -> Router {
     let prefix = app.settings.server.issuer.path_prefix().to_owned();
-    let documents = metadata::Documents::new(&app);
-    let endpoints = for_browser_apps(documents.clone())
+    let documents = Arc::new(metadata::Documents::new(Arc::clone(&app)));
+    let endpoints = for_browser_apps(&documents)
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
@@ -67,30 +67,32 @@ fn router(app: Arc<App>) -> Router {
     // RFC 7033 4: at the root of the host.
     let at_root = Router::new().route("/.well-known/webfinger", get(webfinger::get));
     let root = if prefix.is_empty() {
-        endpoints.merge(public(at_root, documents))
+        endpoints.merge(at_root.layer(cors()))
     } else {
         // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
-        Router::new()
-            .nest(&prefix, endpoints)
-            .merge(public(at_root.route(&well_known, get(metadata::discovery)), documents))
+        let discovery = Router::new().route(&well_known, get(metadata::discovery)).with_state(documents);
+        Router::new().nest(&prefix, endpoints).merge(at_root.merge(discovery).layer(cors()))
     };
     let aliases = app.settings.aliases.paths.clone();
     aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)
 }
 
 /// What applications in a browser call from other origins. Never the pages.
-fn for_browser_apps(documents: metadata::Documents) -> Router<Arc<App>> {
-    let endpoints = Router::new()
+fn for_browser_apps(documents: &Arc<metadata::Documents>) -> Router<Arc<App>> {
+    let documents = Router::new()
+        .route("/jwks", get(metadata::jwks))
+        .route("/.well-known/openid-configuration", get(metadata::discovery))
+        .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
+        .with_state(Arc::clone(documents));
+    Router::new()
         .route("/token", post(token::token))
         .route("/par", post(par::push))
         .route("/device_authorization", post(device_authorization::device_authorization))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))
-        .route("/jwks", get(metadata::jwks))
-        .route("/.well-known/openid-configuration", get(metadata::discovery))
-        .route("/.well-known/oauth-authorization-server", get(metadata::discovery));
-    public(endpoints, documents)
+        .merge(documents)
+        .layer(cors())
 }
 
 /// Nothing, unless clients may register themselves.
@@ -104,10 +106,6 @@ fn registration(app: &App) -> Router<Arc<App>> {
         .route("/register", post(register::post))
         .route("/register/{client_id}", one)
         .layer(cors().allow_methods(methods))
-}
-
-fn public(endpoints: Router<Arc<App>>, documents: metadata::Documents) -> Router<Arc<App>> {
-    endpoints.layer(axum::Extension(documents)).layer(cors())
 }
 
 /// Any origin, and no credentials of the browser: nothing here reads a cookie.

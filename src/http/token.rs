@@ -1,5 +1,6 @@
 //! The token endpoint (RFC 6749 3.2).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -20,13 +21,13 @@ pub async fn token(
     headers: HeaderMap,
     body: extract::Body,
 ) -> Response {
-    let address = address.map(|Extension(address)| address.0.to_string()).unwrap_or_default();
-    answer(&app, &address, &headers, body).await.unwrap_or_else(|error| error::respond(&error))
+    let address = address.map(|Extension(ClientAddress(address))| address);
+    answer(&app, address, &headers, body).await.unwrap_or_else(|error| error::respond(&error))
 }
 
 async fn answer(
     app: &App,
-    address: &str,
+    address: Option<IpAddr>,
     headers: &HeaderMap,
     body: extract::Body,
 ) -> Result<Response, OAuthError> {

@@ -2,9 +2,9 @@
 //! browser may keep them for ever.
 
 use axum::body::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::colour::{self, Colour};
+use crate::crypto::digest;
 
 const STYLESHEET: &str = include_str!("../../templates/assets/chancery.css");
 const CHECK_SESSION: &str = include_str!("../../templates/assets/check_session.js");
@@ -25,7 +25,7 @@ pub struct Asset {
 impl Asset {
     fn new(extension: &str, content_type: &'static str, contents: String) -> Self {
         let hash: String =
-            Sha256::digest(&contents).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            digest::sha256(contents.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         Self { name: format!("chancery-{hash}.{extension}"), content_type, bytes: contents.into() }
     }
 }

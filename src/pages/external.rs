@@ -99,8 +99,10 @@ pub async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Q
         return Err(expired());
     }
     match (verifier.generation(), handover.step) {
-        (LOGIN, HandoverStep::LoginAnswered) => take_login(&app, &visitor, flow, handover).await,
-        (CONSENT, HandoverStep::ConsentAnswered) => take_consent(&app, &visitor, flow, handover).await,
+        (LOGIN, HandoverStep::LoginAnswered) => Box::pin(take_login(&app, &visitor, flow, handover)).await,
+        (CONSENT, HandoverStep::ConsentAnswered) => {
+            Box::pin(take_consent(&app, &visitor, flow, handover)).await
+        }
         _ => Err(expired()),
     }
 }

@@ -70,7 +70,7 @@ impl Flow {
     pub async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
         match Self::load(app, visitor, id).await? {
             Resumed::Waiting(flow) if flow.external_ui(app).is_some() => {
-                flow.advance(app, visitor).await.map(Resumed::Elsewhere)
+                Box::pin(flow.advance(app, visitor)).await.map(Resumed::Elsewhere)
             }
             resumed => Ok(resumed),
         }
@@ -96,7 +96,7 @@ impl Flow {
                 return Err(expired());
             }
             flow.pending = None;
-            return flow.advance(app, visitor).await.map(Resumed::Elsewhere);
+            return Box::pin(flow.advance(app, visitor)).await.map(Resumed::Elsewhere);
         }
         Ok(Resumed::Waiting(Box::new(flow)))
     }

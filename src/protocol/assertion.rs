@@ -40,8 +40,8 @@ impl Purpose {
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     pub issuer: &'a str,
-    /// The URLs of endpoints that are accepted as audience too.
-    pub endpoints: &'a [String],
+    /// The endpoints that are accepted as audience too, as paths below the issuer.
+    pub endpoints: &'a [&'a str],
     pub now: Timestamp,
 }
 
@@ -190,7 +190,10 @@ fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
 /// draft-ietf-oauth-rfc7523bis: the issuer MUST be the sole value, so that an assertion for one server is worth nothing
 /// at another. In the compatibility window each value may also be the token endpoint, which RFC 7523 3 asked for.
 fn check_audience(found: Option<&Audience>, expected: &Expected<'_>) -> Result<(), Refusal> {
-    let accepted = |one: &String| one == expected.issuer || expected.endpoints.contains(one);
+    let accepted = |one: &String| {
+        let path = one.strip_prefix(expected.issuer);
+        path.is_some_and(|path| path.is_empty() || expected.endpoints.contains(&path))
+    };
     let right = match found {
         Some(Audience::One(one)) => accepted(one),
         Some(Audience::Many(many)) => {

@@ -206,10 +206,11 @@ fn basic(header: &[u8]) -> Result<(String, String, bool), OAuthError> {
         _ => (header, false),
     };
     let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| invalid_client())?;
-    let colon = decoded.iter().position(|byte| *byte == b':').ok_or_else(invalid_client)?;
+    let decoded = std::str::from_utf8(&decoded).map_err(|_| invalid_client())?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(invalid_client)?;
     let text =
-        |bytes| parameters::decode(bytes).map(std::borrow::Cow::into_owned).map_err(|_| invalid_client());
-    Ok((text(&decoded[..colon])?, text(&decoded[colon + 1..])?, names_scheme))
+        |text| parameters::decode(text).map(std::borrow::Cow::into_owned).map_err(|_| invalid_client());
+    Ok((text(id)?, text(secret)?, names_scheme))
 }
 
 /// Checks what was presented against what is registered; `registered` is none for an unknown client.

@@ -10,11 +10,13 @@ use crate::model::{AuthorizationRequest, Client};
 pub fn subject(
     parameters: &Parameters<'_>,
     client: &Client,
+    issuer: &str,
     verified: impl Fn(&str) -> Option<IdTokenClaims>,
 ) -> Result<Option<String>, OAuthError> {
     let Some(token) = parameters.get("id_token_hint") else { return Ok(None) };
-    // It is about the user's session with this client: one of another client, or that was changed, says nothing.
-    let hint = verified(token).filter(|hint| hint.aud == client.id);
+    // It is about the user's session with this client: one of another client, or that was changed, says nothing; nor
+    // one from when the server had another name.
+    let hint = verified(token).filter(|hint| hint.aud == client.id && hint.iss == issuer);
     let description = "id_token_hint is not an ID token that this server issued to the client.";
     hint.map(|hint| Some(hint.sub)).ok_or_else(|| OAuthError::invalid_request(description))
 }

@@ -35,6 +35,7 @@ export async function until(what, probe, seconds = 30) {
 
 export class Stage {
   #processes = [];
+  #closing;
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), "chancery-cluster-"));
@@ -61,9 +62,10 @@ export class Stage {
 
   /** Starts a program that keeps running. `pidFile` names another process that belongs to it. */
   async start(name, program, args, { environment = {}, asRoot = false, cwd = this.directory, pidFile } = {}) {
+    const user = asRoot ? {} : await lesserUser();
+    if (this.#closing) throw new Error("the stage is being taken down");
     const log = join(this.directory, `${name}.log`);
     const file = openSync(log, "a");
-    const user = asRoot ? {} : await lesserUser();
     const inherited = Object.entries(process.env).filter(([key]) => !/^(CHANCERY_|PG|PATRONI|ETCD)/.test(key));
     const env = { ...Object.fromEntries(inherited), ...environment };
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", file, file], ...user });
@@ -79,8 +81,12 @@ export class Stage {
     return run(program, args, { cwd, env, maxBuffer: 1 << 26, ...(await lesserUser()) });
   }
 
-  /** Ends everything, the last first. */
-  async close() {
+  /** Ends everything, the last first. Whoever asks again waits for the same end. */
+  close() {
+    return (this.#closing ??= this.#end());
+  }
+
+  async #end() {
     for (const process of this.#processes.splice(0).reverse()) await process.end();
     rmSync(this.directory, { recursive: true, force: true });
   }

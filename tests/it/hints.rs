@@ -1,10 +1,12 @@
 //! What an authorization request says about who should sign in, and how (OpenID Connect Core 3.1.2.1): id_token_hint,
 //! display, acr_values, locales, and what is not known; what a client registers for all its requests.
 
+use chancery::keys::TokenType;
+use chancery::model::Algorithm;
 use serde_json::json;
 
 use crate::support::authorization::{assert_accepted, assert_code, assert_refused, is_sign_in};
-use crate::support::{PASSWORD, TestServer, claims_of, on_both, query_of, text};
+use crate::support::{PASSWORD, START, TestServer, claims_of, on_both, query_of, text};
 
 on_both! {
     async fn id_token_hint_names_the_only_user_whom_the_answer_may_be_about(kind: Kind) {
@@ -80,7 +82,10 @@ on_both! {
         let unsigned = format!("eyJhbGciOiJub25lIn0.{payload}.");
         let mixed = format!("{head}.{other_payload}.{signature}");
         let access_token = text(&own, "access_token");
-        for hint in [&others, &foreign, &unsigned, &mixed, &access_token, "x"] {
+        let mut claims = claims_of(&id_token);
+        claims["iss"] = json!("https://before.example");
+        let renamed = server.app.keys.ring().sign(TokenType::IdToken, Algorithm::ES256, START, &claims).unwrap();
+        for hint in [&others, &foreign, &unsigned, &mixed, &access_token, &renamed, "x"] {
             for prompt in ["none", "login", ""] {
                 let request = server.authorization(&client, &[("id_token_hint", hint), ("prompt", prompt)]);
                 browser.get(&request).await.assert_redirect_error("invalid_request");

@@ -35,6 +35,7 @@ mod external_ui;
 mod failing;
 mod failover;
 mod frontchannel_logout;
+mod growth;
 mod happy_path;
 mod hints;
 mod hostile;

@@ -35,14 +35,13 @@ fn answer(mut stream: TcpStream, backend: impl Fn() -> i32) -> Option<()> {
         if kind != *b"Q" {
             return None;
         }
-        // Whether it is read-only, or which process it is: text, or int4 as text.
-        let (kind, said) = match question.starts_with(b"SHOW transaction_read_only") {
-            true => (25i32, "off".to_owned()),
-            false => (23, backend().to_string()),
+        // A primary; else the process, an int4.
+        let (value, oid) = match question.starts_with(b"SHOW transaction_read_only") {
+            true => ("off".to_owned(), 25i32),
+            false => (backend().to_string(), 23),
         };
-        let column =
-            [&[0, 1][..], b"said\0", &[0; 6], &kind.to_be_bytes(), &[0, 4], &[255; 4], &[0; 2]].concat();
-        let row = [&[0, 1][..], &(said.len() as i32).to_be_bytes(), said.as_bytes()].concat();
+        let column = [&[0, 1][..], b"a\0", &[0; 6], &oid.to_be_bytes(), &[0, 4], &[255; 4], &[0; 2]].concat();
+        let row = [&[0, 1][..], &(value.len() as i32).to_be_bytes(), value.as_bytes()].concat();
         let answer =
             [message(b'T', &column), message(b'D', &row), message(b'C', b"SELECT 1\0"), ready.clone()];
         stream.write_all(&answer.concat()).ok()?;

@@ -87,9 +87,10 @@ impl<C: Fit> managed::Manager for Manager<C> {
     type Type = C;
     type Error = sqlx::Error;
 
+    // Boxed, here and below: connecting takes kilobytes, which the future of every request would reserve and move.
     async fn create(&self) -> Result<C, sqlx::Error> {
-        let mut connection = self.options.connect().await?;
-        connection.prove_fit().await?;
+        let mut connection = Box::pin(self.options.connect()).await?;
+        Box::pin(connection.prove_fit()).await?;
         Ok(connection)
     }
 
@@ -98,7 +99,7 @@ impl<C: Fit> managed::Manager for Manager<C> {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(PATIENCE, connection.prove_fit()).await;
+            let answered = tokio::time::timeout(PATIENCE, Box::pin(connection.prove_fit())).await;
             return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
         }
         Ok(())

@@ -18,7 +18,7 @@ use chancery::model::{
     Session, SessionId, User, UserId,
 };
 use chancery::storage::Remember;
-use chancery::telemetry;
+use chancery::telemetry::Telemetry;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -44,7 +44,7 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     ]
     .map(|(name, value)| (format!("CHANCERY_{name}"), value.to_owned()));
     let settings = Settings::load(None, environment).expect("the settings are right");
-    telemetry::start(&settings.log, None).expect("the log starts");
+    let telemetry = Telemetry::start(&settings, |_| None).expect("the log starts");
     let storage = app::open_storage(&settings).await.expect("the database opens");
     app::migrate(&settings, &storage).await.expect("the schema is made");
     let master_key = app::load_master_key(&settings).expect("the master key is right");
@@ -53,9 +53,10 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     let address = listener.local_addr().expect("the listener has an address");
     let serving = Arc::clone(&app);
     tokio::spawn(async move {
-        let settings = &serving.settings.server;
-        let service = http::middleware::layers(http::router(Arc::clone(&serving)), settings);
-        http::server::serve(listener, service, &settings.limits, std::future::pending()).await
+        let _telemetry = telemetry;
+        let (settings, service) = (&serving.settings.server, http::service(&serving));
+        let connections = Arc::clone(service.connections());
+        http::server::serve(listener, None, service, settings, &connections, std::future::pending()).await
     });
     (app, address)
 }
