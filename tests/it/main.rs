@@ -80,6 +80,7 @@ mod session_management;
 mod sign_in;
 mod storage;
 mod support;
+mod tls;
 mod token;
 mod token_exchange;
 mod token_hook;
