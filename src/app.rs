@@ -17,6 +17,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::crypto::random;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::grants::unused;
+use crate::http::tls::Tls;
 use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
@@ -44,6 +45,8 @@ pub struct App {
     pub verified_tokens: VerifiedTokens,
     pub throttle: Throttle,
     pub site: Site,
+    /// None: the public listener speaks plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     pub clock: Clock,
     pub requests: Arc<Requests>,
     pub events: Events,
@@ -78,6 +81,7 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
+            tls: start::tls(&settings, now)?,
             requests: Arc::new(start::requests(&settings)),
             events: Events::default(),
             unused_grants: unused::Walk::default(),

@@ -20,6 +20,7 @@ mod registration;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token_hook;
 mod warnings;
 
@@ -45,6 +46,7 @@ pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
 pub use server::{ServerLimits, ServerSettings};
+pub use tls::TlsSettings;
 pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;

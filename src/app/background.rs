@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
+use crate::clock::Clock;
 use crate::grants::logout_delivery::Courier;
+use crate::http::tls::Tls;
 use crate::observe::{self, Events, Table};
 use crate::storage::{Purged, StorageError, Versions};
 
@@ -43,6 +46,9 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(refresh_registry(Arc::clone(app)));
     tasks.spawn(tell_of_logouts(Arc::clone(app)));
     tasks.spawn(keep_audit_log(Arc::clone(app)));
+    if let Some(tls) = &app.tls {
+        tasks.spawn(watch_certificate(Arc::clone(tls), app.clock.clone()));
+    }
     Background(tasks)
 }
 
@@ -93,6 +99,29 @@ async fn notice(app: &App, seen: &mut Option<Versions>) -> Result<(), StorageErr
         return Err(error);
     }
     Ok(())
+}
+
+/// Looks at the files of the TLS certificate, now and then and when SIGHUP asks for it.
+async fn watch_certificate(tls: Arc<Tls>, clock: Clock) {
+    let mut hangup = signal(SignalKind::hangup())
+        .inspect_err(|error| tracing::error!(%error, "SIGHUP is not listened for"))
+        .ok();
+    let mut asked = async || match &mut hangup {
+        Some(hangup) => hangup.recv().await,
+        None => std::future::pending().await,
+    };
+    loop {
+        let was_asked = tokio::select! {
+            _ = asked() => true,
+            () = sleep(tls.looks_every()) => false,
+        };
+        let (tls, now) = (Arc::clone(&tls), clock.now());
+        // Files may be somewhere slow.
+        let looked = spawn_blocking(move || tls.look(was_asked, now)).await;
+        if let Err(error) = looked {
+            tracing::error!(%error, "could not look at the TLS certificate");
+        }
+    }
 }
 
 async fn refresh_registry(app: Arc<App>) {

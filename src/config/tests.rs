@@ -305,3 +305,16 @@ fn a_key_is_replaced_after_it_began_to_sign_or_never() {
         assert_eq!(keys_of(load(every).unwrap_err()), ["keys.rotate_every_seconds"], "{every}");
     }
 }
+
+#[test]
+fn tls_needs_both_files_and_an_issuer_with_https() {
+    let issuer = ("CHANCERY_SERVER__ISSUER", "https://id.example.com");
+    let certificate = ("CHANCERY_SERVER__TLS_CERTIFICATE_FILE", "/a.pem");
+    let key = ("CHANCERY_SERVER__TLS_KEY_FILE", "/a.key");
+    let tls = load("", &[issuer, certificate, key]).unwrap().server.tls.unwrap();
+    assert_eq!((tls.certificate_file.to_str(), tls.key_file.to_str()), (Some("/a.pem"), Some("/a.key")));
+    assert!(load("", &[issuer]).unwrap().server.tls.is_none());
+    assert_eq!(keys_of(load("", &[issuer, certificate]).unwrap_err()), ["server.tls_key_file"]);
+    assert_eq!(keys_of(load("", &[issuer, key]).unwrap_err()), ["server.tls_certificate_file"]);
+    assert_eq!(keys_of(load("", &[certificate, key]).unwrap_err()), ["server.tls_certificate_file"]);
+}
