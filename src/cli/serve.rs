@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::http;
 use crate::http::middleware::Edge;
 use crate::metrics;
+use crate::model::Client;
 use crate::observe::Listener;
 
 /// A connection that hangs must not keep the process from ending.
@@ -57,14 +58,20 @@ pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure
 
 /// The clients that weaken a default, each named once at start.
 async fn warn_of_clients(app: &App) -> Result<(), Failure> {
-    for client in app.storage.clients().await? {
-        let weakens = client.weakens();
-        if !weakens.is_empty() {
-            let (profile, weakens) = (client.profile().as_str(), weakens.join(", "));
-            tracing::warn!(client = %client.id, profile, weakens, "a client weakens a default");
-        }
+    let mut place = String::new();
+    while let Some((clients, last)) = app.storage.clients_after(&place).await? {
+        clients.iter().for_each(warn_of_client);
+        place = last;
     }
     Ok(())
+}
+
+fn warn_of_client(client: &Client) {
+    let weakens = client.weakens();
+    if !weakens.is_empty() {
+        let (profile, weakens) = (client.profile().as_str(), weakens.join(", "));
+        tracing::warn!(client = %client.id, profile, weakens, "a client weakens a default");
+    }
 }
 
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -122,6 +122,17 @@ impl Storage {
         rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
     }
 
+    /// The next clients after this place, at most a few hundred, and the place after them: for whoever goes through all of
+    /// them without holding all.
+    pub async fn clients_after(&self, place: &str) -> Result<Option<(Vec<Client>, String)>, StorageError> {
+        const NEXT: &str =
+            concat!("SELECT ", client_columns!(), " FROM clients WHERE id > $1 ORDER BY id LIMIT 500");
+        let rows: Vec<ClientRow> = self.db.fetch_all(NEXT, values![place]).await?;
+        let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(None) };
+        let clients = rows.into_iter().map(|row| row.into_client().map(|(client, _)| client));
+        Ok(Some((clients.collect::<Result<_, _>>()?, last)))
+    }
+
     /// The clients that everybody may start from their account page.
     pub async fn clients_for_everybody(&self) -> Result<Vec<Client>, StorageError> {
         const LIST: &str =

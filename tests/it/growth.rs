@@ -165,4 +165,17 @@ on_both! {
             assert_eq!((removed.len(), *statements), (0, 5), "one statement to look whose turn it is");
         }
     }
+
+    async fn clients_are_gone_through_in_steps(kind: Kind) {
+        let (server, _, _) = first(kind, json!({})).await;
+        server.sql("INSERT INTO clients (id, metadata, created_at, updated_at) \
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100) \
+             SELECT 'copy-' || n.i, REPLACE(c.metadata, c.id, 'copy-' || n.i), c.created_at, c.updated_at FROM clients c, n").await;
+        let (mut place, mut steps) = (String::new(), Vec::new());
+        while let Some((clients, last)) = server.app.storage.clients_after(&place).await.unwrap() {
+            steps.push(clients.len());
+            place = last;
+        }
+        assert_eq!(steps, [500, 500, 101]);
+    }
 }
