@@ -55,10 +55,9 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     let serving = Arc::clone(&app);
     tokio::spawn(async move {
         let _telemetry = telemetry;
-        let (settings, watch) = (&serving.settings.server, serving.watch(Listener::Public));
-        let connections = Arc::clone(watch.connections());
-        let service = http::middleware::layers(http::router(Arc::clone(&serving)), settings, watch);
-        http::server::serve(listener, service, &settings.limits, &connections, std::future::pending()).await
+        let connections = Arc::clone(serving.watch(Listener::Public).connections());
+        let (service, settings) = (http::service(&serving), &serving.settings.server);
+        http::server::serve(listener, service, settings, &connections, std::future::pending()).await
     });
     (app, address)
 }
