@@ -14,7 +14,10 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
+use crate::crypto::random;
 use crate::grants::access_tokens::VerifiedTokens;
+use crate::grants::unused;
+use crate::http::tls::Tls;
 use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
@@ -42,9 +45,14 @@ pub struct App {
     pub verified_tokens: VerifiedTokens,
     pub throttle: Throttle,
     pub site: Site,
+    /// None: the public listener speaks plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     pub clock: Clock,
     pub requests: Arc<Requests>,
     pub events: Events,
+    pub unused_grants: unused::Walk,
+    /// Which of the processes on the database this is.
+    process: String,
 }
 
 impl App {
@@ -73,8 +81,11 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
+            tls: start::tls(&settings, now)?,
             requests: Arc::new(start::requests(&settings)),
             events: Events::default(),
+            unused_grants: unused::Walk::default(),
+            process: random::id(),
             settings,
             storage,
             audit,
@@ -126,6 +137,14 @@ impl App {
         keys::rotate_when_due(&self.keeper(), &settings.algorithms, self.now(), plan).await
     }
 
+    /// One round of removing what has expired; none where another process does it.
+    pub async fn remove_expired_in_turn(&self) -> Result<Option<Purged>, StorageError> {
+        match self.storage.take_purge_turn(&self.process, self.now()).await? {
+            true => self.remove_expired().await.map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// One round of removing what has expired.
     pub async fn remove_expired(&self) -> Result<Purged, StorageError> {
         let now = self.now();
@@ -133,7 +152,8 @@ impl App {
             while self.storage.end_expired_sessions(now).await? > 0 {}
         }
         self.storage.retire_keys(now, now.plus(-self.settings.keys.hint_seconds)).await?;
-        let purged = self.storage.purge(now).await?;
+        let mut purged = self.storage.purge(now).await?;
+        purged.grants += unused::remove(self, now).await?;
         if purged.registrations > 0 {
             self.note(&Actor::Server, Event::UnusedClientsRemoved { count: purged.registrations });
         }

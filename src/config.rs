@@ -20,6 +20,7 @@ mod registration;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token_hook;
 mod warnings;
 
@@ -45,6 +46,7 @@ pub use problem::{Problem, Problems};
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
 pub use server::{ServerLimits, ServerSettings};
+pub use tls::TlsSettings;
 pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
@@ -88,6 +90,7 @@ pub struct DatabaseSettings {
     /// How long a statement waits for a connection that others have.
     pub acquire_timeout: Duration,
     pub migrate_on_start: bool,
+    pub ended_kept_seconds: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -220,7 +223,7 @@ impl Settings {
         let log = observation::log(reader);
         let keys = keys::read(reader);
         let tokens = tokens(reader, keys.as_ref());
-        let sessions = sessions(reader);
+        let sessions = sessions(reader, database.as_ref());
         let passwords = passwords(reader);
         let branding = branding(reader);
         let grants = GrantSettings::read(reader);
@@ -276,11 +279,13 @@ fn database(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSet
     let max_connections = reader.number("database.max_connections", 1..=1000);
     let acquire_timeout = reader.number("database.acquire_timeout_ms", 50..=60_000);
     let migrate_on_start = reader.boolean("database.migrate_on_start");
+    let ended_kept = reader.number("database.ended_kept_seconds", 60..=YEAR);
     Some(DatabaseSettings {
         url: url?,
         max_connections: max_connections?,
         acquire_timeout: Duration::from_millis(acquire_timeout?),
         migrate_on_start: migrate_on_start?,
+        ended_kept_seconds: ended_kept?,
     })
 }
 
@@ -329,11 +334,17 @@ fn aliases(reader: &mut Reader) -> Option<AliasSettings> {
     Some(AliasSettings { paths })
 }
 
-fn sessions(reader: &mut Reader) -> Option<SessionSettings> {
+fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<SessionSettings> {
     let lifetime = reader.number("sessions.lifetime_seconds", 60..=YEAR);
     let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
     let request = reader.number("sessions.request_seconds", 60..=DAY);
     let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
+    // A grant that is gone sooner could be made again by sending its consent form twice.
+    let kept = database.map(|database| database.ended_kept_seconds);
+    if let Some((kept, request)) = kept.zip(request).filter(|(kept, request)| kept < request) {
+        let problem = format!("{kept} is less than sessions.request_seconds, {request}");
+        reader.refuse("database.ended_kept_seconds", problem, format!("write {request} or more"));
+    }
     Some(SessionSettings {
         lifetime_seconds: lifetime?,
         idle_seconds: idle?,

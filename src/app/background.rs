@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
+use crate::clock::Clock;
 use crate::grants::logout_delivery::Courier;
+use crate::http::tls::Tls;
 use crate::observe::{self, Events, Table};
 use crate::storage::{Purged, StorageError, Versions};
 
@@ -25,8 +28,9 @@ const COUNT_WAITING: u32 = 15;
 /// How often queued entries of the audit log are written, and what waits is chained.
 const AUDIT: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(60);
-/// A full batch is followed by the next one after this.
-const PURGE_MORE: Duration = Duration::from_millis(200);
+/// A full batch is followed by the next one after this, or after as long as it took if that is longer: removing takes
+/// no more than half of one connection, and keeps up with any load that the rest leaves room for.
+const PURGE_MORE: Duration = Duration::from_millis(50);
 
 const DAY: i64 = 86_400;
 
@@ -42,6 +46,9 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(refresh_registry(Arc::clone(app)));
     tasks.spawn(tell_of_logouts(Arc::clone(app)));
     tasks.spawn(keep_audit_log(Arc::clone(app)));
+    if let Some(tls) = &app.tls {
+        tasks.spawn(watch_certificate(Arc::clone(tls), app.clock.clone()));
+    }
     Background(tasks)
 }
 
@@ -92,6 +99,29 @@ async fn notice(app: &App, seen: &mut Option<Versions>) -> Result<(), StorageErr
         return Err(error);
     }
     Ok(())
+}
+
+/// Looks at the files of the TLS certificate, now and then and when SIGHUP asks for it.
+async fn watch_certificate(tls: Arc<Tls>, clock: Clock) {
+    let mut hangup = signal(SignalKind::hangup())
+        .inspect_err(|error| tracing::error!(%error, "SIGHUP is not listened for"))
+        .ok();
+    let mut asked = async || match &mut hangup {
+        Some(hangup) => hangup.recv().await,
+        None => std::future::pending().await,
+    };
+    loop {
+        let was_asked = tokio::select! {
+            _ = asked() => true,
+            () = sleep(tls.looks_every()) => false,
+        };
+        let (tls, now) = (Arc::clone(&tls), clock.now());
+        // Files may be somewhere slow.
+        let looked = spawn_blocking(move || tls.look(was_asked, now)).await;
+        if let Err(error) = looked {
+            tracing::error!(%error, "could not look at the TLS certificate");
+        }
+    }
 }
 
 async fn refresh_registry(app: Arc<App>) {
@@ -152,19 +182,10 @@ async fn purge(app: Arc<App>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        loop {
-            match remove(&app).await {
-                Ok(purged) if purged.is_full() => sleep(PURGE_MORE).await,
-                Ok(purged) => {
-                    app.events.all_purged(app.now());
-                    tracing::debug!(?purged, "removed what had expired");
-                    break;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not remove what has expired");
-                    break;
-                }
-            }
+        match remove_all(&app).await {
+            Ok(true) => app.events.all_purged(app.now()),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "could not remove what has expired"),
         }
         if let Err(error) = cut_audit_log(&app).await {
             tracing::warn!(%error, "could not remove old entries of the audit log");
@@ -173,6 +194,19 @@ async fn purge(app: Arc<App>) {
             tracing::warn!(%error, "could not checkpoint");
         }
         app.storage.db().trim().await;
+    }
+}
+
+/// Round after round, until nothing is left that has expired. False where another process does it.
+async fn remove_all(app: &App) -> Result<bool, StorageError> {
+    loop {
+        let started = Instant::now();
+        let Some(purged) = remove(app, started).await? else { return Ok(false) };
+        if !purged.is_full() {
+            tracing::debug!(?purged, "removed what had expired");
+            return Ok(true);
+        }
+        sleep(started.elapsed().max(PURGE_MORE)).await;
     }
 }
 
@@ -185,17 +219,17 @@ async fn cut_audit_log(app: &App) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// One round of removing what has expired, and the note of it.
-async fn remove(app: &App) -> Result<Purged, StorageError> {
-    let started = Instant::now();
-    let removed = app.remove_expired().await;
+/// One round of removing what has expired, and the note of it; none where another process does it.
+async fn remove(app: &App, started: Instant) -> Result<Option<Purged>, StorageError> {
+    let removed = app.remove_expired_in_turn().await;
     let outcome = match &removed {
-        Ok(purged) if purged.is_full() => observe::Purge::More,
-        Ok(_) => observe::Purge::Done,
+        Ok(None) => return removed,
+        Ok(Some(purged)) if purged.is_full() => observe::Purge::More,
+        Ok(Some(_)) => observe::Purge::Done,
         Err(_) => observe::Purge::Failed,
     };
     app.events.purges.note(outcome, started.elapsed());
-    if let Ok(purged) = &removed {
+    if let Ok(Some(purged)) = &removed {
         note(&app.events, purged);
     }
     removed
@@ -211,6 +245,7 @@ fn note(events: &Events, purged: &Purged) {
         (Table::UsedAssertions, purged.assertions),
         (Table::Clients, purged.registrations),
         (Table::LogoutDeliveries, purged.logouts),
+        (Table::Consents, purged.consents),
     ];
     for (table, number) in rows {
         events.purged.add(table, number);

@@ -10,8 +10,9 @@ use crate::config::{self, DatabaseSettings, DatabaseUrl, PasswordSettings, Setti
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
 use crate::crypto::webhook::InvalidWebhookSecret;
+use crate::http::tls::{Tls, TlsError};
 use crate::keys::{KeyError, RotationTimes};
-use crate::model::Secret;
+use crate::model::{Secret, Timestamp};
 use crate::observe::Requests;
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
@@ -34,6 +35,8 @@ pub enum StartError {
     Outbound(#[from] OutboundError),
     #[error("token_hook.secret: {0}")]
     TokenHook(#[from] InvalidWebhookSecret),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("branding: {0}")]
     Branding(String),
     #[error("{path}: {error}")]
@@ -59,7 +62,7 @@ pub async fn open_storage(settings: &Settings) -> Result<Storage, StartError> {
             Db::open_postgres(url.expose(), max_connections, acquire_timeout).await?
         }
     };
-    Ok(Storage::new(db))
+    Ok(Storage::new(db, settings.database.ended_kept_seconds))
 }
 
 /// Brings the schema up to date. Processes that start together do it one after the other.
@@ -177,6 +180,11 @@ pub(super) fn token_hook(
     outbound: &Arc<Outbound>,
 ) -> Result<Option<TokenHook>, StartError> {
     Ok(settings.token_hook.as_ref().map(|hook| TokenHook::new(hook, outbound)).transpose()?)
+}
+
+pub(super) fn tls(settings: &Settings, now: Timestamp) -> Result<Option<Arc<Tls>>, StartError> {
+    let Some(files) = settings.server.tls.clone() else { return Ok(None) };
+    Ok(Some(Arc::new(Tls::load(files, &settings.server.issuer, now)?)))
 }
 
 pub(super) fn site(settings: &Settings) -> Result<Site, StartError> {

@@ -3,12 +3,17 @@
 use std::io::{self, Write};
 
 use crate::config::{Problems, Settings};
+use crate::http::tls::Tls;
 
 /// Prints the verdict, and returns whether the configuration is valid. Weaker choices are told, but
 /// are no problem.
 pub fn run(settings: &Result<Settings, Problems>, output: &mut impl Write) -> io::Result<bool> {
     match settings {
         Ok(settings) => {
+            if let Some(error) = settings.server.tls.as_ref().and_then(|files| Tls::check(files).err()) {
+                writeln!(output, "{error}")?;
+                return Ok(false);
+            }
             for warning in settings.warnings() {
                 writeln!(output, "warning: {warning}")?;
             }

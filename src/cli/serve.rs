@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::{Failure, open, start_log};
 use crate::admin;
@@ -35,6 +36,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tracing::info!(
         issuer = app.issuer(),
         address = %listener.local_addr()?,
+        tls = app.tls.is_some(),
         database = if app.settings.database.url.is_sqlite() { "SQLite" } else { "Postgres" },
         "listening"
     );
@@ -102,7 +104,8 @@ pub async fn until(
 ) -> Result<(), Failure> {
     let service = http::service(app);
     let load = Arc::clone(service.load());
-    let public = serve(app, listener, service, signalled(stopped.clone()));
+    let tls = app.tls.as_ref().map(|tls| tls.acceptor());
+    let public = serve(app, (listener, tls), service, signalled(stopped.clone()));
     let admin = serve_if(app, Listener::Admin, others.admin, signalled(stopped.clone()));
     let metrics = serve_if(app, Listener::Metrics, others.metrics, signalled(stopped));
     let all = async { tokio::join!(public, admin, metrics) };
@@ -132,7 +135,7 @@ async fn serve_if(
         Listener::Metrics => other(app, which, metrics::router(Arc::clone(app))),
         Listener::Public => http::service(app),
     };
-    serve(app, listener, service, shutdown).await
+    serve(app, (listener, None), service, shutdown).await
 }
 
 /// What answers on a listener that is not public.
@@ -143,12 +146,12 @@ fn other(app: &App, which: Listener, router: Router) -> Edge {
 /// Every listener has the same rules for every request.
 async fn serve(
     app: &App,
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<TlsAcceptor>),
     service: Edge,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let connections = Arc::clone(service.connections());
-    Ok(http::server::serve(listener, service, &app.settings.server, &connections, shutdown).await?)
+    Ok(http::server::serve(listener, tls, service, &app.settings.server, &connections, shutdown).await?)
 }
 
 /// Turns true at the first signal from now on: call it before anybody is told that the server runs.

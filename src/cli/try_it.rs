@@ -62,7 +62,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let connections = Arc::clone(watch.connections());
     let pages = http::middleware::layers(demo::router(relying_party), server, watch);
     let until = serve::signalled(stopped.clone());
-    let demo = http::server::serve(demo_listener, pages, server, &connections, until);
+    let demo = http::server::serve(demo_listener, None, pages, server, &connections, until);
     let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
     telemetry.end().await;
@@ -75,6 +75,8 @@ fn settings(port: u16, file: Option<&Path>) -> Result<Settings, Failure> {
     let here = [
         ("CHANCERY_SERVER__ISSUER".to_owned(), format!("http://localhost:{port}")),
         ("CHANCERY_SERVER__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+        ("CHANCERY_SERVER__TLS_CERTIFICATE_FILE".to_owned(), String::new()),
+        ("CHANCERY_SERVER__TLS_KEY_FILE".to_owned(), String::new()),
     ];
     Ok(Settings::load(file, super::environment().chain(here))?)
 }

@@ -46,6 +46,15 @@ impl Issuer {
         &self.text[..self.origin_length]
     }
 
+    /// `example.com` of `https://example.com:8443/auth`; an IP address without its brackets.
+    pub fn host(&self) -> String {
+        match Url::parse(&self.text).ok().as_ref().and_then(Url::host) {
+            Some(Host::Ipv6(address)) => address.to_string(),
+            Some(host) => host.to_string(),
+            None => String::new(),
+        }
+    }
+
     /// `/auth` of `https://example.com/auth`, empty without a path.
     pub fn path_prefix(&self) -> &str {
         &self.text[self.origin_length..]
@@ -115,6 +124,8 @@ mod tests {
         assert_eq!((plain.origin(), plain.path_prefix()), ("https://id.example.com", ""));
         let nested = Issuer::parse("https://example.com:8443/auth").unwrap();
         assert_eq!((nested.origin(), nested.path_prefix()), ("https://example.com:8443", "/auth"));
+        assert_eq!((plain.host().as_str(), nested.host().as_str()), ("id.example.com", "example.com"));
+        assert_eq!(Issuer::parse("https://[2001:db8::1]:8443").unwrap().host(), "2001:db8::1");
         assert_eq!(nested.join("/token"), "https://example.com:8443/auth/token");
         assert!(!nested.is_loopback_http());
     }

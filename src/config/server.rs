@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::{Issuer, Network, TrustedProxies};
+use super::{Issuer, Network, TlsSettings, TrustedProxies, tls};
 
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     pub issuer: Issuer,
     pub listen: SocketAddr,
+    /// None: plain HTTP.
+    pub tls: Option<TlsSettings>,
     pub trusted_proxies: TrustedProxies,
     pub limits: ServerLimits,
     pub max_body_bytes: usize,
@@ -40,6 +42,7 @@ impl ServerSettings {
                 || "write an address and a port like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned();
             text.parse().map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
         });
+        let tls = tls::read(reader, issuer.as_ref());
         let networks = reader.list("server.trusted_proxies", Network::parse);
         let limits = ServerLimits::read(reader);
         let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
@@ -49,6 +52,7 @@ impl ServerSettings {
         Some(Self {
             issuer: issuer?,
             listen: listen?,
+            tls: tls?,
             trusted_proxies: TrustedProxies::new(networks?),
             limits: limits?,
             max_body_bytes: max_body_bytes?,

@@ -101,6 +101,13 @@ fn the_environment_gives_numbers_booleans_and_lists() {
 }
 
 #[test]
+fn what_has_ended_is_kept_while_its_form_may_be_sent_again() {
+    let kept = |seconds| load("", &[("CHANCERY_DATABASE__ENDED_KEPT_SECONDS", seconds)]);
+    assert_eq!(kept("1800").unwrap().database.ended_kept_seconds, 1800);
+    assert_eq!(keys_of(kept("1799").unwrap_err()), ["database.ended_kept_seconds"]);
+}
+
+#[test]
 fn unknown_keys_are_refused_with_the_one_that_was_meant() {
     let file = "[server]\nisuer = \"https://a.example\"\n[tokns]\nx = 1\n";
     let problems = load(file, &[("CHANCERY_TOKENS__ID_TOKEN_SECOND", "1")]).unwrap_err();
@@ -297,4 +304,17 @@ fn a_key_is_replaced_after_it_began_to_sign_or_never() {
     for every in ["3600", "0", "-2"] {
         assert_eq!(keys_of(load(every).unwrap_err()), ["keys.rotate_every_seconds"], "{every}");
     }
+}
+
+#[test]
+fn tls_needs_both_files_and_an_issuer_with_https() {
+    let issuer = ("CHANCERY_SERVER__ISSUER", "https://id.example.com");
+    let certificate = ("CHANCERY_SERVER__TLS_CERTIFICATE_FILE", "/a.pem");
+    let key = ("CHANCERY_SERVER__TLS_KEY_FILE", "/a.key");
+    let tls = load("", &[issuer, certificate, key]).unwrap().server.tls.unwrap();
+    assert_eq!((tls.certificate_file.to_str(), tls.key_file.to_str()), (Some("/a.pem"), Some("/a.key")));
+    assert!(load("", &[issuer]).unwrap().server.tls.is_none());
+    assert_eq!(keys_of(load("", &[issuer, certificate]).unwrap_err()), ["server.tls_key_file"]);
+    assert_eq!(keys_of(load("", &[issuer, key]).unwrap_err()), ["server.tls_certificate_file"]);
+    assert_eq!(keys_of(load("", &[certificate, key]).unwrap_err()), ["server.tls_certificate_file"]);
 }

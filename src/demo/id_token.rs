@@ -83,7 +83,7 @@ mod tests {
                 .await
                 .unwrap();
         db.migrate().await.unwrap();
-        let storage = crate::storage::Storage::new(db);
+        let storage = crate::storage::Storage::new(db, 86_400);
         let master = std::sync::Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap());
         let now = Timestamp::from_unix(0);
         let audit = crate::audit::Audit::new(storage.clone(), std::sync::Arc::clone(&master));

@@ -26,6 +26,7 @@ pub mod revocation;
 mod settle;
 pub mod subject;
 mod token_exchange;
+pub mod unused;
 pub mod userinfo;
 
 pub use issue::TokenResponse;

@@ -14,6 +14,7 @@ mod par;
 mod register;
 mod revoke;
 pub mod server;
+pub mod tls;
 mod token;
 mod userinfo;
 mod webfinger;

@@ -1,8 +1,9 @@
 //! The accept loop: connections are bounded in number, in all and for one address, in the size and time of a request head,
-//! in the time they stay idle or let an answer wait, and at shutdown in the time they get to finish.
+//! in the time of a TLS handshake, in the time they stay idle or let an answer wait, and at shutdown in the time they get to finish.
 //!
 //! `axum::serve` has none of these bounds: it leaves half-sent heads open for ever.
 
+mod handshake;
 mod patience;
 mod shares;
 #[cfg(test)]
@@ -23,13 +24,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::Service;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as signal};
+use tokio_rustls::TlsAcceptor;
+use tower::{BoxError, Service};
 
 use crate::config::ServerSettings;
-use crate::observe::Connections;
+use crate::observe::{Connections, Open};
+use handshake::Handshake;
 use patience::{Patience, Phase, Timed};
 use shares::{Share, Shares};
 
@@ -39,9 +43,10 @@ type Request = hyper::Request<Incoming>;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` is ready; then accepts no more, and returns when the requests in flight are
-/// answered or the grace is over. Each request carries its peer as `ConnectInfo<SocketAddr>`.
+/// answered or the grace is over. Each request carries its peer as `ConnectInfo<SocketAddr>`. Without `tls` it is plain HTTP.
 pub async fn serve<S>(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     service: S,
     settings: &ServerSettings,
     watch: &Arc<Connections>,
@@ -62,6 +67,7 @@ where
     // Without a timer of hyper's: `patience` has its own.
     let mut http = http1::Builder::new();
     http.max_buf_size(limits.max_header_bytes);
+    let (stop, stopping) = signal::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
         let (stream, peer, place) = tokio::select! {
@@ -69,24 +75,69 @@ where
             () = &mut shutdown => break,
             accepted = accept(&listener, &room, watch) => accepted?,
         };
-        let stream = Timed::new(stream, patience);
-        let answers = answers(service.clone(), peer, stream.phase());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answers));
-        let (open, watch) = (watch.opened(), Arc::clone(watch));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                watch.broke();
-                tracing::debug!(%error, "connection ended");
+        let held = (place, watch.opened());
+        let connection = Connection {
+            http: http.clone(),
+            watcher: graceful.watcher(),
+            patience,
+            service: service.clone(),
+            peer,
+        };
+        let watch = Arc::clone(watch);
+        match &tls {
+            None => drop(tokio::spawn(hold(held, watch, connection.serve(stream)))),
+            Some(tls) => {
+                let (accept, stopping) = (tls.accept(stream), stopping.clone());
+                let handshake = Handshake { accept, limit: limits.header_timeout, stopping };
+                let served = async move { connection.serve(handshake.done().await?).await };
+                drop(tokio::spawn(hold(held, watch, served)));
             }
-            drop((place, open));
-        });
+        }
     }
-    drop(listener);
+    drop((listener, stop));
     let open = graceful.count();
     if tokio::time::timeout(limits.shutdown_grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(open, "shutting down with connections still open after server.shutdown_grace_seconds");
     }
     Ok(())
+}
+
+/// Keeps what a connection holds until it has ended.
+async fn hold(
+    held: (Place, Open),
+    watch: Arc<Connections>,
+    ended: impl Future<Output = Result<(), BoxError>>,
+) {
+    if let Err(error) = ended.await {
+        watch.broke();
+        tracing::debug!(%error, "connection ended");
+    }
+    drop(held);
+}
+
+/// What a connection is served with, once there is a stream to speak HTTP on.
+struct Connection<S> {
+    http: http1::Builder,
+    watcher: Watcher,
+    patience: Patience,
+    service: S,
+    peer: SocketAddr,
+}
+
+impl<S> Connection<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    async fn serve(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), BoxError> {
+        let stream = Timed::new(stream, self.patience);
+        let answers = answers(self.service, self.peer, stream.phase());
+        let connection = self.http.serve_connection(TokioIo::new(stream), answers);
+        Ok(self.watcher.watch(connection).await?)
+    }
 }
 
 /// Listens for SIGTERM and SIGINT from now on; what it returns is ready at the first of them. Call it before anybody

@@ -9,6 +9,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::page::Page;
 use super::process;
 use crate::app::App;
+use crate::model::Timestamp;
 use crate::observe::Listener;
 
 /// Puts the numbers together at each scrape.
@@ -27,6 +28,7 @@ impl Collector for Scrape {
         page.gauges("chancery_build_info", "The version that runs.", [(version, 1)])?;
         requests(app, page)?;
         connections(app, page)?;
+        tls(app, page)?;
         sign_ins(app, page)?;
         statements(app, page)?;
         pools(app, page)?;
@@ -85,6 +87,20 @@ fn connections(app: &App, page: &mut Page<'_>) -> fmt::Result {
         "chancery_connections_refused",
         "Times that no connection could be accepted, for want of file descriptors for example.",
         each().map(|(labels, connections)| (labels, connections.refused())),
+    )
+}
+
+fn tls(app: &App, page: &mut Page<'_>) -> fmt::Result {
+    let tls = app.tls.as_ref();
+    page.gauge_if(
+        "chancery_tls_certificate_expiry_timestamp_seconds",
+        "When the TLS certificate that is served expires, in seconds since 1970.",
+        tls.and_then(|tls| tls.not_after()).map(Timestamp::unix),
+    )?;
+    page.counter(
+        "chancery_tls_certificate_reload_failures",
+        "Times that the files of the TLS certificate had changed and could not be used.",
+        tls.map_or(0, |tls| tls.failures()),
     )
 }
 

@@ -49,6 +49,7 @@ super::labels! {
         UsedAssertions => "used_assertions",
         Clients => "clients",
         LogoutDeliveries => "logout_deliveries",
+        Consents => "consents",
     }
 }
 

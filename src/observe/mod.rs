@@ -13,7 +13,7 @@ mod requests;
 pub mod span;
 mod spent;
 
-pub use connections::{Connections, Listener};
+pub use connections::{Connections, Listener, Open};
 pub use counts::{Counts, Label};
 pub use durations::Durations;
 pub use endpoint::Endpoint;

@@ -25,6 +25,7 @@ mod sessions;
 mod signing_keys;
 mod software_issuers;
 mod trusted_issuers;
+mod turns;
 mod users;
 
 pub use audit::{AUDIT_BATCH, AuditRange};
@@ -33,7 +34,7 @@ pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use error::StorageError;
 pub use grants::{AppAccess, Rotation, SignIn};
-pub use purge::Purged;
+pub use purge::{EndlessGrant, GrantWalk, Purged};
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
@@ -45,11 +46,18 @@ pub use users::{Credentials, UserConflict};
 #[derive(Clone)]
 pub struct Storage {
     db: Db,
+    /// Seconds that what has ended is kept.
+    kept: i64,
 }
 
 impl Storage {
-    pub fn new(db: Db) -> Self {
-        Self { db }
+    /// What has ended is kept for so many seconds, so that whoever comes late is told why.
+    pub fn new(db: Db, kept: i64) -> Self {
+        Self { db, kept }
+    }
+
+    pub fn kept(&self) -> i64 {
+        self.kept
     }
 
     pub fn db(&self) -> &Db {

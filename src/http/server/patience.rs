@@ -111,7 +111,7 @@ impl<T> Timed<T> {
     }
 
     /// What a write came to; where nothing was taken, an error once it is time to give up.
-    fn written(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written<W>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<W>>) -> Poll<io::Result<W>> {
         if polled.is_ready() {
             return polled;
         }
@@ -159,14 +159,18 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
     }
 
     /// hyper comes here once everything is written: a peer that takes a byte now and then has no more time than one
-    /// that takes none.
+    /// that takes none. TLS writes into a buffer of its own, so that it is here that its peer lets it wait.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.taken_until = None;
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        if polled.is_ready() {
+            self.taken_until = None;
+        }
+        self.written(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.written(cx, polled)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The accept loop, over real connections.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
@@ -46,7 +48,7 @@ async fn start(change: impl FnOnce(&mut ServerLimits)) -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let ended = tokio::spawn(async move {
-        serve(listener, router, &settings, &Arc::default(), async {
+        serve(listener, None, router, &settings, &Arc::default(), async {
             stopped.await.unwrap();
         })
         .await
@@ -239,4 +241,30 @@ async fn no_more_connections_are_served_at_once_than_allowed() {
     drop(first);
     let answer = tokio::time::timeout(Duration::from_secs(3), third).await.unwrap().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Takes everything, and is never done with it.
+struct Full;
+
+impl AsyncWrite for Full {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn what_a_stream_buffers_has_to_be_taken_in_time_as_well() {
+    let patience = Patience { head: Duration::MAX, idle: Duration::MAX, answer: Duration::from_millis(100) };
+    let mut stream = Timed::new(Full, patience);
+    stream.write_all(b"answer").await.unwrap();
+    assert_eq!(stream.flush().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(stream.shutdown().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }

@@ -17,7 +17,6 @@ use chancery::model::{
     Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile, ScopeSet,
     Session, SessionId, User, UserId,
 };
-use chancery::observe::Listener;
 use chancery::storage::Remember;
 use chancery::telemetry::Telemetry;
 use serde_json::{Value, json};
@@ -55,9 +54,9 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     let serving = Arc::clone(&app);
     tokio::spawn(async move {
         let _telemetry = telemetry;
-        let connections = Arc::clone(serving.watch(Listener::Public).connections());
-        let (service, settings) = (http::service(&serving), &serving.settings.server);
-        http::server::serve(listener, service, settings, &connections, std::future::pending()).await
+        let (settings, service) = (&serving.settings.server, http::service(&serving));
+        let connections = Arc::clone(service.connections());
+        http::server::serve(listener, None, service, settings, &connections, std::future::pending()).await
     });
     (app, address)
 }

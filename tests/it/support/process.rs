@@ -115,6 +115,11 @@ impl Process {
         self.signal("-TERM");
     }
 
+    /// Asks it to look at what may have changed.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
     /// Ends it in the middle of whatever it does.
     pub fn kill(&self) {
         self.signal("-KILL");

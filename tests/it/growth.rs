@@ -1,0 +1,168 @@
+//! Nothing stays in the database for ever: what has ended is removed, by one of the processes for all.
+
+use std::sync::Arc;
+
+use chancery::model::{ClientId, Timestamp, TokenId};
+use chancery::storage::StorageError;
+use serde_json::{Value, json};
+
+use crate::support::{Kind, Registration, START, TestServer, all, on_both, text};
+
+const DAY: i64 = 86_400;
+
+/// A server, a client, and the first refresh token of a user.
+async fn first(kind: Kind, change: Value) -> (TestServer, Registration, String) {
+    let server = TestServer::start(kind).await;
+    let (client, _) = (server.client(change).await, server.user("ada").await);
+    let token = text(&server.tokens(&client, "ada").await, "refresh_token");
+    (server, client, token)
+}
+
+/// Twice: the first look at grants without an end begins anywhere.
+async fn remove(server: &TestServer) -> u64 {
+    let mut grants = 0;
+    for _ in 0..2 {
+        grants += server.app.remove_expired().await.unwrap().grants;
+    }
+    grants
+}
+
+/// How many of these say yes.
+fn yes(answers: Vec<Result<bool, StorageError>>) -> usize {
+    answers.into_iter().filter(|answer| *answer.as_ref().unwrap()).count()
+}
+
+on_both! {
+    async fn a_grant_without_an_end_goes_a_day_after_its_unused_refresh_token(kind: Kind) {
+        let lifetimes = json!({"refresh_token_lifetime": -1, "refresh_token_idle_lifetime": 1000});
+        let (server, client, token) = first(kind, lifetimes).await;
+        server.advance(900);
+        let token = server.refresh(&client, &token).await.text("refresh_token");
+        server.advance(DAY + 999);
+        server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
+        assert_eq!(remove(&server).await, 0);
+        server.advance(1);
+        assert_eq!(remove(&server).await, 1);
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 0);
+    }
+
+    async fn a_grant_that_never_ends_stays(kind: Kind) {
+        let lifetimes = json!({"refresh_token_lifetime": -1, "refresh_token_idle_lifetime": -1});
+        let (server, client, token) = first(kind, lifetimes).await;
+        server.advance(10_000 * DAY);
+        assert_eq!(remove(&server).await, 0);
+        assert_eq!(server.refresh(&client, &token).await.status, 200);
+    }
+
+    async fn a_grant_that_is_used_at_this_moment_is_not_removed(kind: Kind) {
+        let lifetimes = json!({"refresh_token_lifetime": -1, "refresh_token_idle_lifetime": 1000});
+        let (server, client, token) = first(kind, lifetimes).await;
+        let storage = &server.app.storage;
+        let found = storage.endless_grants_after("").await.unwrap();
+        let [grant] = &found.grants[..] else { panic!("one grant") };
+        assert!(found.is_over && grant.client_id == ClientId::new(&client.id) && grant.last_used_at == START);
+        server.advance(10);
+        let token = server.refresh(&client, &token).await.text("refresh_token");
+        assert_eq!(storage.remove_unused_grant(&grant.id, grant.last_used_at).await.unwrap(), 0);
+        assert_eq!(server.refresh(&client, &token).await.status, 200);
+    }
+
+    async fn all_grants_without_an_end_are_looked_at_in_turn(kind: Kind) {
+        let (server, _, _) = first(kind, json!({"refresh_token_lifetime": -1})).await;
+        server.sql("INSERT INTO grants (id, client_id, user_id, state, salt, scope, auth_time, amr, redirect_uri, \
+             code_expires_at, refreshable, generation, rotated_at, created_at) \
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+             SELECT 'copy-' || n.i, g.client_id, g.user_id, g.state, g.salt, g.scope, g.auth_time, g.amr, g.redirect_uri, \
+             g.code_expires_at, g.refreshable, g.generation, g.rotated_at, g.created_at FROM grants g, n").await;
+        server.advance(400 * DAY);
+        let mut removed = Vec::new();
+        for _ in 0..4 {
+            removed.push(server.app.remove_expired().await.unwrap().grants);
+        }
+        assert!(removed.iter().all(|grants| *grants <= 1000), "{removed:?}");
+        assert_eq!(removed.iter().sum::<u64>(), 2501, "{removed:?}");
+    }
+
+    async fn a_consent_for_a_time_goes_when_it_is_over(kind: Kind) {
+        let (server, _, _) = first(kind, json!({})).await;
+        assert_eq!(server.number("SELECT COUNT(*) FROM consents WHERE expires_at IS NULL").await, 1);
+        server.advance(DAY);
+        assert_eq!(server.app.remove_expired().await.unwrap().consents, 0, "one without an end stays");
+        server.sql("UPDATE consents SET expires_at = 1800086401").await;
+        assert_eq!(server.app.remove_expired().await.unwrap().consents, 0);
+        server.advance(1);
+        assert_eq!(server.app.remove_expired().await.unwrap().consents, 1);
+    }
+
+    async fn a_registration_token_without_uses_goes_a_day_after_it_was_made(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.initial_access_token(None, None).await;
+        server.initial_access_token(Some(0), None).await;
+        server.initial_access_token(Some(1), None).await;
+        for (wait, left) in [(DAY - 1, 3), (1, 2), (1000 * DAY, 2)] {
+            server.advance(wait);
+            remove(&server).await;
+            assert_eq!(server.number("SELECT COUNT(*) FROM registration_tokens").await, left, "{wait}");
+        }
+    }
+
+    async fn what_has_ended_is_kept_as_long_as_the_settings_say(kind: Kind) {
+        let settings = [("DATABASE__ENDED_KEPT_SECONDS", "90"), ("SESSIONS__REQUEST_SECONDS", "60")];
+        let server = TestServer::start_with(kind, &settings).await;
+        let client = server.client(json!({"refresh_token_lifetime": 1000})).await;
+        server.user("ada").await;
+        server.tokens(&client, "ada").await;
+        server.advance(1089);
+        assert_eq!(remove(&server).await, 0);
+        server.advance(1);
+        assert_eq!(remove(&server).await, 1);
+        assert_eq!(server.number("SELECT COUNT(*) FROM authorization_requests").await, 0);
+    }
+
+    async fn one_process_at_a_time_has_the_turn_to_remove(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let storage = &server.app.storage;
+        let take = async |now: Timestamp| {
+            let one = |number: usize| {
+                let storage = storage.clone();
+                async move { storage.take_purge_turn(&format!("process {number}"), now).await }
+            };
+            yes(all((0..40).map(one).collect()).await)
+        };
+        assert_eq!(take(START).await, 1);
+        assert_eq!(take(START.plus(89)).await, 1, "the same one, which keeps it");
+        assert_eq!(take(START.plus(178)).await, 1);
+        assert!(!storage.take_purge_turn("another", START.plus(267)).await.unwrap());
+        assert!(storage.take_purge_turn("another", START.plus(268)).await.unwrap());
+        // Back from a clock that was an hour ahead.
+        assert!(storage.take_purge_turn("ahead", START.plus(DAY)).await.unwrap());
+        assert!(storage.take_purge_turn("another", START.plus(300)).await.unwrap());
+    }
+
+    async fn of_many_processes_one_removes_everything_and_the_others_do_not_wait(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let mut processes = vec![Arc::clone(&server.app)];
+        for _ in 0..3 {
+            processes.push(server.replica().await.app);
+        }
+        for number in 0..1700 {
+            server.app.storage.revoke_token(&TokenId::new(format!("{number}")), START).await.unwrap();
+        }
+        server.advance(DAY);
+        let run = |app: Arc<chancery::app::App>| async move {
+            let before = app.storage.db().statements();
+            let mut removed = Vec::new();
+            for _ in 0..5 {
+                removed.extend(app.remove_expired_in_turn().await.unwrap().map(|purged| purged.tokens));
+            }
+            (removed, app.storage.db().statements() - before)
+        };
+        let mut done = all(processes.into_iter().map(run).collect()).await;
+        done.sort();
+        let (busy, idle) = done.split_last().unwrap();
+        assert_eq!(busy.0, [500, 500, 500, 200, 0]);
+        for (removed, statements) in idle {
+            assert_eq!((removed.len(), *statements), (0, 5), "one statement to look whose turn it is");
+        }
+    }
+}
