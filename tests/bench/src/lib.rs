@@ -5,6 +5,7 @@ pub mod algorithms;
 pub mod browser;
 pub mod compare;
 pub mod context;
+pub mod growth;
 pub mod histogram;
 pub mod html;
 pub mod http;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chancery_bench::Result;
 use chancery_bench::compare::{self, COMPARED, Contestant, Sizes};
 use chancery_bench::context::Context;
+use chancery_bench::growth;
 use chancery_bench::http::Connection;
 use chancery_bench::limit;
 use chancery_bench::load::{self, Plan, Processes};
@@ -37,6 +38,7 @@ const USAGE: &str = "usage:
                      credentials is in AGAINST_CLIENT_ID, AGAINST_CLIENT_SECRET and AGAINST_SCOPE
   chancery-bench limit --url URL --pid PID --results FILE [--postmaster PID] [--seconds 5] [--threads 2]
   chancery-bench distances --results FILE    tables of the ceilings and the distances to them
+  chancery-bench growth --empty FILE --full FILE [--check]    a table of what requests cost more on the full database
   chancery-bench plot --results FILE    an SVG of what `run` appended there
   chancery-bench wait --url URL [--since UNIX_SECONDS] [--timeout 30]    milliseconds until /readyz says 200
   chancery-bench free-port
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         "meet" => meet(&options),
         "limit" => limit(&options),
         "distances" => distances(&options),
+        "growth" => growth(&options),
         "plot" => plot(&options),
         "wait" => wait(&options),
         "free-port" => free_port(),
@@ -188,7 +191,7 @@ fn rounds(options: &Options) -> Result<usize> {
 fn plan(options: &Options) -> Result<Plan> {
     Ok(Plan {
         warm_up: Duration::from_secs(options.number("warm-up", 1, 0, 30)?),
-        measure: Duration::from_secs(options.number("seconds", 5, 1, 60)?),
+        measure: Duration::from_secs(options.number("seconds", 5, 1, 3600)?),
         threads: options.number("threads", 2, 1, 64)?,
     })
 }
@@ -269,13 +272,23 @@ fn limit(options: &Options) -> Result<ExitCode> {
 }
 
 fn distances(options: &Options) -> Result<ExitCode> {
-    println!("{}", limit::distances(&results(options)?)?);
+    println!("{}", limit::distances(&results(options, "results")?)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the same requests cost on an empty and on a full database.
+fn growth(options: &Options) -> Result<ExitCode> {
+    let rows = growth::rows(&results(options, "empty")?, &results(options, "full")?);
+    println!("{}", growth::markdown(&rows));
+    let objections = growth::objections(&rows);
+    objections.iter().for_each(|objection| eprintln!("{objection}"));
+    let failed = options.text("check").is_some() && !objections.is_empty();
+    Ok(if failed { ExitCode::from(FLOOR_MISSED) } else { ExitCode::SUCCESS })
 }
 
 /// Draws the results.
 fn plot(options: &Options) -> Result<ExitCode> {
-    print!("{}", chancery_bench::plot::svg(&results(options)?));
+    print!("{}", chancery_bench::plot::svg(&results(options, "results")?));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -285,8 +298,8 @@ fn append(path: &str, results: &[Value]) -> Result<()> {
     Ok(OpenOptions::new().create(true).append(true).open(path)?.write_all(lines.as_bytes())?)
 }
 
-fn results(options: &Options) -> Result<Vec<Value>> {
-    let text = fs::read_to_string(options.required("results")?)?;
+fn results(options: &Options, name: &str) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(options.required(name)?)?;
     Ok(text.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?)
 }
 

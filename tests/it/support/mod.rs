@@ -11,6 +11,7 @@ mod documents;
 mod external;
 mod hook_service;
 mod process;
+pub mod property;
 mod receiver;
 mod registration;
 mod relay;
