@@ -122,7 +122,7 @@ async fn while_the_database_is_away_what_needs_it_is_refused_and_afterwards_all_
     let settings = [("DATABASE__URL", url.as_str()), ("SERVER__REQUEST_TIMEOUT_SECONDS", "2")];
     let process = Process::start(&deployment.with(&settings)).await;
     assert_eq!(process.post(client, "/token", &CLIENT_CREDENTIALS).await.status, 200);
-    for (line, lifetime) in [(Line::Cut, "77"), (Line::Silent, "78")] {
+    for (line, lifetime) in [(Line::Cut, 77), (Line::Silent, 78)] {
         relay.set(line);
         assert_unavailable(&process.refresh(client, &refresh).await);
         for (path, status) in [("/healthz", 200), ("/jwks", 200), ("/readyz", 503)] {
@@ -130,14 +130,13 @@ async fn while_the_database_is_away_what_needs_it_is_refused_and_afterwards_all_
         }
         assert_eq!(process.get(&pages.authorization(client, &[]), &[]).await.status, 503, "{line:?}");
         let mut change = program(&pages.environment, &["client", "update", &client.id]);
-        assert!(
-            change.args(["--access-token-lifetime", lifetime, "--json"]).output().unwrap().status.success()
-        );
+        change.args(["--access-token-lifetime", &lifetime.to_string(), "--json"]);
+        assert!(change.output().unwrap().status.success());
         relay.set(Line::Open);
         soon("it is back", async || process.refresh(client, &refresh).await.status == 200).await;
         soon("what changed meanwhile is known", async || {
             let answer = process.post(client, "/token", &CLIENT_CREDENTIALS).await;
-            answer.status == 200 && answer.json()["expires_in"].to_string() == lifetime
+            answer.status == 200 && answer.json()["expires_in"] == lifetime
         })
         .await;
         assert_eq!(process.get("/readyz", &[]).await.status, 200);
