@@ -36,7 +36,7 @@ in_database() { postgres_psql -v ON_ERROR_STOP=1 -d "$@"; }
 # insert TABLE NUMBER COLUMN=EXPRESSION...: a statement that copies the template's row, with i from 1 to NUMBER. Columns that
 # are not named, of migrations to come too, are the template's.
 insert() {
-  local table=$1 number=$2 column pair names= values=
+  local table=$1 number=$2 column pair names='' values=''
   local -A given=()
   shift 2
   for pair in "$@"; do given[${pair%%=*}]=${pair#*=}; done
@@ -158,6 +158,7 @@ report_scans() {
   fi
   missed=yes
   printf 'Of %s different statements these read a table of more than %s rows through:\n\n' "$number" "$small_table_rows"
+  # shellcheck disable=SC2016 # backquotes of Markdown
   sed '1d; s/^ \([^:]*\): \(.*\)$/- \1: `\2`/' "$work/scans"
   printf '\n'
 }
@@ -264,5 +265,6 @@ measure_scale() {
     measure_plateau
     report_plateau
   fi
-  if [ -z "$checked" ]; then missed=; fi
+  # shellcheck disable=SC2034 # used by scripts/bench
+  if [ -z "$checked" ]; then missed=''; fi
 }
