@@ -10,9 +10,6 @@ use crate::protocol::{ErrorCode, OAuthError};
 /// RFC 6749 5.2: a 401 MUST name a scheme the client can use.
 const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="client", charset="UTF-8""#);
 
-/// Seconds: what cannot be done now is worth another try soon.
-const AGAIN_SOON: HeaderValue = HeaderValue::from_static("1");
-
 /// What a bearer token opens.
 #[derive(Debug, Clone, Copy)]
 pub enum Realm {
@@ -70,9 +67,6 @@ pub fn respond(error: &OAuthError) -> Response {
     note(&mut response, error);
     if error.code == ErrorCode::InvalidClient {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
-    }
-    if error.code == ErrorCode::TemporarilyUnavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, AGAIN_SOON);
     }
     response
 }

@@ -116,7 +116,8 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         const APPEND: &str = "INSERT INTO audit_log (number, id, at, event, body, hash) \
              VALUES ($1, $2, $3, $4, $5, $6)";
-        const REMOVE: &str = "DELETE FROM audit_waiting WHERE id = $1";
+        const REMOVE: &str = "DELETE FROM audit_waiting WHERE id IN \
+             (SELECT id FROM audit_log WHERE number > $1 AND number <= $2)";
         let mut tx = self.db.begin().await?;
         if !move_mark(&mut tx, "head", from, to).await? {
             return Ok(false);
@@ -124,8 +125,8 @@ impl Storage {
         for entry in entries {
             let ChainedEntry { number, id, at, event, body, hash } = entry;
             tx.execute(APPEND, values![*number, id, at.unix(), event, body, hash]).await?;
-            tx.execute(REMOVE, values![id]).await?;
         }
+        tx.execute(REMOVE, values![from.number, to.number]).await?;
         tx.commit().await?;
         Ok(true)
     }
