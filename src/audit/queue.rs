@@ -21,6 +21,8 @@ struct State {
     minute: i64,
     limited: u32,
     left_out: BTreeMap<String, u64>,
+    /// The minute in which that was told last.
+    told: i64,
 }
 
 impl Queue {
@@ -30,7 +32,7 @@ impl Queue {
 
     pub fn push(&self, entry: AuditEntry, is_limited: bool) {
         let mut state = self.state();
-        let minute = entry.at.unix().div_euclid(MINUTE);
+        let minute = minute_of(entry.at);
         if state.minute != minute {
             (state.minute, state.limited) = (minute, 0);
         }
@@ -48,12 +50,24 @@ impl Queue {
         Taken { queue: self, entries: std::mem::take(&mut self.state().waiting) }
     }
 
-    /// How many of which events were left out in the minutes that are over.
+    /// How many of which events were left out since this was asked last; nothing when it was asked in the same minute.
     pub fn left_out(&self, now: Timestamp) -> BTreeMap<String, u64> {
         let mut state = self.state();
-        let is_over = state.minute != now.unix().div_euclid(MINUTE);
-        if is_over { std::mem::take(&mut state.left_out) } else { BTreeMap::new() }
+        let minute = minute_of(now);
+        if std::mem::replace(&mut state.told, minute) == minute {
+            return BTreeMap::new();
+        }
+        std::mem::take(&mut state.left_out)
     }
+
+    /// The same in any minute.
+    pub fn all_left_out(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.state().left_out)
+    }
+}
+
+fn minute_of(at: Timestamp) -> i64 {
+    at.unix().div_euclid(MINUTE)
 }
 
 pub(super) struct Taken<'q> {
@@ -107,6 +121,17 @@ mod tests {
         assert!(queue.left_out(Timestamp::from_unix(60)).is_empty());
         queue.push(entry(701, 60), true);
         assert_eq!(queue.take().entries().len(), 602);
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_though_more_keeps_coming() {
+        let queue = Queue::default();
+        for number in 0..700 {
+            queue.push(entry(number, 0), true);
+        }
+        assert!(queue.left_out(Timestamp::from_unix(59)).is_empty());
+        queue.push(entry(700, 60), true);
+        assert_eq!(queue.left_out(Timestamp::from_unix(60))["sign_in.failed"], 100);
     }
 
     #[test]
