@@ -101,6 +101,11 @@ impl Audit {
         chain::seal(&self.master_key, entry)
     }
 
+    /// How many entries this process holds in its queue, and how many it has left out since its start.
+    pub fn queued_and_left_out(&self) -> (usize, u64) {
+        self.queue.lengths()
+    }
+
     /// Writes what is queued, and in each minute once what was left out.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StorageError> {
         self.write_queued().await?;

@@ -21,6 +21,8 @@ struct State {
     minute: i64,
     limited: u32,
     left_out: BTreeMap<String, u64>,
+    /// Of all events, since the start.
+    left_out_ever: u64,
     /// The minute in which that was told last.
     told: i64,
 }
@@ -39,10 +41,17 @@ impl Queue {
         let surplus = is_limited && state.limited >= LIMITED_PER_MINUTE;
         if surplus || state.waiting.len() >= LONGEST {
             *state.left_out.entry(entry.event).or_default() += 1;
+            state.left_out_ever += 1;
             return;
         }
         state.limited += u32::from(is_limited);
         state.waiting.push(entry);
+    }
+
+    /// How many wait, and how many were left out since the start.
+    pub fn lengths(&self) -> (usize, u64) {
+        let state = self.state();
+        (state.waiting.len(), state.left_out_ever)
     }
 
     /// Everything that waits. What is not [`Taken::written`] comes back.
@@ -154,6 +163,7 @@ mod tests {
         for number in 0..=LONGEST {
             queue.push(entry(number, 0), false);
         }
+        assert_eq!(queue.lengths(), (LONGEST, 1));
         assert_eq!(queue.take().entries().len(), LONGEST);
         assert_eq!(queue.left_out(Timestamp::from_unix(60))["sign_in.failed"], 1);
     }
