@@ -24,7 +24,7 @@ pub use verify::{Flaw, Place, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
 use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AuditRange, Storage, StorageError};
 use chain::End;
@@ -119,19 +119,25 @@ impl Audit {
                 return Err(ChainError::ForeignHead);
             }
             let is_last = (waiting.len() as i64) < AUDIT_BATCH;
-            let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.len());
-            let mut to = head.clone();
-            for entry in waiting {
-                let next = chain::follow(&self.master_key, &to, self.believed(entry, now));
-                to = chain::mark(&self.master_key, End::Head, next.number, &next.hash);
-                entries.push(next);
-            }
+            let entries = self.placed(&head, waiting, now);
+            let Some(last) = entries.last() else { break };
+            let to = chain::mark(&self.master_key, End::Head, last.number, &last.hash);
             let won = self.storage.chain_audit_entries(&head, &to, &entries).await?;
             if is_last || !won {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The entries in the places after the head.
+    fn placed(&self, head: &Mark, waiting: Vec<AuditEntry>, now: Timestamp) -> Vec<ChainedEntry> {
+        let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.len());
+        for (entry, number) in waiting.into_iter().zip(head.number + 1..) {
+            let before = entries.last().map_or(&head.hash, |last| &last.hash);
+            entries.push(chain::place(&self.master_key, number, before, self.believed(entry, now)));
+        }
+        entries
     }
 
     /// An entry that nobody with the master key wrote gets a place too, but not as what it says.
