@@ -6,7 +6,6 @@
 
 mod chain;
 mod event;
-mod origin;
 mod queue;
 mod verify;
 
@@ -21,13 +20,13 @@ pub use chain::line;
 pub use event::{
     Actor, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
 };
-pub use origin::{Origin, within};
 pub use verify::{Flaw, Place, Verified};
 
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
 use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AuditRange, Storage, StorageError};
 use chain::End;
 use queue::Queue;
@@ -85,7 +84,7 @@ impl Audit {
     fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> AuditEntry {
         let mut body = members(event);
         body.extend(members(actor));
-        body.extend(origin::current().iter().flat_map(origin_members));
+        body.extend(request::with(|facts| facts.map(origin_members)).into_iter().flatten());
         let event = match body.remove("event") {
             Some(Value::String(name)) => name,
             _ => String::new(),
@@ -239,12 +238,12 @@ fn members(value: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn origin_members(origin: &Origin) -> Vec<(String, Value)> {
+fn origin_members(facts: &Facts) -> Vec<(String, Value)> {
     let mut members = vec![
-        ("address".to_owned(), origin.address.to_string().into()),
-        ("request_id".to_owned(), origin.request_id.as_str().into()),
+        ("address".to_owned(), facts.address.to_string().into()),
+        ("request_id".to_owned(), facts.id.as_str().into()),
     ];
-    let user_agent = extract::bounded_user_agent(origin.user_agent.as_ref());
+    let user_agent = extract::bounded_user_agent(facts.user_agent.as_ref());
     if !user_agent.is_empty() {
         members.push(("user_agent".to_owned(), user_agent.into()));
     }
