@@ -267,3 +267,32 @@ impl<'a> Event<'a> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_strangers_can_bring_about_is_bounded_as_the_documentation_says() {
+        let (user, session) = (&UserId::new("u"), &SessionId::new("s"));
+        let bounded = [
+            Event::SignInFailed { user: None, reason: SignInProblem::UnknownUser },
+            Event::SignInThrottled,
+            Event::PasswordChangeFailed { user, session },
+            Event::PasswordChangeThrottled { user, session },
+            Event::UserCodeThrottled { user, session },
+            Event::ClientAuthenticationFailed { client: None },
+            Event::RegistrationRefused { reason: RegistrationProblem::WrongToken },
+            Event::AdminApiRefused,
+        ];
+        let name =
+            |event: &Event<'_>| serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned();
+        let names: BTreeSet<_> = bounded.iter().filter(|event| event.is_limited()).map(name).collect();
+        let rows = include_str!("../../docs/audit.md").lines().filter(|line| line.ends_with("| bounded |"));
+        let documented: BTreeSet<_> =
+            rows.filter_map(|row| Some(row.split('`').nth(1)?.to_owned())).collect();
+        assert_eq!(names, documented);
+    }
+}

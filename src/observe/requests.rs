@@ -200,7 +200,7 @@ impl Observed {
         took
     }
 
-    /// Nothing of what the request said: its path and its id are in the span.
+    /// Nothing of what the request said: the line itself names the request.
     fn tell(&self, outcome: Outcome, took: Duration) {
         let milliseconds = |nanoseconds: u64| nanoseconds / 1_000_000;
         tracing::warn!(

@@ -163,7 +163,12 @@ fn table(sql: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use super::{known, table};
+
+    #[test]
+    fn a_method_that_somebody_made_up_is_no_attribute() {
+        assert_eq!(["POST", "post", "BREW"].map(known), ["POST", "_OTHER", "_OTHER"]);
+    }
 
     #[test]
     fn a_statement_names_its_table() {

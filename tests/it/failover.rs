@@ -7,7 +7,7 @@ use chancery::storage::Db;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::support::{Database, Kind, TestServer, text};
+use crate::support::{Database, Kind, TestServer, all, text};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -77,4 +77,16 @@ async fn readiness_asks_whether_the_database_may_be_written_to() {
     server.sql("SET default_transaction_read_only = on").await;
     assert_eq!(server.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(server.get("/readyz").await.status, StatusCode::OK, "the connection was replaced");
+}
+
+#[tokio::test]
+async fn connections_that_died_while_nobody_used_them_cost_nobody_a_request() {
+    let server = TestServer::start(Kind::Postgres).await;
+    all((0..4).map(|_| server.app.storage.versions()).collect()).await;
+    demote(&url_of(&server), false).await;
+    // Younger ones are believed to live.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    for _ in 0..4 {
+        server.app.storage.versions().await.unwrap();
+    }
 }

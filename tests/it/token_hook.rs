@@ -261,6 +261,16 @@ on_both! {
         assert_eq!(place.hook.requests(), 0);
     }
 
+    async fn an_answer_that_is_too_long_is_none(kind: Kind) {
+        let place = Place::new(kind).await;
+        let client = place.server.client(json!({})).await;
+        let padded = |length: usize| format!("{:<length$}", "{}");
+        place.hook.answer(200, padded(16 * 1024));
+        assert_eq!(place.machine(&client).await.status, 200);
+        place.hook.answer(200, padded(16 * 1024 + 1));
+        place.machine(&client).await.assert_error(503, "temporarily_unavailable");
+    }
+
     async fn a_connection_is_used_again(kind: Kind) {
         let place = Place::new(kind).await;
         let client = place.server.client(json!({})).await;

@@ -182,24 +182,45 @@ async fn more_requests_than_allowed_are_refused_at_once_and_no_longer_than_neede
 }
 
 #[tokio::test]
+async fn what_is_refused_here_is_counted_by_its_cause() {
+    let requests = Arc::<observe::Requests>::default();
+    let settings = settings(&[("REQUEST_TIMEOUT_SECONDS", "1"), ("MAX_BODY_BYTES", "1024")]);
+    let edge = layers(router(), &settings, Watch::new(&requests, observe::Listener::Public));
+    let large = Request::post("/body").body(Body::from(vec![b'a'; 1025])).unwrap();
+    for request in [request("/slow"), request("/panic"), large, request("/failing")] {
+        send(&edge, request).await;
+    }
+    let causes = [Outcome::TimedOut, Outcome::Panicked, Outcome::TooLarge, Outcome::ServerError];
+    let counted = causes.map(|outcome| requests.outcomes.of((observe::Endpoint::Other, outcome)));
+    assert_eq!(counted, [1, 1, 1, 1]);
+}
+
+#[tokio::test]
 async fn whoever_sends_a_body_slowly_takes_nobodys_place() {
     let edge = overloadable("1");
-    let never = Request::post("/body").body(Body::new(Never)).unwrap();
+    let never = Request::post("/body").body(Body::new(Never(0))).unwrap();
     let _held = tokio::spawn(edge.clone().oneshot(never));
     tokio::task::yield_now().await;
     assert_eq!(send(&edge, request("/")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
+async fn a_body_that_says_that_it_is_too_large_is_refused_before_it_comes() {
+    let never = Request::post("/body").body(Body::new(Never(1025))).unwrap();
+    let changes = [("MAX_BODY_BYTES", "1024"), ("REQUEST_TIMEOUT_SECONDS", "1")];
+    assert_eq!(answer(&changes, never).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
 async fn a_body_that_never_comes_is_a_503() {
-    let never = Request::post("/body").body(Body::new(Never)).unwrap();
+    let never = Request::post("/body").body(Body::new(Never(0))).unwrap();
     let (status, _, body) = answer(&[("REQUEST_TIMEOUT_SECONDS", "1")], never).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("temporarily_unavailable"), "{body}");
 }
 
-/// A body of which nothing comes.
-struct Never;
+/// A body of which nothing comes, though it told at least this length.
+struct Never(u64);
 
 impl HttpBody for Never {
     type Data = Bytes;
@@ -210,6 +231,12 @@ impl HttpBody for Never {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
         Poll::Pending
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        let mut hint = hyper::body::SizeHint::new();
+        hint.set_lower(self.0);
+        hint
     }
 }
 

@@ -131,12 +131,15 @@ async fn a_head_that_comes_byte_by_byte_gets_no_more_time() {
 async fn a_busy_connection_lasts_longer_than_any_of_its_times() {
     let server = start(|_| {}).await;
     let mut stream = send(server.address, "").await;
+    let (begin, end) = HEAD.split_at(10);
     for _ in 0..6 {
-        stream.write_all(HEAD.as_bytes()).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stream.write_all(end.as_bytes()).await.unwrap();
         let mut bytes = [0; 1024];
         let length = stream.read(&mut bytes).await.unwrap();
-        assert!(bytes[..length].ends_with(b"127.0.0.1"));
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert!(bytes[..length].ends_with(b"127.0.0.1"), "each head has its own time");
+        tokio::time::sleep(Duration::from_millis(350)).await;
     }
 }
 
@@ -161,7 +164,39 @@ async fn a_client_that_does_not_take_its_answer_is_cut_off_though_it_takes_a_byt
     let next = rest(send(server.address, CLOSE).await);
     let answer = tokio::time::timeout(Duration::from_secs(5), next).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "its place is free again: {answer}");
+    assert!(server.connections.delayed() > 0);
     reading.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_its_answer_in_steps_gets_no_more_time() {
+    let server = start(|limits| limits.write_timeout = Duration::from_secs(1)).await;
+    let text = "GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let (mut slow, mut bytes, mut taken) = (send(server.address, text).await, vec![0; 1 << 20], 0);
+    while let Ok(length) = slow.read_exact(&mut bytes).await {
+        taken += length;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(taken < LARGE, "{taken}");
+}
+
+#[tokio::test]
+async fn every_answer_has_its_own_time_to_be_taken() {
+    let server = start(|limits| {
+        limits.write_timeout = Duration::from_secs(2);
+        limits.idle_timeout = Duration::from_secs(60);
+    })
+    .await;
+    let mut stream = send(server.address, "").await;
+    let mut bytes = vec![0; LARGE];
+    for _ in 0..2 {
+        stream.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        stream.read_exact(&mut bytes).await.unwrap();
+        // The head is as long as what of the body is left.
+        let left = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        stream.read_exact(&mut bytes[..left]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+    }
 }
 
 #[tokio::test]
@@ -184,7 +219,8 @@ async fn an_address_holds_no_more_connections_than_its_share() {
     let mut third = TcpStream::connect(server.address).await.unwrap();
     let closed = tokio::time::timeout(Duration::from_secs(3), third.read(&mut [0])).await.unwrap();
     assert!(matches!(closed, Ok(0) | Err(_)));
-    assert_eq!((server.connections.surplus(), server.connections.refused()), (1, 0));
+    let connections = &server.connections;
+    assert_eq!((connections.surplus(), connections.refused(), connections.delayed()), (1, 0, 0));
     drop(first);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(rest(send(server.address, CLOSE).await).await.starts_with("HTTP/1.1 200"));

@@ -120,6 +120,21 @@ on_both! {
         assert_eq!(server.verify_audit_log(Some(&wrong)).await, Err(Flaw::OtherHead(18)));
     }
 
+    async fn a_mark_of_an_end_that_was_undone_is_noticed(kind: Kind) {
+        let server = ten(kind).await;
+        server.sql("CREATE TABLE old AS SELECT * FROM audit_marks").await;
+        write(&server, 5).await;
+        server.sql("CREATE TABLE undone AS SELECT * FROM audit_marks").await;
+        server.sql("DELETE FROM audit_log WHERE number > 10").await;
+        server.sql("DELETE FROM audit_marks").await;
+        server.sql("INSERT INTO audit_marks SELECT * FROM old").await;
+        write(&server, 5).await;
+        assert_eq!(server.verify_audit_log(None).await.unwrap().head, 15);
+        server.sql("DELETE FROM audit_marks").await;
+        server.sql("INSERT INTO audit_marks SELECT * FROM undone").await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::ForeignHead(15)), "another fifteenth entry");
+    }
+
     async fn a_mark_that_was_set_back_is_noticed(kind: Kind) {
         let server = ten(kind).await;
         server.sql("UPDATE audit_marks SET number = 0, hash = '', tag = '' WHERE name = 'head'").await;
