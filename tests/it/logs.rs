@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use chancery::config::LogFormat;
+use chancery::telemetry::Line;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -42,6 +44,7 @@ impl Captured {
             .with_env_filter(EnvFilter::new("debug,chancery=trace"))
             .with_writer(captured.clone())
             .with_ansi(false)
+            .event_format(Line(LogFormat::Text))
             .finish();
         (captured, tracing::subscriber::set_default(subscriber))
     }
