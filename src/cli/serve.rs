@@ -76,9 +76,11 @@ fn warn_of_client(client: &Client) {
 
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
-        Failure::refused(format!(
-            "{key}: {address}: {error}\n    stop what listens there, or choose another address"
-        ))
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied => "give it CAP_NET_BIND_SERVICE, or choose a port above 1023",
+            _ => "stop what listens there, or choose another address",
+        };
+        Failure::refused(format!("{key}: {address}: {error}\n    {advice}"))
     })
 }
 
@@ -179,8 +181,8 @@ pub async fn signalled(mut stopped: watch::Receiver<bool>) {
 
 /// Ends the background tasks, then the database's connections.
 pub async fn close(app: &App, background: Background) {
-    drop(background);
-    if let Err(error) = app.audit.flush(app.now()).await {
+    background.end().await;
+    if let Err(error) = app.audit.finish(app.now()).await {
         tracing::error!(%error, "could not write the last entries of the audit log");
     }
     if tokio::time::timeout(CLOSE, app.storage.db().close()).await.is_err() {

@@ -5,6 +5,7 @@ mod chain;
 mod clients;
 mod grants;
 mod people;
+mod queue;
 
 use std::collections::BTreeSet;
 use std::fs;
