@@ -70,7 +70,7 @@ pub(super) async fn insert(tx: &mut Transaction, entry: &AuditEntry) -> Result<(
 impl Storage {
     /// This storage for one write: these entries are written in its transaction, if it changes something.
     pub fn noting(&self, entries: Vec<AuditEntry>) -> Self {
-        Self { db: self.db.noting(Arc::from(entries)), kept: self.kept }
+        Self { db: self.db.noting(Arc::from(entries)), ..self.clone() }
     }
 
     /// Writes entries that belong to no other write.
