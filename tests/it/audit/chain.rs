@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::{Kind, TestServer, assert_told, on_both, program};
 
 /// Writes this many entries and chains them.
-async fn write(server: &TestServer, many: usize) {
+pub(super) async fn write(server: &TestServer, many: usize) {
     let user = UserId::new("u");
     for _ in 0..many {
         server.app.note(&Actor::Server, Event::UserUpdated { user: &user });
@@ -20,7 +20,7 @@ async fn write(server: &TestServer, many: usize) {
 }
 
 /// A server with ten entries.
-async fn ten(kind: Kind) -> TestServer {
+pub(super) async fn ten(kind: Kind) -> TestServer {
     let server = TestServer::start_with(kind, &[("KEYS__ALGORITHMS", "ES256")]).await;
     write(&server, 9).await;
     let verified = server.verify_audit_log(None).await.unwrap();
