@@ -23,6 +23,7 @@ pub mod pages;
 pub mod protocol;
 pub mod registry;
 pub mod remote_keys;
+pub mod request;
 pub mod sector_identifier;
 pub mod storage;
 pub mod telemetry;

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
 use crate::model::Timestamp;
 use crate::outbound::{Outbound, OutboundError};
+use crate::request;
 
 const MOST: u64 = 10_000;
 /// A URI that nobody asks for is forgotten.
@@ -87,7 +88,7 @@ impl RemoteKeys {
         if place.wants_fetch(suits, now) && place.may_fetch(now) {
             // In a task of its own: a caller that hangs up must not take the one attempt of the minute with it.
             let fetch = refresh(Arc::clone(&self.outbound), uri.to_owned(), place, now);
-            place = tokio::spawn(fetch.in_current_span()).await.ok()?;
+            place = tokio::spawn(request::carried(fetch.in_current_span())).await.ok()?;
         }
         let copy = place.copy.as_ref().filter(|copy| copy.fresh_until.plus(LAST_GOOD) > now)?;
         Some(Arc::clone(&copy.keys))

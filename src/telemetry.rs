@@ -1,6 +1,7 @@
-//! The log: one line an event on standard error, as text or as JSON; and the export of traces (`export.rs`).
+//! The log: one line an event on standard error, as text or as JSON (`line.rs`); and the export of traces (`export.rs`).
 
 mod export;
+mod line;
 
 use std::panic::PanicHookInfo;
 
@@ -16,6 +17,7 @@ use crate::app;
 use crate::config::{LogFormat, LogLevel, Settings};
 use crate::observe::span;
 use export::Exporter;
+pub use line::Line;
 
 /// The log, and the export of traces where somebody collects them.
 pub struct Telemetry {
@@ -56,10 +58,7 @@ fn exporter(settings: &Settings, endpoint: &Url) -> Result<Exporter, StartError>
 
 fn start_log(format: LogFormat, filter: EnvFilter) -> Result<(), TryInitError> {
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    match format {
-        LogFormat::Text => builder.finish().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).finish().try_init(),
-    }
+    builder.event_format(Line(format)).finish().try_init()
 }
 
 /// Each layer sees what is its own: the log no spans that are exported, the exporter nothing else.
@@ -74,11 +73,7 @@ fn start_both(format: LogFormat, filter: EnvFilter, tracer: SdkTracer) -> Result
         .with_target(false)
         .with_tracked_inactivity(false)
         .with_filter(exported.with_max_level_hint(LevelFilter::INFO));
-    let log = layer().with_writer(std::io::stderr).with_ansi(false);
-    let log = match format {
-        LogFormat::Text => log.boxed(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
-    };
+    let log = layer().with_writer(std::io::stderr).with_ansi(false).event_format(Line(format));
     registry().with(traces).with(log.with_filter(filter)).try_init()
 }
 
@@ -134,14 +129,17 @@ mod tests {
         {
             let log = fmt().with_env_filter(filter.unwrap()).with_writer(std::io::sink).finish();
             tracing::subscriber::with_default(log, || {
-                let request = tracing::error_span!("request");
                 let headers = hyper::HeaderMap::new();
-                assert!(span::server(&request, "GET", Endpoint::Token, "id", Some(&headers)).is_none());
-                let _within = request.enter();
+                let request = span::server("GET", Endpoint::Token, "id", Some(&headers));
+                let _within = tracing::error_span!("of another library").entered();
                 let statement = span::statement("sqlite", "select", "SELECT 1");
-                for made in
-                    [statement, span::work("sign", "ES256"), span::outbound("GET", "a"), span::task("x")]
-                {
+                for made in [
+                    request,
+                    statement,
+                    span::work("sign", "ES256"),
+                    span::outbound("GET", "a"),
+                    span::task("x"),
+                ] {
                     assert!(made.is_disabled() && span::traceparent(&made).is_none());
                 }
             });

@@ -23,7 +23,7 @@ const RELOAD_KEYS: Duration = Duration::from_secs(300);
 const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
 /// How often is looked for clients to tell of a logout: one of another process is noticed by this only.
 const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
-/// How often those that wait are counted, where somebody may ask for the number: rounds of looking.
+/// How often what waits is counted, where somebody may ask for the number: rounds of looking.
 const COUNT_WAITING: u32 = 15;
 /// How often queued entries of the audit log are written, and what waits is chained.
 const AUDIT: Duration = Duration::from_secs(1);
@@ -34,8 +34,15 @@ const PURGE_MORE: Duration = Duration::from_millis(50);
 
 const DAY: i64 = 86_400;
 
-/// The running tasks; they end when this is dropped.
-pub struct Background(#[allow(dead_code, reason = "held for its drop")] JoinSet<()>);
+/// The running tasks; they are told to end when this is dropped.
+pub struct Background(JoinSet<()>);
+
+impl Background {
+    /// Ends the tasks, and returns when each has let go of what it held.
+    pub async fn end(mut self) {
+        self.0.shutdown().await;
+    }
+}
 
 /// Starts the tasks.
 pub fn spawn(app: &Arc<App>) -> Background {
@@ -149,7 +156,7 @@ async fn tell_of_logouts(app: Arc<App>) {
     let mut courier = Courier::default();
     for round in 0_u32.. {
         if app.is_scraped() && round.is_multiple_of(COUNT_WAITING) {
-            count_waiting(&app).await;
+            count_waiting_logouts(&app).await;
         }
         if let Err(error) = courier.round(&app).await {
             tracing::warn!(%error, "could not look for clients to tell of a logout");
@@ -158,22 +165,33 @@ async fn tell_of_logouts(app: Arc<App>) {
     }
 }
 
-async fn count_waiting(app: &App) {
+async fn count_waiting_logouts(app: &App) {
     match app.storage.waiting_logouts().await {
-        Ok(number) => app.events.counted_waiting_logouts(number),
+        Ok(number) => app.events.waiting_logouts.set(number),
         Err(error) => tracing::warn!(%error, "could not count the clients that wait to be told of a logout"),
     }
 }
 
 async fn keep_audit_log(app: Arc<App>) {
-    loop {
+    for round in 0_u32.. {
         sleep(AUDIT).await;
         if let Err(error) = app.audit.flush(app.now()).await {
             tracing::warn!(%error, "could not write to the audit log; tried again in a second");
         }
-        if let Err(error) = app.audit.chain_waiting(app.now()).await {
-            tracing::error!(%error, "could not chain the audit log; tried again in a second");
+        match app.audit.chain_waiting(app.now()).await {
+            Ok(()) => app.events.audit_chained(app.now()),
+            Err(error) => tracing::error!(%error, "could not chain the audit log; tried again in a second"),
         }
+        if app.is_scraped() && round.is_multiple_of(COUNT_WAITING) {
+            count_waiting_audit_entries(&app).await;
+        }
+    }
+}
+
+async fn count_waiting_audit_entries(app: &App) {
+    match app.storage.number_of_waiting_audit_entries().await {
+        Ok(number) => app.events.waiting_audit_entries.set(number),
+        Err(error) => tracing::warn!(%error, "could not count the entries of the audit log that wait"),
     }
 }
 
@@ -213,10 +231,16 @@ async fn remove_all(app: &App) -> Result<bool, StorageError> {
 /// Removes what is older than the audit log is kept.
 async fn cut_audit_log(app: &App) -> Result<(), StorageError> {
     let Some(days) = app.settings.audit.retention_days else { return Ok(()) };
-    while app.audit.cut(app.now().plus(-days * DAY)).await? {
-        sleep(PURGE_MORE).await;
+    loop {
+        match app.audit.cut(app.now().plus(-days * DAY)).await? {
+            Ok(true) => sleep(PURGE_MORE).await,
+            Ok(false) => return Ok(()),
+            Err(flaw) => {
+                tracing::error!(%flaw, "the audit log does not verify: its old entries are not removed");
+                return Ok(());
+            }
+        }
     }
-    Ok(())
 }
 
 /// One round of removing what has expired, and the note of it; none where another process does it.

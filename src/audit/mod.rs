@@ -6,10 +6,10 @@
 
 mod chain;
 mod event;
-mod origin;
 mod queue;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -20,13 +20,13 @@ pub use chain::line;
 pub use event::{
     Actor, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
 };
-pub use origin::{Origin, within};
 pub use verify::{Flaw, Place, Verified};
 
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AuditRange, Storage, StorageError};
 use chain::End;
 use queue::Queue;
@@ -84,7 +84,7 @@ impl Audit {
     fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> AuditEntry {
         let mut body = members(event);
         body.extend(members(actor));
-        body.extend(origin::current().iter().flat_map(origin_members));
+        body.extend(request::with(|facts| facts.map(origin_members)).into_iter().flatten());
         let event = match body.remove("event") {
             Some(Value::String(name)) => name,
             _ => String::new(),
@@ -100,17 +100,45 @@ impl Audit {
         chain::seal(&self.master_key, entry)
     }
 
-    /// Writes what is queued.
+    /// How many entries this process holds in its queue, and how many it has left out since its start.
+    pub fn queued_and_left_out(&self) -> (usize, u64) {
+        self.queue.lengths()
+    }
+
+    /// Writes what is queued, and in each minute once what was left out.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StorageError> {
-        for (of, count) in self.queue.left_out(now) {
-            self.note(&Actor::Server, &Event::LeftOut { of: &of, count }, now);
-        }
+        self.write_queued().await?;
+        self.tell_left_out(self.queue.left_out(now), now).await
+    }
+
+    /// Writes all that is there at the end of the process.
+    pub async fn finish(&self, now: Timestamp) -> Result<(), StorageError> {
+        self.write_queued().await?;
+        self.tell_left_out(self.queue.all_left_out(), now).await
+    }
+
+    async fn write_queued(&self) -> Result<(), StorageError> {
         let taken = self.queue.take();
         if !taken.entries().is_empty() {
             self.storage.insert_audit_entries(taken.entries()).await?;
         }
         taken.written();
         Ok(())
+    }
+
+    /// After the queue was written: in a full one there is no room for this.
+    async fn tell_left_out(
+        &self,
+        left_out: BTreeMap<String, u64>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        for (of, count) in left_out {
+            self.note(&Actor::Server, &Event::LeftOut { of: &of, count }, now);
+        }
+        self.write_queued().await
     }
 
     /// Gives places in the chain to all that wait, unless another process does.
@@ -120,19 +148,25 @@ impl Audit {
                 return Err(ChainError::ForeignHead);
             }
             let is_last = (waiting.len() as i64) < AUDIT_BATCH;
-            let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.len());
-            let mut to = head.clone();
-            for entry in waiting {
-                let next = chain::follow(&self.master_key, &to, self.believed(entry, now));
-                to = chain::mark(&self.master_key, End::Head, next.number, &next.hash);
-                entries.push(next);
-            }
+            let entries = self.placed(&head, waiting, now);
+            let Some(last) = entries.last() else { break };
+            let to = chain::mark(&self.master_key, End::Head, last.number, &last.hash);
             let won = self.storage.chain_audit_entries(&head, &to, &entries).await?;
             if is_last || !won {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The entries in the places after the head.
+    fn placed(&self, head: &Mark, waiting: Vec<AuditEntry>, now: Timestamp) -> Vec<ChainedEntry> {
+        let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.len());
+        for (entry, number) in waiting.into_iter().zip(head.number + 1..) {
+            let before = entries.last().map_or(&head.hash, |last| &last.hash);
+            entries.push(chain::place(&self.master_key, number, before, self.believed(entry, now)));
+        }
+        entries
     }
 
     /// An entry that nobody with the master key wrote gets a place too, but not as what it says.
@@ -147,17 +181,22 @@ impl Audit {
     }
 
     /// Removes a batch of the entries from before `cutoff` at the front; the rest still verifies. Whether there may be more.
-    pub async fn cut(&self, cutoff: Timestamp) -> Result<bool, StorageError> {
+    /// What does not verify stays: whoever made an entry older would have it removed by our own hand.
+    pub async fn cut(&self, cutoff: Timestamp) -> Result<Result<bool, Flaw>, StorageError> {
         let anchor = self.storage.audit_marks().await?.anchor;
-        let oldest = self.storage.chained_audit_entries(AuditRange::after(anchor.number)).await?;
-        let over = oldest.iter().take_while(|entry| entry.at < cutoff);
-        let Some(last) = over.last().filter(|_| chain::is_set_by_us(&self.master_key, End::Anchor, &anchor))
-        else {
-            return Ok(false);
-        };
+        let mut old = self.storage.chained_audit_entries(AuditRange::after(anchor.number)).await?;
+        let is_full = old.len() as i64 == AUDIT_BATCH;
+        let young = old.iter().position(|entry| entry.at >= cutoff);
+        old.truncate(young.unwrap_or(old.len()));
+        let Some(last) = old.last() else { return Ok(Ok(false)) };
+        if let Err(flaw) = verify::front(&self.master_key, &anchor, &old) {
+            // Another process may have removed meanwhile what was about to be read.
+            let moved = self.storage.audit_marks().await?.anchor != anchor;
+            return Ok(if moved { Ok(false) } else { Err(flaw) });
+        }
         let to = chain::mark(&self.master_key, End::Anchor, last.number, &last.hash);
         let cut = self.storage.cut_audit_log(&anchor, &to).await?;
-        Ok(cut && oldest.last() == Some(last) && oldest.len() as i64 == AUDIT_BATCH)
+        Ok(Ok(cut && is_full && young.is_none()))
     }
 
     /// Begins a chain of its own after the last entry: for a log that does not verify any more, or another master key.
@@ -199,12 +238,12 @@ fn members(value: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn origin_members(origin: &Origin) -> Vec<(String, Value)> {
+fn origin_members(facts: &Facts) -> Vec<(String, Value)> {
     let mut members = vec![
-        ("address".to_owned(), origin.address.to_string().into()),
-        ("request_id".to_owned(), origin.request_id.as_str().into()),
+        ("address".to_owned(), facts.address.to_string().into()),
+        ("request_id".to_owned(), facts.id.as_str().into()),
     ];
-    let user_agent = extract::bounded_user_agent(origin.user_agent.as_ref());
+    let user_agent = extract::bounded_user_agent(facts.user_agent.as_ref());
     if !user_agent.is_empty() {
         members.push(("user_agent".to_owned(), user_agent.into()));
     }

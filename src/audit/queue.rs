@@ -21,6 +21,10 @@ struct State {
     minute: i64,
     limited: u32,
     left_out: BTreeMap<String, u64>,
+    /// Of all events, since the start.
+    left_out_ever: u64,
+    /// The minute in which that was told last.
+    told: i64,
 }
 
 impl Queue {
@@ -30,17 +34,24 @@ impl Queue {
 
     pub fn push(&self, entry: AuditEntry, is_limited: bool) {
         let mut state = self.state();
-        let minute = entry.at.unix().div_euclid(MINUTE);
+        let minute = minute_of(entry.at);
         if state.minute != minute {
             (state.minute, state.limited) = (minute, 0);
         }
         let surplus = is_limited && state.limited >= LIMITED_PER_MINUTE;
         if surplus || state.waiting.len() >= LONGEST {
             *state.left_out.entry(entry.event).or_default() += 1;
+            state.left_out_ever += 1;
             return;
         }
         state.limited += u32::from(is_limited);
         state.waiting.push(entry);
+    }
+
+    /// How many wait, and how many were left out since the start.
+    pub fn lengths(&self) -> (usize, u64) {
+        let state = self.state();
+        (state.waiting.len(), state.left_out_ever)
     }
 
     /// Everything that waits. What is not [`Taken::written`] comes back.
@@ -48,12 +59,24 @@ impl Queue {
         Taken { queue: self, entries: std::mem::take(&mut self.state().waiting) }
     }
 
-    /// How many of which events were left out in the minutes that are over.
+    /// How many of which events were left out since this was asked last; nothing when it was asked in the same minute.
     pub fn left_out(&self, now: Timestamp) -> BTreeMap<String, u64> {
         let mut state = self.state();
-        let is_over = state.minute != now.unix().div_euclid(MINUTE);
-        if is_over { std::mem::take(&mut state.left_out) } else { BTreeMap::new() }
+        let minute = minute_of(now);
+        if std::mem::replace(&mut state.told, minute) == minute {
+            return BTreeMap::new();
+        }
+        std::mem::take(&mut state.left_out)
     }
+
+    /// The same in any minute.
+    pub fn all_left_out(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.state().left_out)
+    }
+}
+
+fn minute_of(at: Timestamp) -> i64 {
+    at.unix().div_euclid(MINUTE)
 }
 
 pub(super) struct Taken<'q> {
@@ -110,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_left_out_is_told_though_more_keeps_coming() {
+        let queue = Queue::default();
+        for number in 0..700 {
+            queue.push(entry(number, 0), true);
+        }
+        assert!(queue.left_out(Timestamp::from_unix(59)).is_empty());
+        queue.push(entry(700, 60), true);
+        assert_eq!(queue.left_out(Timestamp::from_unix(60))["sign_in.failed"], 100);
+    }
+
+    #[test]
     fn what_could_not_be_written_comes_back_in_its_place() {
         let queue = Queue::default();
         queue.push(entry(1, 0), false);
@@ -129,6 +163,7 @@ mod tests {
         for number in 0..=LONGEST {
             queue.push(entry(number, 0), false);
         }
+        assert_eq!(queue.lengths(), (LONGEST, 1));
         assert_eq!(queue.take().entries().len(), LONGEST);
         assert_eq!(queue.left_out(Timestamp::from_unix(60))["sign_in.failed"], 1);
     }

@@ -45,6 +45,8 @@ pub struct Verified {
     pub head: i64,
     /// Entries that have no place yet.
     pub waiting: i64,
+    /// Whether there are entries before the beginning, which nothing proves: left by a restart, or put there by somebody.
+    pub unproven: bool,
 }
 
 /// The first thing that does not fit.
@@ -108,10 +110,10 @@ async fn walk(
     anchor: &Mark,
     kept: Option<&Place>,
 ) -> Result<Result<Verified, Flaw>, StorageError> {
-    let mut walk = Walk { key, kept, number: anchor.number, hash: anchor.hash.clone() };
-    if let Err(flaw) = begin(key, anchor, kept) {
-        return Ok(Err(flaw));
-    }
+    let mut walk = match Walk::begin(key, anchor, kept) {
+        Ok(walk) => walk,
+        Err(flaw) => return Ok(Err(flaw)),
+    };
     let head = loop {
         // Read before the entries: what is chained meanwhile comes after it.
         let head = storage.audit_marks().await?.head;
@@ -133,23 +135,35 @@ async fn walk(
         removed_until: anchor.number,
         head: walk.number,
         waiting: storage.number_of_waiting_audit_entries().await?,
+        unproven: is_older_than(anchor, storage.chained_audit_entries(AuditRange::after(i64::MIN)).await?),
     }))
 }
 
-fn begin(key: &MasterKey, anchor: &Mark, kept: Option<&Place>) -> Result<(), Flaw> {
-    if !chain::is_set_by_us(key, End::Anchor, anchor) {
-        return Err(Flaw::ForeignAnchor(anchor.number));
-    }
-    match kept {
-        Some(kept) if kept.number < anchor.number => Err(Flaw::HeadRemoved(kept.number)),
-        Some(kept) if kept.number == anchor.number && kept.hash != anchor.hash => {
-            Err(Flaw::OtherHead(kept.number))
-        }
-        _ => Ok(()),
-    }
+/// Whether the first of all entries is before the beginning of the chain.
+fn is_older_than(anchor: &Mark, first: Vec<ChainedEntry>) -> bool {
+    first.first().is_some_and(|entry| entry.number <= anchor.number)
 }
 
-impl Walk<'_> {
+/// Whether these entries are the first ones after the anchor, as they were written.
+pub(super) fn front(key: &MasterKey, anchor: &Mark, entries: &[ChainedEntry]) -> Result<(), Flaw> {
+    let mut walk = Walk::begin(key, anchor, None)?;
+    entries.iter().try_for_each(|entry| walk.step(entry))
+}
+
+impl<'a> Walk<'a> {
+    fn begin(key: &'a MasterKey, anchor: &Mark, kept: Option<&'a Place>) -> Result<Self, Flaw> {
+        if !chain::is_set_by_us(key, End::Anchor, anchor) {
+            return Err(Flaw::ForeignAnchor(anchor.number));
+        }
+        match kept {
+            Some(kept) if kept.number < anchor.number => Err(Flaw::HeadRemoved(kept.number)),
+            Some(kept) if kept.number == anchor.number && kept.hash != anchor.hash => {
+                Err(Flaw::OtherHead(kept.number))
+            }
+            _ => Ok(Self { key, kept, number: anchor.number, hash: anchor.hash.clone() }),
+        }
+    }
+
     fn step(&mut self, entry: &ChainedEntry) -> Result<(), Flaw> {
         if entry.number != self.number + 1 {
             return Err(Flaw::Missing(self.number + 1));

@@ -38,6 +38,13 @@ async fn verify(office: &Office<'_>, asked: &AuditVerify) -> Result<(), Failure>
             output::line(&format!(
                 "nothing is wrong with the {entries} entries up to number {last}; {waiting} wait for their place"
             ))?;
+            if verified.unproven {
+                let first = verified.removed_until + 1;
+                output::line(&format!(
+                    "there are entries before number {first} too, which nothing proves: `chancery audit restart` \
+                     left them there, or somebody put them there"
+                ))?;
+            }
             Ok(())
         }
     }

@@ -179,8 +179,8 @@ pub async fn signalled(mut stopped: watch::Receiver<bool>) {
 
 /// Ends the background tasks, then the database's connections.
 pub async fn close(app: &App, background: Background) {
-    drop(background);
-    if let Err(error) = app.audit.flush(app.now()).await {
+    background.end().await;
+    if let Err(error) = app.audit.finish(app.now()).await {
         tracing::error!(%error, "could not write the last entries of the audit log");
     }
     if tokio::time::timeout(CLOSE, app.storage.db().close()).await.is_err() {

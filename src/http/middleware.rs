@@ -1,4 +1,4 @@
-//! What every request passes first and every answer last: request id, client address, trace span, the body, overload,
+//! What every request passes first and every answer last: request id, client address, span for traces, the body, overload,
 //! timeout, panics, security headers, and the note of how it ended.
 //!
 //! One service does all of it, instead of a stack of layers: each layer costs a clone and a boxed
@@ -39,11 +39,11 @@ use tower::Service;
 use tracing::Span;
 
 use super::accept;
-use crate::audit::{self, Origin};
 use crate::config::{ServerSettings, TrustedProxies};
 use crate::load::{Load, Slot};
 use crate::observe::{self, Connections, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
+use crate::request::{self, Facts};
 use body::Receiving;
 pub use client_address::ClientAddress;
 use refusal::Refusal;
@@ -65,9 +65,6 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 /// Marks an answer that pages of other origins may hold in a frame.
 #[derive(Debug, Clone, Copy)]
 pub struct MayBeFramed;
-
-/// The longest path that goes into the log.
-const LONGEST_PATH: usize = 200;
 
 /// The router behind everything that holds for every request.
 #[derive(Clone)]
@@ -128,19 +125,17 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answer<B> {
         let (mut parts, body) = request.into_parts();
-        let (origin, trusted) = self.0.identify(&mut parts);
-        let id = origin.request_id;
+        let (facts, trusted) = self.0.identify(&mut parts);
+        let id = facts.id;
         let observed = self.0.watch.begin(parts.uri.path());
-        let span = span(&parts, &id);
         let headers = trusted.then_some(&parts.headers);
-        let traced = span::server(&span, parts.method.as_str(), observed.endpoint, id.as_str(), headers);
         Answer {
-            span: traced.unwrap_or(span),
+            span: span::server(parts.method.as_str(), observed.endpoint, id.as_str(), headers),
             state: State::Receiving(Receiving::new(body, self.0.max_body_bytes)),
             parts: Some(parts),
             rules: self.0.clone(),
             id,
-            origin: Some(origin),
+            facts: Some(facts),
             deadline: None,
             observed,
         }
@@ -162,7 +157,7 @@ impl Edge {
 impl Rules {
     /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
     /// headers count.
-    fn identify(&self, parts: &mut Parts) -> (Origin, bool) {
+    fn identify(&self, parts: &mut Parts) -> (Facts, bool) {
         let peer = parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let client = ClientAddress::of(peer, &parts.headers, &self.trusted_proxies);
@@ -171,8 +166,14 @@ impl Rules {
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         parts.extensions.insert(client);
         parts.extensions.insert(id);
-        let user_agent = parts.headers.get(USER_AGENT).cloned();
-        (Origin { address: client.0, user_agent, request_id: id }, is_trusted)
+        let facts = Facts {
+            id,
+            address: client.0,
+            user_agent: parts.headers.get(USER_AGENT).cloned(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+        };
+        (facts, is_trusted)
     }
 
     /// Hands a whole request to the router, unless there are too many.
@@ -194,14 +195,6 @@ impl Rules {
     }
 }
 
-/// Method and path only: a query may hold codes and states, a header holds credentials. The span is
-/// at the error level so that every event of a request carries it whatever the level of the log is.
-fn span(request: &Parts, id: &RequestId) -> Span {
-    let path = request.uri.path();
-    let path = &path[..path.floor_char_boundary(LONGEST_PATH)];
-    tracing::error_span!("request", id = id.as_str(), method = request.method.as_str(), path)
-}
-
 /// The answer to one request, on its way.
 pub struct Answer<B> {
     state: State<B>,
@@ -209,7 +202,9 @@ pub struct Answer<B> {
     parts: Option<Parts>,
     rules: Arc<Rules>,
     id: RequestId,
-    origin: Option<Origin>,
+    /// None while it is polled, and they are current.
+    facts: Option<Facts>,
+    /// For those who collect traces.
     span: Span,
     deadline: Option<Pin<Box<Sleep>>>,
     observed: Observed,
@@ -237,13 +232,15 @@ where
         let this = &mut *self;
         // Moved out, not cloned: a clone of a span is counted.
         let span = std::mem::replace(&mut this.span, Span::none());
-        let polled = span.in_scope(|| {
+        let mut facts = this.facts.take();
+        let advance = || {
             let outer = observe::swap(this.observed.spent);
             let polled = this.advance(cx);
             this.observed.spent = observe::swap(outer);
             polled.map(|response| this.finish(response, &span))
-        });
-        this.span = span;
+        };
+        let polled = request::within(&mut facts, || span.in_scope(advance));
+        (this.facts, this.span) = (facts, span);
         polled.map(Ok)
     }
 }
@@ -261,9 +258,7 @@ where
             }
         }
         let polled = match &mut self.state {
-            State::Running { future, .. } | State::Shed(future) => {
-                audit::within(&mut self.origin, || run(future, cx))
-            }
+            State::Running { future, .. } | State::Shed(future) => run(future, cx),
             State::Refused(refusal) => Poll::Ready(Ok(refusal.response())),
             State::Receiving(_) => Poll::Pending,
         };

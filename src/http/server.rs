@@ -177,7 +177,7 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let Ok(share) = room.shares.take(peer.ip()) else {
-                    watch.refuse();
+                    watch.exceed();
                     continue;
                 };
                 if let Err(error) = stream.set_nodelay(true) {

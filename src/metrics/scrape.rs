@@ -35,6 +35,7 @@ impl Collector for Scrape {
         keys(app, page)?;
         passwords(app, page)?;
         background(app, page)?;
+        audit(app, page)?;
         caches(app, page)?;
         process::tell(page)
     }
@@ -80,13 +81,18 @@ fn connections(app: &App, page: &mut Page<'_>) -> fmt::Result {
     )?;
     page.counters(
         "chancery_connections_broken",
-        "Connections that ended with an error: a malformed, late or oversized request head, or a peer that went away.",
+        "Connections that ended with an error: a malformed, late or oversized request head, a failed TLS handshake, or a peer that went away.",
         each().map(|(labels, connections)| (labels, connections.broken())),
     )?;
     page.counters(
         "chancery_connections_refused",
         "Times that no connection could be accepted, for want of file descriptors for example.",
         each().map(|(labels, connections)| (labels, connections.refused())),
+    )?;
+    page.counters(
+        "chancery_connections_surplus",
+        "Connections that were closed at once, because their address had as many as one may have.",
+        each().map(|(labels, connections)| (labels, connections.surplus())),
     )
 }
 
@@ -208,7 +214,7 @@ fn background(app: &App, page: &mut Page<'_>) -> fmt::Result {
     page.gauge_if(
         "chancery_logout_deliveries_waiting",
         "Clients that wait to be told of a logout, in the whole database; at most 100000, counted four times a minute.",
-        events.waiting_logouts(),
+        events.waiting_logouts.get(),
     )?;
     page.counters(
         "chancery_purged_rows",
@@ -224,6 +230,30 @@ fn background(app: &App, page: &mut Page<'_>) -> fmt::Result {
         "chancery_purge_last_success_seconds",
         "When purging last found nothing more to do, in seconds since 1970; 0: not since the start.",
         events.purged_at(),
+    )
+}
+
+fn audit(app: &App, page: &mut Page<'_>) -> fmt::Result {
+    let (events, (queued, left_out)) = (&app.events, app.audit.queued_and_left_out());
+    page.gauge(
+        "chancery_audit_entries_queued",
+        "Entries of the audit log that this process has not written to the database yet.",
+        i64::try_from(queued).unwrap_or(i64::MAX),
+    )?;
+    page.counter(
+        "chancery_audit_entries_left_out",
+        "Entries that are not in the audit log but for their number: strangers caused too many, or the queue was full.",
+        left_out,
+    )?;
+    page.gauge_if(
+        "chancery_audit_entries_waiting",
+        "Entries that wait for their place in the chain, in the whole database; at most 100000, counted four times a minute.",
+        events.waiting_audit_entries.get(),
+    )?;
+    page.gauge(
+        "chancery_audit_chained_last_success_seconds",
+        "When the audit log was last chained, in seconds since 1970; 0: not since the start.",
+        events.audit_chained_at(),
     )
 }
 

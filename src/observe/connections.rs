@@ -20,6 +20,7 @@ pub struct Connections {
     delayed: AtomicU64,
     broken: AtomicU64,
     refused: AtomicU64,
+    surplus: AtomicU64,
 }
 
 impl Connections {
@@ -40,9 +41,14 @@ impl Connections {
         self.broken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// None could be accepted, for want of file descriptors for example, or one was too many of its address.
+    /// None could be accepted, for want of file descriptors for example.
     pub fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One was too many of its address.
+    pub fn exceed(&self) {
+        self.surplus.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn now_open(&self) -> i64 {
@@ -63,6 +69,10 @@ impl Connections {
 
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    pub fn surplus(&self) -> u64 {
+        self.surplus.load(Ordering::Relaxed)
     }
 }
 

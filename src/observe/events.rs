@@ -88,8 +88,27 @@ pub struct Events {
     pub purges: Durations<Purge>,
     /// When a round of purging last came to its end, in unix seconds; 0: not yet.
     purged_at: AtomicI64,
-    /// Clients that wait to be told of a logout, when they were last counted; -1: not yet.
-    waiting_logouts: AtomicI64,
+    /// When the audit log was last chained, in unix seconds; 0: not yet.
+    chained_at: AtomicI64,
+    /// Clients that wait to be told of a logout.
+    pub waiting_logouts: Counted,
+    /// Entries of the audit log that wait for their place.
+    pub waiting_audit_entries: Counted,
+}
+
+/// A number of the database, as it was when it was last counted.
+#[derive(Default)]
+pub struct Counted(AtomicI64);
+
+impl Counted {
+    pub fn set(&self, number: i64) {
+        self.0.store(number.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// None: not counted yet.
+    pub fn get(&self) -> Option<i64> {
+        self.0.load(Ordering::Relaxed).checked_sub(1).filter(|number| *number >= 0)
+    }
 }
 
 impl Default for Events {
@@ -101,8 +120,10 @@ impl Default for Events {
             deliveries: Counts::default(),
             purged: Counts::default(),
             purges: Durations::new(&WAITS),
-            purged_at: AtomicI64::new(0),
-            waiting_logouts: AtomicI64::new(-1),
+            purged_at: AtomicI64::default(),
+            chained_at: AtomicI64::default(),
+            waiting_logouts: Counted::default(),
+            waiting_audit_entries: Counted::default(),
         }
     }
 }
@@ -116,11 +137,11 @@ impl Events {
         self.purged_at.load(Ordering::Relaxed)
     }
 
-    pub fn counted_waiting_logouts(&self, number: i64) {
-        self.waiting_logouts.store(number, Ordering::Relaxed);
+    pub fn audit_chained(&self, now: Timestamp) {
+        self.chained_at.store(now.unix(), Ordering::Relaxed);
     }
 
-    pub fn waiting_logouts(&self) -> Option<i64> {
-        Some(self.waiting_logouts.load(Ordering::Relaxed)).filter(|number| *number >= 0)
+    pub fn audit_chained_at(&self) -> i64 {
+        self.chained_at.load(Ordering::Relaxed)
     }
 }

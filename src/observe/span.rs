@@ -1,5 +1,5 @@
-//! Spans for those who collect traces (OpenTelemetry). They are apart from the span that names a request in the log: what
-//! is exported is what is written here, and nothing else. While nobody collects, none is made.
+//! Spans for those who collect traces (OpenTelemetry). They are apart from the log: what is exported is what is
+//! written here, and nothing else. While nobody collects, none is made.
 //!
 //! Names and attributes follow the semantic conventions of OpenTelemetry. A statement is told by its text, which has
 //! placeholders where the values go; nothing that a client or a person sent is in a span.
@@ -20,22 +20,15 @@ pub const TARGET: &str = "chancery::span";
 /// W3C Trace Context 3.2
 pub const TRACEPARENT: &str = "traceparent";
 
-/// A request to the server, if somebody collects; `within` names it in the log. `headers` are those of a peer whose
-/// trace context counts.
-pub fn server(
-    within: &Span,
-    method: &str,
-    endpoint: Endpoint,
-    id: &str,
-    headers: Option<&HeaderMap>,
-) -> Option<Span> {
+/// A request to the server. `headers` are those of a peer whose trace context counts.
+pub fn server(method: &str, endpoint: Endpoint, id: &str, headers: Option<&HeaderMap>) -> Span {
     if !span_enabled!(target: TARGET, Level::INFO) {
-        return None;
+        return Span::none();
     }
     let (method, route) = (known(method), endpoint.text());
     let span = info_span!(
         target: TARGET,
-        parent: within,
+        parent: None,
         "request",
         otel.name = format!("{method} {route}"),
         otel.kind = "server",
@@ -50,7 +43,7 @@ pub fn server(
         // It fails only for a span that has begun already.
         let _ = span.set_parent(parent);
     }
-    Some(span)
+    span
 }
 
 /// The request has its answer.

@@ -1,15 +1,22 @@
 //! The audit log: entries that wait, the chain, and the marks of its two ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sqlx::FromRow;
 
-use super::db::{Transaction, notes, values};
+use super::db::rows::Rows;
+use super::db::{Transaction, Value, notes, values};
 use super::{Storage, StorageError};
 use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
 
 /// Rows that a statement or a transaction deals with at most.
-pub const AUDIT_BATCH: i64 = 500;
+pub const AUDIT_BATCH: i64 = 1_000;
+
+static WAIT: LazyLock<Rows<6>> = LazyLock::new(|| {
+    Rows::new("INSERT INTO audit_waiting (id, at, ordinal, event, body, tag)", " ON CONFLICT (id) DO NOTHING")
+});
+static APPEND: LazyLock<Rows<6>> =
+    LazyLock::new(|| Rows::new("INSERT INTO audit_log (number, id, at, event, body, hash)", ""));
 
 #[derive(FromRow)]
 struct WaitingRow {
@@ -60,11 +67,14 @@ impl AuditRange {
     }
 }
 
-/// Writes an entry in the transaction of the act it is about.
-pub(super) async fn insert(tx: &mut Transaction, entry: &AuditEntry) -> Result<(), StorageError> {
-    const INSERT: &str = "INSERT INTO audit_waiting (id, at, ordinal, event, body, tag) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
-    tx.execute(INSERT, &notes::row(entry)).await.map(|_| ())
+/// Writes entries in the transaction of the act they are about.
+pub(super) async fn insert(tx: &mut Transaction, entries: &[AuditEntry]) -> Result<(), StorageError> {
+    WAIT.insert(tx, entries, notes::row).await
+}
+
+fn chained_row(entry: &ChainedEntry) -> [Value<'_>; 6] {
+    let ChainedEntry { number, id, at, event, body, hash } = entry;
+    *values![*number, id, at.unix(), event, body, hash]
 }
 
 impl Storage {
@@ -77,9 +87,7 @@ impl Storage {
     pub async fn insert_audit_entries(&self, entries: &[AuditEntry]) -> Result<(), StorageError> {
         for batch in entries.chunks(AUDIT_BATCH as usize) {
             let mut tx = self.db.begin().await?;
-            for entry in batch {
-                insert(&mut tx, entry).await?;
-            }
+            insert(&mut tx, batch).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -114,18 +122,13 @@ impl Storage {
         to: &Mark,
         entries: &[ChainedEntry],
     ) -> Result<bool, StorageError> {
-        const APPEND: &str = "INSERT INTO audit_log (number, id, at, event, body, hash) \
-             VALUES ($1, $2, $3, $4, $5, $6)";
         const REMOVE: &str = "DELETE FROM audit_waiting WHERE id IN \
              (SELECT id FROM audit_log WHERE number > $1 AND number <= $2)";
         let mut tx = self.db.begin().await?;
         if !move_mark(&mut tx, "head", from, to).await? {
             return Ok(false);
         }
-        for entry in entries {
-            let ChainedEntry { number, id, at, event, body, hash } = entry;
-            tx.execute(APPEND, values![*number, id, at.unix(), event, body, hash]).await?;
-        }
+        APPEND.insert(&mut tx, entries, chained_row).await?;
         tx.execute(REMOVE, values![from.number, to.number]).await?;
         tx.commit().await?;
         Ok(true)
@@ -169,10 +172,10 @@ impl Storage {
         Ok(Marks { anchor: of("anchor")?, head: of("head")? })
     }
 
-    /// How many entries wait for their place.
+    /// How many entries wait for their place; beyond a hundred thousand it does not count further.
     pub async fn number_of_waiting_audit_entries(&self) -> Result<i64, StorageError> {
-        let row: Option<(i64,)> =
-            self.db.fetch_optional("SELECT COUNT(*) FROM audit_waiting", values![]).await?;
+        const WAITING: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM audit_waiting LIMIT 100000) AS waiting";
+        let row: Option<(i64,)> = self.db.fetch_optional(WAITING, values![]).await?;
         Ok(row.map_or(0, |(number,)| number))
     }
 

@@ -6,6 +6,7 @@
 
 pub(super) mod notes;
 mod pool;
+pub(super) mod rows;
 mod transaction;
 mod watch;
 

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use chancery::config::LogFormat;
+use chancery::telemetry::Line;
 use serde_json::json;
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
@@ -48,6 +50,7 @@ impl Captured {
             .with_env_filter(EnvFilter::new("debug,chancery=trace"))
             .with_writer(captured.clone())
             .with_ansi(false)
+            .event_format(Line(LogFormat::Text))
             .finish();
         (captured, tracing::subscriber::set_default(subscriber))
     }

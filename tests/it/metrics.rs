@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 use chancery::app;
+use chancery::audit::{Actor, Event};
 use chancery::clock::Clock;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -151,6 +152,28 @@ on_both! {
         assert_eq!(scrape.at(r#"chancery_purged_rows_total{table="sessions"}"#), 1.0);
         assert_eq!(scrape.at(r#"chancery_purge_duration_seconds_count{outcome="done"}"#), 1.0);
         assert_eq!(scrape.at("chancery_logout_deliveries_waiting"), 0.0);
+    }
+
+    async fn an_audit_log_that_cannot_be_chained_shows(kind: Kind) {
+        let server = TestServer::start_with(kind, &[("METRICS__LISTEN", "127.0.0.1:0")]).await;
+        for _ in 0..601 {
+            server.app.note(&Actor::Unknown, Event::AdminApiRefused);
+        }
+        let scrape = server.scrape().await;
+        assert_eq!(scrape.at("chancery_audit_entries_queued"), 600.0);
+        assert_eq!(scrape.at("chancery_audit_entries_left_out_total"), 1.0);
+        server.sql("UPDATE audit_marks SET number = 1 WHERE name = 'head'").await;
+        let background = app::spawn_background_tasks(&server.app);
+        let scrape = until(&server, |scrape| scrape.holds("chancery_audit_entries_waiting")).await;
+        background.end().await;
+        assert!(scrape.at("chancery_audit_entries_waiting") > 600.0);
+        assert_eq!(scrape.at("chancery_audit_entries_queued"), 0.0);
+        assert_eq!(scrape.at("chancery_audit_chained_last_success_seconds"), 0.0);
+        server.sql("UPDATE audit_marks SET number = 0 WHERE name = 'head'").await;
+        let background = app::spawn_background_tasks(&server.app);
+        let scrape = until(&server, |scrape| scrape.at("chancery_audit_entries_waiting") == 0.0).await;
+        background.end().await;
+        assert_eq!(scrape.at("chancery_audit_chained_last_success_seconds"), server.app.now().unix() as f64);
     }
 }
 

@@ -16,7 +16,8 @@ async fn scrape() -> Scrape {
     let server = TestServer::start(Kind::Sqlite).await;
     let (client, _) = (server.client(json!({})).await, server.user("ada").await);
     server.tokens(&client, "ada").await;
-    server.app.events.counted_waiting_logouts(0);
+    server.app.events.waiting_logouts.set(0);
+    server.app.events.waiting_audit_entries.set(0);
     server.scrape().await
 }
 

@@ -13,7 +13,8 @@ use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-use crate::config::Settings;
+use crate::config::{LogFormat, Settings};
+use crate::telemetry::Line;
 
 fn settings(changes: &[(&str, &str)]) -> ServerSettings {
     let environment =
@@ -254,7 +255,7 @@ impl MakeWriter<'_> for Log {
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let builder = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(log.clone());
-    builder.try_init().unwrap();
+    builder.event_format(Line(LogFormat::Text)).try_init().unwrap();
     log
 });
 

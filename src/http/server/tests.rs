@@ -20,6 +20,7 @@ struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<io::Result<()>>,
+    connections: Arc<Connections>,
 }
 
 async fn start(change: impl FnOnce(&mut ServerLimits)) -> Running {
@@ -47,13 +48,15 @@ async fn start(change: impl FnOnce(&mut ServerLimits)) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
+    let connections = Arc::<Connections>::default();
+    let watch = Arc::clone(&connections);
     let ended = tokio::spawn(async move {
-        serve(listener, None, router, &settings, &Arc::default(), async {
+        serve(listener, None, router, &settings, &watch, async {
             stopped.await.unwrap();
         })
         .await
     });
-    Running { address, stop, ended }
+    Running { address, stop, ended, connections }
 }
 
 async fn send(address: SocketAddr, text: &str) -> TcpStream {
@@ -181,6 +184,7 @@ async fn an_address_holds_no_more_connections_than_its_share() {
     let mut third = TcpStream::connect(server.address).await.unwrap();
     let closed = tokio::time::timeout(Duration::from_secs(3), third.read(&mut [0])).await.unwrap();
     assert!(matches!(closed, Ok(0) | Err(_)));
+    assert_eq!((server.connections.surplus(), server.connections.refused()), (1, 0));
     drop(first);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(rest(send(server.address, CLOSE).await).await.starts_with("HTTP/1.1 200"));

@@ -1,9 +1,8 @@
 //! One write and its entries of the audit log in one statement, on Postgres: a transaction would be four trips to the
 //! database instead of one. SQLite, which has no such statement, is in the same process.
 
-use std::fmt::Write as _;
-
 use super::Value;
+use super::rows::placeholders;
 use super::values;
 use crate::model::AuditEntry;
 
@@ -13,14 +12,7 @@ const COLUMNS: usize = 6;
 /// `write` with rows for these entries, if it touches any row. It answers how many it touched. Placeholders go on from
 /// those of the write.
 pub(super) fn statement(write: &str, bound: usize, entries: usize) -> String {
-    let mut rows = String::new();
-    for row in 0..entries {
-        let first = bound + row * COLUMNS + 1;
-        let separator = if row == 0 { "" } else { ", " };
-        let placeholders: Vec<_> = (first..first + COLUMNS).map(|number| format!("${number}")).collect();
-        // Writing to a text does not fail.
-        let _ = write!(rows, "{separator}({})", placeholders.join(", "));
-    }
+    let rows = placeholders(bound, entries, COLUMNS);
     format!(
         "WITH act AS ({write} RETURNING 1), notes AS (INSERT INTO audit_waiting (id, at, ordinal, event, body, tag) \
          SELECT * FROM (VALUES {rows}) AS entry WHERE EXISTS (SELECT 1 FROM act)) SELECT COUNT(*) FROM act"

@@ -87,9 +87,7 @@ impl Transaction {
         if self.has_written
             && let Some(notes) = self.notes.take()
         {
-            for entry in notes.iter() {
-                audit::insert(&mut self, entry).await?;
-            }
+            audit::insert(&mut self, &notes).await?;
         }
         match self.inner {
             Inner::Postgres(mut lease) => {

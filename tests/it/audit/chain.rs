@@ -10,12 +10,17 @@ use serde_json::json;
 
 use crate::support::{Kind, TestServer, assert_told, on_both, program};
 
-/// Writes this many entries and chains them.
-pub(super) async fn write(server: &TestServer, many: usize) {
+/// Queues this many entries.
+fn queue(server: &TestServer, many: usize) {
     let user = UserId::new("u");
     for _ in 0..many {
         server.app.note(&Actor::Server, Event::UserUpdated { user: &user });
     }
+}
+
+/// Writes this many entries and chains them.
+pub(super) async fn write(server: &TestServer, many: usize) {
+    queue(server, many);
     server.audit_log().await;
 }
 
@@ -131,6 +136,24 @@ on_both! {
         assert_eq!(server.verify_audit_log(None).await, Err(Flaw::Missing(1)));
     }
 
+    async fn entries_before_the_beginning_are_told_as_unproven(kind: Kind) {
+        let server = ten(kind).await;
+        assert!(!server.verify_audit_log(None).await.unwrap().unproven);
+        server.advance(86_400);
+        server.app.audit.cut(server.app.now()).await.unwrap().unwrap();
+        write(&server, 1).await;
+        assert!(!server.verify_audit_log(None).await.unwrap().unproven);
+        for insert in [
+            "INSERT INTO audit_log VALUES (10, 'x', 0, 'user.deleted', '{}', 'h')",
+            "INSERT INTO audit_log VALUES (-1, 'x', 0, 'user.deleted', '{}', 'h')",
+        ] {
+            server.sql(insert).await;
+            let verified = server.verify_audit_log(None).await.unwrap();
+            assert!(verified.unproven && verified.entries == 1, "{verified:?}");
+            server.sql("DELETE FROM audit_log WHERE id = 'x'").await;
+        }
+    }
+
     async fn whoever_has_the_database_alone_cannot_write_entries_that_wait(kind: Kind) {
         let server = ten(kind).await;
         server.sql("INSERT INTO audit_waiting (id, at, ordinal, event, body, tag) \
@@ -156,6 +179,7 @@ on_both! {
         assert_eq!(audit.restart(&Actor::Server, server.app.now()).await.unwrap(), 10);
         let verified = audit.verify(None).await.unwrap().unwrap();
         assert_eq!((verified.removed_until, verified.head), (10, 12));
+        assert!(verified.unproven, "what was there before");
         assert_eq!(server.number("SELECT COUNT(*) FROM audit_log").await, 12);
         assert_eq!(server.number("SELECT COUNT(*) FROM audit_log WHERE event = 'admin_api.refused'").await, 1);
     }
@@ -198,9 +222,22 @@ on_both! {
 
     async fn many_batches_are_one_chain(kind: Kind) {
         let server = ten(kind).await;
-        write(&server, 1200).await;
+        write(&server, 2345).await;
         let verified = server.verify_audit_log(None).await.unwrap();
-        assert_eq!((verified.entries, verified.waiting), (1210, 0));
+        assert_eq!((verified.entries, verified.waiting), (2355, 0));
+    }
+
+    async fn a_batch_takes_its_places_by_few_statements(kind: Kind) {
+        let server = ten(kind).await;
+        queue(&server, 500);
+        let statements = || server.app.storage.db().statements();
+        let before = statements();
+        server.app.audit.flush(server.app.now()).await.unwrap();
+        assert_eq!(statements() - before, 5);
+        server.app.audit.chain_waiting(server.app.now()).await.unwrap();
+        // What waits, the head, five INSERTs, the DELETE.
+        assert_eq!(statements() - before - 5, 8);
+        assert_eq!(server.verify_audit_log(None).await.unwrap().entries, 510);
     }
 
     async fn an_act_that_fails_or_changes_nothing_is_not_told_and_one_that_cannot_be_told_is_not_done(kind: Kind) {
@@ -229,29 +266,49 @@ on_both! {
     async fn what_is_older_than_the_retention_goes_and_the_rest_verifies(kind: Kind) {
         let server = ten(kind).await;
         let old = head(&server).await;
-        write(&server, 600).await;
+        write(&server, 1100).await;
         server.advance(86_400);
         write(&server, 5).await;
         let (app, cut) = (&server.app, server.app.now().plus(-60));
         let mut rounds = 0;
-        while app.audit.cut(cut).await.unwrap() {
+        while app.audit.cut(cut).await.unwrap().unwrap() {
             rounds += 1;
         }
         assert_eq!(rounds, 1, "in batches");
         let verified = server.verify_audit_log(None).await.unwrap();
-        assert_eq!((verified.entries, verified.removed_until, verified.head), (5, 610, 615));
+        assert_eq!((verified.entries, verified.removed_until, verified.head), (5, 1110, 1115));
         assert_eq!(server.number("SELECT COUNT(*) FROM audit_log").await, 5);
-        assert!(!app.audit.cut(cut).await.unwrap());
+        assert!(!app.audit.cut(cut).await.unwrap().unwrap());
         // A head of what has gone cannot be compared; the last that went still can.
         assert_eq!(server.verify_audit_log(Some(&old)).await, Err(Flaw::HeadRemoved(10)));
-        let wrong = Place { number: 610, hash: "x".to_owned() };
-        assert_eq!(server.verify_audit_log(Some(&wrong)).await, Err(Flaw::OtherHead(610)));
+        let wrong = Place { number: 1110, hash: "x".to_owned() };
+        assert_eq!(server.verify_audit_log(Some(&wrong)).await, Err(Flaw::OtherHead(1110)));
         // All of it may go.
         server.advance(86_400);
-        app.audit.cut(app.now()).await.unwrap();
+        app.audit.cut(app.now()).await.unwrap().unwrap();
         assert_eq!(server.verify_audit_log(None).await.unwrap().entries, 0);
         write(&server, 1).await;
-        assert_eq!(server.verify_audit_log(None).await.unwrap().head, 616);
+        assert_eq!(server.verify_audit_log(None).await.unwrap().head, 1116);
+    }
+
+    async fn retention_removes_nothing_that_does_not_verify(kind: Kind) {
+        // Whoever has the database alone makes entries old, so that the server removes them by itself.
+        for (change, flaw) in [
+            ("UPDATE audit_log SET at = 0 WHERE number <= 5", Flaw::Changed(1)),
+            ("UPDATE audit_log SET at = 0 WHERE number = 10", Flaw::Changed(10)),
+            ("DELETE FROM audit_log WHERE number = 2", Flaw::Missing(2)),
+            ("UPDATE audit_marks SET tag = 'x' WHERE name = 'anchor'", Flaw::ForeignAnchor(0)),
+        ] {
+            let server = ten(kind).await;
+            server.sql(change).await;
+            server.advance(86_400);
+            write(&server, 5).await;
+            let before = server.number("SELECT COUNT(*) FROM audit_log").await;
+            let cutoff = server.app.now().plus(-60);
+            assert_eq!(server.app.audit.cut(cutoff).await.unwrap(), Err(flaw.clone()), "{change}");
+            assert_eq!(server.number("SELECT COUNT(*) FROM audit_log").await, before, "{change}");
+            assert_eq!(server.verify_audit_log(None).await, Err(flaw), "{change}");
+        }
     }
 
     async fn the_command_verifies_prints_the_head_and_exports_json_lines(kind: Kind) {
@@ -289,6 +346,7 @@ on_both! {
         assert!(!good && said.contains("entry 2 is missing"), "{said}");
         let (good, said, problem) = run(&["audit", "restart", "--json"]).await;
         assert!(good && said.contains("11"), "{problem}");
-        assert!(run(&["audit", "verify"]).await.0);
+        let (good, said, _) = run(&["audit", "verify"]).await;
+        assert!(good && said.contains("entries before number 12 too, which nothing proves"), "{said}");
     }
 }

@@ -77,7 +77,7 @@ on_both! {
         assert!(next(&lines, 600) == numbers(11, 610));
         for day in 0..2 {
             server.advance(DAY);
-            while server.app.audit.cut(server.app.now()).await.unwrap() {}
+            while server.app.audit.cut(server.app.now()).await.unwrap().unwrap() {}
             assert_eq!(server.number("SELECT COUNT(*) FROM audit_log").await, 0, "all of it is gone");
             write(&server, 5).await;
             let last = 610 + 5 * day;

@@ -6,6 +6,7 @@ mod clients;
 mod export;
 mod grants;
 mod people;
+mod queue;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,0 +1,69 @@
+//! INSERTs of many rows: a hundred of them are one trip to the database instead of a hundred.
+
+use std::fmt::Write as _;
+
+use super::{Transaction, Value};
+use crate::storage::StorageError;
+
+/// Rows of one statement, largest first: any number of rows is made of these. SQLite binds at most 32,766 values.
+const SIZES: [usize; 3] = [100, 10, 1];
+
+/// One INSERT, prepared for several numbers of rows.
+pub(in crate::storage) struct Rows<const COLUMNS: usize> {
+    statements: [String; SIZES.len()],
+}
+
+impl<const COLUMNS: usize> Rows<COLUMNS> {
+    /// `insert` up to its VALUES, and what comes after them.
+    pub fn new(insert: &str, after: &str) -> Self {
+        let statement = |size| format!("{insert} VALUES {}{after}", placeholders(0, size, COLUMNS));
+        Self { statements: SIZES.map(statement) }
+    }
+
+    /// Inserts what `row` makes of each item.
+    pub async fn insert<'i, T>(
+        &'static self,
+        tx: &mut Transaction,
+        items: &'i [T],
+        row: impl Fn(&'i T) -> [Value<'i>; COLUMNS],
+    ) -> Result<(), StorageError> {
+        let mut rest = items;
+        for (size, statement) in SIZES.into_iter().zip(&self.statements) {
+            let chunks = rest.chunks_exact(size);
+            rest = chunks.remainder();
+            for chunk in chunks {
+                let bound: Vec<Value<'_>> = chunk.iter().flat_map(&row).collect();
+                tx.execute(statement, &bound).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// So many rows of placeholders, after those that the statement has before: `($1, $2), ($3, $4)`.
+pub(super) fn placeholders(before: usize, rows: usize, columns: usize) -> String {
+    let mut text = String::new();
+    for number in 0..rows * columns {
+        let opening = match number % columns {
+            0 if number == 0 => "(",
+            0 => "), (",
+            _ => ", ",
+        };
+        // Writing to a text does not fail.
+        let _ = write!(text, "{opening}${}", before + number + 1);
+    }
+    text + ")"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+
+    #[test]
+    fn a_statement_has_placeholders_for_its_rows() {
+        let rows = Rows::<2>::new("INSERT INTO t (a, b)", " ON CONFLICT DO NOTHING");
+        assert_eq!(rows.statements[2], "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        assert!(rows.statements[1].contains("VALUES ($1, $2), ($3, $4), "), "{}", rows.statements[1]);
+        assert!(rows.statements[0].contains(", ($199, $200) ON"), "{}", rows.statements[0]);
+    }
+}
