@@ -47,7 +47,7 @@ const DATABASES = {
     const directory = await stage.room("sqlite");
     const file = join(directory, "chancery.db");
     const [, , backup, restore] = blocks("sh");
-    const replaced = { "/var/lib/chancery": directory, "-o chancery -g chancery ": "", "systemctl ": "true " };
+    const replaced = { "/var/lib/chancery": directory, "-o chancery -g chancery ": "", "systemctl stop chancery": "" };
     return {
       url: `sqlite:${file}`,
       backup: () => commands(backup, replaced, stage.directory),
