@@ -1,6 +1,6 @@
-//! The request that is being answered on this thread: what the log and the audit log say of it.
+//! The request that is being answered on this thread: what the log, the audit log and an error page say of it.
 //!
-//! It is not passed from hand to hand as everything else is: nothing but these two ask for it, every room leads to a line
+//! It is not passed from hand to hand as everything else is: nothing but these ask for it, every room leads to a line
 //! or an entry, and no rule may depend on it. The middleware sets it around each poll of a request's future. A span would
 //! name a request in the log too, but it is written out for each request, and hardly one of them has a line.
 

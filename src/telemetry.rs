@@ -130,7 +130,7 @@ mod tests {
             let log = fmt().with_env_filter(filter.unwrap()).with_writer(std::io::sink).finish();
             tracing::subscriber::with_default(log, || {
                 let headers = hyper::HeaderMap::new();
-                let request = span::server("GET", Endpoint::Token, "id", Some(&headers));
+                let request = span::server("GET", Endpoint::Token, &"id", Some(&headers));
                 let _within = tracing::error_span!("of another library").entered();
                 let statement = span::statement("sqlite", "select", "SELECT 1");
                 for made in [

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::Output;
 use super::args::audit::{AuditCommand, AuditExport, AuditVerify};
 use super::open::{self, Office};
-use super::{Failure, output};
+use super::{Failure, output, serve};
 use crate::audit::{self, ChainError};
 use crate::config::Settings;
 use crate::storage::AuditRange;
@@ -72,7 +72,8 @@ async fn restart(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
     }
 }
 
-/// Writes entries as they are read; whoever reads them may stop at any time.
+/// Writes entries as they are read; whoever reads them may stop at any time. Who follows is stopped between two batches,
+/// so that the last line is whole.
 async fn export(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
     match print(office, asked).await {
         Err(Failure::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -82,6 +83,7 @@ async fn export(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure>
 
 async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout());
+    let stopped = if asked.follow { Some(serve::stopped()?) } else { None };
     let everything = AuditRange::after(asked.after);
     let mut range = AuditRange {
         since: asked.since.unwrap_or(everything.since),
@@ -97,10 +99,14 @@ async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> 
             }
         }
         out.flush()?;
-        match (batch.is_empty(), asked.follow) {
-            (false, _) => {}
-            (true, true) => tokio::time::sleep(FOLLOW).await,
-            (true, false) => return Ok(()),
+        match (&stopped, batch.is_empty()) {
+            (Some(stopped), _) if *stopped.borrow() => return Ok(()),
+            (None, true) => return Ok(()),
+            (Some(stopped), true) => {
+                // Woken early it looks once more, and ends above.
+                let _ = tokio::time::timeout(FOLLOW, serve::signalled(stopped.clone())).await;
+            }
+            (_, false) => {}
         }
     }
 }

@@ -76,9 +76,11 @@ fn warn_of_client(client: &Client) {
 
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
-        Failure::refused(format!(
-            "{key}: {address}: {error}\n    stop what listens there, or choose another address"
-        ))
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied => "give it CAP_NET_BIND_SERVICE, or choose a port above 1023",
+            _ => "stop what listens there, or choose another address",
+        };
+        Failure::refused(format!("{key}: {address}: {error}\n    {advice}"))
     })
 }
 

@@ -1,5 +1,5 @@
 //! What every request passes first and every answer last: request id, client address, span for traces, the body, overload,
-//! timeout, panics, security headers, and the note of how it ended.
+//! timeout, panics, security headers, CORS, and the note of how it ended.
 //!
 //! One service does all of it, instead of a stack of layers: each layer costs a clone and a boxed
 //! future a request, and the answers of this server that matter most take microseconds. An answer
@@ -31,7 +31,7 @@ use axum::http::header::{
     X_FRAME_OPTIONS,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use tokio::time::{Sleep, sleep};
@@ -39,9 +39,10 @@ use tower::Service;
 use tracing::Span;
 
 use super::accept;
+use super::cors::{self, Cors, Methods};
 use crate::config::{ServerSettings, TrustedProxies};
 use crate::load::{Load, Slot};
-use crate::observe::{self, Connections, Observed, Outcome, Watch, span};
+use crate::observe::{self, Connections, Endpoint, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
 use crate::request::{self, Facts};
 use body::Receiving;
@@ -74,6 +75,7 @@ struct Rules {
     router: Router,
     load: Arc<Load>,
     overload: Overload,
+    cors: Cors,
     trusted_proxies: TrustedProxies,
     max_body_bytes: usize,
     request_timeout: Duration,
@@ -92,15 +94,22 @@ pub struct Overload {
 
 /// Puts `router` behind the rules for every request.
 pub fn layers(router: Router, settings: &ServerSettings, watch: Watch) -> Edge {
-    layers_with(router, settings, watch, Overload::default())
+    layers_with(router, settings, watch, Overload::default(), Cors::Nothing)
 }
 
-/// The same, where a listener has something of its own to say in an overload.
-pub fn layers_with(router: Router, settings: &ServerSettings, watch: Watch, overload: Overload) -> Edge {
+/// The same, where a listener has something of its own to say in an overload, or to pages of other origins.
+pub fn layers_with(
+    router: Router,
+    settings: &ServerSettings,
+    watch: Watch,
+    overload: Overload,
+    cors: Cors,
+) -> Edge {
     let rules = Rules {
         router,
         load: Load::new(settings.max_requests),
         overload,
+        cors,
         trusted_proxies: settings.trusted_proxies.clone(),
         max_body_bytes: settings.max_body_bytes,
         request_timeout: settings.request_timeout,
@@ -130,7 +139,7 @@ where
         let observed = self.0.watch.begin(parts.uri.path());
         let headers = trusted.then_some(&parts.headers);
         Answer {
-            span: span::server(parts.method.as_str(), observed.endpoint, id.as_str(), headers),
+            span: span::server(parts.method.as_str(), observed.endpoint, &id, headers),
             state: State::Receiving(Receiving::new(body, self.0.max_body_bytes)),
             parts: Some(parts),
             rules: self.0.clone(),
@@ -155,8 +164,8 @@ impl Edge {
 }
 
 impl Rules {
-    /// Finds out who asks, names the request, and puts both into its extensions. Also whether the peer is a proxy whose
-    /// headers count.
+    /// Finds out who asks, which goes into the request's extensions, and names the request. Also whether the peer is
+    /// a proxy whose headers count.
     fn identify(&self, parts: &mut Parts) -> (Facts, bool) {
         let peer = parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -165,7 +174,6 @@ impl Rules {
         let given = parts.headers.get(X_REQUEST_ID).filter(|_| is_trusted);
         let id = given.and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
         parts.extensions.insert(client);
-        parts.extensions.insert(id);
         let facts = Facts {
             id,
             address: client.0,
@@ -176,8 +184,13 @@ impl Rules {
         (facts, is_trusted)
     }
 
-    /// Hands a whole request to the router, unless there are too many.
-    fn enter<B>(&self, parts: Parts, body: Bytes) -> State<B> {
+    /// Hands a whole request to the router, unless there are too many, or a browser asks whether it may send one.
+    fn enter<B>(&self, parts: Parts, body: Bytes, endpoint: Endpoint) -> State<B> {
+        if parts.method == Method::OPTIONS
+            && let Some(methods) = self.cors.methods(endpoint)
+        {
+            return State::Preflight(methods);
+        }
         let slot = self.load.take();
         if slot.is_none() && !self.overload.exempt.iter().any(|path| path == parts.uri.path()) {
             return self.shed(parts);
@@ -219,6 +232,8 @@ enum State<B> {
     },
     /// A browser is told of the overload.
     Shed(RouteFuture<Infallible>),
+    /// A browser is told what pages of other origins may send.
+    Preflight(Methods),
     Refused(Refusal),
 }
 
@@ -259,6 +274,7 @@ where
         }
         let polled = match &mut self.state {
             State::Running { future, .. } | State::Shed(future) => run(future, cx),
+            State::Preflight(methods) => Poll::Ready(Ok(methods.preflight())),
             State::Refused(refusal) => Poll::Ready(Ok(refusal.response())),
             State::Receiving(_) => Poll::Pending,
         };
@@ -272,7 +288,7 @@ where
     /// The body is there.
     fn enter(&mut self, body: Bytes) {
         if let Some(parts) = self.parts.take() {
-            self.state = self.rules.enter(parts, body);
+            self.state = self.rules.enter(parts, body, self.observed.endpoint);
         }
     }
 
@@ -327,6 +343,9 @@ where
         }
         if let Some(id) = self.id.header() {
             headers.insert(X_REQUEST_ID, id);
+        }
+        if self.rules.cors.methods(self.observed.endpoint).is_some() {
+            cors::share(headers);
         }
     }
 }

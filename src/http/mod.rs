@@ -3,6 +3,7 @@
 mod accept;
 mod aliases;
 pub mod bearer;
+mod cors;
 mod device_authorization;
 mod error;
 pub mod extract;
@@ -22,15 +23,13 @@ mod webfinger;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, header};
 use axum::routing::{get, post};
-use tower_http::cors::{Any, CorsLayer};
 
 use crate::app::App;
 use crate::config::RegistrationMode;
-use crate::pages;
-
 use crate::observe::Listener;
+use crate::pages;
+use cors::Cors;
 pub use error::{log, note};
 use middleware::{Edge, Overload};
 
@@ -51,14 +50,18 @@ pub fn service(app: &Arc<App>) -> Edge {
         exempt: ALWAYS_ANSWERED.iter().map(|path| format!("{prefix}{path}")).collect(),
         page: Router::new().fallback(pages::busy).with_state(Arc::clone(app)),
     };
-    middleware::layers_with(router(Arc::clone(app)), server, app.watch(Listener::Public), overload)
+    let cors = match app.settings.registration.mode {
+        RegistrationMode::Off => Cors::Endpoints,
+        RegistrationMode::Token | RegistrationMode::Open => Cors::EndpointsAndRegistration,
+    };
+    middleware::layers_with(router(Arc::clone(app)), server, app.watch(Listener::Public), overload, cors)
 }
 
 /// Every endpoint, below the issuer's path prefix.
 fn router(app: Arc<App>) -> Router {
     let prefix = app.settings.server.issuer.path_prefix().to_owned();
     let documents = Arc::new(metadata::Documents::new(Arc::clone(&app)));
-    let endpoints = for_browser_apps(&documents)
+    let endpoints = for_applications(&documents)
         .route("/introspect", post(introspect::introspect))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
@@ -67,19 +70,19 @@ fn router(app: Arc<App>) -> Router {
     // RFC 7033 4: at the root of the host.
     let at_root = Router::new().route("/.well-known/webfinger", get(webfinger::get));
     let root = if prefix.is_empty() {
-        endpoints.merge(at_root.layer(cors()))
+        endpoints.merge(at_root)
     } else {
         // RFC 8414 3.1: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{prefix}");
         let discovery = Router::new().route(&well_known, get(metadata::discovery)).with_state(documents);
-        Router::new().nest(&prefix, endpoints).merge(at_root.merge(discovery).layer(cors()))
+        Router::new().nest(&prefix, endpoints).merge(at_root.merge(discovery))
     };
     let aliases = app.settings.aliases.paths.clone();
     aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)
 }
 
-/// What applications in a browser call from other origins. Never the pages.
-fn for_browser_apps(documents: &Arc<metadata::Documents>) -> Router<Arc<App>> {
+/// What applications call: also those in a browser, from other origins (`cors.rs`).
+fn for_applications(documents: &Arc<metadata::Documents>) -> Router<Arc<App>> {
     let documents = Router::new()
         .route("/jwks", get(metadata::jwks))
         .route("/.well-known/openid-configuration", get(metadata::discovery))
@@ -92,7 +95,6 @@ fn for_browser_apps(documents: &Arc<metadata::Documents>) -> Router<Arc<App>> {
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/revoke", post(revoke::revoke))
         .merge(documents)
-        .layer(cors())
 }
 
 /// Nothing, unless clients may register themselves.
@@ -101,19 +103,5 @@ fn registration(app: &App) -> Router<Arc<App>> {
         return Router::new();
     }
     let one = get(register::get).put(register::put).delete(register::delete);
-    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
-    Router::new()
-        .route("/register", post(register::post))
-        .route("/register/{client_id}", one)
-        .layer(cors().allow_methods(methods))
-}
-
-/// Any origin, and no credentials of the browser: nothing here reads a cookie.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::WWW_AUTHENTICATE])
-        .max_age(std::time::Duration::from_secs(3600))
+    Router::new().route("/register", post(register::post)).route("/register/{client_id}", one)
 }

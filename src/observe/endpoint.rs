@@ -22,8 +22,8 @@ macro_rules! endpoints {
             pub fn at(path: &str) -> Self {
                 match path {
                     $($path => Self::$name,)+
-                    _ if path.starts_with("/register/") => Self::RegisteredClient,
-                    _ if path.starts_with("/assets/") => Self::Asset,
+                    _ if is_segment(path, "/register/") => Self::RegisteredClient,
+                    _ if is_segment(path, "/assets/") => Self::Asset,
                     _ => Self::Other,
                 }
             }
@@ -58,4 +58,9 @@ endpoints! {
     "/account/apps/revoke" => AccountRevokeApp,
     "/account/sessions/end" => AccountEndSession,
     "/account/password" => AccountPassword,
+}
+
+/// Whether one segment of a path follows, and nothing else.
+fn is_segment(path: &str, after: &str) -> bool {
+    path.strip_prefix(after).is_some_and(|segment| !segment.is_empty() && !segment.contains('/'))
 }

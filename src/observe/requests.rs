@@ -124,15 +124,25 @@ impl Requests {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Exactly where the router has it: what pages of other origins may call goes by it.
     fn endpoint(&self, path: &str) -> Endpoint {
-        let below = path.strip_prefix(self.prefix.as_str()).unwrap_or(path);
+        let Some(below) = path.strip_prefix(self.prefix.as_str()) else { return self.at_root(path) };
         match Endpoint::at(below) {
-            // RFC 8414 3.1: the issuer's path comes last there.
-            Endpoint::Other => match path.strip_suffix(self.prefix.as_str()).map(Endpoint::at) {
-                Some(Endpoint::ServerMetadata) => Endpoint::ServerMetadata,
-                _ => self.aliases.get(below).copied().unwrap_or(Endpoint::Other),
-            },
+            Endpoint::Webfinger if !self.prefix.is_empty() => Endpoint::Other,
+            Endpoint::Other => self.aliases.get(below).copied().unwrap_or(Endpoint::Other),
             endpoint => endpoint,
+        }
+    }
+
+    /// What lies outside of the prefix.
+    fn at_root(&self, path: &str) -> Endpoint {
+        // RFC 8414 3.1: the issuer's path comes last there.
+        let without_suffix = path.strip_suffix(self.prefix.as_str()).map(Endpoint::at);
+        match (Endpoint::at(path), without_suffix) {
+            // RFC 7033 4: at the root of the host.
+            (Endpoint::Webfinger, _) => Endpoint::Webfinger,
+            (_, Some(Endpoint::ServerMetadata)) => Endpoint::ServerMetadata,
+            _ => Endpoint::Other,
         }
     }
 }
@@ -242,13 +252,22 @@ mod tests {
         assert_eq!(at("/auth", "/auth/register/abc"), "/register/{client_id}");
         let well_known = "/.well-known/oauth-authorization-server";
         assert_eq!(at("/auth", "/.well-known/oauth-authorization-server/auth"), well_known);
+        assert_eq!(at("/auth", "/auth/.well-known/oauth-authorization-server"), well_known);
+        assert_eq!(at("/auth", "/.well-known/webfinger"), "/.well-known/webfinger");
         assert_eq!(at("", "/.well-known/oauth-authorization-server"), well_known);
     }
 
     #[test]
     fn a_path_that_somebody_made_up_is_other() {
-        for path in ["/", "", "/token/", "/wp-login.php", "/auth/token", "//token", "/ TOKEN"] {
+        let paths =
+            ["/", "", "/token/", "/wp-login.php", "/auth/token", "//token", "/ TOKEN", "/register/a/b"];
+        for path in paths {
             assert_eq!(at("", path), "other", "{path}");
+        }
+        let root = "/.well-known/oauth-authorization-server";
+        for path in ["/token", "/oauth2/token", "/auth", "/authx/token", "/auth/.well-known/webfinger", root]
+        {
+            assert_eq!(at("/auth", path), "other", "{path}");
         }
     }
 

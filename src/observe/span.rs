@@ -4,6 +4,8 @@
 //! Names and attributes follow the semantic conventions of OpenTelemetry. A statement is told by its text, which has
 //! placeholders where the values go; nothing that a client or a person sent is in a span.
 
+use std::fmt::Display;
+
 use hyper::HeaderMap;
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, propagation::TextMapPropagator as _};
@@ -21,7 +23,7 @@ pub const TARGET: &str = "chancery::span";
 pub const TRACEPARENT: &str = "traceparent";
 
 /// A request to the server. `headers` are those of a peer whose trace context counts.
-pub fn server(method: &str, endpoint: Endpoint, id: &str, headers: Option<&HeaderMap>) -> Span {
+pub fn server(method: &str, endpoint: Endpoint, id: &impl Display, headers: Option<&HeaderMap>) -> Span {
     if !span_enabled!(target: TARGET, Level::INFO) {
         return Span::none();
     }
@@ -36,7 +38,7 @@ pub fn server(method: &str, endpoint: Endpoint, id: &str, headers: Option<&Heade
         http.request.method = method,
         http.route = route,
         http.response.status_code = Empty,
-        chancery.request.id = id,
+        chancery.request.id = %id,
         chancery.outcome = Empty,
     );
     if let Some(parent) = headers.and_then(parent) {

@@ -14,8 +14,9 @@ use super::site::Frame;
 use crate::app::App;
 use crate::crypto::{digest, random};
 use crate::http::extract;
-use crate::http::middleware::{ClientAddress, RequestId};
+use crate::http::middleware::ClientAddress;
 use crate::model::SessionId;
+use crate::request;
 
 /// A browser's request for a page.
 #[derive(Debug)]
@@ -46,7 +47,6 @@ impl FromRequestParts<Arc<App>> for Visitor {
         let (headers, issuer) = (&parts.headers, &app.settings.server.issuer);
         let known = Cookie::Browser.read(headers, issuer).filter(|name| is_browser_name(name));
         let address = parts.extensions.get::<ClientAddress>();
-        let request_id = parts.extensions.get::<RequestId>();
         let from_elsewhere = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         Ok(Self {
             browser: known.map_or_else(random::id, str::to_owned),
@@ -57,7 +57,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
             accounts_cookie: Cookie::Accounts.read(headers, issuer).map(str::to_owned),
             user_agent: extract::user_agent(headers),
             address: address.map(|address| address.0.to_string()).unwrap_or_default(),
-            request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
+            request_id: request::with(|facts| facts.map(|facts| facts.id.to_string())).unwrap_or_default(),
             accept_language: text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned),
             from_elsewhere,
         })

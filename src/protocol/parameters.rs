@@ -107,18 +107,21 @@ impl<'a> Parameters<'a> {
 /// Decodes one name or value: `+` is a space, `%XX` a byte. No syntax of RFC 6749 appendix A knows the character NUL,
 /// and Postgres cannot store it, so it is refused here once for everything that comes in.
 pub fn decode(encoded: &str) -> Result<Cow<'_, str>, OAuthError> {
-    // One character at a time, which is searched for by words.
-    let decoded = if encoded.contains('+') || encoded.contains('%') {
-        let spaced = encoded.replace('+', " ");
-        let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
-        Cow::Owned(String::from_utf8(bytes).map_err(|error| not_utf8(error.utf8_error()))?)
-    } else {
-        Cow::Borrowed(encoded)
-    };
+    if is_plain(encoded) {
+        return Ok(Cow::Borrowed(encoded));
+    }
+    let spaced = encoded.replace('+', " ");
+    let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
+    let decoded = String::from_utf8(bytes).map_err(|error| not_utf8(error.utf8_error()))?;
     if decoded.contains('\0') {
         return Err(OAuthError::invalid_request("A parameter holds the character NUL."));
     }
-    Ok(decoded)
+    Ok(Cow::Owned(decoded))
+}
+
+/// Whether it stands for itself. Every byte is looked at, because the processor then looks at many at once.
+fn is_plain(encoded: &str) -> bool {
+    !encoded.bytes().fold(false, |found, byte| found | matches!(byte, b'+' | b'%' | 0))
 }
 
 fn not_utf8(_: Utf8Error) -> OAuthError {

@@ -80,7 +80,7 @@ fn chained_row(entry: &ChainedEntry) -> [Value<'_>; 6] {
 impl Storage {
     /// This storage for one write: these entries are written in its transaction, if it changes something.
     pub fn noting(&self, entries: Vec<AuditEntry>) -> Self {
-        Self { db: self.db.noting(Arc::from(entries)), kept: self.kept }
+        Self { db: self.db.noting(Arc::from(entries)), ..self.clone() }
     }
 
     /// Writes entries that belong to no other write.

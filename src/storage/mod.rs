@@ -11,6 +11,7 @@ mod consents;
 pub mod db;
 mod device_authorizations;
 mod error;
+mod grant_walks;
 mod grants;
 mod handovers;
 mod logout_deliveries;
@@ -28,13 +29,16 @@ mod trusted_issuers;
 mod turns;
 mod users;
 
+use std::sync::Arc;
+
 pub use audit::{AUDIT_BATCH, AuditRange};
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use db::Db;
 pub use error::StorageError;
+pub use grant_walks::{EndlessGrant, GrantWalk};
 pub use grants::{AppAccess, Rotation, SignIn};
-pub use purge::{EndlessGrant, GrantWalk, Purged};
+pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
@@ -48,12 +52,13 @@ pub struct Storage {
     db: Db,
     /// Seconds that what has ended is kept.
     kept: i64,
+    walks: Arc<grant_walks::Walks>,
 }
 
 impl Storage {
     /// What has ended is kept for so many seconds, so that whoever comes late is told why.
     pub fn new(db: Db, kept: i64) -> Self {
-        Self { db, kept }
+        Self { db, kept, walks: Arc::default() }
     }
 
     pub fn kept(&self) -> i64 {

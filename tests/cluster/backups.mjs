@@ -31,7 +31,7 @@ const DATABASES = {
     await sql(url, "CREATE DATABASE chancery");
     const [from, to] = ["chancery", "restored"].map((name) => url.replace(/\/postgres$/, `/${name}`));
     const [backup, restore] = blocks("sh");
-    const replaced = { "postgres://backup@db.internal/chancery": from, "postgres://owner@db.internal/restored": to };
+    const replaced = { "postgres://backup@db.internal/chancery": from, "postgres://chancery@db.internal/restored": to };
     return {
       url: from,
       backup: () => commands(backup, replaced, stage.directory),
@@ -44,14 +44,15 @@ const DATABASES = {
     };
   },
   SQLite: async (stage) => {
-    const [from, to] = ["chancery.db", "restored.db"].map((name) => join(stage.directory, name));
+    const directory = await stage.room("sqlite");
+    const file = join(directory, "chancery.db");
     const [, , backup, restore] = blocks("sh");
-    const replaced = { "/var/lib/chancery/chancery.db": from, "/var/lib/restored/chancery.db": to };
+    const replaced = { "/var/lib/chancery": directory, "-o chancery -g chancery ": "", "systemctl stop chancery": "" };
     return {
-      url: `sqlite:${from}`,
+      url: `sqlite:${file}`,
       backup: () => commands(backup, replaced, stage.directory),
-      restore: () => commands(restore, replaced, stage.directory).then(() => `sqlite:${to}`),
-      end: (statements) => run("sqlite3", [to, statements]),
+      restore: () => commands(restore, replaced, stage.directory).then(() => `sqlite:${file}`),
+      end: (statements) => run("sqlite3", [file, statements]),
     };
   },
 };

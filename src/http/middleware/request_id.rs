@@ -12,7 +12,7 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const LONGEST: usize = 64;
 
-/// The name of one request, as a request extension. It is kept in place, without an allocation: every
+/// The name of one request. It is kept in place, without an allocation: every
 /// request has one and few look at it.
 #[derive(Clone, Copy)]
 pub struct RequestId {

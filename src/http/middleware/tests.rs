@@ -28,7 +28,7 @@ fn router() -> Router {
         .route("/who", get(|Extension(ClientAddress(client)): Extension<ClientAddress>| async move {
             client.to_string()
         }))
-        .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.to_string() }))
+        .route("/id", get(async || request::with(|facts| facts.unwrap().id.to_string())))
         .route("/own", get(|| async { [(REFERRER_POLICY, "same-origin")] }))
         .route("/panic", get(panics))
         .route("/slow", get(std::future::pending::<()>))
@@ -145,12 +145,46 @@ async fn every_503_says_when_to_try_again() {
     assert!(!answer(&[], request("/failing")).await.1.contains_key(RETRY_AFTER));
 }
 
+#[tokio::test]
+async fn pages_of_other_origins_may_call_what_is_theirs_and_read_why_it_was_refused() {
+    let edge = |cors| {
+        let settings = settings(&[("MAX_BODY_BYTES", "1024")]);
+        layers_with(router(), &settings, watch(), Overload::default(), cors)
+    };
+    let ask = |method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path).header("origin", "https://spa.example");
+        request.body(Body::from(vec![b'a'; if method == "POST" { 1025 } else { 0 }])).unwrap()
+    };
+    for (cors, path, methods) in [
+        (Cors::Nothing, "/token", None),
+        (Cors::Endpoints, "/token", Some("GET,POST")),
+        (Cors::Endpoints, "/register", None),
+        (Cors::Endpoints, "/", None),
+        (Cors::EndpointsAndRegistration, "/register/abc", Some("GET,POST,PUT,DELETE")),
+    ] {
+        let (status, preflight, _) = send(&edge(cors), ask("OPTIONS", path)).await;
+        assert_eq!(status == StatusCode::OK, methods.is_some(), "{cors:?} {path}");
+        let allowed = preflight.get("access-control-allow-methods").map(|value| value.to_str().unwrap());
+        assert_eq!(allowed, methods, "{cors:?} {path}");
+        let (status, refused, _) = send(&edge(cors), ask("POST", path)).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        for headers in [preflight, refused] {
+            assert_eq!(
+                headers.contains_key("access-control-allow-origin"),
+                methods.is_some(),
+                "{cors:?} {path}"
+            );
+            assert!(!headers.contains_key("access-control-allow-credentials"));
+        }
+    }
+}
+
 fn overloadable(most: &str) -> Edge {
     let overload = Overload {
         exempt: vec!["/id".to_owned()],
         page: Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "a page")),
     };
-    layers_with(router(), &settings(&[("MAX_REQUESTS", most)]), watch(), overload)
+    layers_with(router(), &settings(&[("MAX_REQUESTS", most)]), watch(), overload, Cors::Endpoints)
 }
 
 async fn send(edge: &Edge, request: Request) -> (StatusCode, HeaderMap, String) {

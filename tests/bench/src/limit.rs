@@ -77,7 +77,7 @@ pub fn distances(results: &[Value]) -> Result<String> {
         "| part of a request | requests per CPU-second of a bare server | cost us, the request included |\n|---|---:|---:|\n",
     );
     for part in PARTS {
-        let cost = costs.get(part).ok_or("a ceiling is missing")?;
+        let cost = costs.get(part).ok_or_else(|| format!("{part} was not measured: --seconds"))?;
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {part} | {:.0} | {cost:.1} |", 1e6 / cost);
     }

@@ -19,13 +19,13 @@ fn queue(server: &TestServer, many: usize) {
 }
 
 /// Writes this many entries and chains them.
-async fn write(server: &TestServer, many: usize) {
+pub(super) async fn write(server: &TestServer, many: usize) {
     queue(server, many);
     server.audit_log().await;
 }
 
 /// A server with ten entries.
-async fn ten(kind: Kind) -> TestServer {
+pub(super) async fn ten(kind: Kind) -> TestServer {
     let server = TestServer::start_with(kind, &[("KEYS__ALGORITHMS", "ES256")]).await;
     write(&server, 9).await;
     let verified = server.verify_audit_log(None).await.unwrap();

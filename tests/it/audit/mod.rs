@@ -1,8 +1,9 @@
-//! The audit log: what is told (`people`, `grants`, `clients`, `acts`), and that nobody changes it unnoticed (`chain`).
+//! The audit log: what is told (`people`, `grants`, `clients`, `acts`), and that nobody changes it unnoticed (`chain`), nor misses any of it (`export`).
 
 mod acts;
 mod chain;
 mod clients;
+mod export;
 mod grants;
 mod people;
 mod queue;

@@ -15,13 +15,13 @@ use crate::support::{
 const CLIENT_CREDENTIALS: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 #[track_caller]
-fn assert_unavailable(answer: &Answer) {
+pub(super) fn assert_unavailable(answer: &Answer) {
     answer.assert_error(503, "temporarily_unavailable");
     assert_eq!(answer.header(header::RETRY_AFTER), "1");
 }
 
 /// Asks until it is so, for at most ten seconds.
-async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(super) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !is_so().await {
         assert!(begin.elapsed() < Duration::from_secs(10), "{what}");
@@ -30,7 +30,7 @@ async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 /// What is answered though nothing can be written.
-async fn reads_are_answered(deployment: &Deployment, process: &Process, token: &str) {
+pub(super) async fn reads_are_answered(deployment: &Deployment, process: &Process, token: &str) {
     soon("what is good is known", async || {
         let answer = process.post(&deployment.client, "/introspect", &[("token", token)]).await;
         answer.status == 200 && answer.json()["active"] == true
@@ -43,7 +43,7 @@ async fn reads_are_answered(deployment: &Deployment, process: &Process, token: &
 }
 
 /// From now on files cannot grow beyond this; a process that ignores the signal gets an error as from a full disk.
-fn limit_files(process: &Process, bytes: &str) {
+pub(super) fn limit_files(process: &Process, bytes: &str) {
     let arguments = ["--pid", &process.id().to_string(), &format!("--fsize={bytes}:")].map(str::to_owned);
     assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
 }

@@ -1,17 +1,18 @@
 //! `kill -9` at any instant, under load: the database starts again, and keeps every promise that was acknowledged. What
 //! was not acknowledged has happened once or not at all.
 //!
-//! `CHANCERY_TEST_KILLS` is the number of kills of each test.
+//! `CHANCERY_TEST_KILLS` is the number of kills of each test. The consent page has `consent_kills`, the notices of
+//! logouts have `logout_kills`.
 
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use chancery::crypto::{master_key::MasterKey, random};
+use chancery::crypto::master_key::MasterKey;
 use serde_json::{Value, json};
 
+use super::{ONLINE, a_while, kills};
 use crate::support::{
     Answer, Browser, Database, Deployment, OPEN, Process, REDIRECT_URI, Receiver, Registration, VERIFIER,
     all, claims_of, on_both, path_of, program, query_of, text,
@@ -26,18 +27,6 @@ const SETTINGS: [(&str, &str); 7] = [
     ("OUTBOUND__ALLOW_PRIVATE", "true"),
     ("OUTBOUND__TIMEOUT_SECONDS", "1"),
 ];
-/// Access that ends with the session, and no refresh tokens, of which a user has fifty.
-const ONLINE: [(&str, &str); 1] = [("scope", "openid")];
-
-fn kills() -> usize {
-    std::env::var("CHANCERY_TEST_KILLS").map_or(4, |kills| kills.parse().unwrap())
-}
-
-/// Some time up to `most`.
-async fn a_while(most: u64) {
-    let millis = u64::from_le_bytes(random::bytes()) % most;
-    tokio::time::sleep(Duration::from_millis(millis)).await;
-}
 
 /// What an operation came to, as far as its client knows.
 #[derive(Debug, Clone, PartialEq)]

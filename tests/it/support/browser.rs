@@ -42,6 +42,18 @@ impl<'s> Browser<'s> {
         Some(answer)
     }
 
+    /// One form posted to a process; none where the connection broke.
+    pub async fn try_post_to(
+        &mut self,
+        process: &Process,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Option<Answer> {
+        let answer = process.try_send(self.request(Method::POST, path, Some(encode(form)))).await?;
+        self.keep_cookies(&answer);
+        Some(answer)
+    }
+
     /// One GET; a redirect is returned, not followed.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
@@ -146,7 +158,7 @@ impl<'s> Browser<'s> {
     }
 
     /// A page of ours, below the issuer's path.
-    fn at(&self, path: &str) -> String {
+    pub fn at(&self, path: &str) -> String {
         path_of(&format!("{}{path}", self.server.issuer()))
     }
 
