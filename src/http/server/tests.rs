@@ -170,7 +170,11 @@ async fn a_client_that_does_not_take_its_answer_is_cut_off_though_it_takes_a_byt
 
 #[tokio::test]
 async fn a_client_that_takes_its_answer_in_steps_gets_no_more_time() {
-    let server = start(|limits| limits.write_timeout = Duration::from_secs(1)).await;
+    let server = start(|limits| {
+        limits.write_timeout = Duration::from_secs(1);
+        limits.idle_timeout = Duration::from_secs(60);
+    })
+    .await;
     let text = "GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     let (mut slow, mut bytes, mut taken) = (send(server.address, text).await, vec![0; 1 << 20], 0);
     while let Ok(length) = slow.read_exact(&mut bytes).await {
