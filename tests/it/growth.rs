@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery::model::{ClientId, Timestamp, TokenId};
-use chancery::storage::StorageError;
+use chancery::storage::{StorageError, db};
 use serde_json::{Value, json};
 
 use crate::support::{Kind, Registration, START, TestServer, all, on_both, text};
@@ -32,7 +32,48 @@ fn yes(answers: Vec<Result<bool, StorageError>>) -> usize {
     answers.into_iter().filter(|answer| *answer.as_ref().unwrap()).count()
 }
 
+/// How often Postgres has looked into an index of grants, and how many of its entries it has read.
+async fn reads_of(server: &TestServer, index: &str) -> (i64, i64) {
+    const READS: &str = "SELECT idx_scan, idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = $1";
+    let reads: Option<(i64, i64)> =
+        server.app.storage.db().fetch_optional(READS, &[db::Value::Text(index)]).await.unwrap();
+    reads.unwrap()
+}
+
 on_both! {
+    async fn a_code_is_redeemed_without_looking_at_those_of_others(kind: Kind) {
+        if kind == Kind::Sqlite {
+            return; // It always takes the primary key, and has no statistics to be wrong.
+        }
+        let (server, client, _) = first(kind, json!({})).await;
+        let columns = "client_id, user_id, session_id, salt, scope, auth_time, amr, redirect_uri, refreshable, \
+             generation, rotated_at, created_at, expires_at";
+        let copies = |state: &str, expires: &str| {
+            let sql = format!(
+                "INSERT INTO grants (id, state, code_expires_at, {columns}) \
+                 SELECT '{state}' || i, '{state}', {expires}, {columns} FROM (SELECT * FROM grants LIMIT 1) g, generate_series(1, 3000) i"
+            );
+            &*sql.leak()
+        };
+        server.sql(copies("active", "code_expires_at - i")).await;
+        // As of now nobody has a code.
+        server.sql("ANALYZE grants").await;
+        server.sql(copies("code", "code_expires_at + i")).await;
+        let (before, others) = (reads_of(&server, "grants_pkey").await.0, reads_of(&server, "grants_unredeemed").await);
+        for _ in 0..5 {
+            server.tokens(&client, "ada").await;
+        }
+        // Postgres tells a second later.
+        let is_told = async || {
+            let reads = (reads_of(&server, "grants_pkey").await.0, reads_of(&server, "grants_unredeemed").await);
+            reads.0 + reads.1.0 >= before + others.0 + 10
+        };
+        while !is_told().await {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(reads_of(&server, "grants_unredeemed").await, others);
+    }
+
     async fn a_grant_without_an_end_goes_a_day_after_its_unused_refresh_token(kind: Kind) {
         let lifetimes = json!({"refresh_token_lifetime": -1, "refresh_token_idle_lifetime": 1000});
         let (server, client, token) = first(kind, lifetimes).await;
