@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -38,12 +40,17 @@ use patience::{Patience, Phase, Timed};
 use shares::{Share, Shares};
 
 type Request = hyper::Request<Incoming>;
+/// Its sender goes when the server ends.
+type Stopping = signal::Receiver<()>;
 
 /// The pause after an accept that failed for want of something, such as file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection that is idle at shutdown may bring one more request: a proxy that has not noticed yet may be
+/// sending it already, and does not repeat a POST on another connection.
+const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves until `shutdown` is ready; then accepts no more, and returns when the requests in flight are
-/// answered or the grace is over. Each request carries its peer as `ConnectInfo<SocketAddr>`. Without `tls` it is plain HTTP.
+/// Serves until `shutdown` is ready; then accepts no more, closes each connection after its next answer, and returns when
+/// all are closed or the grace is over. Each request carries its peer as `ConnectInfo<SocketAddr>`. Without `tls` it is plain HTTP.
 pub async fn serve<S>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -82,6 +89,7 @@ where
             patience,
             service: service.clone(),
             peer,
+            stopping: stopping.clone(),
         };
         let watch = Arc::clone(watch);
         match &tls {
@@ -96,7 +104,13 @@ where
     }
     drop((listener, stop));
     let open = graceful.count();
-    if tokio::time::timeout(limits.shutdown_grace, graceful.shutdown()).await.is_err() {
+    let closed = async {
+        let all = room.connections.acquire_many(limits.max_connections as u32);
+        // Whether all are closed, or the idle ones are to be.
+        let _ = tokio::time::timeout(LINGER.min(limits.shutdown_grace / 2), all).await;
+        graceful.shutdown().await;
+    };
+    if tokio::time::timeout(limits.shutdown_grace, closed).await.is_err() {
         tracing::warn!(open, "shutting down with connections still open after server.shutdown_grace_seconds");
     }
     Ok(())
@@ -122,6 +136,7 @@ struct Connection<S> {
     patience: Patience,
     service: S,
     peer: SocketAddr,
+    stopping: Stopping,
 }
 
 impl<S> Connection<S>
@@ -134,7 +149,7 @@ where
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<(), BoxError> {
         let stream = Timed::new(stream, self.patience);
-        let answers = answers(self.service, self.peer, stream.phase());
+        let answers = answers(self.service, self.peer, stream.phase(), self.stopping);
         let connection = self.http.serve_connection(TokioIo::new(stream), answers);
         Ok(self.watcher.watch(connection).await?)
     }
@@ -205,19 +220,26 @@ fn answers<S>(
     service: S,
     peer: SocketAddr,
     phase: Phase,
+    stopping: Stopping,
 ) -> impl HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> + Send
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send,
     S::Future: Send,
 {
+    // One a connection, so that no request counts for all.
+    let stopping = Arc::new(stopping);
     service_fn(move |mut request: Request| {
         request.extensions_mut().insert(ConnectInfo(peer));
         phase.serving();
-        let (answer, phase) = (service.clone().call(request), phase.clone());
+        let (answer, phase, stopping) = (service.clone().call(request), phase.clone(), Arc::clone(&stopping));
         async move {
-            let answer = answer.await;
+            let mut answer = answer.await?;
             phase.served();
-            answer
+            if stopping.has_changed().is_err() {
+                // RFC 9112 9.6
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(answer)
         }
     })
 }

@@ -4,16 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream;
+
+use super::Stopping;
 
 /// A handshake in progress. It runs in the connection's own task: nobody waits for it to be accepted.
 pub struct Handshake {
     pub accept: Accept<TcpStream>,
     pub limit: Duration,
-    /// Changes when the server stops: who has not begun to ask by then is not waited for.
-    pub stopping: watch::Receiver<()>,
+    /// Who has not begun to ask by then is not waited for.
+    pub stopping: Stopping,
 }
 
 impl Handshake {

@@ -259,6 +259,35 @@ async fn at_shutdown_a_request_in_flight_is_finished_and_a_new_connection_refuse
 }
 
 #[tokio::test]
+async fn at_shutdown_an_idle_connection_may_bring_one_more_request() {
+    let server = start(|_| {}).await;
+    let mut stream = send(server.address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let read = stream.read(&mut [0; 1000]).await.unwrap();
+    assert!(read > 0);
+    let before = Instant::now();
+    server.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let answer = rest(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    server.ended.await.unwrap().unwrap();
+    assert!(before.elapsed() < LINGER, "it does not wait when there is nothing to wait for");
+}
+
+#[tokio::test]
+async fn at_shutdown_an_idle_connection_that_brings_nothing_is_closed() {
+    let server = start(|limits| limits.idle_timeout = Duration::from_secs(60)).await;
+    let mut stream = send(server.address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let read = stream.read(&mut [0; 1000]).await.unwrap();
+    assert!(read > 0);
+    let before = Instant::now();
+    server.stop.send(()).unwrap();
+    assert_eq!(rest(stream).await, "");
+    server.ended.await.unwrap().unwrap();
+    assert!((LINGER..LINGER * 2).contains(&before.elapsed()), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
 async fn shutdown_does_not_wait_longer_than_the_grace() {
     let server = start(|limits| limits.shutdown_grace = Duration::from_millis(50)).await;
     let _slow = send(server.address, "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
