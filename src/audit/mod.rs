@@ -27,7 +27,7 @@ use crate::crypto::random;
 use crate::http::extract;
 use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
 use crate::request::{self, Facts};
-use crate::storage::{AUDIT_BATCH, AuditRange, Storage, StorageError};
+use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use chain::End;
 use queue::Queue;
 
@@ -147,11 +147,8 @@ impl Audit {
             if !chain::is_set_by_us(&self.master_key, End::Head, &head) {
                 return Err(ChainError::ForeignHead);
             }
-            let is_last = (waiting.len() as i64) < AUDIT_BATCH;
-            let entries = self.placed(&head, waiting, now);
-            let Some(last) = entries.last() else { break };
-            let to = chain::mark(&self.master_key, End::Head, last.number, &last.hash);
-            let won = self.storage.chain_audit_entries(&head, &to, &entries).await?;
+            let is_last = (waiting.len() as i64) < AUDIT_WAITING_READ;
+            let won = self.chain(head, waiting, now).await?;
             if is_last || !won {
                 break;
             }
@@ -159,10 +156,35 @@ impl Audit {
         Ok(())
     }
 
+    /// Gives these the places after the head, in a transaction for each batch. False when another process has moved the
+    /// head: the rest goes on waiting.
+    async fn chain(
+        &self,
+        mut head: Mark,
+        waiting: Vec<AuditEntry>,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let mut waiting = waiting.into_iter();
+        loop {
+            let entries = self.placed(&head, waiting.by_ref().take(AUDIT_BATCH as usize), now);
+            let Some(last) = entries.last() else { return Ok(true) };
+            let to = chain::mark(&self.master_key, End::Head, last.number, &last.hash);
+            if !self.storage.chain_audit_entries(&head, &to, &entries).await? {
+                return Ok(false);
+            }
+            head = to;
+        }
+    }
+
     /// The entries in the places after the head.
-    fn placed(&self, head: &Mark, waiting: Vec<AuditEntry>, now: Timestamp) -> Vec<ChainedEntry> {
-        let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.len());
-        for (entry, number) in waiting.into_iter().zip(head.number + 1..) {
+    fn placed(
+        &self,
+        head: &Mark,
+        waiting: impl Iterator<Item = AuditEntry>,
+        now: Timestamp,
+    ) -> Vec<ChainedEntry> {
+        let mut entries: Vec<ChainedEntry> = Vec::with_capacity(waiting.size_hint().0);
+        for (entry, number) in waiting.zip(head.number + 1..) {
             let before = entries.last().map_or(&head.hash, |last| &last.hash);
             entries.push(chain::place(&self.master_key, number, before, self.believed(entry, now)));
         }

@@ -135,13 +135,8 @@ async fn walk(
         removed_until: anchor.number,
         head: walk.number,
         waiting: storage.number_of_waiting_audit_entries().await?,
-        unproven: is_older_than(anchor, storage.chained_audit_entries(AuditRange::after(i64::MIN)).await?),
+        unproven: storage.first_audit_number().await?.is_some_and(|first| first <= anchor.number),
     }))
-}
-
-/// Whether the first of all entries is before the beginning of the chain.
-fn is_older_than(anchor: &Mark, first: Vec<ChainedEntry>) -> bool {
-    first.first().is_some_and(|entry| entry.number <= anchor.number)
 }
 
 /// Whether these entries are the first ones after the anchor, as they were written.

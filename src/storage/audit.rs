@@ -12,9 +12,12 @@ use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
 /// Rows that a statement or a transaction deals with at most.
 pub const AUDIT_BATCH: i64 = 1_000;
 
-static WAIT: LazyLock<Rows<6>> = LazyLock::new(|| {
-    Rows::new("INSERT INTO audit_waiting (id, at, ordinal, event, body, tag)", " ON CONFLICT (id) DO NOTHING")
-});
+/// Waiting entries that are read at once. On Postgres that reads all of their table, the room of those that have gone
+/// since autovacuum came included, so it is several batches.
+pub const AUDIT_WAITING_READ: i64 = 5 * AUDIT_BATCH;
+
+static WAIT: LazyLock<Rows<{ notes::COLUMNS }>> =
+    LazyLock::new(|| Rows::new(notes::INSERT, " ON CONFLICT (id) DO NOTHING"));
 static APPEND: LazyLock<Rows<6>> =
     LazyLock::new(|| Rows::new("INSERT INTO audit_log (number, id, at, event, body, hash)", ""));
 
@@ -93,11 +96,11 @@ impl Storage {
         Ok(())
     }
 
-    /// The head of the chain, and a batch of the entries that wait, as of one moment. None: nothing waits.
+    /// The head of the chain, and the first of the entries that wait, as of one moment. None: nothing waits.
     pub async fn waiting_audit_entries(&self) -> Result<Option<(Mark, Vec<AuditEntry>)>, StorageError> {
         const FIND: &str = "SELECT m.number, m.hash, m.tag AS mark_tag, w.id, w.at, w.ordinal, w.event, w.body, w.tag \
              FROM audit_waiting w JOIN audit_marks m ON m.name = 'head' ORDER BY w.at, w.ordinal, w.id LIMIT $1";
-        let rows: Vec<WaitingRow> = self.db.fetch_all(FIND, values![AUDIT_BATCH]).await?;
+        let rows: Vec<WaitingRow> = self.db.fetch_all(FIND, values![AUDIT_WAITING_READ]).await?;
         let head = rows.first().map(|row| Mark {
             number: row.number,
             hash: row.hash.clone(),
@@ -151,7 +154,14 @@ impl Storage {
         Ok(rows.into_iter().map(entry).collect())
     }
 
-    /// The last entry of the chain, whatever its mark says.
+    /// The number of the first entry that is there, whatever the marks say.
+    pub async fn first_audit_number(&self) -> Result<Option<i64>, StorageError> {
+        const FIRST: &str = "SELECT number FROM audit_log ORDER BY number LIMIT 1";
+        let row: Option<(i64,)> = self.db.fetch_optional(FIRST, values![]).await?;
+        Ok(row.map(|(number,)| number))
+    }
+
+    /// The last entry that is there, whatever the marks say.
     pub async fn last_audit_entry(&self) -> Result<Option<(i64, String)>, StorageError> {
         const LAST: &str = "SELECT number, hash FROM audit_log ORDER BY number DESC LIMIT 1";
         self.db.fetch_optional(LAST, values![]).await

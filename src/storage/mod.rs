@@ -31,7 +31,7 @@ mod users;
 
 use std::sync::Arc;
 
-pub use audit::{AUDIT_BATCH, AuditRange};
+pub use audit::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange};
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use db::Db;

@@ -6,15 +6,17 @@ use super::rows::placeholders;
 use super::values;
 use crate::model::AuditEntry;
 
-/// Columns of a row of `audit_waiting`.
-const COLUMNS: usize = 6;
+/// An INSERT of waiting entries, up to its rows.
+pub(in crate::storage) const INSERT: &str = "INSERT INTO audit_waiting (id, at, ordinal, event, body, tag)";
+/// The columns that it names.
+pub(in crate::storage) const COLUMNS: usize = 6;
 
 /// `write` with rows for these entries, if it touches any row. It answers how many it touched. Placeholders go on from
 /// those of the write.
 pub(super) fn statement(write: &str, bound: usize, entries: usize) -> String {
     let rows = placeholders(bound, entries, COLUMNS);
     format!(
-        "WITH act AS ({write} RETURNING 1), notes AS (INSERT INTO audit_waiting (id, at, ordinal, event, body, tag) \
+        "WITH act AS ({write} RETURNING 1), notes AS ({INSERT} \
          SELECT * FROM (VALUES {rows}) AS entry WHERE EXISTS (SELECT 1 FROM act)) SELECT COUNT(*) FROM act"
     )
 }
