@@ -94,7 +94,7 @@ impl Context {
             }
             Kind::SignIn => self.sign_in_tasks(client?),
             Kind::LoginPage => {
-                let mut connection = Connection::new(target.server.address);
+                let mut connection = Connection::patient(target.server.address);
                 let page = Browser::new(target).login_page(&mut connection, client?).await?;
                 Ok(self.repeat(page, "<form"))
             }
@@ -107,7 +107,7 @@ impl Context {
 
     /// A token of the client's own for each worker.
     async fn own_tokens(&self, client: &Client) -> Result<Vec<String>> {
-        let mut connection = Connection::new(self.target.server.address);
+        let mut connection = Connection::patient(self.target.server.address);
         let request = self.target.client_credentials(client);
         let mut found = Vec::with_capacity(self.concurrency);
         for _ in 0..self.concurrency {
@@ -118,7 +118,7 @@ impl Context {
 
     /// Questions about tokens that have been taken back.
     async fn introspections_of_revoked(&self, client: &Client) -> Result<Vec<Task>> {
-        let mut connection = Connection::new(self.target.server.address);
+        let mut connection = Connection::patient(self.target.server.address);
         let tokens = access_tokens(self.grants(client, "openid").await?);
         for token in &tokens {
             let answer = connection.send(&self.target.revoke(client, token)?).await?;
@@ -192,7 +192,7 @@ impl Context {
 
     /// A token response for each client, by its name.
     pub async fn specimens(&self) -> Result<Vec<(&'static str, Value)>> {
-        let mut connection = Connection::new(self.target.server.address);
+        let mut connection = Connection::patient(self.target.server.address);
         let mut found = Vec::new();
         for (name, client) in self.target.clients() {
             let answer = match client.has_users() {
@@ -214,7 +214,7 @@ impl Context {
 
     /// A grant for each worker.
     async fn grants(&self, client: &Client, scope: &str) -> Result<Vec<Grant>> {
-        let mut connection = Connection::new(self.target.server.address);
+        let mut connection = Connection::patient(self.target.server.address);
         let mut grants = Vec::with_capacity(self.concurrency);
         for _ in 0..self.concurrency {
             let tokens = self.new_grant(&mut connection, client, scope).await?;
@@ -230,7 +230,7 @@ impl Context {
 /// The cookies of a user who has consented to all that the server's web clients may ask.
 async fn signed_in(target: &Target) -> Result<String> {
     let mut browser = Browser::new(target);
-    let mut connection = Connection::new(target.server.address);
+    let mut connection = Connection::patient(target.server.address);
     for (_, client) in target.clients().filter(|(_, client)| client.has_users()) {
         browser.authorize(&mut connection, client, ALL_SCOPES).await?;
     }

@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::Result;
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const MAX_HEADERS: usize = 64;
+/// Between two questions to a server that is overloaded, and how often it is asked.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENT_TRIES: u32 = 20;
 
 pub struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
+    tries: u32,
 }
 
 /// Where the parts of an answer lie in the connection's buffer.
@@ -44,7 +48,12 @@ enum Framing {
 
 impl Connection {
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None, buffer: Vec::with_capacity(16 * 1024) }
+        Self { address, stream: None, buffer: Vec::with_capacity(16 * 1024), tries: 1 }
+    }
+
+    /// One that asks again what is answered with 503: for what is no part of a measurement.
+    pub fn patient(address: SocketAddr) -> Self {
+        Self { tries: PATIENT_TRIES, ..Self::new(address) }
     }
 
     pub async fn connect(&mut self) -> Result<()> {
@@ -58,24 +67,27 @@ impl Connection {
 
     /// Sends one request and reads the whole answer. After any error the next call connects anew.
     pub async fn send(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+        let (mut head, mut body) = self.try_to_exchange(request).await?;
+        for _ in 1..self.tries {
+            if head.status != 503 {
+                break;
+            }
+            sleep(PATIENCE).await;
+            (head, body) = self.try_to_exchange(request).await?;
+        }
+        Ok(Answer { status: head.status, head: &self.buffer[..head.end], body: &self.buffer[body] })
+    }
+
+    async fn try_to_exchange(&mut self, request: &[u8]) -> Result<(Head, Range<usize>)> {
         self.connect().await?;
         let result = match timeout(REQUEST_LIMIT, self.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(format!("no answer within {} s", REQUEST_LIMIT.as_secs()).into()),
         };
-        match result {
-            Ok((head, body)) => {
-                if head.close {
-                    self.stream = None;
-                }
-                let head_bytes = &self.buffer[..head.end];
-                Ok(Answer { status: head.status, head: head_bytes, body: &self.buffer[body] })
-            }
-            Err(error) => {
-                self.stream = None;
-                Err(error)
-            }
+        if result.as_ref().map_or(true, |(head, _)| head.close) {
+            self.stream = None;
         }
+        result
     }
 
     async fn exchange(&mut self, request: &[u8]) -> Result<(Head, Range<usize>)> {
@@ -208,6 +220,30 @@ mod tests {
         let head = parse_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         assert_eq!(head.ok_or("incomplete")?.framing, Framing::Chunked);
         Ok(())
+    }
+
+    #[test]
+    fn only_a_patient_connection_asks_again_what_was_refused() -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?;
+            let refuse_each_first = tokio::spawn(async move {
+                for _ in 0..2 {
+                    let mut stream = listener.accept().await?.0;
+                    for status in ["503 Service Unavailable", "200 OK"] {
+                        if stream.read(&mut [0; 64]).await? > 0 {
+                            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                            stream.write_all(answer.as_bytes()).await?;
+                        }
+                    }
+                }
+                Ok::<(), crate::Error>(())
+            });
+            assert_eq!(Connection::new(address).send(b"GET /").await?.status, 503);
+            assert_eq!(Connection::patient(address).send(b"GET /").await?.status, 200);
+            refuse_each_first.await?
+        })
     }
 
     #[test]
