@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::crypto::jwks::KeySet;
@@ -107,7 +108,11 @@ pub struct Clients {
 
 impl Clients {
     pub fn new(storage: Storage) -> Self {
-        let known = Cache::builder().max_capacity(MOST).time_to_live(KEPT).build();
+        let known = Cache::builder()
+            .max_capacity(MOST)
+            .time_to_live(KEPT)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         Self { storage, known, epoch: AtomicU64::new(0) }
     }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
@@ -61,7 +62,11 @@ enum FetchError {
 
 impl RemoteKeys {
     pub fn new(outbound: Arc<Outbound>) -> Self {
-        let known = Cache::builder().max_capacity(MOST).time_to_idle(UNUSED).build();
+        let known = Cache::builder()
+            .max_capacity(MOST)
+            .time_to_idle(UNUSED)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         Self { outbound, known }
     }
 

@@ -7,7 +7,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::crypto::digest;
@@ -15,7 +17,7 @@ use crate::model::{Timestamp, UserId};
 
 /// Seconds after which a count begins anew.
 const WINDOW: i64 = 900;
-/// Counts kept at once; the least used go first.
+/// Counts kept at once; what was used the longest ago goes first.
 const MOST: u64 = 100_000;
 /// Wrong passwords in a window, for one account from one address.
 const PER_PAIR: u32 = 10;
@@ -54,7 +56,8 @@ pub struct Attempt<'a> {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self(Cache::new(MOST))
+        let counts = Cache::builder().max_capacity(MOST).time_to_live(Duration::from_secs(WINDOW as u64));
+        Self(counts.eviction_policy(EvictionPolicy::lru()).build())
     }
 }
 
@@ -137,7 +140,9 @@ fn network(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, PER_ACCOUNT, PER_ADDRESS, PER_PAIR, Subject, Throttle, USER_CODES, WINDOW};
+    use std::net::Ipv4Addr;
+
+    use super::{Attempt, MOST, PER_ACCOUNT, PER_ADDRESS, PER_PAIR, Subject, Throttle, USER_CODES, WINDOW};
     use crate::model::{Timestamp, UserId};
 
     fn attempt<'a>(account: &'a str, address: &'a str, second: i64) -> Attempt<'a> {
@@ -197,5 +202,22 @@ mod tests {
             throttle.failed(&attempt("ada", &format!("192.0.2.{number}"), 0));
         }
         assert!(!throttle.allows(&attempt("ada", "198.51.100.1", 0)));
+    }
+
+    #[test]
+    fn somebody_new_is_counted_however_many_others_were_and_however_often() {
+        let throttle = Throttle::default();
+        let now = Timestamp::from_unix(0);
+        let others: Vec<String> = (0..MOST as u32).map(|number| Ipv4Addr::from(number).to_string()).collect();
+        let register = |address, most| {
+            let within = throttle.admits(&Attempt { subject: Subject::Registration { most }, address, now });
+            throttle.0.run_pending_tasks();
+            within
+        };
+        others.iter().for_each(|address| drop(register(address, 1)));
+        (0..100).for_each(|_| drop(register(&others[0], 1)));
+        others[1..].iter().for_each(|address| drop(register(address, 1)));
+        assert!((0..3).all(|_| register("2001:db8::1", 3)));
+        assert!(!register("2001:db8::1", 3));
     }
 }

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::subject;
@@ -29,7 +30,7 @@ pub struct VerifiedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
 
 impl Default for VerifiedTokens {
     fn default() -> Self {
-        Self(Cache::new(MOST))
+        Self(Cache::builder().max_capacity(MOST).eviction_policy(EvictionPolicy::lru()).build())
     }
 }
 
@@ -143,4 +144,32 @@ async fn clients_are_registered(app: &App, claims: &AccessTokenClaims) -> Result
     let speaks_for_client = claims.exchanged == Some(SubjectKind::Client);
     let other = speaks_for_client && claims.sub != claims.client_id.as_str();
     Ok(!other || app.clients.find(&ClientId::new(&*claims.sub)).await?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_remembered_however_often_an_older_one_was_asked_about() {
+        let remembered = VerifiedTokens::default().0;
+        let claims = json!({"iss": "", "sub": "", "aud": [], "client_id": "", "iat": 0, "exp": 0, "jti": ""});
+        let claims: Arc<AccessTokenClaims> = Arc::new(serde_json::from_value(claims).unwrap());
+        let ask = |number: u64| {
+            let key = digest::sha256(&number.to_be_bytes());
+            let known = remembered.get(&key).is_some();
+            if !known {
+                remembered.insert(key, Arc::clone(&claims));
+            }
+            remembered.run_pending_tasks();
+            known
+        };
+        (0..MOST).for_each(|number| drop(ask(number)));
+        (0..100).for_each(|_| drop(ask(0)));
+        (1..MOST).for_each(|number| drop(ask(number)));
+        (0..100).for_each(|_| drop(ask(MOST)));
+        assert!(ask(MOST));
+    }
 }

@@ -19,6 +19,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
@@ -87,7 +88,7 @@ pub struct Outbound {
 impl Outbound {
     pub fn new(limits: Limits) -> Result<Self, OutboundError> {
         let tls = connection::tls(limits.ca_file.as_deref())?;
-        let by_host = Cache::builder().max_capacity(HOSTS).build();
+        let by_host = Cache::builder().max_capacity(HOSTS).eviction_policy(EvictionPolicy::lru()).build();
         Ok(Self { limits, tls, all: Arc::new(Semaphore::new(AT_ONCE)), by_host })
     }
 
