@@ -214,9 +214,10 @@ mod tests {
             throttle.0.run_pending_tasks();
             within
         };
-        others.iter().for_each(|address| drop(register(address, 1)));
-        (0..100).for_each(|_| drop(register(&others[0], 1)));
-        others[1..].iter().for_each(|address| drop(register(address, 1)));
+        let often = std::iter::repeat_n(&others[0], 100);
+        for address in others.iter().chain(often).chain(&others[1..]) {
+            register(address, 1);
+        }
         assert!((0..3).all(|_| register("2001:db8::1", 3)));
         assert!(!register("2001:db8::1", 3));
     }
