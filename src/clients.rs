@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
-
+use crate::cache::{self, Cache};
 use crate::crypto::jwks::KeySet;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::{digest, random};
@@ -108,11 +106,7 @@ pub struct Clients {
 
 impl Clients {
     pub fn new(storage: Storage) -> Self {
-        let known = Cache::builder()
-            .max_capacity(MOST)
-            .time_to_live(KEPT)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
+        let known = cache::recent(MOST).time_to_live(KEPT).build();
         Self { storage, known, epoch: AtomicU64::new(0) }
     }
 
@@ -150,8 +144,7 @@ impl Clients {
 
     /// How many are cached.
     pub fn entries(&self) -> u64 {
-        self.known.run_pending_tasks();
-        self.known.entry_count()
+        cache::entries(&self.known)
     }
 
     /// Forgets what is cached, because something changed.

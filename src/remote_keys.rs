@@ -7,11 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
 
+use crate::cache::{self, Cache};
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
 use crate::model::Timestamp;
 use crate::outbound::{Outbound, OutboundError};
@@ -62,18 +61,13 @@ enum FetchError {
 
 impl RemoteKeys {
     pub fn new(outbound: Arc<Outbound>) -> Self {
-        let known = Cache::builder()
-            .max_capacity(MOST)
-            .time_to_idle(UNUSED)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
+        let known = cache::recent(MOST).time_to_idle(UNUSED).build();
         Self { outbound, known }
     }
 
     /// How many are cached.
     pub fn entries(&self) -> u64 {
-        self.known.run_pending_tasks();
-        self.known.entry_count()
+        cache::entries(&self.known)
     }
 
     /// The keys at `uri`, with the one named `kid` if it can be had. None: nothing could be fetched.

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
-
+use crate::cache::{self, Cache};
 use crate::crypto::digest;
 use crate::model::{Timestamp, UserId};
 
@@ -56,8 +54,7 @@ pub struct Attempt<'a> {
 
 impl Default for Throttle {
     fn default() -> Self {
-        let counts = Cache::builder().max_capacity(MOST).time_to_live(Duration::from_secs(WINDOW as u64));
-        Self(counts.eviction_policy(EvictionPolicy::lru()).build())
+        Self(cache::recent(MOST).time_to_live(Duration::from_secs(WINDOW as u64)).build())
     }
 }
 
@@ -89,8 +86,7 @@ impl Throttle {
 
     /// How many are cached.
     pub fn entries(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+        cache::entries(&self.0)
     }
 
     fn failures(&self, key: &[u8; 32], now: Timestamp) -> u32 {

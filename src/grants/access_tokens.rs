@@ -7,11 +7,9 @@
 
 use std::sync::Arc;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
-
 use super::subject;
 use crate::app::App;
+use crate::cache::{self, Cache};
 use crate::crypto::digest;
 use crate::keys::TokenType;
 use crate::model::{ClientId, Timestamp, User, UserId};
@@ -30,15 +28,14 @@ pub struct VerifiedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
 
 impl Default for VerifiedTokens {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).eviction_policy(EvictionPolicy::lru()).build())
+        Self(cache::recent(MOST).build())
     }
 }
 
 impl VerifiedTokens {
     /// How many are cached.
     pub fn entries(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+        cache::entries(&self.0)
     }
 
     /// Forgets all, because the keys changed.

@@ -19,13 +19,12 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tracing::Span;
 use url::{Host, Url};
 
+use crate::cache::{self, Cache};
 use crate::observe::span;
 
 pub use channel::{Channel, ChannelLimits, Reach};
@@ -88,7 +87,7 @@ pub struct Outbound {
 impl Outbound {
     pub fn new(limits: Limits) -> Result<Self, OutboundError> {
         let tls = connection::tls(limits.ca_file.as_deref())?;
-        let by_host = Cache::builder().max_capacity(HOSTS).eviction_policy(EvictionPolicy::lru()).build();
+        let by_host = cache::recent(HOSTS).build();
         Ok(Self { limits, tls, all: Arc::new(Semaphore::new(AT_ONCE)), by_host })
     }
 

@@ -191,6 +191,14 @@ fn only_one_file_names_a_database_driver() {
 }
 
 #[test]
+fn every_cache_is_built_the_one_way() {
+    let elsewhere = |path: &str| path != "cache.rs";
+    assert_none(&problems(elsewhere, |code| mentions(code, "moka"), "only cache.rs names moka"));
+    let cache = sources().into_iter().find(|source| source.path == "cache.rs").unwrap();
+    assert!(!mentions(&cache.code, "moka").is_empty(), "the rule finds nothing");
+}
+
+#[test]
 fn only_issue_rs_mints_tokens() {
     let elsewhere = |path: &str| !path.starts_with("grants/issue") && !path.starts_with("keys/");
     let mints = |code: &str| {
