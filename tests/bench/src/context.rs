@@ -17,6 +17,8 @@ use crate::task::{Expect, Pool, Task, tokens};
 const PREPARE_LIMIT: Duration = Duration::from_secs(20);
 /// More at once would only wait in the queue for password hashing, which refuses when it is full.
 const MOST_SIGN_INS: usize = 32;
+/// Sign-ins at once beside another operation: more than there are threads for hashing on most machines.
+const HASHING: usize = 16;
 /// Everything a user can consent to here; what an operation asks later is part of it.
 const ALL_SCOPES: &str = "openid profile email offline_access";
 
@@ -63,9 +65,8 @@ impl Context {
         let client = kind.client().ok_or_else(|| "no client asks for this".into());
         let client = client.and_then(|name| target.client(name));
         match kind {
-            Kind::ClientCredentials(_) => {
-                Ok(self.repeat(target.client_credentials(client?), "\"access_token\""))
-            }
+            Kind::ClientCredentials(_) => Ok(self.client_credentials_tasks(client?)),
+            Kind::ClientCredentialsWhileHashing(_) => self.while_hashing(client?),
             Kind::Authorize => self.authorize_tasks(client?),
             Kind::AuthorizeAndExchange => self.pair_tasks(client?),
             Kind::Exchange(_) => self.exchange_tasks(client?),
@@ -175,6 +176,19 @@ impl Context {
     fn sign_in_tasks(&self, client: &Client) -> Result<Vec<Task>> {
         let task = || Task::SignIn { target: self.target.clone(), client: client.clone() };
         Ok((0..self.concurrency.min(MOST_SIGN_INS)).map(|_| task()).collect())
+    }
+
+    fn client_credentials_tasks(&self, machine: &Client) -> Vec<Task> {
+        self.repeat(self.target.client_credentials(machine), "\"access_token\"")
+    }
+
+    /// Token requests, and enough sign-ins that all threads for hashing are busy.
+    fn while_hashing(&self, machine: &Client) -> Result<Vec<Task>> {
+        let mut tasks = self.client_credentials_tasks(machine);
+        let sign_in =
+            Task::SignIn { target: self.target.clone(), client: self.target.client("web-es256")?.clone() };
+        tasks.extend((0..HASHING).map(|_| Task::Aside(Box::new(sign_in.clone()))));
+        Ok(tasks)
     }
 
     async fn rotate_tasks(&self, client: &Client, scope: &str) -> Result<Vec<Task>> {

@@ -68,7 +68,8 @@ pub fn rows(empty: &[Value], full: &[Value]) -> Vec<Row> {
             full: full.iter().find(same).and_then(Cost::of),
         }
     };
-    empty.iter().map(row).collect()
+    // What an operation cost is not known when others ran beside it.
+    empty.iter().filter(|result| !result["server_cpu_seconds"].is_null()).map(row).collect()
 }
 
 pub fn markdown(rows: &[Row]) -> String {
@@ -128,5 +129,12 @@ mod tests {
         assert_eq!(verdicts, ["held", "missed", "missed", "failed"]);
         assert_eq!(objections(&rows).len(), 3);
         assert!(markdown(&rows).contains("| same | 100.0 | 150.0 | 1.50 | 100.0 | 150.0 | 1.50 | held |"));
+    }
+
+    #[test]
+    fn an_operation_whose_cost_is_not_known_is_not_compared() {
+        let mut beside_others = result("beside others", 0.1, 0.1, 0);
+        beside_others["server_cpu_seconds"] = Value::Null;
+        assert_eq!(rows(&[beside_others.clone()], &[beside_others]), []);
     }
 }

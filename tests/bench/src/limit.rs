@@ -64,6 +64,8 @@ fn parts(kind: Kind) -> Option<Vec<&'static str>> {
         Kind::Userinfo(_) | Kind::LoginPage => vec!["read"],
         // Hashing a password is nearly all of it, and a pair is the sum of two others.
         Kind::SignIn | Kind::AuthorizeAndExchange => return None,
+        // Its latency counts.
+        Kind::ClientCredentialsWhileHashing(_) => return None,
         // Measured beside other servers only.
         Kind::IntrospectOwn(_) => return None,
     })

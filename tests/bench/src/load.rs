@@ -49,6 +49,7 @@ pub struct Measurement {
     pub first_error: Option<String>,
     pub elapsed: Duration,
     pub latencies: Histogram,
+    /// None where it is not known, or was spent on other requests too; so below.
     pub server_cpu: Option<Duration>,
     pub database_cpu: Option<Duration>,
     pub generator_cpu: Duration,
@@ -116,6 +117,7 @@ pub fn measure(
     statements: Option<&Statements>,
 ) -> Result<Measurement> {
     let finite = tasks.iter().any(Task::is_finite);
+    let attributable = !tasks.iter().any(Task::is_aside);
     let crew = Crew::start(server, tasks, plan.threads, None)?;
     if !finite {
         crew.enter(WARMING);
@@ -131,7 +133,9 @@ pub fn measure(
     let total = crew.join()?;
     let statements_after = statements.map(Statements::read).transpose()?;
     let (before, after) = (before?, after?);
-    let spent = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
+    let spent = |after: Option<Duration>, before: Option<Duration>| {
+        attributable.then_some(after?.saturating_sub(before?))
+    };
     Ok(Measurement {
         requests: total.latencies.count(),
         errors: total.errors,
@@ -143,6 +147,7 @@ pub fn measure(
         generator_cpu: after.generator.saturating_sub(before.generator),
         statements: statements_after
             .zip(statements_before?)
+            .filter(|_| attributable)
             .map(|(after, before)| after.saturating_sub(before)),
     })
 }
@@ -275,6 +280,7 @@ async fn work(shared: &Shared, mut task: Task, mut connection: Connection, keep:
         let phase = shared.phase.load(Ordering::Acquire);
         match outcome {
             Ok(Step::Exhausted) => break,
+            Ok(Step::Aside) => failures = 0,
             Ok(Step::Done(product)) => {
                 failures = 0;
                 if phase == MEASURING {

@@ -57,6 +57,8 @@ pub enum Task {
         target: Arc<Target>,
         client: Client,
     },
+    /// Load beside that of the others, whose latencies alone are kept.
+    Aside(Box<Self>),
     AuthorizeAndExchange {
         target: Arc<Target>,
         client: Client,
@@ -67,6 +69,8 @@ pub enum Task {
 /// The outcome of one step: what it produced (a code or a token) where there is something to keep.
 pub enum Step {
     Done(Option<String>),
+    /// Nothing that counts.
+    Aside,
     /// The pool is empty.
     Exhausted,
 }
@@ -88,6 +92,10 @@ impl Task {
             Self::SignIn { target, client } => {
                 Some(Browser::new(target).authorize(connection, client, "openid").await?)
             }
+            Self::Aside(task) => {
+                Box::pin(task.step(connection)).await?;
+                return Ok(Step::Aside);
+            }
             Self::AuthorizeAndExchange { target, client, authorize } => {
                 let code = check(&connection.send(authorize).await?, Expect::Code)?.unwrap_or_default();
                 let request = target.exchange(client, &code);
@@ -100,6 +108,11 @@ impl Task {
     /// Is it the same request each time, so that it can be measured again?
     pub fn is_repeatable(&self) -> bool {
         matches!(self, Self::Repeat { .. })
+    }
+
+    /// Does it cost the server what the requests that count did not?
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Self::Aside(_))
     }
 
     /// Does the work end by itself?

@@ -20,11 +20,11 @@ fn every_operation_runs_without_errors() -> Result<()> {
     let target = Arc::new(runtime.block_on(Target::load(target, &fixtures, Extras::default()))?);
     let context = runtime.block_on(Context::sign_in(target.clone(), 4, 200, 2))?;
     for operation in OPERATIONS {
-        if operation.kind == Kind::SignIn {
-            assert_eq!(state.lock().map_err(|_| "poisoned")?.logins, 1, "all the others share one sign-in");
+        if matches!(operation.kind, Kind::ClientCredentialsWhileHashing(_)) {
+            assert_eq!(state.lock().map_err(|_| "poisoned")?.logins, 1, "those before share one sign-in");
         }
         let tasks = runtime.block_on(context.prepare(operation.kind))?;
-        assert_eq!(tasks.len(), 4);
+        assert_eq!(tasks.iter().filter(|task| !task.is_aside()).count(), 4);
         let found = load::measure(&target.server, tasks, plan(), processes(), None)?;
         assert_eq!((found.errors, &found.first_error), (0, &None), "{}", operation.name);
         assert!(found.requests > 0, "{}", operation.name);
