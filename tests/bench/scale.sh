@@ -13,6 +13,9 @@ small_table_rows=5000
 # A plateau: the last third of the samples is at most this many percent of the third before.
 plateau_percent=110
 
+# All operations, some at a time.
+families="client_credentials code_flow refresh introspect userinfo jwks discovery login-page sign-in"
+
 sampler_pid=
 sampled=
 
@@ -127,17 +130,13 @@ sizes() {
 
 # Every statement of a short load and of a round of purging, as Postgres planned and ran it.
 look_for_scans() {
-  local log=$work/postgres-server/data/server.log options=("${load_options[@]}") big
+  local log=$work/postgres-server/data/server.log big
   big=$(in_database chancery -c "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
     AND reltuples > $small_table_rows" | paste -sd '|')
   query "ALTER DATABASE chancery SET session_preload_libraries = auto_explain"
   query "ALTER DATABASE chancery SET auto_explain.log_min_duration = 0"
   : >"$log"
-  start_server
-  load_options+=(--seconds 1 --warm-up 0 --rounds 1 --concurrency 4 --pool 100)
-  generate_load run --url "$url" --fixtures "$fixtures" --pid "$server_pid" --postmaster "$postmaster_pid" >"$work/rows.md"
-  stop_server
-  load_options=("${options[@]}")
+  short_load
   query "ALTER DATABASE chancery RESET ALL"
   awk -v big="^($big)$" '
     /Query Text: / { statement = $0; sub(/.*Query Text: /, "", statement); seen[statement]; next }
@@ -236,22 +235,52 @@ report_plateau() {
 
 # --- the report ---------------------------------------------------------------------------------------
 
-# measure_costs NAME: what requests cost now, into NAME.jsonl.
+# use NAME: the server and its database that were configured by that name.
+use() {
+  config=$work/$1/chancery.toml
+  fixtures=$work/$1/fixtures
+  url=$(sed -n 's/^issuer = "\(.*\)"/\1/p' "$config")
+}
+
+# measure_costs NAME FAMILY: what requests of these operations cost there now, in one round, into NAME.jsonl.
 measure_costs() {
+  local options=("${load_options[@]}")
+  use "$1"
   start_server
-  say "measuring the $1 database"
+  say "measuring $2 on the $1 database"
+  load_options+=(--rounds 1 --only "$2")
   generate_load run --url "$url" --fixtures "$fixtures" --pid "$server_pid" --postmaster "$postmaster_pid" \
     --results "$work/$1.jsonl" >"$work/rows.md"
+  load_options=("${options[@]}")
+  stop_server
+}
+
+# A bit of everything, not to be measured.
+short_load() {
+  local options=("${load_options[@]}")
+  start_server
+  load_options+=(--seconds 1 --warm-up 0 --rounds 1 --concurrency 4 --pool 100)
+  generate_load run --url "$url" --fixtures "$fixtures" --pid "$server_pid" --postmaster "$postmaster_pid" >"$work/rows.md"
+  load_options=("${options[@]}")
   stop_server
 }
 
 measure_scale() {
   # Goals in requests per CPU-second are no matter here, and have a run of their own.
-  local checked=$check check=
-  configure postgres
-  measure_costs empty
+  local checked=$check check='' family _round
+  configure full
+  short_load
   fill
-  measure_costs full
+  query "CREATE DATABASE empty"
+  configure empty empty
+  # In turn, and not long after each other, so that what else the machine does meets both.
+  for _round in $(seq "$rounds"); do
+    for family in ${only:-$families}; do
+      measure_costs empty "$family"
+      measure_costs full "$family"
+    done
+  done
+  use full
   look_for_scans
   printf '### Cost of a request\n\n'
   "$load" growth --empty "$work/empty.jsonl" --full "$work/full.jsonl" ${checked:+--check} || missed=yes
