@@ -36,10 +36,11 @@ async fn while_the_file_is_read_only_writes_are_refused_and_reads_answered_and_t
     let file = deployment.pages.database_file();
     let process = Process::start_command(held_to_modes(&deployment.pages.environment, "trap '' XFSZ")).await;
     assert_eq!(process.get("/readyz", &[]).await.status, 200);
-    // A file that is open stays writable whatever its mode becomes: a failed write closes it.
+    // A file that is open stays writable whatever its mode becomes. A failed write closes it, and by then the mode has to be
+    // what it will be: the next one may be opened at once.
     limit_files(&process, "4096");
-    assert_unavailable(&process.refresh(&deployment.client, &refresh).await);
     set_modes(&file, 0o400, 0o500);
+    assert_unavailable(&process.refresh(&deployment.client, &refresh).await);
     limit_files(&process, "unlimited");
     for _ in 0..3 {
         assert_unavailable(&process.refresh(&deployment.client, &refresh).await);
