@@ -174,8 +174,11 @@ impl Context {
     }
 
     fn sign_in_tasks(&self, client: &Client) -> Result<Vec<Task>> {
-        let task = || Task::SignIn { target: self.target.clone(), client: client.clone() };
-        Ok((0..self.concurrency.min(MOST_SIGN_INS)).map(|_| task()).collect())
+        Ok((0..self.concurrency.min(MOST_SIGN_INS)).map(|_| self.sign_in_task(client)).collect())
+    }
+
+    fn sign_in_task(&self, client: &Client) -> Task {
+        Task::SignIn { target: self.target.clone(), client: client.clone() }
     }
 
     fn client_credentials_tasks(&self, machine: &Client) -> Vec<Task> {
@@ -185,9 +188,8 @@ impl Context {
     /// Token requests, and enough sign-ins that all threads for hashing are busy.
     fn while_hashing(&self, machine: &Client) -> Result<Vec<Task>> {
         let mut tasks = self.client_credentials_tasks(machine);
-        let sign_in =
-            Task::SignIn { target: self.target.clone(), client: self.target.client("web-es256")?.clone() };
-        tasks.extend((0..HASHING).map(|_| Task::Aside(Box::new(sign_in.clone()))));
+        let web = self.target.client("web-es256")?;
+        tasks.extend((0..HASHING).map(|_| Task::Aside(Box::new(self.sign_in_task(web)))));
         Ok(tasks)
     }
 
