@@ -52,6 +52,7 @@ mod logs;
 mod metadata;
 mod metrics;
 mod metrics_docs;
+mod named_tests;
 mod opaque;
 mod overload;
 mod pages;
