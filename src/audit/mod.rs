@@ -31,6 +31,9 @@ use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, Stora
 use chain::End;
 use queue::Queue;
 
+/// Attempts at moving the marks while others move them.
+const ATTEMPTS: usize = 20;
+
 /// Writes and reads the log. One per process.
 pub struct Audit {
     storage: Storage,
@@ -147,6 +150,10 @@ impl Audit {
             if !chain::is_set_by_us(&self.master_key, End::Head, &head) {
                 return Err(ChainError::ForeignHead);
             }
+            if chain::is_of_the_next(&self.master_key, End::Head, &head) {
+                // This process is a moment late; the ones that are not chain, or it does so when it has noticed.
+                break;
+            }
             let is_last = (waiting.len() as i64) < AUDIT_WAITING_READ;
             let won = self.chain(head, waiting, now).await?;
             if is_last || !won {
@@ -240,6 +247,23 @@ impl Audit {
         Ok(number)
     }
 
+    /// Marks both ends with the current data key.
+    pub async fn mark_again(&self) -> Result<(), ChainError> {
+        for _ in 0..ATTEMPTS {
+            let from = self.storage.audit_marks().await?;
+            let ends = [(End::Anchor, &from.anchor), (End::Head, &from.head)];
+            if !ends.iter().all(|(end, mark)| chain::is_set_by_us(&self.master_key, *end, mark)) {
+                return Err(ChainError::ForeignHead);
+            }
+            let again = |end, mark: &Mark| chain::mark(&self.master_key, end, mark.number, &mark.hash);
+            let to = Marks { anchor: again(End::Anchor, &from.anchor), head: again(End::Head, &from.head) };
+            if self.storage.replace_audit_marks(&from, &to).await? {
+                return Ok(());
+            }
+        }
+        Err(ChainError::Raced)
+    }
+
     /// The last place, for safekeeping. None: nothing was ever written.
     pub async fn head(&self) -> Result<Option<Place>, StorageError> {
         let head = self.storage.audit_marks().await?.head;
@@ -250,6 +274,11 @@ impl Audit {
     pub async fn verify(&self, kept: Option<&Place>) -> Result<Result<Verified, Flaw>, StorageError> {
         verify::run(&self.storage, &self.master_key, kept).await
     }
+}
+
+/// Whether the mark of the end was set with a data key of this master key.
+pub fn is_head_set_by(key: &MasterKey, head: &Mark) -> bool {
+    chain::is_set_by_us(key, End::Head, head)
 }
 
 /// What serializes as a map, which events and actors do.

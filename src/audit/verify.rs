@@ -102,6 +102,8 @@ struct Walk<'a> {
     kept: Option<&'a Place>,
     number: i64,
     hash: String,
+    /// Of the data key of the last entry.
+    data_key: i64,
 }
 
 async fn walk(
@@ -155,7 +157,7 @@ impl<'a> Walk<'a> {
             Some(kept) if kept.number == anchor.number && kept.hash != anchor.hash => {
                 Err(Flaw::OtherHead(kept.number))
             }
-            _ => Ok(Self { key, kept, number: anchor.number, hash: anchor.hash.clone() }),
+            _ => Ok(Self { key, kept, number: anchor.number, hash: anchor.hash.clone(), data_key: 0 }),
         }
     }
 
@@ -163,9 +165,8 @@ impl<'a> Walk<'a> {
         if entry.number != self.number + 1 {
             return Err(Flaw::Missing(self.number + 1));
         }
-        if entry.hash != chain::hash(self.key, &self.hash, entry) {
-            return Err(Flaw::Changed(entry.number));
-        }
+        let data_key = chain::hashed_by(self.key, self.data_key, &self.hash, entry);
+        self.data_key = data_key.ok_or(Flaw::Changed(entry.number))?;
         if self.kept.is_some_and(|kept| kept.number == entry.number && kept.hash != entry.hash) {
             return Err(Flaw::OtherHead(entry.number));
         }
