@@ -97,7 +97,7 @@ impl Master {
         }
         let sealing =
             RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(|_| MasterKeyError::Library)?;
-        Ok(Self { id: URL_SAFE_NO_PAD.encode(&*id), sealing, derived })
+        Ok(Self { id: URL_SAFE_NO_PAD.encode(*id), sealing, derived })
     }
 
     fn seal(&self, number: i64, state: DataKeyState, material: &Material) -> Result<Secret, MasterKeyError> {
