@@ -224,6 +224,10 @@ pub enum Event<'a> {
 
     #[serde(rename = "audit.left_out")]
     LeftOut { of: &'a str, count: u64 },
+    #[serde(rename = "audit.unsure")]
+    Unsure { sequences: &'a [i64] },
+    #[serde(rename = "audit.complete")]
+    Complete,
     #[serde(rename = "audit.forged")]
     Forged { claimed_event: &'a str },
     #[serde(rename = "audit.restarted")]

@@ -7,11 +7,11 @@
 mod chain;
 mod event;
 mod queue;
+mod sequences;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ pub use verify::{Flaw, Place, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, NotedEntries, Tally, TallyPlace, Timestamp};
 use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use chain::End;
@@ -34,11 +34,16 @@ use queue::Queue;
 /// Attempts at moving the marks while others move them.
 const ATTEMPTS: usize = 20;
 
+/// Numbers that one entry tells of.
+const UNSURE: usize = 500;
+
 /// Writes and reads the log. One per process.
 pub struct Audit {
     storage: Storage,
     master_key: Arc<MasterKey>,
-    ordinal: AtomicI64,
+    /// What this process is called in its entries.
+    process: String,
+    tally: Arc<Tally>,
     queue: Queue,
 }
 
@@ -58,7 +63,8 @@ pub enum ChainError {
 
 impl Audit {
     pub fn new(storage: Storage, master_key: Arc<MasterKey>) -> Self {
-        Self { storage, master_key, ordinal: AtomicI64::new(0), queue: Queue::default() }
+        let (process, tally) = (random::id(), Arc::default());
+        Self { storage, master_key, process, tally, queue: Queue::default() }
     }
 
     pub fn storage(&self) -> &Storage {
@@ -71,23 +77,49 @@ impl Audit {
 
     /// The storage for one write. The entries are written in its transaction, if it changes something.
     pub fn noting(&self, actor: &Actor, events: &[Event<'_>], now: Timestamp) -> Storage {
-        self.storage.noting(events.iter().map(|event| self.entry(actor, event, now)).collect())
+        let (entries, sequences) = events.iter().map(|event| self.entry(actor, event, now)).unzip();
+        self.storage.noting(NotedEntries::new(&self.tally, entries, sequences))
     }
 
     /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
     pub fn note(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) {
-        self.queue.push(self.entry(actor, event, now), event.is_limited());
+        let (entry, sequence) = self.entry(actor, event, now);
+        if !self.queue.push(entry, &[sequence], event.is_limited()) {
+            self.tally.spared(&[sequence]);
+        }
     }
 
     /// Writes an entry of an act that writes nothing else.
     pub async fn write(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> Result<(), StorageError> {
-        self.storage.insert_audit_entries(&[self.entry(actor, event, now)]).await
+        let (entry, sequence) = self.entry(actor, event, now);
+        let noted = NotedEntries::new(&self.tally, vec![entry], vec![sequence]);
+        noted.ask();
+        self.storage.insert_audit_entries(noted.entries()).await?;
+        noted.answered(true);
+        Ok(())
     }
 
-    fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> AuditEntry {
+    /// An entry of this process, and its number among them.
+    fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> (AuditEntry, i64) {
+        let place = self.tally.place(now);
+        (self.made(actor, event, now, Some(place)), place.sequence)
+    }
+
+    fn made(
+        &self,
+        actor: &Actor,
+        event: &Event<'_>,
+        now: Timestamp,
+        place: Option<TallyPlace>,
+    ) -> AuditEntry {
         let mut body = members(event);
         body.extend(members(actor));
         body.extend(request::with(|facts| facts.map(origin_members)).into_iter().flatten());
+        if let Some(place) = place {
+            body.insert("process".to_owned(), self.process.as_str().into());
+            body.insert("sequence".to_owned(), place.sequence.into());
+            body.insert("complete_to".to_owned(), place.complete_to.into());
+        }
         let event = match body.remove("event") {
             Some(Value::String(name)) => name,
             _ => String::new(),
@@ -95,7 +127,7 @@ impl Audit {
         let entry = AuditEntry {
             id: random::id(),
             at: now,
-            ordinal: self.ordinal.fetch_add(1, Ordering::Relaxed),
+            ordinal: place.map_or(0, |place| place.ordinal),
             event,
             body: Value::Object(body).to_string(),
             tag: String::new(),
@@ -111,13 +143,44 @@ impl Audit {
     /// Writes what is queued, and in each minute once what was left out.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StorageError> {
         self.write_queued().await?;
-        self.tell_left_out(self.queue.left_out(now), now).await
+        self.tell_left_out(self.queue.left_out(now), now).await?;
+        self.tell_unsure(now).await
+    }
+
+    /// Says how far all is written, unless an entry said so: from then on the last entry is missed too.
+    pub fn close(&self, now: Timestamp) {
+        if self.tally.has_more_to_say() {
+            let (entry, sequence) = self.entry(&Actor::Server, &Event::Complete, now);
+            self.tally.closes(sequence);
+            if !self.queue.push(entry, &[sequence], false) {
+                self.tally.spared(&[sequence]);
+            }
+        }
+    }
+
+    /// Tells of the entries of which nobody knows whether they were written.
+    async fn tell_unsure(&self, now: Timestamp) -> Result<(), StorageError> {
+        let unsure = self.tally.take_unsure();
+        if unsure.is_empty() {
+            return Ok(());
+        }
+        for sequences in unsure.chunks(UNSURE) {
+            let (entry, sequence) = self.entry(&Actor::Server, &Event::Unsure { sequences }, now);
+            if !self.queue.push(entry, &[&[sequence], sequences].concat(), false) {
+                self.tally.spared(&[sequence]);
+                self.tally.unsure(sequences);
+            }
+        }
+        self.write_queued().await
     }
 
     /// Writes all that is there at the end of the process.
     pub async fn finish(&self, now: Timestamp) -> Result<(), StorageError> {
         self.write_queued().await?;
-        self.tell_left_out(self.queue.all_left_out(), now).await
+        self.tell_left_out(self.queue.all_left_out(), now).await?;
+        self.tell_unsure(now).await?;
+        self.close(now);
+        self.write_queued().await
     }
 
     async fn write_queued(&self) -> Result<(), StorageError> {
@@ -125,7 +188,7 @@ impl Audit {
         if !taken.entries().is_empty() {
             self.storage.insert_audit_entries(taken.entries()).await?;
         }
-        taken.written();
+        self.tally.written(&taken.written());
         Ok(())
     }
 
@@ -205,7 +268,8 @@ impl Audit {
         }
         tracing::error!(entry = entry.id, "somebody wrote into the audit log who is not this server");
         let claimed: String = entry.event.chars().take(100).collect();
-        let forged = self.entry(&Actor::Unknown, &Event::Forged { claimed_event: &claimed }, now);
+        // Nobody waits for it, so that it has no number.
+        let forged = self.made(&Actor::Unknown, &Event::Forged { claimed_event: &claimed }, now, None);
         AuditEntry { id: entry.id, ..forged }
     }
 

@@ -5,6 +5,7 @@
 mod algorithm;
 mod assertion_algorithm;
 mod audit_entry;
+mod audit_tally;
 mod authorization_request;
 mod claim_source;
 mod claims_request;
@@ -33,6 +34,7 @@ mod user;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
 pub use audit_entry::{AuditEntry, ChainedEntry, Mark, Marks};
+pub use audit_tally::{NotedEntries, Place as TallyPlace, Tally};
 pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use claims_request::{ClaimsRequest, RequestedClaim};
