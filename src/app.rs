@@ -1,6 +1,7 @@
 //! The server as a whole: settings, storage, keys, caches, clock; start-up and background tasks.
 
 mod background;
+mod key_source;
 mod start;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::outbound::Outbound;
 use crate::pages::Site;
 use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
+use crate::secrets;
 use crate::storage::{Purged, Storage, StorageError};
 use crate::throttle::Throttle;
 use crate::token_hook::TokenHook;
@@ -65,6 +67,7 @@ impl App {
     ) -> Result<Arc<Self>, StartError> {
         let master_key = Arc::new(master_key);
         let now = clock.now();
+        secrets::open(&storage, &master_key, now).await?;
         let audit = Audit::new(storage.clone(), Arc::clone(&master_key));
         keys::ensure(&Keeper { audit: &audit, actor: Actor::Server }, &settings.keys.algorithms, now).await?;
         let ring = keys::load(&storage, &master_key, now, settings.keys.hint_seconds).await?;
@@ -165,8 +168,11 @@ impl App {
         Keeper { audit: &self.audit, actor: Actor::Server }
     }
 
-    /// Loads the keys again and forgets which signatures were verified with the old ones.
+    /// Loads the data keys and the signing keys again and forgets which signatures were verified with the old ones.
     pub async fn reload_keys(&self) -> Result<(), keys::KeyError> {
+        if let Err(error) = secrets::reload(&self.storage, &self.master_key).await {
+            tracing::error!(%error, "could not open the data keys; the ones in use stay");
+        }
         let hint_seconds = self.settings.keys.hint_seconds;
         self.keys.reload(&self.storage, &self.master_key, self.now(), hint_seconds).await?;
         self.verified_tokens.forget();

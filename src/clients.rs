@@ -96,6 +96,15 @@ pub fn open_secret(
     master.open(&purpose(id), sealed)
 }
 
+/// The same copy under the current data key. None: it is already.
+pub fn reseal_secret(
+    master: &MasterKey,
+    id: &ClientId,
+    sealed: &Secret,
+) -> Result<Option<Secret>, MasterKeyError> {
+    master.reseal(&purpose(id), sealed)
+}
+
 /// The cache before the table.
 pub struct Clients {
     storage: Storage,

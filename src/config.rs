@@ -35,6 +35,7 @@ use url::Url;
 pub use aliases::Alias;
 pub use audit::AuditSettings;
 pub use authorization::AuthorizationSettings;
+use database::previous_master_keys;
 pub use database::{DatabaseUrl, MasterKey};
 pub use external::{AdminSettings, ExternalUi, UiSettings};
 pub use grants::GrantSettings;
@@ -50,6 +51,7 @@ pub use tls::TlsSettings;
 pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::Algorithm;
+use crate::model::Secret;
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -101,6 +103,10 @@ pub struct DataSettings {
 #[derive(Clone, Debug)]
 pub struct SecretSettings {
     pub master_key: MasterKey,
+    /// What is sealed under these opens too.
+    pub previous_master_keys: Vec<Secret>,
+    /// How long a program or a socket has to give the master key.
+    pub master_key_timeout: Duration,
 }
 
 /// Lifetimes in seconds; `None` means never.
@@ -219,6 +225,8 @@ impl Settings {
             true => MasterKey::read(reader, url.as_ref(), &directory),
             false => Some(MasterKey::NotRead),
         };
+        let previous = if needs_master_key { previous_master_keys(reader) } else { Some(Vec::new()) };
+        let master_key_timeout = reader.seconds("secrets.master_key_timeout_seconds", 1..=300);
         let database = database(reader, url);
         let log = observation::log(reader);
         let keys = keys::read(reader);
@@ -243,7 +251,11 @@ impl Settings {
             server: server?,
             database: database?,
             data: data?,
-            secrets: SecretSettings { master_key: master_key? },
+            secrets: SecretSettings {
+                master_key: master_key?,
+                previous_master_keys: previous?,
+                master_key_timeout: master_key_timeout?,
+            },
             log: log?,
             tokens: tokens?,
             sessions: sessions?,

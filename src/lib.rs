@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod registry;
 pub mod remote_keys;
 pub mod request;
+pub mod secrets;
 pub mod sector_identifier;
 pub mod storage;
 pub mod telemetry;

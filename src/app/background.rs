@@ -27,6 +27,8 @@ const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
 const COUNT_WAITING: u32 = 15;
 /// How often queued entries of the audit log are written, and what waits is chained.
 const AUDIT: Duration = Duration::from_secs(1);
+/// How often is said how far all is written of it, where no entry says so: rounds of writing.
+const CLOSE_AUDIT: u32 = 60;
 const PURGE: Duration = Duration::from_secs(60);
 /// A full batch is followed by the next one after this, or after as long as it took if that is longer: removing takes
 /// no more than half of one connection, and keeps up with any load that the rest leaves room for.
@@ -177,6 +179,9 @@ async fn keep_audit_log(app: Arc<App>) {
         sleep(AUDIT).await;
         if let Err(error) = app.audit.flush(app.now()).await {
             tracing::warn!(%error, "could not write to the audit log; tried again in a second");
+        }
+        if round.is_multiple_of(CLOSE_AUDIT) {
+            app.audit.close(app.now());
         }
         match app.audit.chain_waiting(app.now()).await {
             Ok(()) => app.events.audit_chained(app.now()),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::key_source::{self, KeySourceError};
 use crate::config::{self, DatabaseSettings, DatabaseUrl, PasswordSettings, Settings};
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
@@ -17,6 +18,7 @@ use crate::observe::Requests;
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
+use crate::secrets::SecretsError;
 use crate::storage::{Db, Storage, StorageError};
 use crate::token_hook::TokenHook;
 
@@ -29,6 +31,10 @@ pub enum StartError {
     MasterKey(#[from] MasterKeyError),
     #[error(transparent)]
     Keys(#[from] KeyError),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    KeySource(#[from] KeySourceError),
     #[error("passwords: {0}")]
     Passwords(#[from] PasswordError),
     #[error("outbound.ca_file: {0}")]
@@ -74,11 +80,12 @@ pub async fn migrate(settings: &Settings, storage: &Storage) -> Result<(), Start
     Ok(storage.db().migrate().await?)
 }
 
-/// The master key; made and kept in a file of mode 0600 where the settings say so.
+/// The master key, made and kept in a file of mode 0600 where the settings say so, and the ones before it.
 pub fn load_master_key(settings: &Settings) -> Result<MasterKey, StartError> {
-    match &settings.secrets.master_key {
-        config::MasterKey::Given(key) => Ok(MasterKey::parse(key)?),
-        config::MasterKey::NotRead => Err(MasterKeyError::Malformed.into()),
+    let given = &settings.secrets;
+    let key = match &given.master_key {
+        config::MasterKey::Given(key) => MasterKey::parse(key)?,
+        config::MasterKey::NotRead => return Err(MasterKeyError::Malformed.into()),
         config::MasterKey::MakeFile(path) => {
             if let Some(directory) = path.parent() {
                 make_private_directory(directory)?;
@@ -86,9 +93,16 @@ pub fn load_master_key(settings: &Settings) -> Result<MasterKey, StartError> {
             let lock = lock_beside(path)?;
             let key = read_or_make_key(path)?;
             drop(lock);
-            Ok(MasterKey::parse(&key)?)
+            MasterKey::parse(&key)?
         }
-    }
+        config::MasterKey::Command(words) => {
+            MasterKey::parse(&key_source::from_command(words, given.master_key_timeout)?)?
+        }
+        config::MasterKey::Socket(path) => {
+            MasterKey::parse(&key_source::from_socket(path, given.master_key_timeout)?)?
+        }
+    };
+    Ok(key.with_previous(&given.previous_master_keys)?)
 }
 
 /// Of two processes that start together the second finds the key that the first one made.

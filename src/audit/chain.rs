@@ -1,5 +1,6 @@
-//! The keyed chain: every hash is an HMAC under the master key over the hash before it and its own entry, so that
-//! whoever has the database alone can neither change an entry nor compute the chain again.
+//! The keyed chain: every hash is an HMAC under a data key over the hash before it and its own entry, so that whoever has
+//! the database alone can neither change an entry nor compute the chain again. Data keys follow each other: after an
+//! entry of one none of an earlier one is believed, and the ends are marked with one that counts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,19 +31,24 @@ fn tag(key: &MasterKey, parts: &[&[u8]]) -> String {
 
 /// Tags an entry that waits for its place.
 pub fn seal(key: &MasterKey, mut entry: AuditEntry) -> AuditEntry {
-    entry.tag = entry_tag(key, &entry);
+    entry.tag = with_entry_parts(&entry, |parts| tag(key, parts));
     entry
 }
 
 /// Whether somebody with the master key wrote it.
 pub fn is_genuine(key: &MasterKey, entry: &AuditEntry) -> bool {
-    digest::equal(entry.tag.as_bytes(), entry_tag(key, entry).as_bytes())
+    with_entry_parts(entry, |parts| key.is_tag(parts, |tag| is(tag, &entry.tag)))
 }
 
-fn entry_tag(key: &MasterKey, entry: &AuditEntry) -> String {
+fn with_entry_parts<T>(entry: &AuditEntry, then: impl FnOnce(&[&[u8]]) -> T) -> T {
     let AuditEntry { id, at, ordinal, event, body, tag: _ } = entry;
     let (at, ordinal) = (at.unix().to_be_bytes(), ordinal.to_be_bytes());
-    tag(key, &[b"audit entry", id.as_bytes(), &at, &ordinal, event.as_bytes(), body.as_bytes()])
+    then(&[b"audit entry", id.as_bytes(), &at, &ordinal, event.as_bytes(), body.as_bytes()])
+}
+
+/// Whether a text is this tag.
+fn is(tag: &[u8; 32], text: &str) -> bool {
+    digest::equal(URL_SAFE_NO_PAD.encode(tag).as_bytes(), text.as_bytes())
 }
 
 /// The entry in this place, after the one with the hash `before`.
@@ -53,29 +59,44 @@ pub fn place(key: &MasterKey, number: i64, before: &str, entry: AuditEntry) -> C
     placed
 }
 
-/// The hash that an entry has to have after this one.
-pub fn hash(key: &MasterKey, before: &str, entry: &ChainedEntry) -> String {
+/// The hash of an entry after this one.
+fn hash(key: &MasterKey, before: &str, entry: &ChainedEntry) -> String {
+    with_hash_parts(before, entry, |parts| tag(key, parts))
+}
+
+/// The number of the data key, none before `from`, with which this is the right hash of an entry after this one.
+pub fn hashed_by(key: &MasterKey, from: i64, before: &str, entry: &ChainedEntry) -> Option<i64> {
+    with_hash_parts(before, entry, |parts| key.tagged_by(from, parts, |tag| is(tag, &entry.hash)))
+}
+
+fn with_hash_parts<T>(before: &str, entry: &ChainedEntry, then: impl FnOnce(&[&[u8]]) -> T) -> T {
     let ChainedEntry { number, id, at, event, body, hash: _ } = entry;
     let (number, at) = (number.to_be_bytes(), at.unix().to_be_bytes());
     let parts: [&[u8]; 7] =
         [b"audit log", before.as_bytes(), &number, id.as_bytes(), &at, event.as_bytes(), body.as_bytes()];
-    tag(key, &parts)
+    then(&parts)
 }
 
 /// A mark of this place.
 pub fn mark(key: &MasterKey, end: End, number: i64, hash: &str) -> Mark {
-    let tag = mark_tag(key, end, number, hash);
+    let tag = tag(key, &[end.label(), &number.to_be_bytes(), hash.as_bytes()]);
     Mark { number, hash: hash.to_owned(), tag }
 }
 
-/// Whether the server set this mark; where nothing was ever written, the migration did.
+/// Whether the server set this mark, with a data key that counts; where nothing was ever written, the migration did.
 pub fn is_set_by_us(key: &MasterKey, end: End, mark: &Mark) -> bool {
-    let untouched = mark.number == 0 && mark.hash.is_empty() && mark.tag.is_empty();
-    untouched || digest::equal(mark.tag.as_bytes(), mark_tag(key, end, mark.number, &mark.hash).as_bytes())
+    let parts: [&[u8]; 3] = [end.label(), &mark.number.to_be_bytes(), mark.hash.as_bytes()];
+    is_untouched(mark) || key.is_tag(&parts, |tag| is(tag, &mark.tag))
 }
 
-fn mark_tag(key: &MasterKey, end: End, number: i64, hash: &str) -> String {
-    tag(key, &[end.label(), &number.to_be_bytes(), hash.as_bytes()])
+/// Whether this mark was set with a data key after the current one: by a process that knows already that it has begun.
+pub fn is_of_the_next(key: &MasterKey, end: End, mark: &Mark) -> bool {
+    let parts: [&[u8]; 3] = [end.label(), &mark.number.to_be_bytes(), mark.hash.as_bytes()];
+    !is_untouched(mark) && key.tagged_by(key.current_number() + 1, &parts, |tag| is(tag, &mark.tag)).is_some()
+}
+
+fn is_untouched(mark: &Mark) -> bool {
+    mark.number == 0 && mark.hash.is_empty() && mark.tag.is_empty()
 }
 
 /// An entry as one line of JSON: its members, and its place.

@@ -208,6 +208,14 @@ pub enum Event<'a> {
     KeyMade { kid: &'a KeyId, alg: Algorithm },
     #[serde(rename = "key.withdrawn")]
     KeyWithdrawn { kid: &'a KeyId },
+    #[serde(rename = "secrets.master_key_replaced")]
+    MasterKeyReplaced { data_key: i64, from: &'a str, to: &'a str },
+    #[serde(rename = "secrets.data_key_made")]
+    DataKeyMade { data_key: i64 },
+    #[serde(rename = "secrets.data_key_begun")]
+    DataKeyBegun { data_key: i64 },
+    #[serde(rename = "secrets.data_key_ended")]
+    DataKeyEnded { data_key: i64 },
 
     #[serde(rename = "external_page.answered")]
     ExternalPageAnswered { page: &'a str, request: &'a RequestId, client: &'a ClientId, accepted: bool },
@@ -216,6 +224,10 @@ pub enum Event<'a> {
 
     #[serde(rename = "audit.left_out")]
     LeftOut { of: &'a str, count: u64 },
+    #[serde(rename = "audit.unsure")]
+    Unsure { sequences: &'a [i64] },
+    #[serde(rename = "audit.complete")]
+    Complete,
     #[serde(rename = "audit.forged")]
     Forged { claimed_event: &'a str },
     #[serde(rename = "audit.restarted")]

@@ -7,11 +7,11 @@
 mod chain;
 mod event;
 mod queue;
+mod sequences;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,17 +25,25 @@ pub use verify::{Flaw, Place, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, NotedEntries, Tally, TallyPlace, Timestamp};
 use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use chain::End;
 use queue::Queue;
 
+/// Attempts at moving the marks while others move them.
+const ATTEMPTS: usize = 20;
+
+/// Numbers that one entry tells of.
+const UNSURE: usize = 500;
+
 /// Writes and reads the log. One per process.
 pub struct Audit {
     storage: Storage,
     master_key: Arc<MasterKey>,
-    ordinal: AtomicI64,
+    /// What this process is called in its entries.
+    process: String,
+    tally: Arc<Tally>,
     queue: Queue,
 }
 
@@ -55,7 +63,8 @@ pub enum ChainError {
 
 impl Audit {
     pub fn new(storage: Storage, master_key: Arc<MasterKey>) -> Self {
-        Self { storage, master_key, ordinal: AtomicI64::new(0), queue: Queue::default() }
+        let (process, tally) = (random::id(), Arc::default());
+        Self { storage, master_key, process, tally, queue: Queue::default() }
     }
 
     pub fn storage(&self) -> &Storage {
@@ -68,23 +77,49 @@ impl Audit {
 
     /// The storage for one write. The entries are written in its transaction, if it changes something.
     pub fn noting(&self, actor: &Actor, events: &[Event<'_>], now: Timestamp) -> Storage {
-        self.storage.noting(events.iter().map(|event| self.entry(actor, event, now)).collect())
+        let (entries, sequences) = events.iter().map(|event| self.entry(actor, event, now)).unzip();
+        self.storage.noting(NotedEntries::new(&self.tally, entries, sequences))
     }
 
     /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
     pub fn note(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) {
-        self.queue.push(self.entry(actor, event, now), event.is_limited());
+        let (entry, sequence) = self.entry(actor, event, now);
+        if !self.queue.push(entry, &[sequence], event.is_limited()) {
+            self.tally.spared(&[sequence]);
+        }
     }
 
     /// Writes an entry of an act that writes nothing else.
     pub async fn write(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> Result<(), StorageError> {
-        self.storage.insert_audit_entries(&[self.entry(actor, event, now)]).await
+        let (entry, sequence) = self.entry(actor, event, now);
+        let noted = NotedEntries::new(&self.tally, vec![entry], vec![sequence]);
+        noted.ask();
+        self.storage.insert_audit_entries(noted.entries()).await?;
+        noted.answered(true);
+        Ok(())
     }
 
-    fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> AuditEntry {
+    /// An entry of this process, and its number among them.
+    fn entry(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> (AuditEntry, i64) {
+        let place = self.tally.place(now);
+        (self.made(actor, event, now, Some(place)), place.sequence)
+    }
+
+    fn made(
+        &self,
+        actor: &Actor,
+        event: &Event<'_>,
+        now: Timestamp,
+        place: Option<TallyPlace>,
+    ) -> AuditEntry {
         let mut body = members(event);
         body.extend(members(actor));
         body.extend(request::with(|facts| facts.map(origin_members)).into_iter().flatten());
+        if let Some(place) = place {
+            body.insert("process".to_owned(), self.process.as_str().into());
+            body.insert("sequence".to_owned(), place.sequence.into());
+            body.insert("complete_to".to_owned(), place.complete_to.into());
+        }
         let event = match body.remove("event") {
             Some(Value::String(name)) => name,
             _ => String::new(),
@@ -92,7 +127,7 @@ impl Audit {
         let entry = AuditEntry {
             id: random::id(),
             at: now,
-            ordinal: self.ordinal.fetch_add(1, Ordering::Relaxed),
+            ordinal: place.map_or(0, |place| place.ordinal),
             event,
             body: Value::Object(body).to_string(),
             tag: String::new(),
@@ -108,13 +143,44 @@ impl Audit {
     /// Writes what is queued, and in each minute once what was left out.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StorageError> {
         self.write_queued().await?;
-        self.tell_left_out(self.queue.left_out(now), now).await
+        self.tell_left_out(self.queue.left_out(now), now).await?;
+        self.tell_unsure(now).await
+    }
+
+    /// Says how far all is written, unless an entry said so: from then on the last entry is missed too.
+    pub fn close(&self, now: Timestamp) {
+        if self.tally.has_more_to_say() {
+            let (entry, sequence) = self.entry(&Actor::Server, &Event::Complete, now);
+            self.tally.closes(sequence);
+            if !self.queue.push(entry, &[sequence], false) {
+                self.tally.spared(&[sequence]);
+            }
+        }
+    }
+
+    /// Tells of the entries of which nobody knows whether they were written.
+    async fn tell_unsure(&self, now: Timestamp) -> Result<(), StorageError> {
+        let unsure = self.tally.take_unsure();
+        if unsure.is_empty() {
+            return Ok(());
+        }
+        for sequences in unsure.chunks(UNSURE) {
+            let (entry, sequence) = self.entry(&Actor::Server, &Event::Unsure { sequences }, now);
+            if !self.queue.push(entry, &[&[sequence], sequences].concat(), false) {
+                self.tally.spared(&[sequence]);
+                self.tally.unsure(sequences);
+            }
+        }
+        self.write_queued().await
     }
 
     /// Writes all that is there at the end of the process.
     pub async fn finish(&self, now: Timestamp) -> Result<(), StorageError> {
         self.write_queued().await?;
-        self.tell_left_out(self.queue.all_left_out(), now).await
+        self.tell_left_out(self.queue.all_left_out(), now).await?;
+        self.tell_unsure(now).await?;
+        self.close(now);
+        self.write_queued().await
     }
 
     async fn write_queued(&self) -> Result<(), StorageError> {
@@ -122,7 +188,7 @@ impl Audit {
         if !taken.entries().is_empty() {
             self.storage.insert_audit_entries(taken.entries()).await?;
         }
-        taken.written();
+        self.tally.written(&taken.written());
         Ok(())
     }
 
@@ -146,6 +212,10 @@ impl Audit {
         while let Some((head, waiting)) = self.storage.waiting_audit_entries().await? {
             if !chain::is_set_by_us(&self.master_key, End::Head, &head) {
                 return Err(ChainError::ForeignHead);
+            }
+            if chain::is_of_the_next(&self.master_key, End::Head, &head) {
+                // This process is a moment late; the ones that are not chain, or it does so when it has noticed.
+                break;
             }
             let is_last = (waiting.len() as i64) < AUDIT_WAITING_READ;
             let won = self.chain(head, waiting, now).await?;
@@ -198,7 +268,8 @@ impl Audit {
         }
         tracing::error!(entry = entry.id, "somebody wrote into the audit log who is not this server");
         let claimed: String = entry.event.chars().take(100).collect();
-        let forged = self.entry(&Actor::Unknown, &Event::Forged { claimed_event: &claimed }, now);
+        // Nobody waits for it, so that it has no number.
+        let forged = self.made(&Actor::Unknown, &Event::Forged { claimed_event: &claimed }, now, None);
         AuditEntry { id: entry.id, ..forged }
     }
 
@@ -240,6 +311,23 @@ impl Audit {
         Ok(number)
     }
 
+    /// Marks both ends with the current data key.
+    pub async fn mark_again(&self) -> Result<(), ChainError> {
+        for _ in 0..ATTEMPTS {
+            let from = self.storage.audit_marks().await?;
+            let ends = [(End::Anchor, &from.anchor), (End::Head, &from.head)];
+            if !ends.iter().all(|(end, mark)| chain::is_set_by_us(&self.master_key, *end, mark)) {
+                return Err(ChainError::ForeignHead);
+            }
+            let again = |end, mark: &Mark| chain::mark(&self.master_key, end, mark.number, &mark.hash);
+            let to = Marks { anchor: again(End::Anchor, &from.anchor), head: again(End::Head, &from.head) };
+            if self.storage.replace_audit_marks(&from, &to).await? {
+                return Ok(());
+            }
+        }
+        Err(ChainError::Raced)
+    }
+
     /// The last place, for safekeeping. None: nothing was ever written.
     pub async fn head(&self) -> Result<Option<Place>, StorageError> {
         let head = self.storage.audit_marks().await?.head;
@@ -250,6 +338,11 @@ impl Audit {
     pub async fn verify(&self, kept: Option<&Place>) -> Result<Result<Verified, Flaw>, StorageError> {
         verify::run(&self.storage, &self.master_key, kept).await
     }
+}
+
+/// Whether the mark of the end was set with a data key of this master key.
+pub fn is_head_set_by(key: &MasterKey, head: &Mark) -> bool {
+    chain::is_set_by_us(key, End::Head, head)
 }
 
 /// What serializes as a map, which events and actors do.

@@ -18,6 +18,8 @@ pub(super) struct Queue(Mutex<State>);
 #[derive(Default)]
 struct State {
     waiting: Vec<AuditEntry>,
+    /// The numbers in the tally that are settled when all of these are written.
+    sequences: Vec<i64>,
     minute: i64,
     limited: u32,
     left_out: BTreeMap<String, u64>,
@@ -32,7 +34,8 @@ impl Queue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn push(&self, entry: AuditEntry, is_limited: bool) {
+    /// False: it is left out.
+    pub fn push(&self, entry: AuditEntry, sequences: &[i64], is_limited: bool) -> bool {
         let mut state = self.state();
         let minute = minute_of(entry.at);
         if state.minute != minute {
@@ -42,10 +45,12 @@ impl Queue {
         if surplus || state.waiting.len() >= LONGEST {
             *state.left_out.entry(entry.event).or_default() += 1;
             state.left_out_ever += 1;
-            return;
+            return false;
         }
         state.limited += u32::from(is_limited);
         state.waiting.push(entry);
+        state.sequences.extend_from_slice(sequences);
+        true
     }
 
     /// How many wait, and how many were left out since the start.
@@ -56,7 +61,9 @@ impl Queue {
 
     /// Everything that waits. What is not [`Taken::written`] comes back.
     pub fn take(&self) -> Taken<'_> {
-        Taken { queue: self, entries: std::mem::take(&mut self.state().waiting) }
+        let mut state = self.state();
+        let (entries, sequences) = (std::mem::take(&mut state.waiting), std::mem::take(&mut state.sequences));
+        Taken { queue: self, entries, sequences }
     }
 
     /// How many of which events were left out since this was asked last; nothing when it was asked in the same minute.
@@ -82,6 +89,7 @@ fn minute_of(at: Timestamp) -> i64 {
 pub(super) struct Taken<'q> {
     queue: &'q Queue,
     entries: Vec<AuditEntry>,
+    sequences: Vec<i64>,
 }
 
 impl Taken<'_> {
@@ -89,15 +97,19 @@ impl Taken<'_> {
         &self.entries
     }
 
-    pub fn written(mut self) {
+    /// The numbers that are settled now.
+    pub fn written(mut self) -> Vec<i64> {
         self.entries.clear();
+        std::mem::take(&mut self.sequences)
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if !self.entries.is_empty() {
-            self.queue.state().waiting.splice(0..0, self.entries.drain(..));
+            let mut state = self.queue.state();
+            state.waiting.splice(0..0, self.entries.drain(..));
+            state.sequences.append(&mut self.sequences);
         }
     }
 }
@@ -121,14 +133,14 @@ mod tests {
     fn what_strangers_can_cause_is_bounded_in_a_minute_and_the_rest_is_counted() {
         let queue = Queue::default();
         for number in 0..700 {
-            queue.push(entry(number, 0), true);
+            queue.push(entry(number, 0), &[], true);
         }
-        queue.push(entry(700, 0), false);
+        queue.push(entry(700, 0), &[], false);
         assert_eq!(queue.take().entries().len(), 601);
         assert!(queue.left_out(Timestamp::from_unix(59)).is_empty());
         assert_eq!(queue.left_out(Timestamp::from_unix(60))["sign_in.failed"], 100);
         assert!(queue.left_out(Timestamp::from_unix(60)).is_empty());
-        queue.push(entry(701, 60), true);
+        queue.push(entry(701, 60), &[], true);
         assert_eq!(queue.take().entries().len(), 602);
     }
 
@@ -136,19 +148,19 @@ mod tests {
     fn what_was_left_out_is_told_though_more_keeps_coming() {
         let queue = Queue::default();
         for number in 0..700 {
-            queue.push(entry(number, 0), true);
+            queue.push(entry(number, 0), &[], true);
         }
         assert!(queue.left_out(Timestamp::from_unix(59)).is_empty());
-        queue.push(entry(700, 60), true);
+        queue.push(entry(700, 60), &[], true);
         assert_eq!(queue.left_out(Timestamp::from_unix(60))["sign_in.failed"], 100);
     }
 
     #[test]
     fn what_could_not_be_written_comes_back_in_its_place() {
         let queue = Queue::default();
-        queue.push(entry(1, 0), false);
+        queue.push(entry(1, 0), &[], false);
         let taken = queue.take();
-        queue.push(entry(2, 0), false);
+        queue.push(entry(2, 0), &[], false);
         drop(taken);
         let taken = queue.take();
         let ids: Vec<_> = taken.entries().iter().map(|entry| entry.id.as_str()).collect();
@@ -161,7 +173,7 @@ mod tests {
     fn a_full_queue_takes_no_more() {
         let queue = Queue::default();
         for number in 0..=LONGEST {
-            queue.push(entry(number, 0), false);
+            queue.push(entry(number, 0), &[], false);
         }
         assert_eq!(queue.lengths(), (LONGEST, 1));
         assert_eq!(queue.take().entries().len(), LONGEST);

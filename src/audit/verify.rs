@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::chain::{self, End};
+use super::sequences::Sequences;
 use crate::crypto::master_key::MasterKey;
 use crate::model::{ChainedEntry, Mark};
 use crate::storage::{AuditRange, Storage, StorageError};
@@ -45,6 +46,8 @@ pub struct Verified {
     pub head: i64,
     /// Entries that have no place yet.
     pub waiting: i64,
+    /// Entries that processes had not finished writing: when they ended without a word, or now.
+    pub unaccounted: i64,
     /// Whether there are entries before the beginning, which nothing proves: left by a restart, or put there by somebody.
     pub unproven: bool,
 }
@@ -52,6 +55,16 @@ pub struct Verified {
 /// The first thing that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
+    #[error(
+        "entry {0} was held back: its process had written it before an entry that is in front of it, so somebody took it out \
+         while it waited, and put it in later"
+    )]
+    HeldBack(i64),
+    #[error(
+        "an entry is missing that had no place yet: the process {process} had written its entry with the sequence {sequence} \
+         when it made entry {before}, so somebody took it out while it waited"
+    )]
+    TakenOut { process: String, sequence: i64, before: i64 },
     #[error(
         "the beginning of the log is not marked by this server: entries up to {0} were removed by somebody else, \
          or the master key is another one"
@@ -102,6 +115,8 @@ struct Walk<'a> {
     kept: Option<&'a Place>,
     number: i64,
     hash: String,
+    /// Of the data key of the last entry.
+    data_key: i64,
 }
 
 async fn walk(
@@ -114,6 +129,7 @@ async fn walk(
         Ok(walk) => walk,
         Err(flaw) => return Ok(Err(flaw)),
     };
+    let mut sequences = Sequences::new(anchor.number == 0);
     let head = loop {
         // Read before the entries: what is chained meanwhile comes after it.
         let head = storage.audit_marks().await?.head;
@@ -125,12 +141,18 @@ async fn walk(
             if let Err(flaw) = walk.step(entry) {
                 return Ok(Err(flaw));
             }
+            sequences.note(entry);
         }
     };
     if let Err(flaw) = walk.end(&head) {
         return Ok(Err(flaw));
     }
+    let unaccounted = match sequences.end() {
+        Ok(unaccounted) => unaccounted,
+        Err(flaw) => return Ok(Err(flaw)),
+    };
     Ok(Ok(Verified {
+        unaccounted,
         entries: walk.number - anchor.number,
         removed_until: anchor.number,
         head: walk.number,
@@ -155,7 +177,7 @@ impl<'a> Walk<'a> {
             Some(kept) if kept.number == anchor.number && kept.hash != anchor.hash => {
                 Err(Flaw::OtherHead(kept.number))
             }
-            _ => Ok(Self { key, kept, number: anchor.number, hash: anchor.hash.clone() }),
+            _ => Ok(Self { key, kept, number: anchor.number, hash: anchor.hash.clone(), data_key: 0 }),
         }
     }
 
@@ -163,9 +185,8 @@ impl<'a> Walk<'a> {
         if entry.number != self.number + 1 {
             return Err(Flaw::Missing(self.number + 1));
         }
-        if entry.hash != chain::hash(self.key, &self.hash, entry) {
-            return Err(Flaw::Changed(entry.number));
-        }
+        let data_key = chain::hashed_by(self.key, self.data_key, &self.hash, entry);
+        self.data_key = data_key.ok_or(Flaw::Changed(entry.number))?;
         if self.kept.is_some_and(|kept| kept.number == entry.number && kept.hash != entry.hash) {
             return Err(Flaw::OtherHead(entry.number));
         }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod issuer;
 pub mod registration;
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -70,6 +71,9 @@ pub enum Command {
     /// Manage signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Replace the master key, and the keys that it seals.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Look at how clients were told that a session has ended.
     #[command(subcommand)]
     LogoutDeliveries(LogoutDeliveriesCommand),

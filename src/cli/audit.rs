@@ -38,6 +38,13 @@ async fn verify(office: &Office<'_>, asked: &AuditVerify) -> Result<(), Failure>
             output::line(&format!(
                 "nothing is wrong with the {entries} entries up to number {last}; {waiting} wait for their place"
             ))?;
+            if verified.unaccounted > 0 {
+                let unaccounted = verified.unaccounted;
+                output::line(&format!(
+                    "{unaccounted} entries are missing that no other says were written: their processes were killed, or write \
+                     them now"
+                ))?;
+            }
             if verified.unproven {
                 let first = verified.removed_until + 1;
                 output::line(&format!(

@@ -160,7 +160,7 @@ impl Commands<'_> {
     }
 
     fn seal(&self, client: &Client, secret: &Secret) -> Result<Secret, Failure> {
-        let sealed = clients::seal_secret(&app::load_master_key(self.office.settings)?, &client.id, secret);
+        let sealed = clients::seal_secret(self.office.audit()?.master_key(), &client.id, secret);
         Ok(sealed.map_err(app::StartError::from)?)
     }
 

@@ -20,6 +20,7 @@ mod password;
 mod registration_token;
 mod resource;
 mod scope;
+mod secrets;
 mod seed;
 mod serve;
 mod switches;
@@ -57,6 +58,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::RegistrationToken(command) => wait(registration_token::run(settings()?, command))?,
         Command::Issuer(command) => wait(issuer::run(settings()?, command))?,
         Command::Keys(command) => wait(keys::run(settings()?, command))?,
+        Command::Secrets(command) => wait(secrets::run(settings()?, command))?,
         Command::Audit(command) => wait(audit::run(settings()?, command))?,
         Command::LogoutDeliveries(command) => wait(logout_deliveries::run(settings()?, command))?,
     }

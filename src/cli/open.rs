@@ -2,12 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
 use super::Failure;
-use crate::app;
+use crate::app::{self, StartError};
 use crate::audit::{Actor, Audit, Event};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::crypto::master_key::MasterKey;
 use crate::model::Timestamp;
+use crate::secrets;
 use crate::storage::Storage;
 
 /// The variables that say who types, the one behind `sudo` first.
@@ -34,8 +39,18 @@ impl<'a> Office<'a> {
         if let Some(audit) = self.audit.get() {
             return Ok(audit);
         }
-        let master_key = Arc::new(app::load_master_key(self.settings)?);
+        let master_key = Arc::new(self.master_key()?);
         Ok(self.audit.get_or_init(|| Audit::new(self.storage.clone(), master_key)))
+    }
+
+    fn master_key(&self) -> Result<MasterKey, Failure> {
+        let master_key = app::load_master_key(self.settings)?;
+        // A command does one thing after the other, so nobody else has to wait for its thread.
+        let opened = block_in_place(|| {
+            Handle::current().block_on(secrets::open(&self.storage, &master_key, self.now))
+        });
+        opened.map_err(StartError::from)?;
+        Ok(master_key)
     }
 
     /// The storage for one write, with its entry.

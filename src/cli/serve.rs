@@ -31,6 +31,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     let stopped = stopped()?;
     let (app, background) = start(settings).await?;
+    for id in app.master_key.idle_previous() {
+        tracing::warn!(
+            id,
+            "nothing in the database needs this previous master key; take it out of the settings"
+        );
+    }
     warn_of_clients(&app).await?;
     let listener = bind("server.listen", app.settings.server.listen).await?;
     let others = Listeners::bind(&app).await?;

@@ -7,8 +7,11 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::reader::{Reader, Refusal};
+use super::reader::{Given, Reader, Refusal};
 use crate::model::Secret;
+
+const COMMAND: &str = "secrets.master_key_command";
+const SOCKET: &str = "secrets.master_key_socket";
 
 /// Which database, and where.
 #[derive(Clone, Debug)]
@@ -58,13 +61,22 @@ pub enum MasterKey {
     Given(Secret),
     /// No key yet: make one, and write it to this file with mode 0600.
     MakeFile(PathBuf),
+    /// What this program prints: its path and its arguments.
+    Command(Vec<String>),
+    /// What is said to whoever connects to this Unix socket.
+    Socket(PathBuf),
     /// Not asked for, because nothing that is done needs it.
     NotRead,
 }
 
 impl MasterKey {
     pub(super) fn read(reader: &mut Reader, database: Option<&DatabaseUrl>, data: &Path) -> Option<Self> {
-        let given = reader.secret("secrets.master_key")?;
+        let given = reader.secret("secrets.master_key");
+        let (command, socket) = (reader.words(COMMAND), reader.text(SOCKET));
+        let (given, command, socket) = (given?, command?, socket?);
+        if !command.is_empty() || !socket.is_empty() {
+            return Self::elsewhere(reader, &given, command, socket);
+        }
         let key = if given.file.is_some() { "secrets.master_key_file" } else { "secrets.master_key" };
         let default = data.join("master.key");
         let result = match database {
@@ -87,17 +99,59 @@ impl MasterKey {
         result.map_err(|(problem, remedy)| reader.refuse(key, problem, remedy)).ok()
     }
 
-    fn decode(text: &str) -> Result<Self, Refusal> {
-        let bare = text.trim_end_matches('=');
-        let bytes =
-            STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).map(Zeroizing::new);
-        match bytes {
-            Ok(bytes) if bytes.len() == 32 => Ok(Self::Given(Secret::new(STANDARD.encode(&*bytes)))),
-            _ => Err((
-                "it is not base64 of 32 bytes".to_owned(),
-                "make one with `openssl rand -base64 32`".to_owned(),
-            )),
+    /// From a program or a socket, and from nowhere else.
+    fn elsewhere(reader: &mut Reader, given: &Given, command: Vec<String>, socket: String) -> Option<Self> {
+        let (key, other) = match (command.is_empty(), socket.is_empty()) {
+            (false, false) => (SOCKET, Some(COMMAND)),
+            (is_socket, _) => (if is_socket { SOCKET } else { COMMAND }, given.name("secrets.master_key")),
+        };
+        if let Some(other) = other {
+            let remedy = format!("keep one of {other} and {key}");
+            reader.refuse(key, format!("{other} is set as well"), remedy);
+            return None;
         }
+        let (path, source) = match command.first() {
+            Some(program) => (PathBuf::from(program), Self::Command(command.clone())),
+            None => (PathBuf::from(&socket), Self::Socket(socket.into())),
+        };
+        if !path.is_absolute() {
+            // No search by PATH, which others may have set.
+            let problem = format!("{} is no absolute path", path.display());
+            reader.refuse(key, problem, "write the whole path, from the root".to_owned());
+            return None;
+        }
+        Some(source)
+    }
+
+    fn decode(text: &str) -> Result<Self, Refusal> {
+        decode(text).map(Self::Given)
+    }
+}
+
+/// The master keys before, in the order in which they are given; files after texts.
+pub(super) fn previous_master_keys(reader: &mut Reader) -> Option<Vec<Secret>> {
+    let texts = reader.list("secrets.previous_master_keys", decode);
+    let from_file = |path: &str| {
+        let remedy = || "give the path of a file that this user can read".to_owned();
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        decode(text.map_err(|error| (format!("{path} cannot be read: {error}"), remedy()))?.trim())
+    };
+    let files = reader.list("secrets.previous_master_key_files", from_file);
+    let (mut keys, files) = (texts?, files?);
+    keys.extend(files);
+    Some(keys)
+}
+
+/// Standard base64 of a key in any base64.
+fn decode(text: &str) -> Result<Secret, Refusal> {
+    let bare = text.trim_end_matches('=');
+    let bytes = STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).map(Zeroizing::new);
+    match bytes {
+        Ok(bytes) if bytes.len() == 32 => Ok(Secret::new(STANDARD.encode(&*bytes))),
+        _ => Err((
+            "it is not base64 of 32 bytes".to_owned(),
+            "make one with `openssl rand -base64 32`".to_owned(),
+        )),
     }
 }
 

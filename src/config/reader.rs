@@ -131,6 +131,21 @@ impl Reader {
         items.into_iter().collect()
     }
 
+    /// A program and its arguments; in the environment a JSON array, as arguments may hold commas.
+    pub fn words(&mut self, key: &str) -> Option<Vec<String>> {
+        let words = match self.entry(key)?.value {
+            ValueKind::Array(values) => values.into_iter().map(element).collect(),
+            ValueKind::String(text) if text.trim().is_empty() => Some(Vec::new()),
+            ValueKind::String(text) => serde_json::from_str(&text).ok(),
+            _ => None,
+        };
+        if words.is_none() {
+            let remedy = "write it as [\"/path/of/program\", \"argument\"]".to_owned();
+            self.refuse(key, "it is not a list of texts".to_owned(), remedy);
+        }
+        words
+    }
+
     /// A secret: the key itself, or the trimmed content of the file that `<key>_file` names. The one
     /// from the higher source counts; both in one source are a contradiction. Empty means not set.
     pub fn secret(&mut self, key: &str) -> Option<Given> {
@@ -211,6 +226,17 @@ impl Reader {
 pub struct Given {
     pub text: String,
     pub file: Option<PathBuf>,
+}
+
+impl Given {
+    /// The key that it was given by; none where it was not.
+    pub fn name(&self, key: &'static str) -> Option<&'static str> {
+        match (&self.file, self.text.is_empty()) {
+            (Some(_), _) if key == "secrets.master_key" => Some("secrets.master_key_file"),
+            (_, false) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 fn element(value: Value) -> Option<String> {

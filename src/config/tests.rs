@@ -222,6 +222,55 @@ fn a_secret_and_its_file_in_one_source_are_a_contradiction_but_a_higher_source_w
 }
 
 #[test]
+fn the_master_key_comes_from_one_source() {
+    let file = Temporary::new(KEY);
+    let command = ("CHANCERY_SECRETS__MASTER_KEY_COMMAND", r#"["/usr/bin/unseal", "a, b"]"#);
+    let settings = load("", &[command]).unwrap();
+    let MasterKey::Command(words) = &settings.secrets.master_key else { unreachable!() };
+    assert_eq!(words, &["/usr/bin/unseal", "a, b"]);
+    let settings = load("[secrets]\nmaster_key_socket = \"/run/unseal\"\n", &[]).unwrap();
+    assert!(
+        matches!(&settings.secrets.master_key, MasterKey::Socket(path) if path == Path::new("/run/unseal"))
+    );
+    let socket = ("CHANCERY_SECRETS__MASTER_KEY_SOCKET", "/run/unseal");
+    let key = ("CHANCERY_SECRETS__MASTER_KEY", KEY);
+    let key_file = ("CHANCERY_SECRETS__MASTER_KEY_FILE", file.path());
+    for (pair, named) in [
+        ([command, socket], "secrets.master_key_command is set as well"),
+        ([command, key], "secrets.master_key is set as well"),
+        ([socket, key_file], "secrets.master_key_file is set as well"),
+    ] {
+        let problems = load("", &pair).unwrap_err().to_string();
+        assert!(problems.contains(named) && problems.contains("keep one of"), "{problems}");
+    }
+    for wrong in [r#"["unseal"]"#, "/usr/bin/unseal now", "[1]"] {
+        let problems = load("", &[("CHANCERY_SECRETS__MASTER_KEY_COMMAND", wrong)]).unwrap_err();
+        assert_eq!(keys_of(problems), ["secrets.master_key_command"], "{wrong}");
+    }
+}
+
+#[test]
+fn previous_master_keys_come_from_texts_and_files() {
+    let (file, other) = (Temporary::new(&format!("{KEY}\n")), "A".repeat(43) + "=");
+    let environment = [
+        ("CHANCERY_SECRETS__PREVIOUS_MASTER_KEYS", other.as_str()),
+        ("CHANCERY_SECRETS__PREVIOUS_MASTER_KEY_FILES", file.path()),
+    ];
+    let settings = load("", &environment).unwrap();
+    let previous: Vec<_> = settings.secrets.previous_master_keys.iter().map(Secret::expose).collect();
+    assert_eq!(previous, [other.as_str(), KEY]);
+    assert!(
+        settings.warnings().iter().any(|warning| warning.starts_with("secrets.previous_master_keys is set"))
+    );
+    assert!(!format!("{settings:?}").contains(KEY));
+    let problems = load("", &[("CHANCERY_SECRETS__PREVIOUS_MASTER_KEYS", "hunter2")]).unwrap_err();
+    assert!(!problems.to_string().contains("hunter2"));
+    assert_eq!(keys_of(problems), ["secrets.previous_master_keys"]);
+    let problems = load("", &[("CHANCERY_SECRETS__PREVIOUS_MASTER_KEY_FILES", "no/such/file")]).unwrap_err();
+    assert_eq!(keys_of(problems), ["secrets.previous_master_key_files"]);
+}
+
+#[test]
 fn postgres_needs_a_master_key_that_sqlite_makes() {
     let postgres = [("CHANCERY_DATABASE__URL", "postgres://u:p@db/x")];
     assert_eq!(keys_of(load("", &postgres).unwrap_err()), ["secrets.master_key"]);

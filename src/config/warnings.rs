@@ -22,6 +22,11 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.server.trusted_proxies.networks().iter().any(|network| network.is_everything()),
         "server.trusted_proxies holds every address, so any client can claim any address".to_owned(),
     );
+    warn(
+        !settings.secrets.previous_master_keys.is_empty(),
+        "secrets.previous_master_keys is set: after `chancery secrets rotate` nothing needs it; `chancery secrets list` says so"
+            .to_owned(),
+    );
     let tokens = &settings.tokens;
     warn(
         tokens.authorization_code_seconds > 60,

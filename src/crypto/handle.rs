@@ -1,7 +1,7 @@
 //! Handles: the one form of every code, refresh token, session cookie and verifier.
 //!
 //! A handle is `id . generation . tag`. The id finds a row, the generation says which of the row's successive handles
-//! this is, and the tag is an HMAC under the master key over purpose, id, generation and the row's random salt. So the
+//! this is, and the tag is an HMAC under a data key over purpose, id, generation and the row's random salt. So the
 //! database holds nothing that could be presented, the master key alone forges nothing, and the handle of a known row
 //! can be computed again (which is what makes a lost refresh response harmless).
 
@@ -85,7 +85,10 @@ impl Handle {
 
     /// Whether this server made it, for a row with this salt.
     pub fn is_genuine(&self, key: &MasterKey, salt: &str) -> bool {
-        digest::equal(&self.tag, &tag(key, self.purpose, &self.id, self.generation, salt))
+        let generation = self.generation.to_be_bytes();
+        key.is_tag(&parts(self.purpose, &self.id, &generation, salt), |tag| {
+            digest::equal(&self.tag, &tag[..TAG])
+        })
     }
 }
 
@@ -97,19 +100,24 @@ pub fn issue(key: &MasterKey, purpose: Purpose, id: &str, generation: u32, salt:
         return None;
     }
     bytes[..ID].copy_from_slice(&id_bytes);
-    bytes[ID..ID + GENERATION].copy_from_slice(&generation.to_be_bytes());
-    bytes[ID + GENERATION..].copy_from_slice(&tag(key, purpose, &id_bytes, generation, salt));
+    let generation = generation.to_be_bytes();
+    bytes[ID..ID + GENERATION].copy_from_slice(&generation);
+    let tag = key.tag(&parts(purpose, &id_bytes, &generation, salt));
+    bytes[ID + GENERATION..].copy_from_slice(&tag[..TAG]);
     let mut text = String::with_capacity(purpose.prefix().len() + LENGTH / 3 * 4);
     text.push_str(purpose.prefix());
     URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
     Some(Secret::new(text))
 }
 
-fn tag(key: &MasterKey, purpose: Purpose, id: &[u8; ID], generation: u32, salt: &str) -> [u8; TAG] {
-    let full = key.tag(&[purpose.prefix().as_bytes(), id, &generation.to_be_bytes(), salt.as_bytes()]);
-    let mut short = [0; TAG];
-    short.copy_from_slice(&full[..TAG]);
-    short
+/// What the tag is of.
+fn parts<'p>(
+    purpose: Purpose,
+    id: &'p [u8; ID],
+    generation: &'p [u8; GENERATION],
+    salt: &'p str,
+) -> [&'p [u8]; 4] {
+    [purpose.prefix().as_bytes(), id, generation, salt.as_bytes()]
 }
 
 #[cfg(test)]

@@ -1,27 +1,46 @@
-//! The master key: 256 bits that everything recoverable in the database is sealed under.
+//! The master key: 256 bits that the data keys of this installation are sealed under (docs/adr/0054). With the data keys
+//! everything else is sealed, tagged and derived.
 //!
-//! Keys are derived from it (HKDF-SHA256, RFC 5869): one to seal with (AES-256-GCM), one to derive the keys of single
-//! tokens with, one for the tags of handles and forms (both HMAC-SHA256), so that no use can help an attack on another.
+//! From the master key itself come a key to seal the data keys with and a name for it (HKDF-SHA256, RFC 5869). An
+//! installation from before there were data keys has one whose parts are derived from its master key, as they were then.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::aead::{AES_256_GCM, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
-use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::data_key::{self, DataKey, LENGTH, Material};
 use super::random;
-use crate::model::Secret;
+use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp};
 
-/// Bytes of the salt of one token's key: 128 bits, so that none comes twice.
-const TOKEN_SALT: usize = 16;
+/// Bytes of the id of a master key.
+const ID: usize = 6;
 
-/// The keys derived from the master key. The master key itself is not kept.
+/// The master key, the ones before it, and the data keys that they open.
 pub struct MasterKey {
+    /// What data keys are sealed under first.
+    masters: Vec<Master>,
+    ring: RwLock<Arc<Ring>>,
+}
+
+/// One master key: what is derived from it. It is not kept itself.
+struct Master {
+    id: String,
     sealing: RandomizedNonceKey,
-    tokens: hmac::Key,
-    tagging: hmac::Key,
-    deriving: hmac::Key,
+    /// The first data key of an installation that had none.
+    derived: Material,
+}
+
+/// The data keys of a moment.
+struct Ring {
+    /// By number.
+    keys: Vec<Arc<DataKey>>,
+    current: Arc<DataKey>,
+    /// The ids of the master keys that they are sealed under.
+    sealed_under: Vec<String>,
 }
 
 /// Why a master key or a sealed value was refused. Says nothing about its content.
@@ -31,21 +50,29 @@ pub enum MasterKeyError {
     Malformed,
     #[error("a value in the database was not sealed under this master key")]
     WrongKey,
+    #[error(
+        "data key {number} in the database was not sealed under this master key, but under the one with the id {needed}; the \
+         settings give {given}\n    give the right one in secrets.master_key; while it is replaced, the one before in \
+         secrets.previous_master_keys as well"
+    )]
+    Sealed { number: i64, needed: String, given: String },
+    #[error("there is no data key to work with in the database; restore the table data_keys from a backup")]
+    NoDataKey,
     #[error("the cryptographic library failed")]
     Library,
 }
 
-struct Length32;
+struct Length<const N: usize>;
 
-impl KeyType for Length32 {
+impl<const N: usize> KeyType for Length<N> {
     fn len(&self) -> usize {
-        32
+        N
     }
 }
 
-impl MasterKey {
+impl Master {
     /// Reads the base64 (standard or URL-safe, padded or not) of 32 bytes.
-    pub fn parse(text: &Secret) -> Result<Self, MasterKeyError> {
+    fn parse(text: &Secret) -> Result<Self, MasterKeyError> {
         let bare = text.expose().trim().trim_end_matches('=').replace('-', "+").replace('_', "/");
         let bytes = Zeroizing::new(
             base64::engine::general_purpose::STANDARD_NO_PAD
@@ -55,16 +82,156 @@ impl MasterKey {
         if bytes.len() != 32 {
             return Err(MasterKeyError::Malformed);
         }
-        let sealing = derive(&bytes, b"chancery sealing v1")?;
-        let tokens = derive(&bytes, b"chancery sealing tokens v1")?;
-        let tagging = derive(&bytes, b"chancery tagging v1")?;
-        let deriving = derive(&bytes, b"chancery deriving v1")?;
-        Ok(Self {
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(|_| MasterKeyError::Library)?,
-            tokens: hmac::Key::new(hmac::HMAC_SHA256, &*tokens),
-            tagging: hmac::Key::new(hmac::HMAC_SHA256, &*tagging),
-            deriving: hmac::Key::new(hmac::HMAC_SHA256, &*deriving),
-        })
+        let sealing = derive::<32>(&bytes, b"chancery data keys v1")?;
+        let id = derive::<ID>(&bytes, b"chancery master key id v1")?;
+        let mut derived = Zeroizing::new([0; LENGTH]);
+        // In the order in which a data key has its parts.
+        let labels: [&[u8]; 4] = [
+            b"chancery sealing v1",
+            b"chancery sealing tokens v1",
+            b"chancery tagging v1",
+            b"chancery deriving v1",
+        ];
+        for (part, label) in derived.chunks_exact_mut(32).zip(labels) {
+            part.copy_from_slice(&*derive::<32>(&bytes, label)?);
+        }
+        let sealing =
+            RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(|_| MasterKeyError::Library)?;
+        Ok(Self { id: URL_SAFE_NO_PAD.encode(*id), sealing, derived })
+    }
+
+    fn seal(&self, number: i64, state: DataKeyState, material: &Material) -> Result<Secret, MasterKeyError> {
+        data_key::seal(&self.sealing, &purpose(number, state), &**material)
+    }
+
+    fn open(&self, key: &SealedDataKey) -> Option<Material> {
+        let plain = data_key::open(&self.sealing, &purpose(key.number, key.state), &key.sealed).ok()?;
+        let mut material = Zeroizing::new([0; LENGTH]);
+        (plain.len() == LENGTH).then(|| material.copy_from_slice(&plain)).map(|()| material)
+    }
+}
+
+/// What a data key is sealed for. An ended one is sealed as that: whoever has the database alone cannot make it count again.
+fn purpose(number: i64, state: DataKeyState) -> String {
+    match state {
+        DataKeyState::Ended => format!("ended data key {number}"),
+        _ => format!("data key {number}"),
+    }
+}
+
+impl Ring {
+    fn new(mut keys: Vec<Arc<DataKey>>, sealed_under: Vec<String>) -> Result<Self, MasterKeyError> {
+        keys.sort_by_key(|key| key.number);
+        let current = keys.iter().rfind(|key| key.state == DataKeyState::Current);
+        let current = Arc::clone(current.ok_or(MasterKeyError::NoDataKey)?);
+        Ok(Self { keys, current, sealed_under })
+    }
+
+    /// Those that count, the current one first.
+    fn counting(&self) -> impl Iterator<Item = &DataKey> {
+        let others = self.keys.iter().rev().filter(|key| key.counts() && key.number != self.current.number);
+        std::iter::once(&*self.current).chain(others.map(|key| &**key))
+    }
+}
+
+/// Making and reading: with the current data key, and with any that counts.
+impl MasterKey {
+    /// Encrypts `plain` for the place named `purpose`; it opens only for the same purpose.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Secret, MasterKeyError> {
+        self.ring().current.seal(purpose, plain)
+    }
+
+    /// Opens what [`MasterKey::seal`] made.
+    pub fn open(&self, purpose: &str, sealed: &Secret) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
+        let ring = self.ring();
+        let opened = ring.counting().find_map(|key| key.open(purpose, sealed).ok());
+        opened.ok_or(MasterKeyError::WrongKey)
+    }
+
+    /// The same under the current data key. None: it is already.
+    pub fn reseal(&self, purpose: &str, sealed: &Secret) -> Result<Option<Secret>, MasterKeyError> {
+        let ring = self.ring();
+        if ring.current.open(purpose, sealed).is_ok() {
+            return Ok(None);
+        }
+        let opened = ring.keys.iter().find_map(|key| key.open(purpose, sealed).ok());
+        ring.current.seal(purpose, &opened.ok_or(MasterKeyError::WrongKey)?).map(Some)
+    }
+
+    /// Encrypts a token for `purpose`.
+    pub fn seal_token(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
+        self.ring().current.seal_token(purpose, plain)
+    }
+
+    /// Opens what [`MasterKey::seal_token`] made for the same purpose.
+    pub fn open_token(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        self.ring().counting().find_map(|key| key.open_token(purpose, bytes.clone()))
+    }
+
+    /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists give the same input.
+    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.ring().current.tag(parts)
+    }
+
+    /// The tags of `parts` that count, the one of now first.
+    pub fn tags(&self, parts: &[&[u8]]) -> Vec<[u8; 32]> {
+        self.ring().counting().map(|key| key.tag(parts)).collect()
+    }
+
+    /// Whether `is_it` says so of a tag of `parts` that counts.
+    pub fn is_tag(&self, parts: &[&[u8]], is_it: impl Fn(&[u8; 32]) -> bool) -> bool {
+        self.ring().counting().any(|key| is_it(&key.tag(parts)))
+    }
+
+    /// The number of the data key, ended or not, from `from` on, of whose tag of `parts` `is_it` says so.
+    pub fn tagged_by(&self, from: i64, parts: &[&[u8]], is_it: impl Fn(&[u8; 32]) -> bool) -> Option<i64> {
+        let ring = self.ring();
+        let mut later = ring.keys.iter().filter(|key| key.number >= from);
+        later.find(|key| is_it(&key.tag(parts))).map(|key| key.number)
+    }
+
+    /// 256 bits that are the same for the same `parts` while the data key is: a key. The first part says what for.
+    pub fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.ring().current.derive(parts)
+    }
+
+    /// The same of each data key that counts, the current one first.
+    pub fn derive_all(&self, parts: &[&[u8]]) -> Vec<[u8; 32]> {
+        self.ring().counting().map(|key| key.derive(parts)).collect()
+    }
+
+    /// 256 bits that never change as long as there is this installation: a name that nobody can trace back.
+    pub fn lasting(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.first().derive(parts)
+    }
+
+    /// A tag that never changes; for what is compared by others and lets nobody in.
+    pub fn lasting_tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.first().tag(parts)
+    }
+}
+
+/// The keys themselves.
+impl MasterKey {
+    /// Reads the base64 (standard or URL-safe, padded or not) of 32 bytes. Until [`MasterKey::load`] its one data key is the
+    /// one that is derived from it.
+    pub fn parse(text: &Secret) -> Result<Self, MasterKeyError> {
+        let master = Master::parse(text)?;
+        let first = Arc::new(DataKey::new(1, DataKeyState::Current, &master.derived)?);
+        let ring = RwLock::new(Arc::new(Ring::new(vec![first], Vec::new())?));
+        Ok(Self { masters: vec![master], ring })
+    }
+
+    /// With the ones before it: what is sealed under one of them opens too.
+    pub fn with_previous(mut self, texts: &[Secret]) -> Result<Self, MasterKeyError> {
+        for text in texts {
+            let master = Master::parse(text)?;
+            if self.masters.iter().all(|known| known.id != master.id) {
+                self.masters.push(master);
+            }
+        }
+        Ok(self)
     }
 
     /// A new master key, in the form that [`MasterKey::parse`] reads.
@@ -72,100 +239,126 @@ impl MasterKey {
         Secret::new(STANDARD.encode(random::bytes::<32>()))
     }
 
-    /// Encrypts `plain` for the place named `purpose`; it opens only for the same purpose.
-    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Secret, MasterKeyError> {
-        let mut sealed = Vec::new();
-        encrypt(&self.sealing, purpose, plain, &mut sealed)?;
-        Ok(Secret::new(URL_SAFE_NO_PAD.encode(sealed)))
+    /// What the master key is called; it tells nothing about it.
+    pub fn id(&self) -> &str {
+        self.masters.first().map_or("", |master| &master.id)
     }
 
-    /// Opens what [`MasterKey::seal`] made.
-    pub fn open(&self, purpose: &str, sealed: &Secret) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
-        let mut bytes =
-            Zeroizing::new(URL_SAFE_NO_PAD.decode(sealed.expose()).map_err(|_| MasterKeyError::WrongKey)?);
-        Ok(Zeroizing::new(decrypt(&self.sealing, purpose, &mut bytes)?.to_vec()))
+    /// The ids of the ones before it.
+    pub fn previous_ids(&self) -> impl Iterator<Item = &str> {
+        self.masters.iter().skip(1).map(|master| master.id.as_str())
     }
 
-    /// Encrypts a token for `purpose`. Random nonces are good for some 2^32 messages under one key (NIST SP 800-38D
-    /// 8.3), which a busy server seals in weeks; so each token has a key of its own, derived with a random salt.
-    pub fn seal_token(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
-        let salt = random::bytes::<TOKEN_SALT>();
-        let mut sealed = Vec::with_capacity(TOKEN_SALT + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
-        sealed.extend_from_slice(&salt);
-        encrypt(&self.token_key(purpose, &salt)?, purpose, plain, &mut sealed)?;
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    /// Those of them that seal nothing any more.
+    pub fn idle_previous(&self) -> Vec<String> {
+        let ring = self.ring();
+        let is_idle = |id: &&str| ring.sealed_under.iter().all(|needed| needed != id);
+        self.previous_ids().filter(is_idle).map(str::to_owned).collect()
     }
 
-    /// Opens what [`MasterKey::seal_token`] made for the same purpose.
-    pub fn open_token(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (salt, body) = bytes.split_first_chunk_mut::<TOKEN_SALT>()?;
-        let key = self.token_key(purpose, salt).ok()?;
-        decrypt(&key, purpose, body).ok().map(|plain| plain.to_vec())
+    /// The number of the data key that things are made with.
+    pub fn current_number(&self) -> i64 {
+        self.ring().current.number
     }
 
-    fn token_key(&self, purpose: &str, salt: &[u8]) -> Result<RandomizedNonceKey, MasterKeyError> {
-        let key = Zeroizing::new(mac(&self.tokens, &[purpose.as_bytes(), salt]));
-        RandomizedNonceKey::new(&AES_256_GCM, &*key).map_err(|_| MasterKeyError::Library)
+    /// A data key of random bits, sealed.
+    pub fn new_data_key(
+        &self,
+        number: i64,
+        state: DataKeyState,
+        now: Timestamp,
+    ) -> Result<SealedDataKey, MasterKeyError> {
+        self.sealed(number, state, &data_key::random_material(), now)
     }
 
-    /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists give the same input.
-    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        mac(&self.tagging, parts)
+    /// The first data key of an installation that worked without: one that is derived from a master key that `opens` something
+    /// it keeps. None: no master key does.
+    pub fn adopted_data_key(
+        &self,
+        now: Timestamp,
+        opens: impl Fn(&Self) -> bool,
+    ) -> Result<Option<SealedDataKey>, MasterKeyError> {
+        for master in &self.masters {
+            let first = Arc::new(DataKey::new(1, DataKeyState::Current, &master.derived)?);
+            self.replace(Ring::new(vec![first], Vec::new())?);
+            if opens(self) {
+                return self.sealed(1, DataKeyState::Current, &master.derived, now).map(Some);
+            }
+        }
+        Ok(None)
     }
 
-    /// 256 bits that are the same for the same `parts` as long as this is the master key: a key, or a name that nobody
-    /// can trace back. The first part says what for.
-    pub fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
-        mac(&self.deriving, parts)
+    fn sealed(
+        &self,
+        number: i64,
+        state: DataKeyState,
+        material: &Material,
+        created_at: Timestamp,
+    ) -> Result<SealedDataKey, MasterKeyError> {
+        let master = self.masters.first().ok_or(MasterKeyError::Malformed)?;
+        let sealed = master.seal(number, state, material)?;
+        Ok(SealedDataKey { number, state, sealed, sealed_under: master.id.clone(), created_at })
+    }
+
+    /// The same data key in this state, under the first master key. None: it is as it should be.
+    pub fn reseal_data_key(
+        &self,
+        key: &SealedDataKey,
+        state: DataKeyState,
+    ) -> Result<Option<SealedDataKey>, MasterKeyError> {
+        if key.sealed_under == self.id() && key.state == state {
+            return Ok(None);
+        }
+        self.sealed(key.number, state, &self.material(key)?, key.created_at).map(Some)
+    }
+
+    fn material(&self, key: &SealedDataKey) -> Result<Material, MasterKeyError> {
+        self.masters.iter().find_map(|master| master.open(key)).ok_or_else(|| MasterKeyError::Sealed {
+            number: key.number,
+            needed: key.sealed_under.clone(),
+            given: self.masters.iter().map(|master| master.id.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Works with these data keys from now on. One that does not open is an error, unless it was known before: a process that
+    /// was not given the new master key goes on with what it has.
+    pub fn load(&self, keys: &[SealedDataKey], are_known: bool) -> Result<(), MasterKeyError> {
+        let before = self.ring();
+        let mut ring = Vec::with_capacity(keys.len());
+        for key in keys {
+            let opened = self.material(key);
+            let known = before.keys.iter().find(|known| are_known && known.number == key.number);
+            ring.push(Arc::new(match (opened, known) {
+                (Ok(material), _) => DataKey::new(key.number, key.state, &material)?,
+                // What has ended stays so.
+                (Err(_), Some(known)) if known.counts() => known.in_state(key.state),
+                (Err(_), Some(known)) => known.in_state(known.state),
+                (Err(error), _) => return Err(error),
+            }));
+        }
+        self.replace(Ring::new(ring, keys.iter().map(|key| key.sealed_under.clone()).collect())?);
+        Ok(())
+    }
+
+    fn first(&self) -> Arc<DataKey> {
+        let ring = self.ring();
+        Arc::clone(ring.keys.first().unwrap_or(&ring.current))
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, ring: Ring) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 }
 
-fn mac(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = hmac::Context::with_key(key);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    let mut tag = [0; 32];
-    tag.copy_from_slice(context.sign().as_ref());
-    tag
-}
-
-/// Appends nonce, ciphertext and tag to `sealed`.
-fn encrypt(
-    key: &RandomizedNonceKey,
-    purpose: &str,
-    plain: &[u8],
-    sealed: &mut Vec<u8>,
-) -> Result<(), MasterKeyError> {
-    let mut data = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
-    data.extend_from_slice(plain);
-    let nonce = key
-        .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut *data)
-        .map_err(|_| MasterKeyError::Library)?;
-    sealed.extend_from_slice(nonce.as_ref());
-    sealed.extend_from_slice(&data);
-    Ok(())
-}
-
-/// Decrypts in place what [`encrypt`] appended.
-fn decrypt<'d>(
-    key: &RandomizedNonceKey,
-    purpose: &str,
-    sealed: &'d mut [u8],
-) -> Result<&'d [u8], MasterKeyError> {
-    let (nonce, body) = sealed.split_first_chunk_mut::<NONCE_LEN>().ok_or(MasterKeyError::WrongKey)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| MasterKeyError::WrongKey)?;
-    let plain = key.open_in_place(nonce, Aad::from(purpose.as_bytes()), body);
-    plain.map(|plain| &*plain).map_err(|_| MasterKeyError::WrongKey)
-}
-
-fn derive(master: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
-    let mut key = Zeroizing::new([0; 32]);
+fn derive<const N: usize>(master: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; N]>, MasterKeyError> {
+    let mut key = Zeroizing::new([0; N]);
     Salt::new(HKDF_SHA256, b"chancery")
         .extract(master)
-        .expand(&[label], Length32)
+        .expand(&[label], Length::<N>)
         .and_then(|okm| okm.fill(&mut *key))
         .map_err(|_| MasterKeyError::Library)?;
     Ok(key)

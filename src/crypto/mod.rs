@@ -2,6 +2,7 @@
 //!
 //! Primitives come from aws-lc-rs, sha2 and argon2; this room only composes them.
 
+mod data_key;
 pub mod digest;
 pub mod handle;
 pub mod hs256;

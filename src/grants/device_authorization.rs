@@ -21,6 +21,8 @@ use crate::storage::{Remember, StorageError};
 
 /// User codes that are drawn before giving up: one that is in use comes up once in billions.
 const DRAWS: usize = 8;
+/// Bytes of the tag of a link.
+const LINK_TAG: usize = 16;
 
 /// RFC 8628 3.2.
 #[derive(Debug, Serialize)]
@@ -84,7 +86,8 @@ pub async fn start(
 async fn store(app: &App, authorization: &DeviceAuthorization) -> Result<UserCode, OAuthError> {
     for _ in 0..DRAWS {
         let Some(code) = UserCode::parse(&random::text_of(&device::ALPHABET, device::LENGTH)) else { break };
-        if app.storage.insert_device_authorization(authorization, &tag(&app.master_key, &code)).await? {
+        let tag = URL_SAFE_NO_PAD.encode(app.master_key.tag(&tagged(&code)));
+        if app.storage.insert_device_authorization(authorization, &tag).await? {
             return Ok(code);
         }
     }
@@ -98,32 +101,39 @@ fn device_code(app: &App, authorization: &DeviceAuthorization) -> Result<String,
         .ok_or_else(|| OAuthError::server_error("the device authorization's id is malformed"))
 }
 
-/// What the database knows a user code by.
-fn tag(key: &MasterKey, code: &UserCode) -> String {
-    URL_SAFE_NO_PAD.encode(key.tag(&[b"user code", code.as_str().as_bytes()]))
+/// The tag of this is what the database knows a user code by.
+fn tagged(code: &UserCode) -> [&[u8]; 2] {
+    [b"user code", code.as_str().as_bytes()]
 }
 
 /// The query of `verification_uri_complete`. The tag tells that this server made it: a link that somebody else wrote
 /// fills in nothing.
 pub fn link_query(key: &MasterKey, code: &UserCode) -> String {
-    format!("user_code={}&link={}", code.displayed(), link_tag(key, code))
+    let tag = URL_SAFE_NO_PAD.encode(&key.tag(&linked(code))[..LINK_TAG]);
+    format!("user_code={}&link={tag}", code.displayed())
 }
 
 /// The code of a link that this server made.
 pub fn code_of_link(key: &MasterKey, parameters: &Parameters<'_>) -> Option<UserCode> {
     let code = parameters.get("user_code").and_then(UserCode::parse)?;
-    let sent = parameters.get("link")?;
-    digest::equal(sent.as_bytes(), link_tag(key, &code).as_bytes()).then_some(code)
+    let sent = URL_SAFE_NO_PAD.decode(parameters.get("link")?).ok()?;
+    key.is_tag(&linked(&code), |tag| digest::equal(&sent, &tag[..LINK_TAG])).then_some(code)
 }
 
-fn link_tag(key: &MasterKey, code: &UserCode) -> String {
-    let full = key.tag(&[b"verification_uri_complete", code.as_str().as_bytes()]);
-    URL_SAFE_NO_PAD.encode(&full[..16])
+fn linked(code: &UserCode) -> [&[u8]; 2] {
+    [b"verification_uri_complete", code.as_str().as_bytes()]
 }
 
 /// The authorization with this user code, in whatever state.
 pub async fn find(app: &App, code: &UserCode) -> Result<Option<DeviceAuthorization>, StorageError> {
-    app.storage.device_authorization_of(&tag(&app.master_key, code)).await
+    // While the data key is replaced, it may be known by the tag of the one before.
+    for tag in app.master_key.tags(&tagged(code)) {
+        let found = app.storage.device_authorization_of(&URL_SAFE_NO_PAD.encode(tag)).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// The user's yes. `remember` is what this client may do from now on without "new" beside it. False when somebody

@@ -25,7 +25,7 @@ pub fn of(app: &App, client: &Client, user: &UserId) -> String {
     // Without a sector nothing is registered; a row that has none is a sector of its own.
     let sector = sector(uri, &client.redirect_uris).unwrap_or_else(|| format!(":{}", client.id));
     let parts = [PURPOSE, sector.as_bytes(), user.as_str().as_bytes()];
-    URL_SAFE_NO_PAD.encode(app.master_key.derive(&parts))
+    URL_SAFE_NO_PAD.encode(app.master_key.lasting(&parts))
 }
 
 /// The user of a token without a grant, readable for this server only. None: its `sub` says it, because the client

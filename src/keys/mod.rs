@@ -13,7 +13,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 pub use ring::{KeyRing, TokenType};
-pub use rotation::{Keeper, RotationTimes, ensure, rotate, rotate_when_due, withdraw};
+pub use rotation::{Keeper, RotationTimes, SEALING_PURPOSE, ensure, rotate, rotate_when_due, withdraw};
 
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::model::{Algorithm, Timestamp};

@@ -79,7 +79,8 @@ pub struct KeyRing {
     by_head: HashMap<String, (TokenType, Arc<Entry>)>,
     /// Of keys that are published no more, by the header of their ID tokens.
     retired: HashMap<String, Verifier>,
-    decryption: DecryptionKey,
+    /// The one that is published first.
+    decryption: Vec<DecryptionKey>,
     jwks: Bytes,
 }
 
@@ -94,9 +95,9 @@ impl KeyRing {
                 by_head.insert(head.clone(), (kind, Arc::clone(entry)));
             }
         }
-        let decryption = DecryptionKey::derive(master)?;
+        let decryption = DecryptionKey::derive_all(master)?;
         let mut published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
-        published.push(decryption.jwk().clone());
+        published.extend(decryption.first().map(|key| key.jwk().clone()));
         let jwks = json!({ "keys": published }).to_string().into();
         Ok(Self { entries, by_head, retired: HashMap::new(), decryption, jwks })
     }
@@ -155,7 +156,7 @@ impl KeyRing {
 
     /// Opens what somebody encrypted to this server, with the key of `use` `enc` in the JWK Set.
     pub fn decrypt(&self, token: &str) -> Option<Opened> {
-        self.decryption.decrypt(token)
+        self.decryption.iter().find_map(|key| key.decrypt(token))
     }
 
     /// Whether a token has a header that this ring writes: one of a key that was taken away has not.

@@ -12,7 +12,8 @@ use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
 use crate::storage::Succession;
 
-pub(super) const SEALING_PURPOSE: &str = "signing key";
+/// What a private key is sealed for.
+pub const SEALING_PURPOSE: &str = "signing key";
 
 /// How long keys overlap.
 #[derive(Debug, Clone, Copy)]

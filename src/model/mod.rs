@@ -5,11 +5,13 @@
 mod algorithm;
 mod assertion_algorithm;
 mod audit_entry;
+mod audit_tally;
 mod authorization_request;
 mod claim_source;
 mod claims_request;
 mod client;
 mod client_policy;
+mod data_key;
 mod device_authorization;
 mod encryption;
 mod grant;
@@ -32,6 +34,7 @@ mod user;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
 pub use audit_entry::{AuditEntry, ChainedEntry, Mark, Marks};
+pub use audit_tally::{NotedEntries, Place as TallyPlace, Tally};
 pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use claims_request::{ClaimsRequest, RequestedClaim};
@@ -44,6 +47,7 @@ pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
+pub use data_key::{DataKeyState, SealedDataKey};
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};

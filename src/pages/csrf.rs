@@ -12,11 +12,15 @@ use crate::model::SessionId;
 
 /// The tag for the forms of a browser; `session` is none before sign-in.
 pub fn token(key: &MasterKey, browser: &str, session: Option<&SessionId>) -> String {
-    let session = session.map_or("", SessionId::as_str);
-    URL_SAFE_NO_PAD.encode(key.tag(&[b"csrf", browser.as_bytes(), session.as_bytes()]))
+    URL_SAFE_NO_PAD.encode(key.tag(&parts(browser, session)))
 }
 
 /// Whether a form's tag is the right one.
 pub fn is_right(key: &MasterKey, browser: &str, session: Option<&SessionId>, sent: Option<&str>) -> bool {
-    sent.is_some_and(|sent| digest::equal(sent.as_bytes(), token(key, browser, session).as_bytes()))
+    let sent = sent.and_then(|sent| URL_SAFE_NO_PAD.decode(sent).ok());
+    sent.is_some_and(|sent| key.is_tag(&parts(browser, session), |tag| digest::equal(&sent, tag)))
+}
+
+fn parts<'p>(browser: &'p str, session: Option<&'p SessionId>) -> [&'p [u8]; 3] {
+    [b"csrf", browser.as_bytes(), session.map_or("", SessionId::as_str).as_bytes()]
 }

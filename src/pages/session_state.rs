@@ -64,7 +64,8 @@ fn browser_state<'h>(app: &App, sessions: impl Iterator<Item = &'h str>) -> Stri
     ids.sort();
     let parts: Vec<&[u8]> =
         std::iter::once("browser state").chain(ids.iter().map(String::as_str)).map(str::as_bytes).collect();
-    URL_SAFE_NO_PAD.encode(&app.master_key.tag(&parts)[..16])
+    // Applications compare it: another one would tell them that the user has gone.
+    URL_SAFE_NO_PAD.encode(&app.master_key.lasting_tag(&parts)[..16])
 }
 
 /// Tells the browser that from now on these are its sessions, by their handles.

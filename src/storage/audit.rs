@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::db::rows::Rows;
 use super::db::{Transaction, Value, notes, values};
 use super::{Storage, StorageError};
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, NotedEntries, Timestamp};
 
 /// Rows that a statement or a transaction deals with at most.
 pub const AUDIT_BATCH: i64 = 1_000;
@@ -82,8 +82,8 @@ fn chained_row(entry: &ChainedEntry) -> [Value<'_>; 6] {
 
 impl Storage {
     /// This storage for one write: these entries are written in its transaction, if it changes something.
-    pub fn noting(&self, entries: Vec<AuditEntry>) -> Self {
-        Self { db: self.db.noting(Arc::from(entries)), ..self.clone() }
+    pub fn noting(&self, entries: NotedEntries) -> Self {
+        Self { db: self.db.noting(Arc::new(entries)), ..self.clone() }
     }
 
     /// Writes entries that belong to no other write.

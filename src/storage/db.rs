@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::error::ErrorKind;
 use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
@@ -28,7 +29,7 @@ use sqlx::{
 
 use super::StorageError;
 use super::schema::MIGRATIONS;
-use crate::model::AuditEntry;
+use crate::model::NotedEntries;
 use pool::{Fit, PATIENCE, Pool};
 pub use pool::{Lending, PoolSize};
 use transaction::Inner;
@@ -97,7 +98,7 @@ pub struct Db {
 }
 
 /// Entries of the audit log that are written with the next write, in its transaction, if it changes something.
-type Notes = Option<Arc<[AuditEntry]>>;
+type Notes = Option<Arc<NotedEntries>>;
 
 #[derive(Clone)]
 enum Pools {
@@ -145,7 +146,7 @@ impl Db {
     }
 
     /// The same database for one write with these entries of the audit log.
-    pub(super) fn noting(&self, entries: Arc<[AuditEntry]>) -> Self {
+    pub(super) fn noting(&self, entries: Arc<NotedEntries>) -> Self {
         Self { notes: Some(entries), ..self.clone() }
     }
 
@@ -197,7 +198,7 @@ impl Db {
         &self,
         sql: &'static str,
         values: &[Value<'_>],
-        entries: &[AuditEntry],
+        noted: &NotedEntries,
     ) -> Result<u64, StorageError> {
         let Pools::Postgres(pool) = &self.pools else {
             let mut tx = self.begin().await?;
@@ -206,14 +207,29 @@ impl Db {
             return Ok(written);
         };
         self.watch.count();
+        let entries = noted.entries();
         let text = notes::statement(sql, values.len(), entries.len());
         let mut all = values.to_vec();
         all.extend(entries.iter().flat_map(notes::row));
         let done = pool.run(async |connection| {
             let text = AssertSqlSafe(text.as_str());
+            noted.ask();
             self.watch.answer(sql, bind_pg_as::<(i64,)>(text, &all).fetch_one(connection)).await
         });
-        Ok(done.await?.0 as u64)
+        match done.await {
+            Ok((written,)) => {
+                noted.answered(written > 0);
+                Ok(written as u64)
+            }
+            Err(error) => {
+                // Of a constraint that refused it is certain that nothing was written.
+                if matches!(&error, sqlx::Error::Database(refusal) if !matches!(refusal.kind(), ErrorKind::Other))
+                {
+                    noted.answered(false);
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Reads at most one row.

@@ -77,6 +77,7 @@ mod response_types;
 mod revocation;
 mod schema;
 mod scopes;
+mod secrets;
 mod session_management;
 mod sign_in;
 mod storage;

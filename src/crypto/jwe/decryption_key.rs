@@ -51,15 +51,28 @@ struct Header {
 }
 
 impl DecryptionKey {
-    /// The key of this installation: derived from the master key, so that all replicas have the same without asking.
+    /// The key of this installation: derived from the data key, so that all replicas have the same without asking.
     pub fn derive(master: &MasterKey) -> Result<Self, MasterKeyError> {
+        Self::derive_all(master)?.into_iter().next().ok_or(MasterKeyError::NoDataKey)
+    }
+
+    /// That of each data key that counts, the one to publish first.
+    pub fn derive_all(master: &MasterKey) -> Result<Vec<Self>, MasterKeyError> {
+        let mut keys: Vec<Option<Self>> = Vec::new();
         for attempt in 0..ATTEMPTS {
-            let number = Zeroizing::new(master.derive(&[b"decryption key", &[attempt]]));
-            if let Ok(private) = PrivateKey::from_private_key(&ECDH_P256, &*number) {
-                return Self::new(private).ok_or(MasterKeyError::Library);
+            let numbers = master.derive_all(&[b"decryption key", &[attempt]]);
+            keys.resize_with(numbers.len().max(keys.len()), || None);
+            for (key, number) in keys.iter_mut().zip(numbers.into_iter().map(Zeroizing::new)) {
+                if key.is_none() {
+                    let private = PrivateKey::from_private_key(&ECDH_P256, &*number);
+                    *key = private.ok().and_then(Self::new);
+                }
+            }
+            if keys.iter().all(Option::is_some) {
+                break;
             }
         }
-        Err(MasterKeyError::Library)
+        keys.into_iter().map(|key| key.ok_or(MasterKeyError::Library)).collect()
     }
 
     fn new(private: PrivateKey) -> Option<Self> {

@@ -84,10 +84,10 @@ impl Transaction {
 
     /// Commits, with the entries of the audit log if a row was written.
     pub async fn commit(mut self) -> Result<(), StorageError> {
-        if self.has_written
-            && let Some(notes) = self.notes.take()
-        {
-            audit::insert(&mut self, &notes).await?;
+        let noted = self.notes.take().filter(|_| self.has_written);
+        if let Some(noted) = &noted {
+            audit::insert(&mut self, noted.entries()).await?;
+            noted.ask();
         }
         match self.inner {
             Inner::Postgres(mut lease) => {
@@ -98,6 +98,9 @@ impl Transaction {
                 self.watch.answer("COMMIT", lease.connection()?.execute("COMMIT")).await?;
                 lease.give_back();
             }
+        }
+        if let Some(noted) = &noted {
+            noted.answered(true);
         }
         Ok(())
     }

@@ -4,8 +4,11 @@ use std::fs;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use chancery::audit::Actor;
+use chancery::crypto::master_key::MasterKey;
 use chancery::keys;
 use chancery::model::KeyId;
+use chancery::secrets::Replacement;
 use serde_json::{Value, json};
 
 use crate::support::{Signer, TestServer, assert_told, on_both, program, text};
@@ -118,6 +121,32 @@ on_both! {
         let (told, _) = server.told(keys::withdraw(&keeper, &kid, server.app.now(), times)).await;
         assert!(told.is_empty(), "{told:?}");
         assert_acts(&server, &[(&["keys", "rotate", "--alg", "ES256"], json!({"event": "key.made", "alg": "ES256"}))]).await;
+    }
+
+    async fn keys_that_secrets_are_under_are_told_when_they_are_replaced(kind: Kind) {
+        let first = TestServer::start_with(kind, &[("KEYS__ALGORITHMS", "ES256")]).await;
+        let (old, new) = (first.environment_of("SECRETS__MASTER_KEY"), MasterKey::generate());
+        let server = first.replica_with(&[
+            ("SECRETS__MASTER_KEY", new.expose()), ("SECRETS__PREVIOUS_MASTER_KEYS", &old),
+        ]).await;
+        let app = &server.app;
+        let (storage, master, audit) = (&app.storage, &*app.master_key, &app.audit);
+        let replacement = Replacement { storage, master, audit, actor: Actor::Server, now: app.now() };
+        let (told, ()) = server.told(async {
+            replacement.seal_data_keys().await.unwrap();
+            let number = replacement.make_data_key().await.unwrap();
+            replacement.begin_data_key(number).await.unwrap();
+            replacement.seal_the_rest().await.unwrap();
+            assert_eq!(replacement.end_earlier().await.unwrap(), [1]);
+        }).await;
+        let from = first.app.master_key.id();
+        assert_told(&told, &[
+            json!({"event": "secrets.master_key_replaced", "data_key": 1, "from": from, "to": master.id()}),
+            json!({"event": "secrets.data_key_made", "data_key": 2, "actor": "server"}),
+            json!({"event": "secrets.data_key_begun", "data_key": 2}),
+            json!({"event": "secrets.data_key_ended", "data_key": 1}),
+        ]);
+        assert!(server.verify_audit_log(None).await.is_ok());
     }
 
     async fn whoever_has_no_token_for_the_admin_listener_is_told(kind: Kind) {

@@ -182,6 +182,123 @@ on_both! {
         assert!(server.verify_audit_log(None).await.is_ok());
     }
 
+    async fn an_entry_that_was_taken_out_while_it_waited_is_missed(kind: Kind) {
+        let server = ten(kind).await;
+        let write = async |count: usize| {
+            for _ in 0..count {
+                let user = UserId::new("u");
+                server.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, server.app.now()).await.unwrap();
+            }
+        };
+        write(1).await;
+        server.sql("DELETE FROM audit_waiting").await;
+        // The next one says that it had been written.
+        write(1).await;
+        server.audit_log().await;
+        let found = server.verify_audit_log(None).await;
+        assert!(matches!(&found, Err(Flaw::TakenOut { sequence: 11, before: 11, .. })), "{found:?}");
+    }
+
+    async fn the_last_entry_of_a_process_is_missed_when_it_says_how_far_all_is_written(kind: Kind) {
+        let server = ten(kind).await;
+        let now = server.app.now();
+        server.app.audit.close(now);
+        let log = server.audit_log().await;
+        assert_told(&log[10..], &[json!({"event": "audit.complete", "actor": "server", "sequence": 11, "complete_to": 10})]);
+        server.app.audit.close(now);
+        assert_eq!(server.audit_log().await.len(), 11, "nothing is new");
+        let user = UserId::new("u");
+        server.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, now).await.unwrap();
+        server.sql("DELETE FROM audit_waiting").await;
+        server.audit_log().await;
+        assert_eq!(server.verify_audit_log(None).await.unwrap().unaccounted, 0);
+        server.app.audit.close(now);
+        server.audit_log().await;
+        let found = server.verify_audit_log(None).await;
+        assert!(matches!(&found, Err(Flaw::TakenOut { sequence: 12, .. })), "{found:?}");
+    }
+
+    async fn an_entry_that_was_held_back_and_put_in_later_is_noticed(kind: Kind) {
+        let server = ten(kind).await;
+        let user = UserId::new("u");
+        let write = || server.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, server.app.now());
+        write().await.unwrap();
+        server.sql("CREATE TABLE kept AS SELECT * FROM audit_waiting").await;
+        server.sql("DELETE FROM audit_waiting").await;
+        write().await.unwrap();
+        assert_eq!(server.audit_log().await.len(), 11);
+        server.sql("INSERT INTO audit_waiting SELECT * FROM kept").await;
+        assert_eq!(server.audit_log().await.len(), 12, "it is genuine");
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::HeldBack(12)));
+    }
+
+    async fn a_copy_of_an_entry_that_is_put_in_later_is_noticed(kind: Kind) {
+        let server = ten(kind).await;
+        let user = UserId::new("u");
+        let write = || server.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, server.app.now());
+        write().await.unwrap();
+        server.sql("CREATE TABLE kept AS SELECT * FROM audit_waiting").await;
+        write().await.unwrap();
+        server.audit_log().await;
+        server.sql("INSERT INTO audit_waiting SELECT * FROM kept").await;
+        server.audit_log().await;
+        assert_eq!(server.verify_audit_log(None).await, Err(Flaw::HeldBack(13)));
+    }
+
+    async fn an_act_that_changes_nothing_or_is_left_out_leaves_no_gap(kind: Kind) {
+        let server = ten(kind).await;
+        let (app, gone) = (&server.app, UserId::new("nobody"));
+        for _ in 0..3 {
+            let storage = app.noting(&Actor::Server, Event::UserDeleted { user: &gone });
+            assert!(!storage.delete_user(&gone, app.now()).await.unwrap());
+            drop(app.noting(&Actor::Server, Event::UserDeleted { user: &gone }));
+        }
+        for _ in 0..700 {
+            app.note(&Actor::Unknown, Event::SignInThrottled);
+        }
+        let user = server.user("ada").await;
+        let deleted = app.noting(&Actor::Server, Event::UserDeleted { user: &user.id });
+        assert!(deleted.delete_user(&user.id, app.now()).await.unwrap());
+        server.audit_log().await;
+        app.audit.close(app.now());
+        let log = server.audit_log().await;
+        let sequences: BTreeSet<i64> = log.iter().map(|entry| entry["sequence"].as_i64().unwrap()).collect();
+        let expected: BTreeSet<i64> = (1..=log.len() as i64).collect();
+        assert_eq!(sequences, expected);
+        assert_eq!(log.last().unwrap()["complete_to"], json!(log.len() - 1));
+        assert_eq!(server.verify_audit_log(None).await.unwrap().unaccounted, 0);
+    }
+
+    async fn entries_of_which_nobody_knows_whether_they_were_written_are_told(kind: Kind) {
+        let server = ten(kind).await;
+        let (app, user) = (&server.app, server.user("ada").await);
+        server.sql("ALTER TABLE audit_waiting RENAME TO away").await;
+        let write = || app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user.id }, app.now());
+        assert!(write().await.is_err() && write().await.is_err());
+        server.sql("ALTER TABLE away RENAME TO audit_waiting").await;
+        write().await.unwrap();
+        let log = server.audit_log().await;
+        assert_told(&log[10..], &[
+            json!({"event": "user.updated", "sequence": 13, "complete_to": 10}),
+            json!({"event": "audit.unsure", "actor": "server", "sequences": [11, 12]}),
+        ]);
+        write().await.unwrap();
+        assert_eq!(server.audit_log().await[12]["complete_to"], 14);
+        assert!(server.verify_audit_log(None).await.is_ok());
+    }
+
+    async fn what_a_process_that_was_killed_had_queued_is_told_apart(kind: Kind) {
+        let server = ten(kind).await;
+        let user = UserId::new("u");
+        let killed = server.replica().await;
+        killed.app.note(&Actor::Server, Event::AdminApiRefused);
+        killed.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, killed.app.now()).await.unwrap();
+        drop(killed);
+        server.audit_log().await;
+        let verified = server.verify_audit_log(None).await.unwrap();
+        assert_eq!((verified.entries, verified.unaccounted), (11, 1));
+    }
+
     async fn another_master_key_verifies_nothing_and_writes_nothing(kind: Kind) {
         let server = ten(kind).await;
         let key = Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap());

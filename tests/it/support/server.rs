@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chancery::app::{self, App};
+use chancery::app::{self, App, StartError};
 use chancery::clients;
 use chancery::clock::Clock;
 use chancery::config::Settings;
@@ -164,6 +164,23 @@ impl TestServer {
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
         let edge = http::service(&app);
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
+    }
+
+    /// Another process on the same database with other settings beside these.
+    pub async fn replica_with(&self, settings: &[(&str, &str)]) -> Self {
+        self.try_replica_with(settings).await.unwrap()
+    }
+
+    pub async fn try_replica_with(&self, settings: &[(&str, &str)]) -> Result<Self, StartError> {
+        let mut environment = self.environment.clone();
+        let own = settings.iter().map(|(name, value)| (format!("CHANCERY_{name}"), (*value).to_owned()));
+        environment.extend(own);
+        let settings = Settings::load(None, environment.clone()).unwrap();
+        let storage = app::open_storage(&settings).await?;
+        let master_key = app::load_master_key(&settings)?;
+        let app = App::start(settings, storage, master_key, self.app.clock.clone()).await?;
+        let edge = http::service(&app);
+        Ok(Self { app, edge, database: Arc::clone(&self.database), environment })
     }
 
     /// A server on another SQLite file, with the same settings.

@@ -1,0 +1,108 @@
+//! `chancery secrets`: replacing the master key, and the keys that it seals.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::Output;
+use super::args::secrets::{SecretsCommand, SecretsRotate};
+use super::open::Office;
+use super::{Failure, open, output};
+use crate::app::StartError;
+use crate::config::Settings;
+use crate::model::{DataKeyState, SealedDataKey};
+use crate::secrets::{Replaced, Replacement, SecretsError};
+
+pub async fn run(settings: Settings, command: SecretsCommand) -> Result<(), Failure> {
+    let office = Office::open(&settings).await?;
+    match command {
+        SecretsCommand::List(asked) => list(&office, asked).await?,
+        SecretsCommand::Rotate(asked) => rotate(&office, &asked).await?,
+    }
+    office.close().await
+}
+
+/// It needs the master keys for their ids only, and opens nothing: they need not fit.
+async fn list(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
+    let master = crate::app::load_master_key(office.settings)?;
+    let keys = office.storage.data_keys().await?;
+    let under = |id: &str| keys.iter().any(|key| key.sealed_under == id);
+    let previous: Vec<_> = master.previous_ids().map(|id| (id, under(id))).collect();
+    if asked.json {
+        let key = |key: &SealedDataKey| {
+            json!({
+                "data_key": key.number,
+                "state": key.state.as_str(),
+                "sealed_under": key.sealed_under,
+                "created_at": key.created_at,
+            })
+        };
+        return output::json(&json!({
+            "master_key": master.id(),
+            "previous_master_keys": previous.iter().map(|(id, needed)| json!({"id": id, "needed": needed}))
+                .collect::<Vec<_>>(),
+            "data_keys": keys.iter().map(key).collect::<Vec<_>>(),
+        }));
+    }
+    output::line(&format!("the master key has the id {}", master.id()))?;
+    for (id, needed) in previous {
+        let what = if needed { "still needed" } else { "needed by nothing: take it out of the settings" };
+        output::line(&format!("the previous master key {id} is {what}"))?;
+    }
+    let row = |key: &SealedDataKey| {
+        let number = key.number.to_string();
+        vec![number, key.state.as_str().to_owned(), key.sealed_under.clone(), output::moment(key.created_at)]
+    };
+    let rows: Vec<_> = keys.iter().map(row).collect();
+    Ok(output::table(&["DATA KEY", "STATE", "SEALED UNDER", "MADE"], &rows)?)
+}
+
+async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failure> {
+    let audit = office.audit()?;
+    let (storage, master) = (&office.storage, &**audit.master_key());
+    let replacement = Replacement { storage, master, audit, actor: open::operator(), now: office.now };
+    let done = steps(&replacement, asked).await.map_err(StartError::from)?;
+    if asked.output.json {
+        let (replaced, ended) = (done.replaced, done.ended);
+        return output::json(&json!({ "master_key": master.id(), "sealed_again": replaced, "ended": ended }));
+    }
+    let Replaced { data_keys, signing_keys, clients } = done.replaced;
+    output::line(&format!(
+        "sealed again: {data_keys} data keys, {signing_keys} signing keys, the secrets of {clients} clients"
+    ))?;
+    for number in &done.ended {
+        output::line(&format!("what was made with data key {number} does not count any more"))?;
+    }
+    Ok(output::line(&format!("everything is sealed under the master key {}", master.id()))?)
+}
+
+struct Done {
+    replaced: Replaced,
+    ended: Vec<i64>,
+}
+
+/// Whatever was begun before is ended too.
+async fn steps(replacement: &Replacement<'_>, asked: &SecretsRotate) -> Result<Done, SecretsError> {
+    let data_keys = replacement.seal_data_keys().await?;
+    let begun = replacement.storage.data_keys().await?.iter().any(|key| key.state == DataKeyState::Next);
+    let is_new = asked.data_key || asked.everything;
+    if begun || is_new {
+        let number = replacement.make_data_key().await?;
+        tokio::time::sleep(Duration::from_secs(asked.wait)).await;
+        replacement.begin_data_key(number).await?;
+    }
+    let mut replaced = replacement.seal_the_rest().await?;
+    let mut ended = Vec::new();
+    if asked.everything {
+        // What was begun with the data key before has to be written, and its entries chained.
+        tokio::time::sleep(Duration::from_secs(asked.wait.min(SETTLE))).await;
+        let late = replacement.seal_the_rest().await?;
+        ended = replacement.end_earlier().await?;
+        replaced.signing_keys += late.signing_keys;
+        replaced.clients += late.clients;
+    }
+    Ok(Done { replaced: Replaced { data_keys, ..replaced }, ended })
+}
+
+/// Seconds within which what was begun is done.
+const SETTLE: u64 = 5;
