@@ -13,6 +13,7 @@ use crate::http::extract::Body;
 use crate::model::{Client, Handover, HandoverStep, PendingRequest, RequestId};
 use crate::protocol::handover::{Answer, Rejection};
 use crate::protocol::{OAuthError, Parameters};
+use crate::storage::Counts;
 
 /// One of the two pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,7 @@ impl Challenge {
         &self,
         app: &App,
         answer: &Answer<T>,
+        counts: Counts,
     ) -> Result<Json<Completed>, Refusal> {
         let id = &self.pending.id;
         let accepted = matches!(answer, Answer::Accept(_));
@@ -115,7 +117,7 @@ impl Challenge {
             accepted,
         };
         let storage = app.noting(&Actor::AdminApi, answered);
-        if !storage.answer_handover(id, self.page.steps(), &answer, app.now()).await? {
+        if !storage.answer_handover(id, self.page.steps(), &answer, counts, app.now()).await? {
             return Err(Refusal::handled());
         }
         tracing::info!(client = %self.client.id, request = %id, page = ?self.page, "external page answered");
@@ -134,7 +136,7 @@ pub async fn reject(
     rejection.check()?;
     let challenge = Challenge::find(app, page, query).await?;
     // Its type is the page's; a rejection has none of it.
-    challenge.answer(app, &Answer::<()>::Reject(rejection)).await
+    challenge.answer(app, &Answer::<()>::Reject(rejection), Counts::default()).await
 }
 
 /// A JSON body, whatever its media type says: Hydra does not look at it either.

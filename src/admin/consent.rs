@@ -12,6 +12,7 @@ use crate::http::extract::Body;
 use crate::model::{Means, UserId};
 use crate::protocol::handover::{self, AcceptConsent, Answer};
 use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
+use crate::storage::Counts;
 
 /// The members of Hydra's `consentRequest`.
 pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
@@ -58,7 +59,13 @@ pub async fn accept(
     let consent: AcceptConsent = challenge::read(body)?;
     let challenge = Challenge::find(&app, Page::Consent, query.as_deref()).await?;
     consent.check(&challenge.pending.request, &challenge.client)?;
-    challenge.answer(&app, &Answer::Accept(consent)).await
+    let standing = match &challenge.handover.subject {
+        Some(subject) => app.storage.standing(subject).await?,
+        None => None,
+    };
+    // It counts as of now, whenever the browser comes back.
+    let counts = Counts { sign_in: None, consent: standing.map(|standing| standing.consent) };
+    challenge.answer(&app, &Answer::Accept(consent), counts).await
 }
 
 pub async fn reject(

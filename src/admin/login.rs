@@ -9,9 +9,10 @@ use super::answer::{Json, Refusal};
 use super::challenge::{self, Challenge, Completed, Page};
 use crate::app::App;
 use crate::http::extract::Body;
-use crate::model::{ClientId, UserId};
+use crate::model::{ClientId, SignInGeneration, UserId};
 use crate::protocol::OAuthError;
 use crate::protocol::handover::{self, AcceptLogin, Answer};
+use crate::storage::Counts;
 
 pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
     let challenge = Challenge::unanswered(&app, Page::Login, query.as_deref()).await?;
@@ -47,11 +48,14 @@ pub async fn accept(
     if app.clients.find(&ClientId::new(&login.subject)).await?.is_some() {
         return Err(OAuthError::invalid_request("subject: a client has this id.").into());
     }
-    let user = app.storage.user(&UserId::new(&login.subject)).await?;
-    if user.is_some_and(|user| user.disabled) {
+    let standing = app.storage.standing(&UserId::new(&login.subject)).await?;
+    if standing.is_some_and(|standing| standing.disabled) {
         return Err(Refusal::disabled());
     }
-    challenge.answer(&app, &Answer::Accept(login)).await
+    // It counts as of now, whenever the browser comes back.
+    let sign_in = standing.map_or(SignInGeneration::FIRST, |standing| standing.sign_in);
+    let counts = Counts { sign_in: Some(sign_in), consent: None };
+    challenge.answer(&app, &Answer::Accept(login), counts).await
 }
 
 pub async fn reject(

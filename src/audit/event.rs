@@ -29,6 +29,8 @@ pub enum Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignInProblem {
+    /// All of the user's sign-ins were ended while this one was under way.
+    EndedMeanwhile,
     UnknownUser,
     WrongPassword,
     UserDisabled,

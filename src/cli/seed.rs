@@ -62,7 +62,7 @@ pub async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), See
 /// A user of that name who has the password already keeps their sessions.
 async fn user(app: &App, password: &Secret) -> Result<(), SeedError> {
     let found = app.storage.credentials(USERNAME).await?;
-    let Some(Credentials { user, password_hash }) = found else {
+    let Some(Credentials { user, password_hash, .. }) = found else {
         let hash = app.passwords.hash(password.clone()).await?;
         let inserted = app.storage.insert_user(&person(app), Some(&hash)).await?;
         return inserted.map_err(|_| SeedError::Conflict);

@@ -2,7 +2,7 @@
 //! 3.3.2.5).
 
 use super::issue;
-use super::issue::front_channel::{self, Approved};
+use super::issue::front_channel;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::random;
@@ -13,7 +13,7 @@ use crate::model::{
 use crate::protocol::OAuthError;
 use crate::protocol::resource::Target;
 use crate::protocol::response::Success;
-use crate::storage::{Remember, StorageError};
+use crate::storage::{Authority, Insertion, Remember, StorageError, Yes};
 
 /// What is approved, and by whom.
 pub struct Approval<'a> {
@@ -25,12 +25,23 @@ pub struct Approval<'a> {
     pub user: &'a User,
     /// What to remember as allowed; none where nothing was asked.
     pub remember: Option<&'a Remember>,
+    /// What was said before that is built upon.
+    pub upon: Yes<'a>,
     /// What was said beside the scope.
     pub context: GrantContext,
 }
 
-/// Makes the grant. None when the request was answered before and what came of it is used or expired.
-pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success>, OAuthError> {
+/// What became of an approval.
+pub enum Approved {
+    Success(Success),
+    /// The request was answered before, and what came of it is used or expired.
+    AnsweredBefore,
+    /// The session, the user or what was built upon has ended meanwhile.
+    Ended,
+}
+
+/// Makes the grant.
+pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Approved, OAuthError> {
     let (now, client, request) = (app.now(), approval.client, approval.request);
     let target = match request.response_type {
         ResponseType::Code => Target::default(),
@@ -43,50 +54,52 @@ pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Option<Success
     let grant = grant(app, &approval, now);
     app.clients.note_use(approval.client).await?;
     let settled = tokens(&grant).await?;
-    let issued = insert(app, &approval, &grant, now).await?;
-    if issued {
+    if insert(app, &approval, &grant, now).await? == Insertion::Inserted {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant approved");
-        return front_channel::mint(app, request, &grant, settled).map(Some);
+        return front_channel::mint(app, request, &grant, settled).map(Approved::Success);
     }
-    let Some(first) = answered_before(app, &approval, &grant, now).await? else { return Ok(None) };
+    let Some((first, _)) = app.storage.grant(&grant.id).await? else { return Ok(Approved::Ended) };
+    if !is_the_same_again(app, &approval, &grant, &first, now) {
+        return Ok(Approved::AnsweredBefore);
+    }
     let settled = tokens(&first).await?;
-    front_channel::mint(app, request, &first, settled).map(Some)
+    front_channel::mint(app, request, &first, settled).map(Approved::Success)
 }
 
-/// False when the request was answered before.
 async fn insert(
     app: &App,
     approval: &Approval<'_>,
     grant: &Grant,
     now: Timestamp,
-) -> Result<bool, StorageError> {
+) -> Result<Insertion, StorageError> {
+    let authority = Authority::Session(approval.upon);
     let grant_type = match approval.request.response_type.has_code() {
         true => GrantType::AuthorizationCode,
         false => GrantType::Implicit,
     };
     let created = Event::created(grant, grant_type);
     let Some(remember) = approval.remember else {
-        return app.noting(&Actor::User, created).insert_grant(grant).await;
+        return app.noting(&Actor::User, created).insert_grant(grant, authority).await;
     };
     let (user, client) = (&grant.user_id, &grant.client_id);
     let given = Event::ConsentGiven { user, client, grant: &grant.id, scope: &remember.scope };
-    app.audit.noting(&Actor::User, &[given, created], now).approve(grant, remember).await
+    app.audit.noting(&Actor::User, &[given, created], now).approve(grant, remember, authority).await
 }
 
 impl<'a> Approval<'a> {
-    fn made(&self, grant: &'a Grant, target: &'a Target) -> Approved<'a> {
-        Approved { request: self.request, grant, user: self.user, target }
+    fn made(&self, grant: &'a Grant, target: &'a Target) -> front_channel::Approved<'a> {
+        front_channel::Approved { request: self.request, grant, user: self.user, target }
     }
 }
 
 /// A form that was sent twice gets the same code again, while it can still be redeemed, and the same tokens.
-async fn answered_before(
+fn is_the_same_again(
     app: &App,
     approval: &Approval<'_>,
     again: &Grant,
+    first: &Grant,
     now: Timestamp,
-) -> Result<Option<Grant>, OAuthError> {
-    let Some((first, _)) = app.storage.grant(&again.id).await? else { return Ok(None) };
+) -> bool {
     let same = first.user_id == again.user_id && first.client_id == again.client_id;
     let unused = match &first.state {
         GrantState::CodeIssued(code) => code.expires_at > now,
@@ -96,7 +109,7 @@ async fn answered_before(
         }
         GrantState::Active { .. } | GrantState::Revoked => false,
     };
-    Ok(Some(first).filter(|_| same && unused))
+    same && unused
 }
 
 fn grant(app: &App, approval: &Approval<'_>, now: Timestamp) -> Grant {

@@ -17,7 +17,7 @@ use crate::model::{
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, UserCode};
 use crate::protocol::{OAuthError, Parameters, authorize};
-use crate::storage::{Remember, StorageError};
+use crate::storage::{Authority, Insertion, Remember, StorageError, Yes};
 
 /// User codes that are drawn before giving up: one that is in use comes up once in billions.
 const DRAWS: usize = 8;
@@ -136,15 +136,16 @@ pub async fn find(app: &App, code: &UserCode) -> Result<Option<DeviceAuthorizati
     Ok(None)
 }
 
-/// The user's yes. `remember` is what this client may do from now on without "new" beside it. False when somebody
-/// decided before, or it has expired.
+/// The user's yes. `remember` is what this client may do from now on without "new" beside it, built upon what it might do
+/// before. Nothing when somebody decided before, it has expired, or the session or what was built upon has ended.
 pub async fn approve(
     app: &App,
     authorization: &DeviceAuthorization,
     client: &Client,
     session: &Session,
     remember: &Remember,
-) -> Result<bool, OAuthError> {
+    upon: Yes<'_>,
+) -> Result<Insertion, OAuthError> {
     let grant = grant(app, authorization, client, session, app.now());
     app.clients.note_use(client).await?;
     let events = [
@@ -157,8 +158,8 @@ pub async fn approve(
         Event::created(&grant, GrantType::DeviceCode),
     ];
     let storage = app.audit.noting(&Actor::User, &events, app.now());
-    let approved = storage.approve_device(&grant, remember).await?;
-    if approved {
+    let approved = storage.approve_device(&grant, remember, Authority::Session(upon)).await?;
+    if approved == Insertion::Inserted {
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device approved");
     }
     Ok(approved)

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::draft::{Draft, ForGrant};
-use super::password_check::{self, Unrecognised};
+use super::password_check::{self, Recognised, Unrecognised};
 use super::{TokenResponse, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event};
@@ -17,6 +17,7 @@ use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::password_grant::{self, Factors};
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::storage::{Authority, Insertion};
 
 /// RFC 8176 2.
 const PASSWORD: &str = "pwd";
@@ -37,7 +38,8 @@ pub(super) async fn exchange(
     }
     let address = address.map(|address| address.to_string()).unwrap_or_default();
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
-    let user = password_check::recognise(app, username, password, &address).await.map_err(refused)?;
+    let Recognised { user, proof } =
+        password_check::recognise(app, username, password, &address).await.map_err(refused)?;
     password_grant::judge(factors(&user))?;
     let grant = grant(app, client, &user, (scope, resources), now);
     let asked = ForGrant {
@@ -50,7 +52,10 @@ pub(super) async fn exchange(
     };
     let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
     let created = Event::created(&grant, GrantType::Password);
-    app.noting(&Actor::User, created).insert_grant(&grant).await?;
+    let storage = app.noting(&Actor::User, created);
+    if storage.insert_grant(&grant, Authority::Password(proof)).await? == Insertion::Nothing {
+        return Err(refused(password_check::outlived(app, &user)));
+    }
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
     let refresh = match &grant.state {
         GrantState::Active { refresh } => *refresh,

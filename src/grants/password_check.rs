@@ -4,13 +4,21 @@
 use crate::app::App;
 use crate::audit::{Actor, Event, SignInProblem};
 use crate::crypto::password::{LONGEST_BYTES, PasswordError};
-use crate::model::{Secret, User};
+use crate::model::{Secret, SignInGeneration, User};
 use crate::observe::Login;
-use crate::storage::StorageError;
+use crate::storage::{Credentials, StorageError};
 use crate::throttle::{Attempt, Subject};
 
 /// Bytes of a user name that are looked at; no account has a longer one.
 const LONGEST_USERNAME: usize = 1024;
+
+/// Somebody whose password was right.
+#[derive(Debug)]
+pub struct Recognised {
+    pub user: User,
+    /// What the proof counts for: it was right when it was read, and hashing takes a while.
+    pub proof: SignInGeneration,
+}
 
 /// Why nobody was recognised.
 #[derive(Debug)]
@@ -48,13 +56,13 @@ pub async fn recognise(
     username: &str,
     password: &str,
     address: &str,
-) -> Result<User, Unrecognised> {
+) -> Result<Recognised, Unrecognised> {
     let result = check(app, username, password, address).await;
     app.events.logins.one(result.as_ref().map_or_else(Unrecognised::counted, |_| Login::Success));
     result
 }
 
-async fn check(app: &App, username: &str, password: &str, address: &str) -> Result<User, Unrecognised> {
+async fn check(app: &App, username: &str, password: &str, address: &str) -> Result<Recognised, Unrecognised> {
     if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
         return Err(Unrecognised::Wrong);
     }
@@ -65,20 +73,30 @@ async fn check(app: &App, username: &str, password: &str, address: &str) -> Resu
     }
     let found = app.storage.credentials(username).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
+    let user = found.as_ref().map(|found| found.user.id.clone());
     let right = match app.passwords.verify(Secret::new(password), hash).await {
         Ok(right) => right,
         Err(PasswordError::Busy) => return Err(Unrecognised::Busy),
         Err(error) => return Err(Unrecognised::Password(error)),
     };
-    let found = found.map(|found| found.user);
-    let reason = match &found {
-        Some(user) if right && !user.disabled => return found.ok_or(Unrecognised::Wrong),
+    let reason = match found {
+        Some(Credentials { user, sign_in: proof, .. }) if right && !user.disabled => {
+            return Ok(Recognised { user, proof });
+        }
         Some(_) if right => SignInProblem::UserDisabled,
         Some(_) => SignInProblem::WrongPassword,
         None => SignInProblem::UnknownUser,
     };
     app.throttle.failed(&attempt);
-    let user = found.as_ref().map(|user| &user.id);
+    let user = user.as_ref();
     app.note(&Actor::Unknown, Event::SignInFailed { user, reason });
     Err(Unrecognised::Wrong)
+}
+
+/// A proof that was right, and of which nothing was made, as everything of its user was ended meanwhile.
+pub fn outlived(app: &App, user: &User) -> Unrecognised {
+    tracing::info!(user = %user.id, "the user's sign-ins were ended while this one was under way");
+    let reason = SignInProblem::EndedMeanwhile;
+    app.note(&Actor::Unknown, Event::SignInFailed { user: Some(&user.id), reason });
+    Unrecognised::Wrong
 }

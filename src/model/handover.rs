@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ClaimsRequest, RequestId, SessionId, Timestamp, UserId};
+use super::{ClaimsRequest, ConsentGeneration, RequestId, SessionId, SignInGeneration, Timestamp, UserId};
 
 /// Where a request is on its way through external pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub struct Handover {
     /// JSON: what the page said at this step.
     pub answer: Option<String>,
     pub answered_at: Option<Timestamp>,
+    /// What the login counts for that the page accepted, and what the consent does.
+    pub sign_in: Option<SignInGeneration>,
+    pub consent: Option<ConsentGeneration>,
     pub login: LoginFacts,
 }
 

@@ -65,4 +65,4 @@ pub use session::Session;
 pub use signing_key::{RetiredKey, SigningKey};
 pub use timestamp::Timestamp;
 pub use trusted_issuer::{SubjectClaim, TrustedIssuer};
-pub use user::{Address, Profile, User};
+pub use user::{Address, ConsentGeneration, Profile, SignInGeneration, User};

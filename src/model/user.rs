@@ -22,6 +22,34 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+/// How often everything that a user's sign-ins made had been ended when they proved who they are: the proof counts while
+/// it stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignInGeneration(i64);
+
+/// How often a user had taken access back when they said yes to something: the yes counts while it stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentGeneration(i64);
+
+macro_rules! generation {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// That of a new user.
+            pub const FIRST: Self = Self(0);
+
+            pub const fn new(number: i64) -> Self {
+                Self(number)
+            }
+
+            pub const fn number(self) -> i64 {
+                self.0
+            }
+        }
+    )+};
+}
+
+generation!(SignInGeneration, ConsentGeneration);
+
 impl User {
     /// What pages call them.
     pub fn display_name(&self) -> &str {

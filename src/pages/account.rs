@@ -20,8 +20,10 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
-use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
+use crate::grants::password_check::Recognised;
+use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
+use crate::storage::PasswordChange;
 use crate::throttle::{Attempt, Subject};
 
 /// An application with access, put together from the consent and the grants.
@@ -65,7 +67,7 @@ pub async fn change_password(State(app): State<Arc<App>>, visitor: Visitor, Form
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     match set_password(&app, &visitor, &person, &parameters).await? {
-        Ok(()) => reenter(&app, &visitor, &person).await,
+        Ok(proof) => reenter(&app, &visitor, person, proof).await,
         Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
     }
 }
@@ -86,7 +88,7 @@ async fn set_password(
     visitor: &Visitor,
     person: &SignedIn,
     parameters: &Parameters<'_>,
-) -> Result<Result<(), PasswordProblem>, Failure> {
+) -> Result<Result<SignInGeneration, PasswordProblem>, Failure> {
     let field = |name| parameters.get(name).unwrap_or_default();
     let (current, new) = (field("current_password"), Secret::new(field("new_password")));
     match password::check_new(&new) {
@@ -110,7 +112,9 @@ async fn set_password(
     }
     // Users of an external login page have no password, and their names may be those of others.
     let found = app.storage.credentials(&person.user.username).await?;
-    let hash = found.filter(|found| found.user.id == person.user.id).and_then(|found| found.password_hash);
+    let found = found.filter(|found| found.user.id == person.user.id);
+    let sign_in = found.as_ref().map_or(SignInGeneration::FIRST, |found| found.sign_in);
+    let hash = found.and_then(|found| found.password_hash);
     match app.passwords.verify(Secret::new(current), hash).await {
         Ok(true) => {}
         Ok(false) => {
@@ -123,14 +127,20 @@ async fn set_password(
     }
     let hash = app.passwords.hash(new).await?;
     let changed = Event::PasswordChanged { user, session };
-    app.noting(&Actor::User, changed).set_password(user, &hash, app.now()).await?;
+    let change = PasswordChange { user, session, sign_in, hash: &hash };
+    // Their session may have ended while two passwords were hashed, or the old one may be another by now.
+    let proof = app.noting(&Actor::User, changed).change_password(change, app.now()).await?;
+    let Some(proof) = proof else { return Err(Failure::new(Problem::StaleForm)) };
     tracing::info!(user = %person.user.id, "password changed; every session ended");
-    Ok(Ok(()))
+    Ok(Ok(proof))
 }
 
 /// A new password ends every session; the one who changed it goes on in a new one.
-async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
-    let started = visitor.start_session(app, &person.user).await?;
+async fn reenter(app: &App, visitor: &Visitor, person: SignedIn, proof: SignInGeneration) -> Answer {
+    let recognised = Recognised { user: person.user, proof };
+    let Some(started) = visitor.start_session(app, &recognised).await? else {
+        return Ok(visitor.redirect_to_page(app, "/login"));
+    };
     let mut response = visitor.redirect_to_page(app, "/account?done=password");
     started.set_cookies(app, &mut response);
     Ok(response)

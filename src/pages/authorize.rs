@@ -39,7 +39,7 @@ async fn begin(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Ans
         Err(error) => Err(authorization_request::unread(&client, parameters, error)),
     };
     match checked {
-        Ok((target, request)) => Flow { client, target, request, pending: None }.advance(app, visitor).await,
+        Ok((target, request)) => Flow::new(client, target, request, None).advance(app, visitor).await,
         Err(Refused::Told(target, error)) => visitor.refuse(app, &client, &target, &error).await,
         Err(Refused::Unproven(unproven)) => Err(unproven.into()),
         Err(Refused::Nowhere(error)) => Err(error.into()),
@@ -51,5 +51,5 @@ async fn begin_pushed(app: &App, visitor: &Visitor, client: Arc<Client>, handle:
     let pending = pushed_request::take(app, &client, handle, visitor.browser_digest()).await??;
     let request = pending.request.clone();
     let target = RedirectTarget::of(&request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
-    Flow { client, target, request, pending: Some(pending) }.advance(app, visitor).await
+    Flow::new(client, target, request, Some(pending)).advance(app, visitor).await
 }

@@ -36,7 +36,7 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
         Resumed::Elsewhere(response) => return Ok(response),
     };
     let who = flow.who(&app, &visitor).await?;
-    match (flow.next(&app, &who).await?, who.person()) {
+    match (flow.next(&app, &who).await?.0, who.person()) {
         (Step::Consent { new }, Some(person)) => Ok(page(&app, &visitor, &flow, person, &new)),
         _ => flow.advance(&app, &visitor).await,
     }
@@ -72,11 +72,11 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
 
 async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &SignedIn) -> Answer {
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
-    let remember = Remember::adding(before, &flow.request.permissions(), None);
+    let remember = Remember::adding(before.clone(), &flow.request.permissions(), None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
     let situation = Situation { decided: true, ..flow.situation(app, who, Some(&remember.scope)) };
     match interaction::next(&flow.request, &flow.client, situation) {
-        Step::Issue => flow.issue(app, visitor, person, Decision::remembered(remember)).await,
+        Step::Issue => flow.issue(app, visitor, person, Decision::remembered(remember, before)).await,
         Step::SelectAccount | Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => {
             flow.advance(app, visitor).await
         }

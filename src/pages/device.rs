@@ -28,7 +28,7 @@ use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, ScopeSet
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
 use crate::protocol::resource::Target;
-use crate::storage::Remember;
+use crate::storage::{Insertion, Remember, Yes};
 use crate::throttle::{Attempt, Subject};
 
 /// A device's request, by the code that somebody typed.
@@ -81,20 +81,33 @@ pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): 
         Err(problem) => return Ok(page(&app, &visitor, &person, "", None, Some(problem))),
     };
     let decided = match allowed {
-        true => allow(&app, &person, &asked).await?,
+        true => allow(&app, &person, &asked).await? == Insertion::Inserted,
         false => device_authorization::deny(&app, &asked.authorization, &person.session).await?,
     };
     if decided || was_decided(&app, &person, &asked, allowed).await? {
         return Ok(done(&app, &visitor, &asked.client, allowed));
     }
+    // Their session may have ended meanwhile.
+    if visitor.signed_in(&app).await?.is_none() {
+        return Ok(go_by(&app, &visitor, None, "/login"));
+    }
     Ok(page(&app, &visitor, &person, "", None, Some(DeviceProblem::Wrong)))
 }
 
-async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<bool, Failure> {
+async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<Insertion, Failure> {
     let Asked { authorization, client, .. } = asked;
-    let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
-    let remember = Remember::adding(before, &authorization.scope, None);
-    Ok(device_authorization::approve(app, authorization, client, &person.session, &remember).await?)
+    let mut outcome = Insertion::Nothing;
+    // What was allowed before may have changed meanwhile: then it is read again, once.
+    for _ in 0..2 {
+        let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
+        let remember = Remember::adding(before.clone(), &authorization.scope, None);
+        let (session, upon) = (&person.session, Yes::upon(before.as_ref()));
+        outcome = device_authorization::approve(app, authorization, client, session, &remember, upon).await?;
+        if outcome == Insertion::Inserted {
+            break;
+        }
+    }
+    Ok(outcome)
 }
 
 /// A form that was sent twice gets the same answer.

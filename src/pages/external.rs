@@ -24,13 +24,13 @@ use crate::crypto::random;
 use crate::grants::handover::{CONSENT, LOGIN};
 use crate::grants::subject;
 use crate::model::{
-    GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId, Timestamp,
-    User, UserId,
+    GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId,
+    SignInGeneration, Timestamp, User, UserId,
 };
 use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
 use crate::protocol::interaction::Step;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::storage::Remember;
+use crate::storage::{Consent, Remember};
 
 fn expired() -> Failure {
     Failure::new(Problem::Expired)
@@ -52,7 +52,7 @@ pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &Ext
         };
     }
     let who = flow.who(app, visitor).await?;
-    let live = match flow.next(app, &who).await? {
+    let live = match flow.next(app, &who).await?.0 {
         Step::Refuse(error) => return flow.refuse(app, visitor, &error).await,
         // Choosing an account is that page's work too.
         Step::SelectAccount | Step::SignIn => None,
@@ -75,6 +75,8 @@ fn begin(id: &RequestId, live: Option<&SignedIn>) -> Handover {
         subject: live.map(|person| person.user.id.clone()),
         answer: None,
         answered_at: None,
+        sign_in: None,
+        consent: None,
         login: LoginFacts::default(),
     }
 }
@@ -146,7 +148,16 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
             if user.disabled {
                 return refuse_disabled(app, visitor, &flow).await;
             }
-            Some(sign_in(app, visitor, &flow, &user, &accepted, at).await?)
+            let counts = match handover.sign_in {
+                Some(counts) => counts,
+                // A server of the version before took the answer.
+                None => app.storage.standing(&user.id).await?.ok_or_else(expired)?.sign_in,
+            };
+            match sign_in(app, visitor, &flow, (&user, counts), &accepted, at).await? {
+                Some(started) => Some(started),
+                // Everything of theirs was ended after the page had accepted.
+                None => return restart(app, visitor, flow).await,
+            }
         }
     };
     let session = live.map(|person| person.session.id);
@@ -184,10 +195,10 @@ async fn sign_in(
     app: &App,
     visitor: &Visitor,
     flow: &Flow,
-    user: &User,
+    (user, counts): (&User, SignInGeneration),
     accepted: &AcceptLogin,
     at: Timestamp,
-) -> Result<Started, Failure> {
+) -> Result<Option<Started>, Failure> {
     let longest = app.settings.sessions.lifetime_seconds;
     let term = match accepted.remembered() {
         Remembered::Seconds(seconds) => {
@@ -200,10 +211,12 @@ async fn sign_in(
             Term { ends: pending.expires_at, persistent: false, only_for: Some(pending.id.clone()) }
         }
     };
-    let proof = Proof { user, at, amr: accepted.amr(), acr: accepted.acr() };
-    let started = visitor.start_session_with(app, proof, term, Before::Ends).await?;
+    let proof = Proof { user, counts, at, amr: accepted.amr(), acr: accepted.acr() };
+    let Some(started) = visitor.start_session_with(app, proof, term, Before::Ends).await? else {
+        return Ok(None);
+    };
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in elsewhere");
-    Ok(started)
+    Ok(Some(started))
 }
 
 async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Handover) -> PageAnswer {
@@ -225,10 +238,9 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
         return Err(expired());
     }
     let scope = accepted.scope()?;
-    let decision = Decision {
-        remember: remember(app, &flow, &handover, &accepted, &person).await?,
-        context: context(&handover, accepted),
-    };
+    let (remember, before) = remember(app, &flow, &handover, &accepted, &person).await?;
+    let given_at = handover.consent;
+    let decision = Decision { remember, before, given_at, context: context(&handover, accepted) };
     flow.request.claims = flow.request.claims.within(&scope);
     // What was allowed for the sake of a single claim is no scope of the tokens.
     flow.request.scope = flow.request.scope.within(&scope);
@@ -245,15 +257,15 @@ async fn remember(
     handover: &Handover,
     accepted: &AcceptConsent,
     person: &SignedIn,
-) -> Result<Option<Remember>, Failure> {
+) -> Result<(Option<Remember>, Option<Consent>), Failure> {
     let at = handover.answered_at.unwrap_or(app.now());
     let until = match accepted.remembered() {
-        Remembered::No => return Ok(None),
+        Remembered::No => return Ok((None, None)),
         Remembered::Seconds(seconds) => Some(at.plus(seconds)),
         Remembered::Open => None,
     };
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
-    Ok(Some(Remember::adding(before, &accepted.scope()?, until)))
+    Ok((Some(Remember::adding(before.clone(), &accepted.scope()?, until)), before))
 }
 
 fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {

@@ -13,20 +13,20 @@ use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::config::ExternalUi;
 use crate::crypto::random;
-use crate::grants::approval::{self, Approval};
+use crate::grants::approval::{self, Approval, Approved};
 use crate::grants::authorization_response::Envelope;
 use crate::grants::subject;
 use crate::model::{
-    AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
-    User,
+    AuthorizationRequest, Client, ConsentGeneration, GrantContext, GrantId, Means, PendingRequest, RequestId,
+    Scope, ScopeSet, User,
 };
 use crate::protocol::account::{self, Meant};
-use crate::protocol::authorize::Unproven;
+use crate::protocol::authorize::{self, Unproven};
 use crate::protocol::claims;
 use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::storage::Remember;
+use crate::storage::{Consent, Remember, Yes};
 
 /// A request whose client and redirect URI are proven.
 pub struct Flow {
@@ -35,18 +35,24 @@ pub struct Flow {
     pub request: AuthorizationRequest,
     /// None: it has just come in, and nobody had to be asked yet.
     pub pending: Option<PendingRequest>,
+    /// What it was about to be answered with has ended once already while it was answered.
+    is_late: bool,
 }
 
 /// What was decided beside "yes".
 #[derive(Default)]
 pub struct Decision {
     pub remember: Option<Remember>,
+    /// The consent that was remembered before, where this is built upon it.
+    pub before: Option<Consent>,
+    /// When the yes was given, if that was not just now.
+    pub given_at: Option<ConsentGeneration>,
     pub context: GrantContext,
 }
 
 impl Decision {
-    pub fn remembered(remember: Remember) -> Self {
-        Self { remember: Some(remember), ..Self::default() }
+    pub fn remembered(remember: Remember, before: Option<Consent>) -> Self {
+        Self { remember: Some(remember), before, ..Self::default() }
     }
 }
 
@@ -66,6 +72,15 @@ pub enum Resumed {
 }
 
 impl Flow {
+    pub fn new(
+        client: Arc<Client>,
+        target: RedirectTarget,
+        request: AuthorizationRequest,
+        pending: Option<PendingRequest>,
+    ) -> Self {
+        Self { client, target, request, pending, is_late: false }
+    }
+
     /// The waiting request of this browser with this id, for our own pages.
     pub async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
         match Self::load(app, visitor, id).await? {
@@ -89,7 +104,8 @@ impl Flow {
         let target =
             RedirectTarget::of(&pending.request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
         let is_over = pending.expires_at <= app.now();
-        let mut flow = Self { client, target, request: pending.request.clone(), pending: Some(pending) };
+        let request = pending.request.clone();
+        let mut flow = Self::new(client, target, request, Some(pending));
         if is_over {
             // One that was answered is not started again: its grant has its id.
             if app.storage.grant(&GrantId::new(id)).await?.is_some() {
@@ -107,8 +123,12 @@ impl Flow {
             return external::hand_over(self, app, visitor, ui).await;
         }
         let who = self.who(app, visitor).await?;
-        match (self.next(app, &who).await?, &who.person()) {
-            (Step::Issue, Some(person)) => self.issue(app, visitor, person, Decision::default()).await,
+        let (step, before) = self.next(app, &who).await?;
+        match (step, &who.person()) {
+            (Step::Issue, Some(person)) => {
+                let before = before.filter(|_| !self.client.skips_consent());
+                self.issue(app, visitor, person, Decision { before, ..Decision::default() }).await
+            }
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
             (Step::SelectAccount, _) => self.wait_at(app, visitor, "/select_account").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
@@ -116,14 +136,14 @@ impl Flow {
         }
     }
 
-    /// The next step, with what was allowed before.
-    pub async fn next(&self, app: &App, who: &Who) -> Result<Step, Failure> {
+    /// The next step, and what was allowed before.
+    pub async fn next(&self, app: &App, who: &Who) -> Result<(Step, Option<Consent>), Failure> {
         let consented = match who.person() {
             Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
             None => None,
         };
         let situation = self.situation(app, who, consented.as_ref().map(|consent| &consent.scope));
-        Ok(interaction::next(&self.request, &self.client, situation))
+        Ok((interaction::next(&self.request, &self.client, situation), consented))
     }
 
     /// Whom this request is about.
@@ -196,6 +216,9 @@ impl Flow {
         person: &SignedIn,
         decision: Decision,
     ) -> Answer {
+        if let Err(error) = authorize::may_still_answer(&self.client, &self.request) {
+            return self.refuse(app, visitor, &error).await;
+        }
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";
@@ -215,15 +238,36 @@ impl Flow {
             session: &person.session,
             user: &person.user,
             remember: decision.remember.as_ref(),
+            upon: Yes { remembered: decision.before.as_ref(), given_at: decision.given_at },
             context: decision.context,
         };
-        let success =
-            approval::approve(app, approval).await?.ok_or_else(|| Failure::new(Problem::Expired))?;
+        let success = match approval::approve(app, approval).await? {
+            Approved::Success(success) => success,
+            Approved::AnsweredBefore => return Err(Failure::new(Problem::Expired)),
+            Approved::Ended => return Box::pin(self.again(app, visitor)).await,
+        };
         let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
         let answer = self.target.success(app.issuer(), success);
         let mut response = visitor.deliver(app, &self.client, envelope, answer)?;
         visitor.mend_browser_state(app, &mut response);
         Ok(response)
+    }
+
+    /// The session, the account or the consent has ended while the request was answered: what happens next is another
+    /// question now.
+    async fn again(mut self, app: &App, visitor: &Visitor) -> Answer {
+        if self.is_late {
+            let description = "The sign-in or the consent ended while the request was answered.";
+            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description)).await;
+        }
+        self.is_late = true;
+        // External pages have answered this one, and are asked anew about what was asked for at first.
+        if self.external_ui(app).is_some()
+            && let Some(pending) = self.pending.take()
+        {
+            self.request = pending.request;
+        }
+        self.advance(app, visitor).await
     }
 
     /// The person said no (RFC 6749 4.1.2.1).

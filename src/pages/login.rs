@@ -15,8 +15,8 @@ use super::sent::{Form, Query};
 use super::views::{LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::grants::password_check::{self, Unrecognised};
-use crate::model::{Means, User};
+use crate::grants::password_check::{self, Recognised, Unrecognised};
+use crate::model::Means;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
 
@@ -76,7 +76,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
         return Ok(page(&app, &visitor, &goal, username, Some(LoginProblem::Stale)));
     }
     match authenticate(&app, &visitor, username, parameters.get("password")).await? {
-        Ok(user) => enter(&app, &visitor, goal, &user).await,
+        Ok(recognised) => enter(&app, &visitor, goal, &recognised, username).await,
         Err(problem) => {
             tracing::info!(address = %visitor.address, "sign-in refused");
             Ok(page(&app, &visitor, &goal, username, Some(problem)))
@@ -90,13 +90,13 @@ async fn authenticate(
     visitor: &Visitor,
     username: &str,
     password: Option<&str>,
-) -> Result<Result<User, LoginProblem>, Failure> {
+) -> Result<Result<Recognised, LoginProblem>, Failure> {
     let Some(password) = password else { return Ok(Err(LoginProblem::PasswordMissing)) };
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
     match password_check::recognise(app, username, password, &visitor.address).await {
-        Ok(user) => Ok(Ok(user)),
+        Ok(recognised) => Ok(Ok(recognised)),
         Err(Unrecognised::Wrong) => Ok(Err(LoginProblem::Wrong)),
         Err(Unrecognised::TooMany) => Ok(Err(LoginProblem::TooMany)),
         Err(Unrecognised::Busy) => Ok(Err(LoginProblem::Busy)),
@@ -105,8 +105,12 @@ async fn authenticate(
     }
 }
 
-async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Answer {
-    let started = visitor.start_session(app, user).await?;
+async fn enter(app: &App, visitor: &Visitor, goal: Goal, recognised: &Recognised, username: &str) -> Answer {
+    let user = &recognised.user;
+    let Some(started) = visitor.start_session(app, recognised).await? else {
+        password_check::outlived(app, user);
+        return Ok(page(app, visitor, &goal, username, Some(LoginProblem::Wrong)));
+    };
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
     let next = match goal {
         Goal::Page(own) => own.path(app),

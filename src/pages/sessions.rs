@@ -10,8 +10,9 @@ use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
-use crate::model::{RequestId, Session, SessionId, Timestamp, User};
-use crate::storage::StorageError;
+use crate::grants::password_check::Recognised;
+use crate::model::{RequestId, Session, SessionId, SignInGeneration, Timestamp, User};
+use crate::storage::{Insertion, StorageError};
 
 /// RFC 8176 2: password-based authentication.
 const AMR_PASSWORD: &str = "pwd";
@@ -19,6 +20,8 @@ const AMR_PASSWORD: &str = "pwd";
 /// Who proved who they are, when and how.
 pub struct Proof<'a> {
     pub user: &'a User,
+    /// What the proof counts for.
+    pub counts: SignInGeneration,
     pub at: Timestamp,
     pub amr: String,
     pub acr: Option<String>,
@@ -50,35 +53,43 @@ pub struct Started {
 
 impl Visitor {
     /// Starts a session for a user who has just given their password.
-    pub async fn start_session(&self, app: &App, user: &User) -> Result<Started, Failure> {
-        let proof = Proof { user, at: app.now(), amr: AMR_PASSWORD.to_owned(), acr: None };
+    pub async fn start_session(
+        &self,
+        app: &App,
+        recognised: &Recognised,
+    ) -> Result<Option<Started>, Failure> {
+        let Recognised { user, proof: counts } = recognised;
+        let proof = Proof { user, counts: *counts, at: app.now(), amr: AMR_PASSWORD.to_owned(), acr: None };
         let ends = app.now().plus(app.settings.sessions.lifetime_seconds);
         let term = Term { ends, persistent: true, only_for: None };
         self.start_session_with(app, proof, term, Before::Stays).await
     }
 
     /// Starts a session for a user who has just proven who they are. The same user's session in this browser goes on
-    /// under a new cookie.
+    /// under a new cookie. None where everything of that user was ended after the proof.
     pub async fn start_session_with(
         &self,
         app: &App,
         proof: Proof<'_>,
         term: Term,
         before: Before,
-    ) -> Result<Started, Failure> {
-        let (salt, user) = (random::id(), proof.user.clone());
+    ) -> Result<Option<Started>, Failure> {
+        let (salt, user, counts) = (random::id(), proof.user.clone(), proof.counts);
         let mut accounts = self.accounts(app).await?;
         let mut session = self.new_session(app, proof, term);
         let own = accounts.session_of(&user.id).filter(|_| session.only_for.is_none());
         let renewed = match own {
             Some(own) => {
                 session.id = own.id.clone();
-                app.noting(&Actor::User, signed_in(&session)).renew_session(&session, &salt).await?
+                app.noting(&Actor::User, signed_in(&session)).renew_session(&session, &salt, counts).await?
             }
             None => false,
         };
         if !renewed {
-            app.noting(&Actor::User, signed_in(&session)).insert_session(&session, &salt).await?;
+            let storage = app.noting(&Actor::User, signed_in(&session));
+            if storage.insert_session(&session, &salt, counts).await? == Insertion::Nothing {
+                return Ok(None);
+            }
         }
         let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
             .ok_or_else(|| Failure::new(Problem::Internal))?;
@@ -90,7 +101,7 @@ impl Visitor {
         if let Some(surplus) = accounts.enter(SignedIn { session: session.clone(), user, handle }) {
             surplus.end(app, SessionEnd::Replaced).await?;
         }
-        Ok(Started { session, accounts })
+        Ok(Some(Started { session, accounts }))
     }
 
     fn new_session(&self, app: &App, proof: Proof<'_>, term: Term) -> Session {

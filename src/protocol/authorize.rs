@@ -177,6 +177,12 @@ fn acr_values(values: &[String]) -> Option<String> {
     if values.is_empty() { None } else { Some(values.join(" ")) }
 }
 
+/// Whether the client may still be answered as a checked request asks: a person may have taken long.
+pub fn may_still_answer(client: &Client, request: &AuthorizationRequest) -> Result<(), OAuthError> {
+    response::must_be_registered(client, request.response_type)?;
+    check_grant_type(client, request.response_type)
+}
+
 /// OpenID Connect Registration 2: each response type goes with grant types.
 fn check_grant_type(client: &Client, response_type: ResponseType) -> Result<(), OAuthError> {
     if response_type.has_code() && !client.may_use(GrantType::AuthorizationCode) {

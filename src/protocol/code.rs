@@ -1,7 +1,7 @@
 //! Redeeming an authorization code (RFC 6749 4.1.3, RFC 7636 4.6, RFC 9700 2.1.1).
 
 use super::error::OAuthError;
-use super::pkce;
+use super::{pkce, redirect_uri};
 use crate::model::{Client, CodeConditions, Grant, GrantState, Presence, Timestamp};
 
 /// What the client sent beside the code.
@@ -49,6 +49,12 @@ pub fn used() -> OAuthError {
 }
 
 fn check_conditions(code: &CodeConditions, client: &Client, attempt: Attempt<'_>) -> Result<(), OAuthError> {
+    // It may have been taken from the client since, because somebody else receives what is sent there.
+    if !client.redirect_uris.iter().any(|registered| redirect_uri::matches(registered, &code.redirect_uri)) {
+        return Err(OAuthError::invalid_grant(
+            "The redirect_uri of the authorization request is not registered for the client any more.",
+        ));
+    }
     let needs_uri = client.policy().token_redirect_uri == Presence::Required;
     match (attempt.redirect_uri, &code.code_challenge) {
         (Some(uri), _) if uri != code.redirect_uri => {

@@ -35,11 +35,17 @@ fn response_type(
             "The server does not offer this response type; response_types_supported in its metadata does.";
         return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, description));
     };
-    if !client.requests.may_ask_for(asked) {
-        let description = "The client is not registered for this response type.";
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
-    }
+    must_be_registered(client, asked)?;
     Ok(asked)
+}
+
+/// OpenID Connect Registration 2: what the client restricts itself to.
+pub fn must_be_registered(client: &Client, response_type: ResponseType) -> Result<(), OAuthError> {
+    if client.requests.may_ask_for(response_type) {
+        return Ok(());
+    }
+    let description = "The client is not registered for this response type.";
+    Err(OAuthError::new(ErrorCode::UnauthorizedClient, description))
 }
 
 fn response_mode(

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::authority::{Authority, Insertion, withdraw_consents};
 use super::db::{Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{ClientId, Grant, ScopeSet, Timestamp, UserId};
@@ -83,26 +84,32 @@ impl Storage {
         rows.into_iter().map(ConsentRow::into_consent).collect()
     }
 
-    /// Remembers the user's yes and issues the grant, both or neither. False when the grant was issued
-    /// before: a form sent twice.
-    pub async fn approve(&self, grant: &Grant, remembered: &Remember) -> Result<bool, StorageError> {
+    /// Remembers the user's yes and issues the grant, both or neither, while what they come from stands.
+    pub async fn approve(
+        &self,
+        grant: &Grant,
+        remembered: &Remember,
+        authority: Authority<'_>,
+    ) -> Result<Insertion, StorageError> {
         let mut tx = self.db.begin().await?;
-        let issued = super::grants::insert(&mut tx, grant).await?;
-        if issued {
+        let issued = super::grants::insert(&mut tx, grant, authority).await?;
+        if issued == Insertion::Inserted {
             remember(&mut tx, grant, remembered).await?;
         }
         tx.commit().await?;
         Ok(issued)
     }
 
-    /// Takes a client's access back: the consent is forgotten and every grant to it revoked.
+    /// Takes a client's access back: the consent is forgotten and every grant to it revoked, and a yes that is on its way
+    /// counts no more.
     pub async fn withdraw(&self, user: &UserId, client: &ClientId) -> Result<(), StorageError> {
         const FORGET: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
         const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
              WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'";
         let mut tx = self.db.begin().await?;
-        tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
+        withdraw_consents(&mut tx, user).await?;
         tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
+        tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
         tx.commit().await
     }
 }

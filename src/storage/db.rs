@@ -83,6 +83,13 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
+/// A statement that locks rows which it only reads. Postgres has to be told so; SQLite has one writer.
+#[derive(Debug, Clone, Copy)]
+pub struct Locking {
+    pub postgres: &'static str,
+    pub sqlite: &'static str,
+}
+
 /// Lists bound values of mixed types: `values![id.as_str(), now, true]`.
 macro_rules! values_list {
     ($($value:expr),* $(,)?) => { &[$($crate::storage::db::Value::from($value)),*] };
@@ -169,6 +176,15 @@ impl Db {
     /// How many statements were sent so far, for tests of the query budget.
     pub fn statements(&self) -> u64 {
         self.watch.statements()
+    }
+
+    /// Runs a write that locks what it depends on, and returns how many rows it touched.
+    pub async fn execute_locking(&self, sql: Locking, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        let sql = match &self.pools {
+            Pools::Postgres(_) => sql.postgres,
+            Pools::Sqlite { .. } => sql.sqlite,
+        };
+        self.execute(sql, values).await
     }
 
     /// Runs a write and returns how many rows it touched.

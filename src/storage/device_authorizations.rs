@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::authority::{Authority, Insertion};
 use super::db::values;
 use super::{Remember, Storage, StorageError, consents, grants};
 use crate::model::{
@@ -122,26 +123,29 @@ impl Storage {
         self.db.execute(NOTE, values![id.as_str(), now.unix(), interval]).await.map(|_| ())
     }
 
-    /// The user's yes: the authorization is approved, its grant (of the same id) is there, and the yes is remembered;
-    /// all or nothing. False when somebody decided before, or it has expired.
-    pub async fn approve_device(&self, grant: &Grant, remembered: &Remember) -> Result<bool, StorageError> {
+    /// The user's yes: its grant (of the same id) is there, the authorization is approved, and the yes is remembered; all
+    /// or nothing. Nothing when somebody decided before, it has expired, or what it comes from has ended.
+    pub async fn approve_device(
+        &self,
+        grant: &Grant,
+        remembered: &Remember,
+        authority: Authority<'_>,
+    ) -> Result<Insertion, StorageError> {
         const APPROVE: &str = "UPDATE device_authorizations SET state = 'approved', user_id = $2 \
              WHERE id = $1 AND state = 'pending' AND expires_at > $3";
         let bound = values![grant.id.as_str(), grant.user_id.as_str(), grant.created_at.unix()];
         let mut tx = self.db.begin().await?;
-        let approved = tx.execute(APPROVE, bound).await? == 1;
-        if approved {
-            if !grants::insert(&mut tx, grant).await? {
-                return Err(StorageError::impossible(
-                    "grants",
-                    grant.id.as_str(),
-                    "there before its approval",
-                ));
-            }
-            consents::remember(&mut tx, grant, remembered).await?;
+        // The grant first: its locks come before all others.
+        if grants::insert(&mut tx, grant, authority).await? == Insertion::Nothing {
+            tx.commit().await?;
+            return Ok(Insertion::Nothing);
         }
+        if tx.execute(APPROVE, bound).await? == 0 {
+            return Ok(Insertion::Nothing);
+        }
+        consents::remember(&mut tx, grant, remembered).await?;
         tx.commit().await?;
-        Ok(approved)
+        Ok(Insertion::Inserted)
     }
 
     /// The user's no. False when somebody decided before, or it has expired.

@@ -4,7 +4,10 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{Handover, HandoverStep, LoginFacts, RequestId, SessionId, Timestamp, UserId};
+use crate::model::{
+    ConsentGeneration, Handover, HandoverStep, LoginFacts, RequestId, SessionId, SignInGeneration, Timestamp,
+    UserId,
+};
 
 #[derive(FromRow)]
 struct HandoverRow {
@@ -16,6 +19,8 @@ struct HandoverRow {
     answer: Option<String>,
     answered_at: Option<i64>,
     login: Option<String>,
+    sign_in_generation: Option<i64>,
+    consent_generation: Option<i64>,
 }
 
 impl HandoverRow {
@@ -37,9 +42,18 @@ impl HandoverRow {
             subject: self.subject.map(UserId::new),
             answer: self.answer,
             answered_at: self.answered_at.map(Timestamp::from_unix),
+            sign_in: self.sign_in_generation.map(SignInGeneration::new),
+            consent: self.consent_generation.map(ConsentGeneration::new),
             login: login.unwrap_or_default(),
         })
     }
+}
+
+/// What an answer counts for, of what it says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    pub sign_in: Option<SignInGeneration>,
+    pub consent: Option<ConsentGeneration>,
 }
 
 impl Storage {
@@ -58,7 +72,8 @@ impl Storage {
     }
 
     pub async fn handover(&self, id: &RequestId) -> Result<Option<Handover>, StorageError> {
-        const FIND: &str = "SELECT request_id, step, salt, session_id, subject, answer, answered_at, login \
+        const FIND: &str = "SELECT request_id, step, salt, session_id, subject, answer, answered_at, login, \
+             sign_in_generation, consent_generation \
              FROM handovers WHERE request_id = $1";
         let row: Option<HandoverRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(HandoverRow::into_handover).transpose()
@@ -71,12 +86,23 @@ impl Storage {
         id: &RequestId,
         (from, to): (HandoverStep, HandoverStep),
         answer: &str,
+        counts: Counts,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         const ANSWER: &str = "UPDATE handovers SET step = $3, answer = $4, \
-             answered_at = CASE WHEN step = $2 THEN $5 ELSE answered_at END \
+             answered_at = CASE WHEN step = $2 THEN $5 ELSE answered_at END, \
+             sign_in_generation = CASE WHEN step = $2 AND $6 IS NOT NULL THEN $6 ELSE sign_in_generation END, \
+             consent_generation = CASE WHEN step = $2 AND $7 IS NOT NULL THEN $7 ELSE consent_generation END \
              WHERE request_id = $1 AND (step = $2 OR (step = $3 AND answer = $4))";
-        let bound = values![id.as_str(), from.as_str(), to.as_str(), answer, now.unix()];
+        let bound = values![
+            id.as_str(),
+            from.as_str(),
+            to.as_str(),
+            answer,
+            now.unix(),
+            counts.sign_in.map(SignInGeneration::number),
+            counts.consent.map(ConsentGeneration::number),
+        ];
         Ok(self.db.execute(ANSWER, bound).await? == 1)
     }
 

@@ -5,6 +5,7 @@
 
 mod assertions;
 mod audit;
+mod authority;
 mod changes;
 mod clients;
 mod consents;
@@ -33,6 +34,7 @@ mod users;
 use std::sync::Arc;
 
 pub use audit::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange};
+pub use authority::{Authority, Insertion, Yes};
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use data_keys::{SealedClientSecrets, SealedSigningKey};
@@ -40,13 +42,14 @@ pub use db::Db;
 pub use error::StorageError;
 pub use grant_walks::{EndlessGrant, GrantWalk};
 pub use grants::{AppAccess, Rotation, SignIn};
+pub use handovers::Counts;
 pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;
 pub use signing_keys::Succession;
-pub use users::{Credentials, UserConflict};
+pub use users::{Credentials, PasswordChange, Standing, UserConflict};
 
 /// The server's state. Cheap to clone.
 #[derive(Clone)]

@@ -2,11 +2,12 @@
 
 use sqlx::FromRow;
 
-use super::db::{Transaction, Value, values};
+use super::authority::{Insertion, hold, inserting};
+use super::db::{Locking, Transaction, Value, values};
 use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{ClientId, RequestId, Session, SessionId, Timestamp, User, UserId};
+use crate::model::{ClientId, RequestId, Session, SessionId, SignInGeneration, Timestamp, User, UserId};
 
 /// How many sessions one statement looks for.
 pub const MOST_AT_ONCE: usize = 8;
@@ -18,9 +19,19 @@ macro_rules! session_columns {
     };
 }
 
-/// What ends with a session: what is not for offline use, and what was not redeemed yet.
-const REVOKE_OF_SESSION: &str = "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 \
-     AND (NOT refreshable OR state = 'code') AND state <> 'revoked'";
+/// What of the grants ends with a session: what is not for offline use, and what nobody has come for yet.
+macro_rules! ends_with_session {
+    () => {
+        "(NOT refreshable OR state = 'code' \
+         OR EXISTS (SELECT 1 FROM device_authorizations d WHERE d.id = grants.id AND d.state = 'approved')) \
+         AND state <> 'revoked'"
+    };
+}
+
+const REVOKE_OF_SESSION: &str = concat!(
+    "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 AND ",
+    ends_with_session!()
+);
 
 #[derive(FromRow)]
 struct SessionRow {
@@ -69,11 +80,22 @@ struct SignedInRow {
 }
 
 impl Storage {
-    /// Starts a session. `salt` makes its cookie: see [`crate::crypto::handle`].
-    pub async fn insert_session(&self, session: &Session, salt: &str) -> Result<(), StorageError> {
-        const INSERT: &str = "INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, \
-             expires_at, user_agent, address, acr, request_id, persistent) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    /// Starts a session on a proof of this generation, while its user is enabled. `salt` makes its cookie: see
+    /// [`crate::crypto::handle`].
+    pub async fn insert_session(
+        &self,
+        session: &Session,
+        salt: &str,
+        proof: SignInGeneration,
+    ) -> Result<Insertion, StorageError> {
+        const INSERT: Locking = inserting!(
+            "INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, expires_at, \
+             user_agent, address, acr, request_id, persistent) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 ",
+            "FROM users u WHERE u.id = $3 AND NOT u.disabled AND u.sign_in_generation = $14",
+            " FOR SHARE OF u",
+            ""
+        );
         let bound = values![
             session.id.as_str(),
             salt,
@@ -88,14 +110,27 @@ impl Storage {
             session.acr.as_deref(),
             session.only_for.as_ref().map(RequestId::as_str),
             session.persistent,
+            proof.number(),
         ];
-        self.db.execute(INSERT, bound).await.map(|_| ())
+        self.db.execute_locking(INSERT, bound).await.map(Insertion::of)
     }
 
-    /// The user of a live session proved again who they are. A new salt makes the cookies given out before worthless.
-    pub async fn renew_session(&self, session: &Session, salt: &str) -> Result<bool, StorageError> {
-        const RENEW: &str = "UPDATE sessions SET salt = $2, auth_time = $3, amr = $4, last_seen_at = $5, \
-             expires_at = $6, user_agent = $7, address = $8, acr = $9, persistent = $10 WHERE id = $1";
+    /// The user of a live session proved again who they are: as with a new one. A new salt makes the cookies given out
+    /// before worthless. False where the session or the proof has ended.
+    pub async fn renew_session(
+        &self,
+        session: &Session,
+        salt: &str,
+        proof: SignInGeneration,
+    ) -> Result<bool, StorageError> {
+        // The subquery is answered, and its row locked, before the session is written.
+        const RENEW: Locking = inserting!(
+            "UPDATE sessions SET salt = $2, auth_time = $3, amr = $4, last_seen_at = $5, expires_at = $6, \
+             user_agent = $7, address = $8, acr = $9, persistent = $10 WHERE id = $1 AND user_id = ",
+            "(SELECT u.id FROM users u WHERE u.id = $11 AND NOT u.disabled AND u.sign_in_generation = $12",
+            " FOR SHARE OF u",
+            ")"
+        );
         let bound = values![
             session.id.as_str(),
             salt,
@@ -107,8 +142,10 @@ impl Storage {
             &session.address,
             session.acr.as_deref(),
             session.persistent,
+            session.user_id.as_str(),
+            proof.number(),
         ];
-        Ok(self.db.execute(RENEW, bound).await? == 1)
+        Ok(self.db.execute_locking(RENEW, bound).await? == 1)
     }
 
     /// The sessions of these ids with their users and their cookies' salts, whether or not they have expired; no more
@@ -170,6 +207,7 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
         let mut tx = self.db.begin().await?;
+        hold(&mut tx, user).await?;
         tell_of(&mut tx, id, user, now).await?;
         let ended = tx.execute(DELETE, values![id.as_str(), user.as_str()]).await? == 1;
         tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
@@ -206,6 +244,7 @@ impl Storage {
     ) -> Result<(), StorageError> {
         const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND expires_at <= $2";
         let mut tx = self.db.begin().await?;
+        hold(&mut tx, user).await?;
         tell_of(&mut tx, id, user, now).await?;
         if tx.execute(DELETE, values![id.as_str(), now.unix()]).await? == 0 {
             return Ok(());
@@ -215,15 +254,15 @@ impl Storage {
     }
 }
 
-/// Ends every session of a user, and with them every grant that is not for offline use, or whose code was not redeemed.
+/// Ends every session of a user whose sign-ins were ended before, and with them every grant that is not for offline use, or whose code was not redeemed.
 /// The clients are going to be told.
 pub(super) async fn end_sessions(
     tx: &mut Transaction,
     user: &UserId,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
-         WHERE user_id = $1 AND (NOT refreshable OR state = 'code') AND state <> 'revoked'";
+    const REVOKE: &str =
+        concat!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND ", ends_with_session!());
     const DELETE: &str = "DELETE FROM sessions WHERE user_id = $1";
     tell_of_all(tx, user, now).await?;
     tx.execute(DELETE, values![user.as_str()]).await?;

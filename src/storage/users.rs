@@ -2,11 +2,12 @@
 
 use sqlx::FromRow;
 
-use super::db::values;
+use super::authority::{end_sign_ins, hold};
+use super::db::{Transaction, values};
 use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
-use crate::model::{Profile, Timestamp, User, UserId};
+use crate::model::{ConsentGeneration, Profile, SessionId, SignInGeneration, Timestamp, User, UserId};
 
 /// The columns of a user `u` beside `user_id`, named so that they can stand in a join.
 macro_rules! user_columns {
@@ -57,6 +58,7 @@ struct CredentialsRow {
     #[sqlx(flatten)]
     user: UserRow,
     password_hash: Option<String>,
+    sign_in_generation: i64,
 }
 
 /// A user and the hash their password is checked against.
@@ -64,6 +66,26 @@ struct CredentialsRow {
 pub struct Credentials {
     pub user: User,
     pub password_hash: Option<String>,
+    /// What a sign-in with this password counts for.
+    pub sign_in: SignInGeneration,
+}
+
+/// Whether somebody may sign in, and what a sign-in or a yes of theirs counts for at this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    pub disabled: bool,
+    pub sign_in: SignInGeneration,
+    pub consent: ConsentGeneration,
+}
+
+/// A user changes their own password: on the session in which they do it, and the password that they have just given.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordChange<'a> {
+    pub user: &'a UserId,
+    pub session: &'a SessionId,
+    /// As of when the old password was read.
+    pub sign_in: SignInGeneration,
+    pub hash: &'a str,
 }
 
 /// The user name or the mail address belongs to somebody else.
@@ -103,12 +125,18 @@ impl Storage {
         const FIND: &str = concat!(
             "SELECT u.id AS user_id, ",
             user_columns!(),
-            ", u.password_hash FROM users u WHERE u.username_key = $1 OR u.email_key = $1 \
+            ", u.password_hash, u.sign_in_generation FROM users u WHERE u.username_key = $1 OR u.email_key = $1 \
              ORDER BY u.username_key = $1 DESC LIMIT 1"
         );
         let row: Option<CredentialsRow> = self.db.fetch_optional(FIND, values![&key(login)]).await?;
-        row.map(|row| Ok(Credentials { user: row.user.into_user()?, password_hash: row.password_hash }))
-            .transpose()
+        let read = |row: CredentialsRow| {
+            Ok(Credentials {
+                user: row.user.into_user()?,
+                password_hash: row.password_hash,
+                sign_in: SignInGeneration::new(row.sign_in_generation),
+            })
+        };
+        row.map(read).transpose()
     }
 
     /// The user of this name, as people type it.
@@ -185,14 +213,42 @@ impl Storage {
         })
     }
 
-    /// Sets a new password and ends every session of the user.
+    /// Sets a new password and ends every session of the user, and every sign-in that is under way.
     pub async fn set_password(&self, id: &UserId, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
-        const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
         let mut tx = self.db.begin().await?;
-        let found = tx.execute(UPDATE, values![id.as_str(), hash, now.unix()]).await? == 1;
+        let found = end_sign_ins(&mut tx, id).await?;
+        write_password(&mut tx, id, hash, now).await?;
         end_sessions(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(found)
+    }
+
+    /// The same by the user. What a sign-in with the new password counts for; none where their session has ended, or all
+    /// of them did after the old password was read, and nothing was done.
+    pub async fn change_password(
+        &self,
+        change: PasswordChange<'_>,
+        now: Timestamp,
+    ) -> Result<Option<SignInGeneration>, StorageError> {
+        const STANDS: &str = "SELECT u.sign_in_generation FROM users u JOIN sessions s ON s.user_id = u.id \
+             WHERE u.id = $1 AND NOT u.disabled AND u.sign_in_generation = $2 AND s.id = $3 AND s.expires_at > $4";
+        let PasswordChange { user, session, sign_in, hash } = change;
+        let mut tx = self.db.begin().await?;
+        // With the user's row in hand, what is read does not end before the commit.
+        hold(&mut tx, user).await?;
+        let bound = values![user.as_str(), sign_in.number(), session.as_str(), now.unix()];
+        let stands: Option<(i64,)> = tx.fetch_optional(STANDS, bound).await?;
+        let next = match stands {
+            Some((generation,)) => {
+                end_sign_ins(&mut tx, user).await?;
+                write_password(&mut tx, user, hash, now).await?;
+                end_sessions(&mut tx, user, now).await?;
+                Some(SignInGeneration::new(generation + 1))
+            }
+            None => None,
+        };
+        tx.commit().await?;
+        Ok(next)
     }
 
     /// Replaces the claims of a user's profile.
@@ -218,6 +274,9 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1";
         let mut tx = self.db.begin().await?;
+        if disabled {
+            end_sign_ins(&mut tx, id).await?;
+        }
         let found = tx.execute(UPDATE, values![id.as_str(), disabled, now.unix()]).await? == 1;
         if disabled {
             end_sessions(&mut tx, id, now).await?;
@@ -226,19 +285,42 @@ impl Storage {
         Ok(found)
     }
 
-    /// Ends every session of a user, wherever they are signed in.
+    /// Ends every session of a user, wherever they are signed in, and every sign-in that is under way.
     pub async fn end_sessions(&self, id: &UserId, now: Timestamp) -> Result<(), StorageError> {
         let mut tx = self.db.begin().await?;
+        end_sign_ins(&mut tx, id).await?;
         end_sessions(&mut tx, id, now).await?;
         tx.commit().await
+    }
+
+    /// What counts of a user for whom somebody else vouches now.
+    pub async fn standing(&self, id: &UserId) -> Result<Option<Standing>, StorageError> {
+        const FIND: &str = "SELECT disabled, sign_in_generation, consent_generation FROM users WHERE id = $1";
+        let row: Option<(bool, i64, i64)> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
+        Ok(row.map(|(disabled, sign_in, consent)| Standing {
+            disabled,
+            sign_in: SignInGeneration::new(sign_in),
+            consent: ConsentGeneration::new(consent),
+        }))
     }
 
     /// Deletes a user with their sessions, grants and consents. The clients are going to be told.
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<bool, StorageError> {
         let mut tx = self.db.begin().await?;
+        hold(&mut tx, id).await?;
         tell_of_all(&mut tx, id, now).await?;
         let found = tx.execute("DELETE FROM users WHERE id = $1", values![id.as_str()]).await? == 1;
         tx.commit().await?;
         Ok(found)
     }
+}
+
+async fn write_password(
+    tx: &mut Transaction,
+    id: &UserId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
+    tx.execute(UPDATE, values![id.as_str(), hash, now.unix()]).await.map(|_| ())
 }

@@ -446,7 +446,8 @@ async fn end(server: &TestServer, way: &str, user: &UserId, browser: &mut Browse
             let id = SessionId::new(only_session(server, user).await);
             let (mut session, _, salt) = storage.sessions(&[id]).await.unwrap().pop().unwrap();
             session.expires_at = server.app.now();
-            assert!(storage.renew_session(&session, &salt).await.unwrap());
+            let proof = storage.standing(user).await.unwrap().unwrap().sign_in;
+            assert!(storage.renew_session(&session, &salt, proof).await.unwrap());
             assert_eq!(storage.end_expired_sessions(server.app.now()).await.unwrap(), 1);
         }
         _ => panic!("{way}"),

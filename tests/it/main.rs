@@ -29,6 +29,7 @@ mod consent;
 mod device;
 mod encrypted_requests;
 mod encryption;
+mod endings;
 mod external_requests;
 mod external_tokens;
 mod external_ui;

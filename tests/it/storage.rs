@@ -6,9 +6,13 @@ use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets, CodeConditions, Grant,
     GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh, RequestAccount, RequestId,
-    RetiredSecret, Secret, Session, SessionId, SigningKey, Timestamp, TokenId, User, UserId,
+    RetiredSecret, Secret, Session, SessionId, SignInGeneration, SigningKey, Timestamp, TokenId, User,
+    UserId,
 };
-use chancery::storage::{MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, TokenState, UserConflict};
+use chancery::storage::{
+    Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, TokenState, UserConflict,
+    Yes,
+};
 use serde_json::json;
 
 use crate::support::{REDIRECT_URI, START, TestServer, on_both};
@@ -22,6 +26,24 @@ fn forever(scope: &str) -> Remember {
 
 async fn kept(storage: &Storage, id: &SessionId) -> Option<(Session, User, String)> {
     storage.sessions(std::slice::from_ref(id)).await.unwrap().pop()
+}
+
+/// What a grant is inserted on here, whatever has happened before.
+async fn authority_of<'a>(storage: &Storage, grant: &Grant) -> Authority<'a> {
+    match grant.session_id {
+        Some(_) => Authority::Session(Yes::default()),
+        None => Authority::Password(storage.standing(&grant.user_id).await.unwrap().unwrap().sign_in),
+    }
+}
+
+async fn insert(storage: &Storage, grant: &Grant) -> Result<bool, StorageError> {
+    let authority = authority_of(storage, grant).await;
+    Ok(storage.insert_grant(grant, authority).await? == Insertion::Inserted)
+}
+
+async fn approve(storage: &Storage, grant: &Grant, scope: &str) -> Result<bool, StorageError> {
+    let authority = authority_of(storage, grant).await;
+    Ok(storage.approve(grant, &forever(scope), authority).await? == Insertion::Inserted)
 }
 
 /// A database with one client and one user in it.
@@ -48,7 +70,7 @@ impl World {
             id: GrantId::new(id),
             client_id: self.client.clone(),
             user_id: self.user.id.clone(),
-            session_id: Some(SessionId::new("session")),
+            session_id: None,
             scope: "openid profile".parse().unwrap(),
             resources: vec!["https://a.example".to_owned(), "https://b.example".to_owned()],
             authentication: Authentication { auth_time: START, amr: "pwd".into() },
@@ -70,9 +92,20 @@ impl World {
     /// A grant whose code is redeemed.
     async fn active(&self, id: &str) -> GrantId {
         let grant = self.grant(id);
-        assert!(self.storage().insert_grant(&grant).await.unwrap());
+        self.keep(&grant).await;
         assert!(self.storage().redeem_code(&grant.id, START).await.unwrap());
         grant.id
+    }
+
+    /// Keeps a grant: in its session, where it has one.
+    async fn keep(&self, grant: &Grant) {
+        assert!(insert(self.storage(), grant).await.unwrap());
+    }
+
+    async fn sign_in(&self, session: &Session) {
+        let proof = self.storage().standing(&self.user.id).await.unwrap().unwrap().sign_in;
+        let inserted = self.storage().insert_session(session, "salt", proof).await.unwrap();
+        assert_eq!(inserted, Insertion::Inserted);
     }
 
     async fn state(&self, id: &GrantId) -> GrantState {
@@ -252,12 +285,12 @@ on_both! {
     async fn a_new_password_ends_every_session_and_so_does_disabling(kind: Kind) {
         let world = World::start(kind).await;
         let (storage, id) = (world.storage(), &world.user.id);
-        storage.insert_session(&world.session("one"), "salt").await.unwrap();
+        world.sign_in(&world.session("one")).await;
         assert!(storage.set_password(id, "hash", START.plus(1)).await.unwrap());
         assert!(kept(storage, &SessionId::new("one")).await.is_none());
         let changed = storage.credentials("ada").await.unwrap().unwrap();
         assert_eq!((changed.password_hash.as_deref(), changed.user.updated_at), (Some("hash"), START.plus(1)));
-        storage.insert_session(&world.session("two"), "salt").await.unwrap();
+        world.sign_in(&world.session("two")).await;
         assert!(storage.set_disabled(id, true, START.plus(2)).await.unwrap());
         assert!(kept(storage, &SessionId::new("two")).await.is_none());
         assert!(storage.user(id).await.unwrap().unwrap().disabled);
@@ -270,7 +303,7 @@ on_both! {
     async fn a_session_comes_back_is_touched_renewed_and_ended_by_its_user_only(kind: Kind) {
         let world = World::start(kind).await;
         let (storage, mut session) = (world.storage(), world.session("one"));
-        storage.insert_session(&session, "salt").await.unwrap();
+        world.sign_in(&session).await;
         let found = kept(storage, &session.id).await;
         assert_eq!(found, Some((session.clone(), world.user.clone(), "salt".to_owned())));
         storage.touch_session(&session.id, START.plus(5)).await.unwrap();
@@ -279,7 +312,7 @@ on_both! {
         (session.auth_time, session.expires_at) = (START.plus(9), START.plus(2000));
         session.last_seen_at = START.plus(9);
         session.persistent = false;
-        assert!(storage.renew_session(&session, "another salt").await.unwrap());
+        assert!(storage.renew_session(&session, "another salt", SignInGeneration::FIRST).await.unwrap());
         let renewed = kept(storage, &session.id).await;
         assert_eq!(renewed, Some((session.clone(), world.user.clone(), "another salt".to_owned())));
         assert!(!storage.end_session(&session.id, &UserId::new("somebody else"), START).await.unwrap());
@@ -287,7 +320,7 @@ on_both! {
         assert!(storage.sessions_of(&world.user.id, START.plus(2000)).await.unwrap().is_empty());
         assert!(storage.end_session(&session.id, &world.user.id, START).await.unwrap());
         assert!(!storage.end_session(&session.id, &world.user.id, START).await.unwrap());
-        assert!(!storage.renew_session(&session, "salt").await.unwrap());
+        assert!(!storage.renew_session(&session, "salt", SignInGeneration::FIRST).await.unwrap());
     }
 
     async fn the_sessions_of_a_browser_come_back_together(kind: Kind) {
@@ -295,7 +328,7 @@ on_both! {
         let ids: Vec<_> = (0..MOST_AT_ONCE).map(|number| SessionId::new(format!("{number}"))).collect();
         for id in &ids {
             let session = Session { id: id.clone(), ..world.session("one") };
-            world.storage().insert_session(&session, "salt").await.unwrap();
+            world.sign_in(&session).await;
         }
         for asked in [&ids[..], &ids[3..5], &[]] {
             let mut kept: Vec<_> =
@@ -308,21 +341,24 @@ on_both! {
     async fn ending_a_session_ends_its_grants_but_for_those_for_offline_use(kind: Kind) {
         let world = World::start(kind).await;
         let storage = world.storage();
-        storage.insert_session(&world.session("session"), "salt").await.unwrap();
-        let offline = world.active("offline").await;
-        let mut online = world.grant("online");
-        let mut elsewhere = world.grant("elsewhere");
+        world.sign_in(&world.session("session")).await;
+        world.sign_in(&world.session("another")).await;
+        let offline = Grant { session_id: Some(SessionId::new("session")), ..world.grant("offline") };
+        world.keep(&offline).await;
+        assert!(storage.redeem_code(&offline.id, START).await.unwrap());
+        let (mut online, mut elsewhere) = (world.grant("online"), world.grant("elsewhere"));
+        online.session_id = Some(SessionId::new("session"));
         elsewhere.session_id = Some(SessionId::new("another"));
         for grant in [&mut online, &mut elsewhere] {
             let GrantState::CodeIssued(code) = &mut grant.state else { unreachable!() };
             code.refreshable = false;
-            storage.insert_grant(grant).await.unwrap();
+            world.keep(grant).await;
             assert!(storage.redeem_code(&grant.id, START).await.unwrap());
         }
         storage.end_session(&SessionId::new("session"), &world.user.id, START).await.unwrap();
         assert_eq!(world.state(&online.id).await, GrantState::Revoked);
         assert_eq!(world.state(&elsewhere.id).await, GrantState::Active { refresh: None });
-        assert!(matches!(world.state(&offline).await, GrantState::Active { refresh: Some(_) }));
+        assert!(matches!(world.state(&offline.id).await, GrantState::Active { refresh: Some(_) }));
     }
 
     async fn a_waiting_request_comes_back_with_the_session_that_signed_in_for_it(kind: Kind) {
@@ -347,7 +383,7 @@ on_both! {
         let won = yes(
             |storage| {
                 let grant = grant.clone();
-                async move { storage.insert_grant(&grant).await }
+                async move { insert(&storage, &grant).await }
             },
             storage,
         );
@@ -356,13 +392,13 @@ on_both! {
         assert_eq!(found, Some((grant.clone(), world.user.clone())));
         assert_eq!(storage.grant(&GrantId::new("two")).await.unwrap(), None);
         let redeemed = Grant { state: GrantState::Revoked, id: GrantId::new("two"), ..grant };
-        assert_impossible(storage.insert_grant(&redeemed).await, "grants");
+        assert_impossible(insert(storage, &redeemed).await, "grants");
     }
 
     async fn of_forty_redemptions_one_wins(kind: Kind) {
         let world = World::start(kind).await;
         let grant = world.grant("one");
-        world.storage().insert_grant(&grant).await.unwrap();
+        world.keep(&grant).await;
         let redeem = |storage: Storage| {
             let id = grant.id.clone();
             async move { storage.redeem_code(&id, START.plus(59)).await }
@@ -371,7 +407,7 @@ on_both! {
         let refresh = Some(Refresh { generation: 1, rotated_at: START.plus(59) });
         assert_eq!(world.state(&grant.id).await, GrantState::Active { refresh });
         let late = world.grant("late");
-        world.storage().insert_grant(&late).await.unwrap();
+        world.keep(&late).await;
         assert!(!world.storage().redeem_code(&late.id, START.plus(60)).await.unwrap(), "expired");
         assert!(!world.storage().redeem_code(&GrantId::new("none"), START).await.unwrap());
     }
@@ -413,19 +449,19 @@ on_both! {
         let world = World::start(kind).await;
         let storage = world.storage();
         let (user, client, grant) = (&world.user.id, &world.client, world.grant("one"));
-        let approve = |scope: &'static str| {
+        let giving = |scope: &'static str| {
             let grant = grant.clone();
             move |storage: Storage| {
                 let grant = grant.clone();
-                async move { storage.approve(&grant, &forever(scope)).await }
+                async move { approve(&storage, &grant, scope).await }
             }
         };
         assert_eq!(storage.consent(user, client, START).await.unwrap(), None);
-        assert_eq!(yes(approve("openid"), storage).await, 1);
-        assert_eq!(yes(approve("openid email"), storage).await, 0);
+        assert_eq!(yes(giving("openid"), storage).await, 1);
+        assert_eq!(yes(giving("openid email"), storage).await, 0);
         let consent = storage.consent(user, client, START).await.unwrap().unwrap();
         assert_eq!((consent.scope.to_string(), consent.created_at), ("openid".to_owned(), START));
-        assert!(storage.approve(&world.grant("two"), &forever("openid email")).await.unwrap());
+        assert!(approve(storage, &world.grant("two"), "openid email").await.unwrap());
         let consents = storage.consents_of(user, START).await.unwrap();
         assert_eq!((consents.len(), consents[0].scope.to_string()), (1, "openid email".to_owned()));
     }
@@ -435,7 +471,7 @@ on_both! {
         let storage = world.storage();
         let (user, client) = (&world.user.id, &world.client);
         let (one, two) = (world.active("one").await, world.grant("two"));
-        storage.approve(&two, &forever("openid")).await.unwrap();
+        approve(storage, &two, "openid").await.unwrap();
         let access = storage.access_of(user, START).await.unwrap();
         assert_eq!((access.len(), &access[0].client_id, access[0].since), (1, client, START));
         assert!(storage.access_of(user, START.plus(1000)).await.unwrap().is_empty(), "ended");
@@ -470,7 +506,7 @@ on_both! {
         storage.revoke_grant(&grant).await.unwrap();
         assert!(!is_good(&grant, &other).await);
         let unredeemed = world.grant("two");
-        storage.insert_grant(&unredeemed).await.unwrap();
+        world.keep(&unredeemed).await;
         assert!(!is_good(&unredeemed.id, &other).await);
     }
 
@@ -526,10 +562,10 @@ on_both! {
         for delete_user in [true, false] {
             let world = World::start(kind).await;
             let storage = world.storage();
-            storage.insert_session(&world.session("one"), "salt").await.unwrap();
+            world.sign_in(&world.session("one")).await;
             storage.insert_request(&world.request("one")).await.unwrap();
             let grant = world.grant("one");
-            storage.approve(&grant, &forever("openid")).await.unwrap();
+            approve(storage, &grant, "openid").await.unwrap();
             let (sessions, requests) = if delete_user {
                 assert!(storage.delete_user(&world.user.id, START).await.unwrap());
                 assert!(!storage.delete_user(&world.user.id, START).await.unwrap());
@@ -548,12 +584,12 @@ on_both! {
     async fn purging_removes_what_has_expired_and_nothing_else(kind: Kind) {
         let world = World::start(kind).await;
         let storage = world.storage();
-        storage.insert_session(&world.session("session"), "salt").await.unwrap();
+        world.sign_in(&world.session("session")).await;
         storage.insert_request(&world.request("request")).await.unwrap();
-        storage.insert_grant(&world.grant("unredeemed")).await.unwrap();
+        world.keep(&world.grant("unredeemed")).await;
         world.active("ended").await;
         let endless = Grant { expires_at: None, ..world.grant("endless") };
-        storage.insert_grant(&endless).await.unwrap();
+        world.keep(&endless).await;
         storage.redeem_code(&endless.id, START).await.unwrap();
         storage.revoke_token(&TokenId::new("token"), START.plus(1000)).await.unwrap();
         // Seconds after START, and what goes then: sessions, requests, grants, tokens.
@@ -581,7 +617,7 @@ on_both! {
         let storage = world.storage();
         for id in ["revoked", "active"] {
             let endless = Grant { expires_at: None, ..world.grant(id) };
-            storage.insert_grant(&endless).await.unwrap();
+            world.keep(&endless).await;
             storage.redeem_code(&endless.id, START).await.unwrap();
         }
         storage.revoke_grant(&GrantId::new("revoked")).await.unwrap();
@@ -616,7 +652,7 @@ on_both! {
             grants.push(world.active(&format!("grant-{number}")).await);
         }
         let (user, client, session) = (world.user.id.clone(), world.client.clone(), world.session("session"));
-        world.storage().insert_session(&session, "salt").await.unwrap();
+        world.sign_in(&session).await;
         let tasks: Vec<_> = (0..60)
             .map(|number| {
                 let (storage, user, client) = (world.storage().clone(), user.clone(), client.clone());
@@ -627,7 +663,7 @@ on_both! {
                     match number % 6 {
                         0 => storage.withdraw(&user, &client).await,
                         1 => storage.end_session(&session, &user, START).await.map(drop),
-                        2 => storage.approve(&fresh, &forever("openid")).await.map(drop),
+                        2 => approve(&storage, &fresh, "openid").await.map(drop),
                         3 => storage.rotate(&id, rotation).await.map(drop),
                         4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),
                         _ => storage.purge(START.plus(DAY)).await.map(drop),
@@ -644,7 +680,7 @@ on_both! {
         let world = World::start(kind).await;
         let (storage, server) = (world.storage(), &world.server);
         let grant = world.active("one").await;
-        storage.approve(&world.grant("two"), &forever("openid")).await.unwrap();
+        approve(storage, &world.grant("two"), "openid").await.unwrap();
         storage.insert_request(&world.request("one")).await.unwrap();
         server.sql("UPDATE grants SET generation = -1").await;
         assert_impossible(storage.grant(&grant).await, "grants");

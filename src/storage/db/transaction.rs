@@ -6,7 +6,7 @@ use sqlx::{Executor as _, PgConnection, SqliteConnection};
 
 use super::pool::Lease;
 use super::watch::Watch;
-use super::{Notes, Row, Value, bind_lite, bind_lite_as, bind_pg, bind_pg_as};
+use super::{Locking, Notes, Row, Value, bind_lite, bind_lite_as, bind_pg, bind_pg_as};
 use crate::storage::{StorageError, audit};
 
 /// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
@@ -33,6 +33,15 @@ impl Transaction {
         let written = self.lock(sql, values).await?;
         self.has_written |= written > 0;
         Ok(written)
+    }
+
+    /// Runs a write that locks what it depends on, and returns how many rows it touched.
+    pub async fn execute_locking(&mut self, sql: Locking, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        let sql = match &self.inner {
+            Inner::Postgres(_) => sql.postgres,
+            Inner::Sqlite(_) => sql.sqlite,
+        };
+        self.execute(sql, values).await
     }
 
     /// Runs a write that changes nothing: for the lock it takes.

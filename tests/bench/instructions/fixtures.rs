@@ -15,9 +15,9 @@ use chancery::crypto::{digest, random};
 use chancery::http;
 use chancery::model::{
     Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile, ScopeSet,
-    Session, SessionId, User, UserId,
+    Session, SessionId, SignInGeneration, User, UserId,
 };
-use chancery::storage::Remember;
+use chancery::storage::{Authority, Insertion, Remember};
 use chancery::telemetry::Telemetry;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -133,7 +133,8 @@ pub async fn sign_in(app: &App, user: &User) -> String {
         address: "127.0.0.1".to_owned(),
     };
     let salt = random::id();
-    app.storage.insert_session(&session, &salt).await.expect("the session is stored");
+    let started = app.storage.insert_session(&session, &salt, SignInGeneration::FIRST).await;
+    assert_eq!(started.expect("the session is stored"), Insertion::Inserted);
     let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt);
     handle.expect("the session's id is well-formed").expose().to_owned()
 }
@@ -157,5 +158,7 @@ pub async fn consent(app: &App, user: &User, client: &Client) {
         state: GrantState::Active { refresh: None },
     };
     let remember = Remember { scope, until: None };
-    assert!(app.storage.approve(&grant, &remember).await.expect("the consent is stored"));
+    let authority = Authority::Password(SignInGeneration::FIRST);
+    let approved = app.storage.approve(&grant, &remember, authority).await;
+    assert_eq!(approved.expect("the consent is stored"), Insertion::Inserted);
 }
