@@ -28,6 +28,8 @@ const COUNT_WAITING: u32 = 15;
 /// How often queued entries of the audit log are written, and what waits is chained.
 const AUDIT: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(60);
+/// A connection to the database that nobody needed for so long is closed, but for those that are kept.
+const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 /// A full batch is followed by the next one after this, or after as long as it took if that is longer: removing takes
 /// no more than half of one connection, and keeps up with any load that the rest leaves room for.
 const PURGE_MORE: Duration = Duration::from_millis(50);
@@ -211,7 +213,7 @@ async fn purge(app: Arc<App>) {
         if let Err(error) = app.storage.db().checkpoint().await {
             tracing::warn!(%error, "could not checkpoint");
         }
-        app.storage.db().trim().await;
+        app.storage.db().trim(LONGEST_IDLE).await;
     }
 }
 

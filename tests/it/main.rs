@@ -34,6 +34,7 @@ mod external_tokens;
 mod external_ui;
 mod failing;
 mod failover;
+mod first_burst;
 mod frontchannel_logout;
 mod fuzzing;
 mod growth;
