@@ -89,6 +89,8 @@ pub struct Settings {
 pub struct DatabaseSettings {
     pub url: DatabaseUrl,
     pub max_connections: u32,
+    /// How many are opened before anybody is listened to, and stay open though nobody needs them.
+    pub kept_connections: u32,
     /// How long a statement waits for a connection that others have.
     pub acquire_timeout: Duration,
     pub migrate_on_start: bool,
@@ -289,12 +291,14 @@ fn database_url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
 
 fn database(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSettings> {
     let max_connections = reader.number("database.max_connections", 1..=1000);
+    let kept_connections = reader.number("database.kept_connections", 0..=1000);
     let acquire_timeout = reader.number("database.acquire_timeout_ms", 50..=60_000);
     let migrate_on_start = reader.boolean("database.migrate_on_start");
     let ended_kept = reader.number("database.ended_kept_seconds", 60..=YEAR);
     Some(DatabaseSettings {
         url: url?,
         max_connections: max_connections?,
+        kept_connections: kept_connections?,
         acquire_timeout: Duration::from_millis(acquire_timeout?),
         migrate_on_start: migrate_on_start?,
         ended_kept_seconds: ended_kept?,

@@ -30,6 +30,8 @@ const AUDIT: Duration = Duration::from_secs(1);
 /// How often is said how far all is written of it, where no entry says so: rounds of writing.
 const CLOSE_AUDIT: u32 = 60;
 const PURGE: Duration = Duration::from_secs(60);
+/// A connection to the database that nobody needed for so long is closed, but for those that are kept.
+const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 /// A full batch is followed by the next one after this, or after as long as it took if that is longer: removing takes
 /// no more than half of one connection, and keeps up with any load that the rest leaves room for.
 const PURGE_MORE: Duration = Duration::from_millis(50);
@@ -216,7 +218,7 @@ async fn purge(app: Arc<App>) {
         if let Err(error) = app.storage.db().checkpoint().await {
             tracing::warn!(%error, "could not checkpoint");
         }
-        app.storage.db().trim().await;
+        app.storage.db().trim(LONGEST_IDLE).await;
     }
 }
 

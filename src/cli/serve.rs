@@ -56,6 +56,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 /// The database, the keys, and the background tasks.
 pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure> {
     let storage = open::storage(&settings).await?;
+    storage.db().keep(settings.database.kept_connections).await?;
     let master_key = app::load_master_key(&settings)?;
     let app = App::start(settings, storage, master_key, Clock::System).await?;
     let background = app::spawn_background_tasks(&app);

@@ -255,18 +255,29 @@ impl Db {
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
         self.watch.count();
+        match self.optional(sql, values).await {
+            Err(error) if may_ask_again(sql, &error) => Ok(Box::pin(self.optional(sql, values)).await?),
+            read => Ok(read?),
+        }
+    }
+
+    async fn optional<T: Row>(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<T>, sqlx::Error> {
         match &self.pools {
             Pools::Postgres(pool) => {
                 let read = async |connection: &mut _| {
                     self.watch.answer(sql, bind_pg_as(sql, values).fetch_optional(connection)).await
                 };
-                Ok(pool.run(read).await?)
+                pool.run(read).await
             }
             Pools::Sqlite { readers, .. } => {
                 let read = async |connection: &mut _| {
                     self.watch.answer(sql, bind_lite_as(sql, values).fetch_optional(connection)).await
                 };
-                Ok(readers.run(read).await?)
+                readers.run(read).await
             }
         }
     }
@@ -278,18 +289,25 @@ impl Db {
         values: &[Value<'_>],
     ) -> Result<Vec<T>, StorageError> {
         self.watch.count();
+        match self.all(sql, values).await {
+            Err(error) if may_ask_again(sql, &error) => Ok(Box::pin(self.all(sql, values)).await?),
+            read => Ok(read?),
+        }
+    }
+
+    async fn all<T: Row>(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<T>, sqlx::Error> {
         match &self.pools {
             Pools::Postgres(pool) => {
                 let read = async |connection: &mut _| {
                     self.watch.answer(sql, bind_pg_as(sql, values).fetch_all(connection)).await
                 };
-                Ok(pool.run(read).await?)
+                pool.run(read).await
             }
             Pools::Sqlite { readers, .. } => {
                 let read = async |connection: &mut _| {
                     self.watch.answer(sql, bind_lite_as(sql, values).fetch_all(connection)).await
                 };
-                Ok(readers.run(read).await?)
+                readers.run(read).await
             }
         }
     }
@@ -393,10 +411,20 @@ impl Db {
         }
     }
 
-    /// Closes the connections that nobody has needed for a while.
-    pub async fn trim(&self) {
+    /// Opens so many connections at once, one after another, and keeps as many though nobody needs them.
+    pub async fn keep(&self, few: u32) -> Result<(), StorageError> {
         match &self.pools {
-            Pools::Postgres(pool) => pool.trim().await,
+            Pools::Postgres(pool) => Ok(pool.keep(few).await?),
+            // Files are opened in no time.
+            Pools::Sqlite { .. } => Ok(()),
+        }
+    }
+
+    /// Closes the connections that nobody has needed for so long, but for those that are kept, and finds those that died
+    /// meanwhile.
+    pub async fn trim(&self, idle: Duration) {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.trim(idle).await,
             // Files are no burden.
             Pools::Sqlite { .. } => {}
         }
@@ -438,6 +466,12 @@ async fn migrate<C: Fit + Migrate>(pool: &Pool<C>) -> Result<(), StorageError> {
         Err(MigrateError::VersionMissing(version)) => Err(StorageError::NewerSchema(version)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a statement failed for nothing but its connection, and may be sent twice: some that write answer with rows as
+/// well. After a restart of the database nobody who only asks has to ask again.
+fn may_ask_again(sql: &str, error: &sqlx::Error) -> bool {
+    sql.starts_with("SELECT") && pool::is_cut_off(error)
 }
 
 /// The server process behind a connection; by the simple protocol, which prepares nothing.

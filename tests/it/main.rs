@@ -35,6 +35,7 @@ mod external_tokens;
 mod external_ui;
 mod failing;
 mod failover;
+mod first_burst;
 mod frontchannel_logout;
 mod fuzzing;
 mod growth;

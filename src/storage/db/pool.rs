@@ -1,21 +1,23 @@
 //! Connections that are kept open and lent out, for one statement or for one transaction.
 //!
 //! sqlx has a pool too. It spawns a task for each connection that comes back, which asks the database whether it is
-//! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md).
+//! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md). Nobody who wants to say
+//! something to the database opens a connection: that is done beside, by `opener` (docs/adr/0039-opening-connections.md).
+
+mod opener;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{
-    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType, Timeouts,
-};
+use deadpool::unmanaged::{self, Object};
 use prometheus_client::metrics::histogram::Histogram;
 use sqlx::error::ErrorKind;
-use sqlx::{ConnectOptions as _, Connection, PgConnection, Row as _, SqliteConnection};
+use sqlx::{Connection, PgConnection, Row as _, SqliteConnection};
 
 use super::NoConnection;
 use crate::observe::{self, Counts, WAITS};
+use opener::{Opener, Waiter};
 
 /// How long the database may take to accept a connection, to show that one is fit, or to be locked by another process.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,11 +27,12 @@ const WAITED: Duration = Duration::from_millis(10);
 const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
 /// A connection older than this is replaced: a balancer or a failover may want it elsewhere.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
-/// A connection that nobody needed for so long is closed.
-const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
+/// Of those that were opened together one after another gets old: each dies so much before the one before it, a few in turn.
+const BETWEEN_DEATHS: Duration = Duration::from_secs(30);
+const DEATHS_IN_TURN: u32 = 16;
 
 /// What a connection has to show before it is lent, new or after a rest.
-pub trait Fit: Connection {
+pub trait Fit: Connection + 'static {
     /// An error where the database does not answer, or is not the one to ask.
     fn prove_fit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 }
@@ -53,11 +56,44 @@ impl Fit for SqliteConnection {
 }
 
 /// The connections of one database. Cheap to clone.
-pub struct Pool<C: Fit>(managed::Pool<Manager<C>>, Arc<Lending>);
+pub struct Pool<C: Fit>(Arc<Shared<C>>);
 
 impl<C: Fit> Clone for Pool<C> {
     fn clone(&self) -> Self {
-        Self(self.0.clone(), Arc::clone(&self.1))
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Shared<C: Fit> {
+    options: C::Options,
+    most: usize,
+    /// How many stay open though nobody needs them.
+    kept: AtomicUsize,
+    /// How long somebody waits for a connection while others have them all.
+    wait: Duration,
+    /// Those that are open: lent, or at hand.
+    open: unmanaged::Pool<Kept<C>>,
+    opener: Opener,
+    /// Goes up whenever a connection turned out to be broken: then none is believed to live before it was asked.
+    doubts: AtomicU64,
+    closed: AtomicBool,
+    lending: Lending,
+}
+
+/// An open connection, and what is known of it.
+struct Kept<C> {
+    connection: C,
+    opened: Instant,
+    life: Duration,
+    used: Instant,
+    /// When it was last seen to live, and how many doubts there were.
+    seen: Instant,
+    doubts: u64,
+}
+
+impl<C> Kept<C> {
+    fn is_old(&self, now: Instant) -> bool {
+        now.duration_since(self.opened) > self.life
     }
 }
 
@@ -65,7 +101,7 @@ impl<C: Fit> Clone for Pool<C> {
 pub struct Lending {
     pub waits: Histogram,
     pub refusals: Counts<NoConnection>,
-    /// Milliseconds, since somebody asked.
+    /// Milliseconds, since somebody asked, while no connection was being opened.
     longest: AtomicU64,
 }
 
@@ -79,101 +115,131 @@ pub struct PoolSize {
     pub waiting: usize,
 }
 
-struct Manager<C: Fit> {
-    options: C::Options,
-}
-
-impl<C: Fit> managed::Manager for Manager<C> {
-    type Type = C;
-    type Error = sqlx::Error;
-
-    // Boxed, here and below: connecting takes kilobytes, which the future of every request would reserve and move.
-    async fn create(&self) -> Result<C, sqlx::Error> {
-        let mut connection = Box::pin(self.options.connect()).await?;
-        Box::pin(connection.prove_fit()).await?;
-        Ok(connection)
-    }
-
-    async fn recycle(&self, connection: &mut C, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
-        if metrics.age() > LONGEST_LIFE {
-            return Err(RecycleError::message("old"));
-        }
-        if metrics.last_used() > PING_WHEN_IDLE {
-            let answered = tokio::time::timeout(PATIENCE, Box::pin(connection.prove_fit())).await;
-            return answered.map_err(|_| RecycleError::message("no answer"))?.map_err(RecycleError::Backend);
-        }
-        Ok(())
-    }
-}
-
 impl<C: Fit> Pool<C> {
     /// At most this many connections, for which others wait so long; one is made at once, so that a database that is not
     /// there is noticed.
     pub async fn open(options: C::Options, most: u32, wait: Duration) -> Result<Self, sqlx::Error> {
-        let timeouts = Timeouts { wait: Some(wait), create: Some(PATIENCE), ..Timeouts::default() };
-        let built = managed::Pool::builder(Manager { options })
-            .max_size(most as usize)
-            .timeouts(timeouts)
-            .queue_mode(QueueMode::Lifo)
-            .runtime(deadpool::Runtime::Tokio1)
-            .build();
         let lending =
             Lending { waits: Histogram::new(WAITS), refusals: Counts::default(), longest: AtomicU64::new(0) };
-        let built = built.map_err(|error| sqlx::Error::Configuration(error.into()))?;
-        let pool = Self(built, Arc::new(lending));
-        pool.lend().await?.give_back();
+        let pool = Self(Arc::new(Shared {
+            options,
+            most: most as usize,
+            kept: AtomicUsize::new(0),
+            wait,
+            open: unmanaged::Pool::new(most as usize),
+            opener: Opener::default(),
+            doubts: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            lending,
+        }));
+        pool.keep(1).await?;
+        pool.0.kept.store(0, Ordering::Relaxed);
         Ok(pool)
     }
 
+    /// Opens so many, one after another, and keeps as many from now on though nobody needs them.
+    pub async fn keep(&self, few: u32) -> Result<(), sqlx::Error> {
+        let few = (few as usize).min(self.0.most);
+        self.0.kept.store(few, Ordering::Relaxed);
+        while self.0.size() < few {
+            let connection = opener::dial::<C>(&self.0.options).await?;
+            self.add(connection);
+        }
+        Ok(())
+    }
+
     pub fn options(&self) -> &C::Options {
-        &self.0.manager().options
+        &self.0.options
     }
 
     /// A connection that nobody else uses meanwhile.
     pub async fn lend(&self) -> Result<Lease<C>, sqlx::Error> {
         let asked = Instant::now();
-        let lent = self.0.get().await;
+        let lent = match self.at_hand() {
+            Some(lease) if lease.is_believed(asked) => Ok(lease),
+            // Boxed: hardly anybody goes this way, and the future of every request would reserve the room.
+            at_hand => Box::pin(self.find(at_hand, asked)).await,
+        };
         let waited = asked.elapsed();
-        self.1.waits.observe(waited.as_secs_f64());
-        if waited > WAITED {
-            self.1.longest.fetch_max(waited.as_millis() as u64, Ordering::Relaxed);
-        }
+        self.0.lending.waits.observe(waited.as_secs_f64());
         observe::waited_for_connection(waited);
-        match lent {
-            Ok(object) => Ok(Lease(Some(object))),
-            Err(error) => Err(self.refuse(error)),
+        lent.inspect_err(|error| self.0.lending.refusals.one(why(error)))
+    }
+
+    fn at_hand(&self) -> Option<Lease<C>> {
+        let object = self.0.open.try_get().ok()?;
+        Some(Lease { object: Some(object), pool: self.clone() })
+    }
+
+    /// One that lives: that is at hand, or comes back, or is opened meanwhile.
+    async fn find(&self, at_hand: Option<Lease<C>>, asked: Instant) -> Result<Lease<C>, sqlx::Error> {
+        let mut at_hand = at_hand;
+        loop {
+            let found = match at_hand {
+                Some(lease) => lease,
+                None => self.wait(asked).await?,
+            };
+            if let Some(living) = found.proven().await {
+                return Ok(living);
+            }
+            at_hand = self.at_hand();
         }
     }
 
-    fn refuse(&self, error: PoolError<sqlx::Error>) -> sqlx::Error {
-        let (why, error) = match error {
-            PoolError::Backend(error) => (NoConnection::Unreachable, error),
-            PoolError::Timeout(TimeoutType::Wait) => (NoConnection::Exhausted, sqlx::Error::PoolTimedOut),
-            PoolError::Timeout(_) => (NoConnection::Unreachable, sqlx::Error::PoolTimedOut),
-            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                (NoConnection::Closed, sqlx::Error::PoolClosed)
+    /// The next one that comes back or is opened.
+    async fn wait(&self, asked: Instant) -> Result<Lease<C>, sqlx::Error> {
+        if self.0.closed.load(Ordering::Relaxed) {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        let mut waiter = Waiter::new(&self.0.opener);
+        self.grow();
+        let mut next = std::pin::pin!(self.0.open.get());
+        let mut until = asked + self.0.wait;
+        let result = loop {
+            tokio::select! {
+                biased;
+                next = &mut next => match next {
+                    Ok(object) => break Ok(Lease { object: Some(object), pool: self.clone() }),
+                    Err(_) => break Err(sqlx::Error::PoolClosed),
+                },
+                failure = waiter.failure() => {
+                    // Where others are open, one of them comes back.
+                    if self.0.closed.load(Ordering::Relaxed) || self.0.size() == 0 {
+                        break Err(failure);
+                    }
+                }
+                () = tokio::time::sleep_until(until.into()) => {
+                    let opens = self.0.opener.is_excuse() || (self.0.size() == 0 && self.0.opener.is_busy());
+                    if !opens || asked.elapsed() > PATIENCE {
+                        break Err(sqlx::Error::PoolTimedOut);
+                    }
+                    until += self.0.wait;
+                }
             }
         };
-        self.1.refusals.one(why);
-        error
+        if let Some(since) = self.0.opener.waits_since(asked) {
+            self.0.lending.note(since.elapsed());
+        }
+        result
     }
 
     pub fn lending(&self) -> &Lending {
-        &self.1
+        &self.0.lending
     }
 
-    /// How long somebody waited for a connection at most, since this was asked last.
+    /// How long somebody waited at most for a connection that others had, since this was asked last. Waiting for one to be
+    /// opened does not count: that passes.
     pub fn longest_wait(&self) -> Duration {
-        Duration::from_millis(self.1.longest.swap(0, Ordering::Relaxed))
+        Duration::from_millis(self.0.lending.longest.swap(0, Ordering::Relaxed))
     }
 
     pub fn size(&self) -> PoolSize {
-        let status = self.0.status();
+        let status = self.0.open.status();
         PoolSize {
-            most: status.max_size,
+            most: self.0.most,
             open: status.size,
             in_use: status.size.saturating_sub(status.available),
-            waiting: status.waiting,
+            waiting: self.0.opener.waiting(),
         }
     }
 
@@ -184,25 +250,86 @@ impl<C: Fit> Pool<C> {
     ) -> Result<T, sqlx::Error> {
         let mut lease = self.lend().await?;
         let result = work(lease.connection()?).await;
-        if result.as_ref().err().is_none_or(leaves_sound) {
-            lease.give_back();
+        match &result {
+            Err(error) if !leaves_sound(error) => {
+                if is_cut_off(error) {
+                    self.doubt();
+                }
+            }
+            _ => lease.give_back(),
         }
         result
     }
 
-    /// Closes the connections that nobody has needed for a while.
-    pub async fn trim(&self) {
-        for connection in self.0.retain(|_, metrics| metrics.last_used() < LONGEST_IDLE).removed {
-            close(connection).await;
+    /// One was cut off: perhaps all were.
+    fn doubt(&self) {
+        self.0.doubts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Closes the connections that nobody has needed for so long and those that are old, asks the others whether they
+    /// live, and opens what is missing of those that are kept.
+    pub async fn trim(&self, longest: Duration) {
+        let now = Instant::now();
+        let idle: Vec<_> = std::iter::from_fn(|| self.0.open.try_get().ok()).collect();
+        let (mut surplus, mut resting) = (Vec::new(), 0);
+        let mut spare = self.0.size().saturating_sub(self.0.kept.load(Ordering::Relaxed));
+        // Those that were used last came first and go back last: they are lent first.
+        for object in idle.into_iter().rev() {
+            let unused = now.duration_since(object.used);
+            if object.is_old(now) || (spare > 0 && unused > longest) {
+                spare = spare.saturating_sub(1);
+                surplus.push(Object::take(object));
+            } else {
+                resting += usize::from(unused > PING_WHEN_IDLE);
+                drop(object);
+            }
         }
+        for kept in surplus {
+            close(kept.connection).await;
+        }
+        self.prove(resting).await;
+        self.grow();
+    }
+
+    /// Asks so many whether they live: one that died while nobody used it is found by nobody who is in a hurry.
+    async fn prove(&self, resting: usize) {
+        let mut living = Vec::new();
+        for _ in 0..resting {
+            let Some(lease) = self.at_hand() else { break };
+            living.extend(lease.proven().await);
+        }
+        living.into_iter().rev().for_each(Lease::put_back);
     }
 
     /// Closes every connection; those that are lent, as they come back.
     pub async fn close(&self) {
-        for connection in self.0.retain(|_, _| false).removed {
-            close(connection).await;
+        self.0.closed.store(true, Ordering::Relaxed);
+        self.0.opener.tell(sqlx::Error::PoolClosed);
+        while let Ok(kept) = self.0.open.try_remove() {
+            close(kept.connection).await;
         }
-        self.0.close();
+    }
+}
+
+impl<C: Fit> Shared<C> {
+    fn size(&self) -> usize {
+        self.open.status().size
+    }
+}
+
+impl Lending {
+    fn note(&self, waited: Duration) {
+        if waited > WAITED {
+            self.longest.fetch_max(waited.as_millis() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+fn why(error: &sqlx::Error) -> NoConnection {
+    match error {
+        sqlx::Error::PoolTimedOut => NoConnection::Exhausted,
+        sqlx::Error::PoolClosed => NoConnection::Closed,
+        _ => NoConnection::Unreachable,
     }
 }
 
@@ -222,26 +349,76 @@ fn leaves_sound(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether a connection was lent and is gone, and not only what was asked on it.
+pub fn is_cut_off(error: &sqlx::Error) -> bool {
+    match error {
+        // Operators' intervention.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        sqlx::Error::Io(error) => !opener::is_failure(error),
+        sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        _ => false,
+    }
+}
+
 /// A connection that is lent. Dropped before it is given back, it is closed: somebody stopped in the middle of a
 /// statement or a transaction, and the next one must not find the rest of it.
-pub struct Lease<C: Fit>(Option<Object<Manager<C>>>);
+pub struct Lease<C: Fit> {
+    object: Option<Object<Kept<C>>>,
+    pool: Pool<C>,
+}
 
 impl<C: Fit> Lease<C> {
     /// It is there until it is given back.
     pub fn connection(&mut self) -> Result<&mut C, sqlx::Error> {
-        self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+        self.object.as_deref_mut().map(|kept| &mut kept.connection).ok_or(sqlx::Error::PoolClosed)
     }
 
     /// After the end of what it was lent for.
     pub fn give_back(mut self) {
-        drop(self.0.take());
+        let now = Instant::now();
+        if let Some(kept) = self.object.as_deref_mut().filter(|kept| !kept.is_old(now)) {
+            (kept.used, kept.seen) = (now, now);
+            self.put_back();
+        }
+    }
+
+    fn put_back(mut self) {
+        if !self.pool.0.closed.load(Ordering::Relaxed) {
+            drop(self.object.take());
+        }
+    }
+
+    /// Whether it may be lent unasked.
+    fn is_believed(&self, now: Instant) -> bool {
+        let doubts = self.pool.0.doubts.load(Ordering::Relaxed);
+        let believed = |kept: &Kept<C>| {
+            now.saturating_duration_since(kept.seen) <= PING_WHEN_IDLE && kept.doubts == doubts
+        };
+        self.object.as_deref().is_some_and(believed)
+    }
+
+    /// The same, if it lives and is fit.
+    async fn proven(mut self) -> Option<Self> {
+        if self.is_believed(Instant::now()) {
+            return Some(self);
+        }
+        let doubts = self.pool.0.doubts.load(Ordering::Relaxed);
+        let asked = tokio::time::timeout(PATIENCE, self.connection().ok()?.prove_fit()).await;
+        if matches!(asked, Ok(Ok(()))) {
+            let kept = self.object.as_deref_mut()?;
+            (kept.doubts, kept.seen) = (doubts, Instant::now());
+            return Some(self);
+        }
+        self.pool.doubt();
+        None
     }
 }
 
 impl<C: Fit> Drop for Lease<C> {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
+        if let Some(object) = self.object.take() {
             drop(Object::take(object));
+            self.pool.grow();
         }
     }
 }

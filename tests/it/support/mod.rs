@@ -10,6 +10,7 @@ mod deployment;
 mod documents;
 mod external;
 mod hook_service;
+pub mod postgres;
 mod process;
 pub mod property;
 mod receiver;

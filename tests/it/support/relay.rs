@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,7 @@ pub enum Line {
 pub struct Relay {
     pub address: SocketAddr,
     line: Arc<watch::Sender<Line>>,
+    accepted: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -37,13 +39,21 @@ impl Relay {
         let own = listener.local_addr().unwrap();
         let line = Arc::new(watch::Sender::new(Line::Open));
         let (told, address) = (Arc::clone(&line), Arc::<str>::from(address));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(relay(stream, Arc::clone(&address), told.subscribe()));
             }
         });
-        Self { address: own, line, task }
+        Self { address: own, line, accepted, task }
+    }
+
+    /// How many connections came.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     pub fn set(&self, line: Line) {
