@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Failure;
+use super::{Failure, output};
 use crate::app;
 use crate::audit::{Actor, Audit, Event};
 use crate::clock::Clock;
@@ -51,7 +51,7 @@ impl<'a> Office<'a> {
         };
         self.storage.db().close().await;
         if let Err(error) = chained {
-            eprintln!("chancery: the audit log: {error}");
+            output::complain(&format!("the audit log: {error}"));
         }
         Ok(())
     }
