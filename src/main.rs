@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match chancery::cli::run(Cli::parse()) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("chancery: {failure}");
+            chancery::cli::complain(&failure);
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,7 @@
 //! The log: one line an event on standard error, as text or as JSON (`line.rs`); and the export of traces (`export.rs`).
 
 mod export;
+mod fields;
 mod line;
 
 use std::panic::PanicHookInfo;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::cache::{self, Cache};
 use crate::crypto::digest;
+use crate::model::user_name::username_key;
 use crate::model::{Timestamp, UserId};
 
 /// Seconds after which a count begins anew.
@@ -107,7 +108,7 @@ impl Attempt<'_> {
         let key = |parts: [&str; 3]| digest::sha256(parts.join("\n").as_bytes());
         match self.subject {
             Subject::Account(typed) => {
-                let account = typed.trim().to_lowercase();
+                let account = username_key(typed);
                 vec![
                     (key(["pair", &account, &network]), PER_PAIR),
                     (key(["address", "", &network]), PER_ADDRESS),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::output;
 use crate::config::{Problems, Settings};
 use crate::http::tls::Tls;
 
@@ -19,7 +20,7 @@ pub fn run(settings: &Result<Settings, Problems>, output: &mut impl Write) -> io
             }
             writeln!(output, "configuration is valid")?;
         }
-        Err(problems) => writeln!(output, "{problems}")?,
+        Err(problems) => writeln!(output, "{}", output::lines(problems))?,
     }
     Ok(settings.is_ok())
 }

@@ -14,7 +14,7 @@ use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
     Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType,
 };
-use crate::protocol::registration;
+use crate::protocol::registration::{self, InvalidMetadata, forms};
 use crate::sector_identifier;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -55,6 +55,7 @@ impl Commands<'_> {
         }
         Failure::of("registering the client", problems)?;
         self.check_sector("registering the client", &client).await?;
+        warn_of_names(&client);
         let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
         let secrets =
             secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
@@ -100,11 +101,12 @@ impl Commands<'_> {
 
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
         let (mut client, secrets) = self.find(&asked.id).await?;
+        // What was registered before its rule stays, until it is changed itself.
+        let known = written(&forms::problems(&client));
         let had_secret = client.token_endpoint_auth_method.has_secret();
         let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
-        if let Some(name) = asked.name {
-            client.name = name;
-        }
+        let is_renamed = asked.name.is_some();
+        client.name = asked.name.unwrap_or(client.name);
         let names_resources = asked.settings.tokens.names_resources();
         let mut problems = client_settings::apply(&mut client, asked.settings);
         problems.extend(client_settings::problems(&client, self.office.settings));
@@ -112,7 +114,11 @@ impl Commands<'_> {
             problems
                 .extend(client_tokens::unknown_resources(&client, &self.office.storage.catalogue().await?));
         }
+        problems.retain(|problem| !known.contains(problem));
         Failure::of("changing the client", problems)?;
+        if is_renamed {
+            warn_of_names(&client);
+        }
         if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
             self.check_sector("changing the client", &client).await?;
         }
@@ -182,6 +188,17 @@ impl Commands<'_> {
             Err(unknown(client.id.as_str()))
         }
     }
+}
+
+/// The operator may call an application what it is called, and is told what people may take it for.
+fn warn_of_names(client: &Client) {
+    for misleading in forms::misleading(client) {
+        output::complain(&format!("warning: {misleading}"));
+    }
+}
+
+fn written(problems: &[InvalidMetadata]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
 }
 
 fn unknown(id: &str) -> Failure {

@@ -7,6 +7,7 @@ use crate::config::Problems;
 use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::keys::KeyError;
+use crate::model::text;
 use crate::storage::StorageError;
 use crate::telemetry;
 
@@ -49,5 +50,5 @@ impl Failure {
 }
 
 fn bullets(problems: &[String]) -> String {
-    problems.iter().map(|problem| format!("\n- {problem}")).collect()
+    problems.iter().map(|problem| format!("\n- {}", text::escaped(problem))).collect()
 }

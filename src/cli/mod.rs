@@ -34,6 +34,7 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 pub use failure::Failure;
+pub use output::complain;
 
 use crate::config::{Problems, Settings};
 use crate::telemetry::Telemetry;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use super::Failure;
+use super::{Failure, output};
 use crate::app::{self, StartError};
 use crate::audit::{Actor, Audit, Event};
 use crate::clock::Clock;
@@ -66,7 +66,7 @@ impl<'a> Office<'a> {
         };
         self.storage.db().close().await;
         if let Err(error) = chained {
-            eprintln!("chancery: the audit log: {error}");
+            output::complain(&format!("the audit log: {error}"));
         }
         Ok(())
     }

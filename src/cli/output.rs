@@ -1,5 +1,8 @@
 //! What commands print: aligned columns for people, JSON for programs.
+//!
+//! Names come from strangers: what could rewrite a terminal, or cannot be seen, is written out. JSON is exact.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
@@ -7,7 +10,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::Failure;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, text};
 
 const GAP: &str = "  ";
 
@@ -29,7 +32,7 @@ pub fn record(members: &[(&str, String)]) -> io::Result<()> {
 }
 
 pub fn line(text: &str) -> io::Result<()> {
-    print(&format!("{}\n", printable(text)))
+    print(&format!("{}\n", text::escaped(text)))
 }
 
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
@@ -56,7 +59,8 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 fn align<'a>(rows: impl Iterator<Item = &'a Vec<String>>) -> String {
-    let rows: Vec<Vec<String>> = rows.map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.map(|row| row.iter().map(|cell| text::escaped(cell).into_owned()).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -71,9 +75,14 @@ fn align<'a>(rows: impl Iterator<Item = &'a Vec<String>>) -> String {
     text
 }
 
-/// Names come from strangers: a control character in one could rewrite the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+/// A message of several lines, to standard error.
+pub fn complain(message: &impl Display) {
+    eprintln!("chancery: {}", lines(message));
+}
+
+/// A message of several lines as a terminal may show it.
+pub fn lines(message: &impl Display) -> String {
+    message.to_string().split('\n').map(text::escaped).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -87,8 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    fn what_would_rewrite_the_terminal_is_written_out() {
+        let rows = [vec!["a\u{1b}[2Jb\n".to_owned(), "x\u{202e}y\u{9b}".to_owned()]];
+        assert_eq!(align(rows.iter()), "a\\u{1b}[2Jb\\n  x\\u{202e}y\\u{9b}\n");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::handle::{self, Purpose};
 use crate::crypto::random;
-use crate::model::InitialAccessToken;
+use crate::model::{InitialAccessToken, text};
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: RegistrationTokenCommand) -> Result<(), Failure> {
@@ -25,10 +25,10 @@ pub async fn run(settings: Settings, command: RegistrationTokenCommand) -> Resul
 
 async fn create(office: &Office<'_>, asked: TokenCreate) -> Result<(), Failure> {
     let now = office.now;
-    let wrong =
-        asked.name.trim().is_empty() || asked.name.len() > 200 || asked.uses == 0 || asked.lifetime == 0;
+    let unreadable = asked.name.len() > 200 || text::check_readable(&asked.name).is_err();
+    let wrong = unreadable || asked.uses == 0 || asked.lifetime == 0;
     if wrong {
-        let problem = "give a name of 1 to 200 bytes, and a number of uses and a lifetime that are not 0";
+        let problem = "give a name of 1 to 200 bytes that can be read, and a number of uses and a lifetime that are not 0";
         return Err(Failure::refused(problem));
     }
     let token = InitialAccessToken {

@@ -8,7 +8,7 @@ use super::{Failure, output, password, user_claims};
 use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::random;
-use crate::model::{Profile, Secret, Timestamp, User, UserId};
+use crate::model::{Profile, Secret, Timestamp, User, UserId, text, user_name};
 
 const LONGEST_NAME: usize = 64;
 /// RFC 5321 4.5.3.1.3, without the angle brackets.
@@ -193,7 +193,8 @@ fn unknown(name: &str) -> Failure {
 fn new(asked: UserCreate, now: Timestamp) -> User {
     User {
         id: UserId::new(random::id()),
-        username: asked.username,
+        // In the one form that it has; one that has none is refused.
+        username: user_name::prepared(&asked.username).unwrap_or(asked.username),
         email: asked.email,
         email_verified: asked.email_verified,
         phone_number: asked.phone,
@@ -215,30 +216,41 @@ fn new(asked: UserCreate, now: Timestamp) -> User {
 fn problems(user: &User) -> Vec<String> {
     let mut problems = Vec::new();
     let name = &user.username;
-    let unprintable = |char: char| char.is_whitespace() || char.is_control();
-    if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(unprintable) {
+    if name.chars().count() > LONGEST_NAME {
         problems.push(format!("username: use 1 to {LONGEST_NAME} characters without white space"));
     }
+    if let Err(error) = user_name::prepared(name) {
+        problems.push(format!("username: {error}"));
+    }
     // Otherwise one person's name could be another's address, and both are what people sign in with.
-    let own = user.email.as_ref().is_some_and(|email| email.to_lowercase() == name.to_lowercase());
-    if name.contains('@') && !own {
+    let own =
+        user.email.as_ref().is_some_and(|email| user_name::email_key(email) == user_name::email_key(name));
+    if user_name::username_key(name).contains('@') && !own {
         problems.push("username: an @ is for names that are the user's own --email".to_owned());
     }
     if user.email.as_deref().is_some_and(|email| !is_address(email)) {
         problems.push("email: it does not look like an email address".to_owned());
     }
-    if user.groups.iter().any(|group| group.is_empty()) {
-        problems.push("group: it is empty".to_owned());
+    for group in &user.groups {
+        problems.extend(text::check_readable(group).err().map(|error| format!("group: {error}")));
+    }
+    let profile = &user.profile;
+    for (flag, name) in
+        [("name", &profile.name), ("given-name", &profile.given_name), ("family-name", &profile.family_name)]
+    {
+        let checked = name.as_deref().map(text::check_readable);
+        problems.extend(checked.and_then(Result::err).map(|error| format!("{flag}: {error}")));
     }
     problems
 }
 
 /// Whether it has the look of an address; only a message that arrives could tell more.
-fn is_address(text: &str) -> bool {
-    let odd = |char: char| char.is_whitespace() || char.is_control() || matches!(char, '<' | '>' | ',' | ';');
-    let parts = text.split_once('@');
-    text.len() <= LONGEST_EMAIL
-        && !text.contains(odd)
+fn is_address(address: &str) -> bool {
+    let odd = |char: char| char.is_whitespace() || matches!(char, '<' | '>' | ',' | ';');
+    let parts = address.split_once('@');
+    address.len() <= LONGEST_EMAIL
+        && !address.contains(odd)
+        && text::check_characters(address).is_ok()
         && parts
             .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
 }
@@ -349,6 +361,18 @@ mod tests {
         assert!(problems(&user("Ann@Example.com", Some("ann@example.com"))).is_empty());
         assert_eq!(problems(&user("ann@example.com", None)).len(), 1);
         assert_eq!(problems(&user("ann@example.com", Some("bob@example.com"))).len(), 1);
+    }
+
+    #[test]
+    fn names_and_groups_that_nobody_can_read_are_refused() {
+        for name in ["a\u{200b}b", "a\u{202e}b", "a＠b", "ann\u{ad}"] {
+            assert_eq!(problems(&user(name, None)).len(), 1, "{name:?}");
+        }
+        let mut odd = user("ann", Some("ann\u{200b}@mail.example"));
+        odd.groups = vec![" ".to_owned(), "a\u{2066}".to_owned(), "staff".to_owned()];
+        odd.profile.name = Some("\u{3164}".to_owned());
+        odd.profile.family_name = Some("A\u{202e}B".to_owned());
+        assert_eq!(problems(&odd).len(), 5);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::model::{Address, Profile};
+use crate::model::{Address, Profile, text};
 
 /// The claims that may be in several languages (OpenID Connect Core 5.2).
 const LOCALIZED: [&str; 8] =
@@ -15,8 +15,11 @@ const LONGEST: usize = 1000;
 pub fn set(profile: &mut Profile, given: &str) -> Result<(), String> {
     let (name, value) =
         given.split_once('=').ok_or_else(|| format!("claim: write NAME=VALUE, not {given}"))?;
-    if value.len() > LONGEST || value.contains(char::is_control) {
+    if value.len() > LONGEST {
         return Err(format!("claim {name}: use at most {LONGEST} bytes of plain text"));
+    }
+    if let (false, Err(error)) = (value.is_empty(), text::check_readable(value)) {
+        return Err(format!("claim {name}: {error}"));
     }
     let bare = name.split('#').next().unwrap_or_default();
     // OpenID Connect Core 5.1: these MUST be URLs of a page or a picture.
@@ -152,6 +155,10 @@ mod tests {
             "picture=javascript:alert(1)",
             "picture#fr=x",
             "name=a\nb",
+            "name= ",
+            "name=a\u{202e}b",
+            "name#de=a\u{200b}b",
+            "address.locality=\u{3164}",
             "localized=x",
             &long,
         ] {

@@ -11,11 +11,13 @@ use std::time::Instant;
 
 use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Argon2, Block, Params, PasswordHash};
+use precis_core::profile::Rules as _;
+use precis_profiles::OpaqueString;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
 
 use super::{digest, random};
-use crate::model::Secret;
+use crate::model::{Secret, text};
 use crate::observe::{self, WAITS, span};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
@@ -30,11 +32,28 @@ pub enum UnacceptablePassword {
     TooShort,
     #[error("use at most {LONGEST_BYTES} bytes")]
     TooLong,
+    #[error("use letters, digits, signs and spaces: it holds something that cannot be seen (RFC 8265 4.2)")]
+    Unseen,
 }
 
-/// The one rule for passwords that people choose: length. What else is demanded makes them worse.
+/// The one form of a password that keyboards write in several: with the spaces of ASCII, composed (RFC 8265 4.2.2).
+fn prepared(password: &Secret) -> Secret {
+    let profile = OpaqueString::default();
+    let spaced = profile.additional_mapping_rule(password.expose());
+    match spaced.and_then(|spaced| profile.normalization_rule(spaced)) {
+        Ok(prepared) => Secret::new(prepared),
+        Err(_) => password.clone(),
+    }
+}
+
+/// The one rule for passwords that people choose: length. What else is demanded makes them worse. What cannot be seen could
+/// not be typed again.
 pub fn check_new(password: &Secret) -> Result<(), UnacceptablePassword> {
-    let text = password.expose();
+    let prepared = prepared(password);
+    let text = prepared.expose();
+    if text::check_characters(text).is_err() {
+        return Err(UnacceptablePassword::Unseen);
+    }
     if text.chars().count() < SHORTEST_CHARACTERS {
         return Err(UnacceptablePassword::TooShort);
     }
@@ -103,8 +122,8 @@ struct Job {
 
 enum Work {
     Hash(Secret),
-    /// Without a hash the same time is spent and the answer is no.
-    Verify(Secret, Option<String>),
+    /// Whether one of the forms is right. Without a hash the same time is spent and the answer is no.
+    Verify(Vec<Secret>, Option<String>),
 }
 
 enum Done {
@@ -134,7 +153,7 @@ impl PasswordHasher {
 
     /// A PHC string for a new password.
     pub async fn hash(&self, password: Secret) -> Result<String, PasswordError> {
-        match self.submit(Work::Hash(password)).await? {
+        match self.submit(Work::Hash(prepared(&password))).await? {
             Done::Hashed(hash) => Ok(hash),
             Done::Verified(_) => Err(PasswordError::Unusable),
         }
@@ -142,7 +161,12 @@ impl PasswordHasher {
 
     /// Whether `password` is the one behind `hash`. With no hash (an unknown user) it takes as long and says no.
     pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool, PasswordError> {
-        match self.submit(Work::Verify(password, hash)).await? {
+        let mut forms = vec![prepared(&password)];
+        // Hashes from before passwords were prepared are of what was typed.
+        if forms[0] != password {
+            forms.push(password);
+        }
+        match self.submit(Work::Verify(forms, hash)).await? {
             Done::Verified(right) => Ok(right),
             Done::Hashed(_) => Err(PasswordError::Unusable),
         }
@@ -199,9 +223,19 @@ impl Worker {
     fn perform(&mut self, work: Work) -> Result<Done, PasswordError> {
         match work {
             Work::Hash(password) => self.hash(&password).map(Done::Hashed),
-            Work::Verify(password, Some(hash)) => self.verify(&password, &hash).map(Done::Verified),
-            Work::Verify(password, None) => self.hash(&password).map(|_| Done::Verified(false)),
+            Work::Verify(forms, hash) => self.verify_one_of(&forms, hash.as_deref()).map(Done::Verified),
         }
+    }
+
+    fn verify_one_of(&mut self, forms: &[Secret], hash: Option<&str>) -> Result<bool, PasswordError> {
+        for password in forms {
+            match hash {
+                Some(hash) if self.verify(password, hash)? => return Ok(true),
+                Some(_) => {}
+                None => drop(self.hash(password)?),
+            }
+        }
+        Ok(false)
     }
 
     fn hash(&mut self, password: &Secret) -> Result<String, PasswordError> {
@@ -249,7 +283,7 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cost, PasswordError, PasswordHasher};
+    use super::{Cost, Done, PasswordError, PasswordHasher, Work};
     use crate::model::Secret;
 
     fn hasher(queue: usize) -> PasswordHasher {
@@ -277,6 +311,47 @@ mod tests {
         assert_eq!(hasher.verify(Secret::new("correct horse"), Some(hash.clone())).await, Ok(true));
         assert_eq!(hasher.verify(Secret::new("wrong horse"), Some(hash)).await, Ok(false));
         assert_eq!(hasher.verify(Secret::new("correct horse"), None).await, Ok(false));
+    }
+
+    #[test]
+    fn a_new_password_holds_nothing_that_cannot_be_typed_again() {
+        use super::{UnacceptablePassword, check_new};
+        for fine in [
+            "löffel und gäbel 9",
+            "lo\u{308}ffel und gabel",
+            "пароль と 🦄 ❤\u{fe0f}",
+            "ＡＢＣ\u{3000}ａｂｃ９",
+        ] {
+            assert_eq!(check_new(&Secret::new(fine)), Ok(()), "{fine}");
+        }
+        for unseen in
+            ["correct\u{200b}horse", "correct\u{7}horse", "correct\u{202e}horse", "correct\u{e000}horse"]
+        {
+            assert_eq!(check_new(&Secret::new(unseen)), Err(UnacceptablePassword::Unseen));
+        }
+        // Seven, however they are written.
+        let seven = Secret::new("a\u{308}".repeat(7));
+        assert_eq!(check_new(&seven), Err(UnacceptablePassword::TooShort));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_in_every_form_that_keyboards_write() {
+        let hasher = hasher(8);
+        let hash = hasher.hash(Secret::new("lo\u{308}ffel und ga\u{308}bel")).await.unwrap();
+        for same in ["löffel und gäbel", "lo\u{308}ffel und gäbel", "löffel\u{a0}und\u{3000}gäbel"] {
+            assert_eq!(hasher.verify(Secret::new(same), Some(hash.clone())).await, Ok(true), "{same}");
+        }
+        for other in ["loffel und gabel", "Löffel und gäbel", "löffel  und gäbel", "löffelundgäbel"] {
+            assert_eq!(hasher.verify(Secret::new(other), Some(hash.clone())).await, Ok(false), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_before_passwords_were_prepared_still_verifies() {
+        let (hasher, typed) = (hasher(8), "lo\u{308}ffel\u{a0}und gabel");
+        let Ok(Done::Hashed(hash)) = hasher.submit(Work::Hash(Secret::new(typed))).await else { panic!() };
+        assert_eq!(hasher.verify(Secret::new(typed), Some(hash.clone())).await, Ok(true));
+        assert_eq!(hasher.verify(Secret::new("löffel und gabel"), Some(hash)).await, Ok(false));
     }
 
     #[tokio::test]

@@ -27,9 +27,11 @@ mod scope;
 mod secret;
 mod session;
 mod signing_key;
+pub mod text;
 mod timestamp;
 mod trusted_issuer;
 mod user;
+pub mod user_name;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;

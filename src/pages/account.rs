@@ -99,6 +99,7 @@ async fn set_password(
         Err(UnacceptablePassword::TooLong) => {
             return Ok(Err(PasswordProblem::TooLong(password::LONGEST_BYTES)));
         }
+        Err(UnacceptablePassword::Unseen) => return Ok(Err(PasswordProblem::Unseen)),
     }
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
-use crate::model::{Catalogue, Client, User};
+use crate::model::{Catalogue, Client, User, text};
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 
@@ -35,7 +35,8 @@ impl Application {
     /// From the client's metadata; an address that is not safe to show is left out.
     pub fn new(name: &str, logo_uri: Option<&str>, client_uri: Option<&str>) -> Self {
         Self {
-            name: name.trim().to_owned(),
+            // Those of clients that were registered before names had to be readable as well.
+            name: text::escaped(name.trim()).into_owned(),
             logo: logo_uri.and_then(picture),
             home: client_uri.and_then(WebLink::parse),
             unchecked: false,
@@ -260,8 +261,8 @@ impl AccountPage<'_> {
     }
 
     fn new_invalid(&self) -> bool {
-        use PasswordProblem::{Mismatch, TooLong, TooShort};
-        matches!(self.password_problem, Some(TooShort(_) | TooLong(_) | Mismatch))
+        use PasswordProblem::{Mismatch, TooLong, TooShort, Unseen};
+        matches!(self.password_problem, Some(TooShort(_) | TooLong(_) | Unseen | Mismatch))
     }
 }
 
@@ -324,6 +325,8 @@ pub enum PasswordProblem {
     TooShort(usize),
     /// The most characters there may be.
     TooLong(usize),
+    /// It holds something that cannot be seen.
+    Unseen,
     Mismatch,
     TooMany,
     Busy,
@@ -335,6 +338,7 @@ impl PasswordProblem {
             Self::Wrong => ("account.error.wrong", None),
             Self::TooShort(least) => ("account.error.too_short", Some(least)),
             Self::TooLong(most) => ("account.error.too_long", Some(most)),
+            Self::Unseen => ("account.error.unseen", None),
             Self::Mismatch => ("account.error.mismatch", None),
             Self::TooMany => ("account.error.too_many", None),
             Self::Busy => ("account.error.busy", None),

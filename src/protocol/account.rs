@@ -3,6 +3,7 @@
 //! The order: the account that somebody signed in with or chose for this very request; the only one that the answer may be
 //! about, if there is one; the one that `login_hint` names; the current one. Where there is no current one, because it was signed out, but others are, a person has to choose.
 
+use crate::model::user_name::{email_key, username_key};
 use crate::model::{AuthorizationRequest, Means, RequestAccount, Session, User};
 
 /// The answer; an account is named by its place in the list.
@@ -56,9 +57,8 @@ pub fn meant(
 
 /// Whether somebody signs in by this name.
 fn is_called(user: &User, name: &str) -> bool {
-    let name = name.trim().to_lowercase();
-    let names = [Some(&user.username), user.email.as_ref()];
-    names.into_iter().flatten().any(|own| own.to_lowercase() == name)
+    let by_address = |own: &String| email_key(own) == email_key(name);
+    username_key(&user.username) == username_key(name) || user.email.as_ref().is_some_and(by_address)
 }
 
 #[cfg(test)]

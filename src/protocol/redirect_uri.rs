@@ -1,9 +1,9 @@
 //! Redirect URIs: which may be registered, and which match (RFC 6749 3.1.2, RFC 8252 7, RFC 9700 2.1).
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// What is wrong with a URI that somebody wants to register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRedirectUri {
     #[error("it is not an absolute URI")]
     NotAbsolute,
@@ -11,7 +11,7 @@ pub enum InvalidRedirectUri {
     Fragment,
     #[error("it holds a user name or password")]
     UserInfo,
-    #[error("plain http is for loopback addresses only; use https")]
+    #[error("plain http is for loopback addresses only; use an https URI")]
     PlainHttp,
     #[error("its scheme can run code in the browser")]
     DangerousScheme,
@@ -19,10 +19,34 @@ pub enum InvalidRedirectUri {
     SchemeWithoutDot,
     #[error("it holds white space, a control character, a backslash or a character outside ASCII")]
     Characters,
+    #[error(
+        "it has a * in it, and there are no wildcards: each URI is compared to the letter (RFC 9700 2.1); register them all"
+    )]
+    Wildcard,
+    #[error("its host is made of other characters than letters, digits, hyphens and dots")]
+    Host,
+    #[error("browsers write it as {0}, and URIs are compared to the letter; write it like that")]
+    Form(String),
+    #[error("use an https URI")]
+    NotWeb,
 }
 
 /// Checks a redirect URI at registration, so that at the time of a request only equality is left to check.
 pub fn check(uri: &str) -> Result<(), InvalidRedirectUri> {
+    if uri.contains('*') {
+        return Err(InvalidRedirectUri::Wildcard);
+    }
+    check_address(uri)
+}
+
+/// Checks the address of something on the web: a page, a picture, a document.
+pub fn check_web(uri: &str) -> Result<(), InvalidRedirectUri> {
+    check_address(uri)?;
+    let is_web = uri.starts_with("https://") || uri.starts_with("http://");
+    if is_web { Ok(()) } else { Err(InvalidRedirectUri::NotWeb) }
+}
+
+fn check_address(uri: &str) -> Result<(), InvalidRedirectUri> {
     if !uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
         return Err(InvalidRedirectUri::Characters);
     }
@@ -35,25 +59,36 @@ pub fn check(uri: &str) -> Result<(), InvalidRedirectUri> {
         return Err(InvalidRedirectUri::UserInfo);
     }
     match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        "http" => Err(InvalidRedirectUri::PlainHttp),
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(InvalidRedirectUri::PlainHttp),
         "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "filesystem" => {
-            Err(InvalidRedirectUri::DangerousScheme)
+            return Err(InvalidRedirectUri::DangerousScheme);
         }
-        scheme if scheme.contains('.') => Ok(()),
-        _ => Err(InvalidRedirectUri::SchemeWithoutDot),
+        scheme if scheme.contains('.') => {}
+        _ => return Err(InvalidRedirectUri::SchemeWithoutDot),
     }
+    // Others would end a host in a header, such as a source in a policy for content.
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if let Some(Host::Domain(name)) = url.host()
+        && url.is_special()
+        && !name.bytes().all(of_name)
+    {
+        return Err(InvalidRedirectUri::Host);
+    }
+    if is_as_written(uri, &url) { Ok(()) } else { Err(InvalidRedirectUri::Form(url.into())) }
 }
 
-/// Whether it is a page or a picture on the web that people may be shown.
-pub fn is_web(uri: &str) -> bool {
-    check(uri).is_ok() && (uri.starts_with("https://") || uri.starts_with("http://"))
+/// Whether a URI is written as a browser would write it, so that two that lead to the same place are the same text (RFC 3986
+/// 6.2). The path alone may be left out.
+fn is_as_written(uri: &str, url: &Url) -> bool {
+    let without_path = || (&url[..Position::BeforePath], &url[Position::AfterPath..]);
+    uri == url.as_str() || url.path() == "/" && uri.strip_prefix(without_path().0) == Some(without_path().1)
 }
 
 /// The host of a URI on the web, or none.
 pub fn host(uri: &str) -> Option<String> {
-    Url::parse(uri).ok().filter(|_| is_web(uri))?.host_str().map(str::to_owned)
+    Url::parse(uri).ok().filter(|_| check_web(uri).is_ok())?.host_str().map(str::to_owned)
 }
 
 /// Whether a request's redirect URI is the registered one: the same text (RFC 9700 2.1), where only the port of a
@@ -103,7 +138,7 @@ pub fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{InvalidRedirectUri, check, matches};
+    use super::{InvalidRedirectUri, check, check_web, matches};
 
     #[test]
     fn https_loopback_http_and_reverse_domain_schemes_can_be_registered() {
@@ -113,9 +148,70 @@ mod tests {
             "http://[::1]:8080/",
             "http://localhost:3000/cb",
             "com.example.app:/callback",
+            "com.example.app://host/callback",
+            "com.example.app:callback",
+            "https://app.example",
+            "https://app.example?x=1",
+            "https://app.example:8443/a%2Fb",
+            "https://xn--pp-uia.example/",
         ] {
             assert_eq!(check(uri), Ok(()), "{uri}");
         }
+    }
+
+    #[test]
+    fn a_uri_that_browsers_write_otherwise_is_refused_with_the_form_they_write() {
+        for (uri, form) in [
+            ("https:evil.example/cb", "https://evil.example/cb"),
+            ("https:/evil.example/cb", "https://evil.example/cb"),
+            ("https:///evil.example/cb", "https://evil.example/cb"),
+            ("https:/logout", "https://logout/"),
+            ("HTTPS://app.example/cb", "https://app.example/cb"),
+            ("https://App.Example/cb", "https://app.example/cb"),
+            ("https://app.example:443/cb", "https://app.example/cb"),
+            ("http://127.0.0.1:80/cb", "http://127.0.0.1/cb"),
+            ("https://app.example:/cb", "https://app.example/cb"),
+            ("https://@app.example/cb", "https://app.example/cb"),
+            ("https://:@app.example/", "https://app.example/"),
+            ("https://app.example/a/../cb", "https://app.example/cb"),
+            ("https://app.example/./cb", "https://app.example/cb"),
+            ("https://app.example/%2e%2E/cb", "https://app.example/cb"),
+            ("https://app.example/\"x", "https://app.example/%22x"),
+            ("https://app.example/?'", "https://app.example/?%27"),
+            ("https://1/", "https://0.0.0.1/"),
+            ("https://0x7f.1/", "https://127.0.0.1/"),
+            ("http://[0:0::1]/", "http://[::1]/"),
+            ("https://app%2Eexample/", "https://app.example/"),
+            ("Com.Example.App:/cb", "com.example.app:/cb"),
+            ("com.example.app:/a/../cb", "com.example.app:/cb"),
+        ] {
+            assert_eq!(check(uri), Err(InvalidRedirectUri::Form(form.into())), "{uri}");
+        }
+    }
+
+    #[test]
+    fn wildcards_are_refused_by_their_name() {
+        for uri in ["https://*.app.example/cb", "https://app.example/*", "https://*/", "com.example.app:/*"] {
+            assert_eq!(check(uri), Err(InvalidRedirectUri::Wildcard), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_host_holds_nothing_that_would_end_it_elsewhere() {
+        for uri in [
+            "https://evil.example;sandbox/",
+            "https://x;script-src'unsafe-inline'.example/",
+            "https://a,b.example/",
+        ] {
+            assert_eq!(check(uri), Err(InvalidRedirectUri::Host), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_fetched_or_shown_is_on_the_web() {
+        assert_eq!(check_web("https://app.example/*.png"), Ok(()));
+        assert_eq!(check_web("http://localhost:3000/logo.png"), Ok(()));
+        assert_eq!(check_web("com.example.app:/logo"), Err(InvalidRedirectUri::NotWeb));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod encryption;
 mod exchange;
+pub mod forms;
 mod identity;
 mod logout;
 pub mod members;
@@ -43,8 +44,8 @@ pub struct InvalidMetadata {
 pub fn check(client: &Client) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
-    check_identity(client, &mut complain);
-    check_uris(client, &mut complain);
+    check_id(client, &mut complain);
+    forms::check(client, &mut complain);
     check_grants(client, &mut complain);
     check_switches(client, &mut complain);
     check_authentication(client, &mut complain);
@@ -82,41 +83,12 @@ pub fn public_document(client: &Client) -> Value {
     document
 }
 
-fn check_identity(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+fn check_id(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let id = client.id.as_str();
     // RFC 6749 appendix A.1: VSCHAR; a colon would end it in Basic credentials, a slash is for readers of logs.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
         complain("client_id", "use 1 to 128 letters, digits, and - _ . ~".into());
-    }
-    if client.name.trim().is_empty() || client.name.len() > LONGEST_NAME {
-        complain(
-            "client_name",
-            format!("people read it when they are asked for consent; 1 to {LONGEST_NAME} bytes"),
-        );
-    }
-}
-
-fn check_uris(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
-    for uri in &client.redirect_uris {
-        if let Err(error) = redirect_uri::check(uri) {
-            complain("redirect_uris", format!("{uri}: {error}"));
-        }
-    }
-    for uri in &client.post_logout_redirect_uris {
-        if let Err(error) = redirect_uri::check(uri) {
-            complain("post_logout_redirect_uris", format!("{uri}: {error}"));
-        }
-    }
-    for (member, uri) in [
-        ("client_uri", &client.client_uri),
-        ("logo_uri", &client.logo_uri),
-        ("policy_uri", &client.policy_uri),
-        ("tos_uri", &client.tos_uri),
-    ] {
-        if uri.as_deref().is_some_and(|uri| !redirect_uri::is_web(uri)) {
-            complain(member, "use an https URI".into());
-        }
     }
 }
 
@@ -237,13 +209,6 @@ fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str,
     }
     if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read) {
         complain("jwks", error.to_string());
-    }
-    // Whether it can be fetched at all depends on the settings, which are not known here.
-    if let Some(uri) = &client.jwks_uri
-        && (redirect_uri::check(uri).is_err()
-            || !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri)))
-    {
-        complain("jwks_uri", "use an https URI".into());
     }
     if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
         complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());

@@ -9,10 +9,12 @@ use super::discovery::SCOPES;
 use super::error::{ErrorCode, OAuthError};
 use super::parameters::Parameters;
 use super::registration::{InvalidMetadata, MAX_ACCESS_TOKEN_LIFETIME};
-use crate::model::{Algorithm, Catalogue, Client, Resource, Scope, ScopeSet, TokenFormat};
+use crate::model::{Algorithm, Catalogue, Client, Resource, Scope, ScopeSet, TokenFormat, text};
 
 /// Bytes of a resource's URI.
 const MAX_URI: usize = 512;
+/// Bytes of its name.
+const MAX_RESOURCE_NAME: usize = 200;
 /// More than any request needs; each is carried by every token.
 const MAX_RESOURCES: usize = 16;
 
@@ -46,9 +48,13 @@ pub fn check(resource: &Resource) -> Vec<InvalidMetadata> {
     if let Err(error) = check_uri(&resource.id) {
         complain("resource", error.to_string());
     }
-    let name = &resource.name;
-    if name.trim().is_empty() || name.len() > 200 || name.chars().any(char::is_control) {
-        complain("resource_name", "people read it when they are asked for consent; 1 to 200 bytes".into());
+    if resource.name.len() > MAX_RESOURCE_NAME {
+        let problem =
+            format!("people read it when they are asked for consent; 1 to {MAX_RESOURCE_NAME} bytes");
+        complain("resource_name", problem);
+    }
+    if let Err(error) = text::check_readable(&resource.name) {
+        complain("resource_name", format!("people read it when they are asked for consent: {error}"));
     }
     // OpenID Connect Core 5.3.1: with openid a token would be one for UserInfo.
     if resource.scope.contains(Scope::OPENID) || resource.scope.contains(Scope::OFFLINE_ACCESS) {

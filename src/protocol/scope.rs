@@ -5,7 +5,7 @@
 
 use super::error::{ErrorCode, OAuthError};
 use super::registration::InvalidMetadata;
-use crate::model::{Catalogue, Client, RegisteredScope, Scope, ScopeSet, ScopeStrategy};
+use crate::model::{Catalogue, Client, RegisteredScope, Scope, ScopeSet, ScopeStrategy, text};
 
 /// Bytes of a scope's name and of one description.
 const MAX_NAME: usize = 128;
@@ -93,9 +93,14 @@ pub fn check(scope: &RegisteredScope) -> Vec<InvalidMetadata> {
         if tag.is_empty() || !tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             complain("descriptions", format!("{tag:?} is no language tag; write en, de, pt-BR"));
         }
-        let shown = !description.trim().is_empty() && !description.chars().any(char::is_control);
-        if !shown || description.len() > MAX_DESCRIPTION {
+        if description.len() > MAX_DESCRIPTION {
             complain("descriptions", format!("{tag}: one sentence of 1 to {MAX_DESCRIPTION} bytes"));
+        }
+        if let Err(error) = text::check_readable(description) {
+            complain(
+                "descriptions",
+                format!("{tag}: people read it when they are asked for consent: {error}"),
+            );
         }
     }
     problems

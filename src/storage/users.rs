@@ -7,6 +7,7 @@ use super::db::{Transaction, values};
 use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
+use crate::model::user_name::{email_key, plain_key, username_key};
 use crate::model::{ConsentGeneration, Profile, SessionId, SignInGeneration, Timestamp, User, UserId};
 
 /// The columns of a user `u` beside `user_id`, named so that they can stand in a join.
@@ -93,11 +94,6 @@ pub struct PasswordChange<'a> {
 #[error("the user name or mail address is taken")]
 pub struct UserConflict;
 
-/// What people type to sign in is compared in lower case.
-fn key(name: &str) -> String {
-    name.trim().to_lowercase()
-}
-
 struct JsonColumns {
     profile: String,
     groups: String,
@@ -125,10 +121,14 @@ impl Storage {
         const FIND: &str = concat!(
             "SELECT u.id AS user_id, ",
             user_columns!(),
-            ", u.password_hash, u.sign_in_generation FROM users u WHERE u.username_key = $1 OR u.email_key = $1 \
-             ORDER BY u.username_key = $1 DESC LIMIT 1"
+            ", u.password_hash, u.sign_in_generation FROM users u \
+             WHERE u.username_key IN ($1, $3) OR u.email_key IN ($2, $3) \
+             ORDER BY CASE WHEN u.username_key = $3 THEN 0 WHEN u.username_key = $1 THEN 1 \
+             WHEN u.email_key = $3 THEN 2 ELSE 3 END LIMIT 1"
         );
-        let row: Option<CredentialsRow> = self.db.fetch_optional(FIND, values![&key(login)]).await?;
+        let bound = [username_key(login), email_key(login), plain_key(login)];
+        let row: Option<CredentialsRow> =
+            self.db.fetch_optional(FIND, values![&bound[0], &bound[1], &bound[2]]).await?;
         let read = |row: CredentialsRow| {
             Ok(Credentials {
                 user: row.user.into_user()?,
@@ -141,17 +141,27 @@ impl Storage {
 
     /// The user of this name, as people type it.
     pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, StorageError> {
-        const FIND: &str =
-            concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u WHERE u.username_key = $1");
-        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key(username)]).await?;
+        const FIND: &str = concat!(
+            "SELECT u.id AS user_id, ",
+            user_columns!(),
+            " FROM users u WHERE u.username_key IN ($1, $2) \
+             ORDER BY u.username_key = $2 DESC LIMIT 1"
+        );
+        let (key, plain) = (username_key(username), plain_key(username));
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key, &plain]).await?;
         row.map(UserRow::into_user).transpose()
     }
 
     /// The user of this mail address, verified or not.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StorageError> {
-        const FIND: &str =
-            concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u WHERE u.email_key = $1");
-        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key(email)]).await?;
+        const FIND: &str = concat!(
+            "SELECT u.id AS user_id, ",
+            user_columns!(),
+            " FROM users u WHERE u.email_key IN ($1, $2) \
+             ORDER BY u.email_key = $2 DESC LIMIT 1"
+        );
+        let (key, plain) = (email_key(email), plain_key(email));
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key, &plain]).await?;
         row.map(UserRow::into_user).transpose()
     }
 
@@ -172,7 +182,7 @@ impl Storage {
              phone_number, phone_number_verified, profile, groups, password_hash, disabled, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let json = json(user)?;
-        let (username_key, email_key) = (key(&user.username), user.email.as_deref().map(key));
+        let (username_key, email_key) = (username_key(&user.username), user.email.as_deref().map(email_key));
         let bound = values![
             user.id.as_str(),
             &user.username,

@@ -5,12 +5,13 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::json;
 use tracing::{Event, Subscriber};
-use tracing_serde::{AsSerde as _, SerdeMapVisitor};
+use tracing_serde::AsSerde as _;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::fields::{self, Text};
 use crate::config::LogFormat;
 use crate::request::{self, Facts};
 
@@ -25,14 +26,16 @@ where
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        _context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
         match self.0 {
             LogFormat::Text => {
                 begin(&mut writer, event)?;
-                context.format_fields(writer.by_ref(), event)?;
+                let mut fields = Text::new(&mut writer);
+                event.record(&mut fields);
+                fields.end()?;
             }
             LogFormat::Json => {
                 let line = serde_json::to_string(&Json(event)).map_err(|_| fmt::Error)?;
@@ -62,9 +65,9 @@ impl Serialize for Json<'_> {
         let mut line = serializer.serialize_map(None)?;
         line.serialize_entry("timestamp", &timestamp)?;
         line.serialize_entry("level", &metadata.level().as_serde())?;
-        let mut fields = SerdeMapVisitor::new(line);
+        let mut fields = fields::Json::new(line);
         self.0.record(&mut fields);
-        let mut line = fields.take_serializer()?;
+        let mut line = fields.end()?;
         line.serialize_entry("target", metadata.target())?;
         request::with(|facts| facts.map_or(Ok(()), |facts| line.serialize_entry("span", &span(facts))))?;
         line.end()
@@ -97,6 +100,60 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    /// What is logged by these events.
+    fn logged(format: LogFormat, events: impl FnOnce()) -> String {
+        let written = Written::default();
+        let to = written.clone();
+        let log =
+            tracing_subscriber::fmt().event_format(Line(format)).with_writer(move || to.clone()).finish();
+        tracing::subscriber::with_default(log, events);
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// A stranger's text, as fields are given.
+    fn log_everywhere(text: &str) {
+        let error = std::io::Error::other(text.to_owned());
+        let error: &(dyn std::error::Error + 'static) = &error;
+        tracing::warn!(text, display = %text, debug = ?text, error, list = ?[text], "about {text}");
+        tracing::warn!("{text}");
+        tracing::warn!(message = text);
+    }
+
+    #[test]
+    fn nothing_ends_a_line_of_text_turns_it_around_or_speaks_to_the_terminal() {
+        let forged = "x\n2026-11-30T00:00:00.000000Z ERROR chancery::keys: withdrawn \r\u{1b}[31mred\u{9b}0m\u{202e}\u{2028}\u{200b}";
+        let text = logged(LogFormat::Text, || log_everywhere(forged));
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(!text.contains(['\r', '\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{200b}']), "{text}");
+        assert!(text.lines().all(|line| line.contains("WARN chancery::telemetry::line::tests: ")));
+        assert_eq!(text.matches("withdrawn").count(), 8, "{text}");
+        let json = logged(LogFormat::Json, || log_everywhere(forged));
+        let lines: Vec<serde_json::Value> =
+            json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0]["text"] == forged && lines[0]["display"] == forged && lines[2]["message"] == forged);
+    }
+
+    #[test]
+    fn a_value_is_as_long_as_somebody_would_read() {
+        let long = "ä".repeat(100_000);
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = logged(format, || log_everywhere(&long));
+            assert!(lines.lines().all(|line| line.len() < 8000 && line.contains(" bytes more)")), "{lines}");
+        }
+    }
+
+    #[test]
+    fn what_an_error_came_of_is_told_with_it() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("it broke")]
+        struct Broken(#[source] std::io::Error);
+        let error = Broken(std::io::Error::other("no\nroom"));
+        let error: &(dyn std::error::Error + 'static) = &error;
+        let text = logged(LogFormat::Text, || tracing::warn!(error, "x"));
+        assert!(text.ends_with(" x error=it broke: no\\nroom\n"), "{text}");
     }
 
     /// What is logged of one event, and of one within a request.

@@ -16,7 +16,8 @@ fn root() -> &'static Path {
 /// The names in backticks that can only be those of tests.
 fn named(page: &str) -> BTreeSet<String> {
     let is_test = |text: &&str| {
-        let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let plain =
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         plain && text.matches('_').count() >= UNDERSCORES
     };
     let quoted = page.split('`').skip(1).step_by(2);
@@ -52,6 +53,7 @@ fn every_test_that_a_page_names_is_there() {
 
 #[test]
 fn a_name_of_a_test_is_told_from_other_words() {
-    let page = "`a_test_that_is_there` shows `max_requests`, `GET /authorize` and `urn:ietf:params:oauth:x_y_z_a_b`";
+    let page =
+        "`a_test_that_is_there` shows `max_requests`, `GET /authorize` and `urn:ietf:params:oauth:x_y_z_a_b`";
     assert_eq!(named(page).into_iter().collect::<Vec<_>>(), ["a_test_that_is_there"]);
 }

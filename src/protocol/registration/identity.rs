@@ -1,6 +1,5 @@
 //! How a client is told who the user is: pairwise subjects, signed and encrypted ID tokens and UserInfo (OpenID Connect Registration 2).
 
-use super::super::redirect_uri;
 use super::encryption;
 use crate::model::{ClaimSource, Client, UserinfoProfile, sector};
 
@@ -37,11 +36,6 @@ pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
 fn check_subject(client: &Client, legacy_userinfo: bool, complain: &mut impl FnMut(&'static str, String)) {
     let own = &client.identity;
     let uri = own.sector_identifier_uri.as_deref();
-    // Registration 2: it MUST be https; the settings decide on loopback, for tests. Whether its list names the redirect
-    // URIs is asked where it is fetched.
-    if uri.is_some_and(|uri| !uri.starts_with("https://") && !redirect_uri::is_loopback_uri(uri)) {
-        complain("sector_identifier_uri", "use an https URI".into());
-    }
     if !own.is_pairwise() {
         return;
     }

@@ -3,25 +3,9 @@
 use crate::model::{ApplicationType, Client};
 use crate::protocol::redirect_uri;
 
-/// Bytes of a text for the operator, and how many contacts there may be.
-const LONGEST: usize = 255;
-const MOST_CONTACTS: usize = 10;
-
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
-    let origin = &client.origin;
-    let wrong = |text: &String| text.trim().is_empty() || text.len() > LONGEST;
-    if origin.contacts.len() > MOST_CONTACTS || origin.contacts.iter().any(wrong) {
-        complain("contacts", format!("at most {MOST_CONTACTS} texts of 1 to {LONGEST} bytes"));
-    }
-    for (member, text) in
-        [("software_id", &origin.software_id), ("software_version", &origin.software_version)]
-    {
-        if text.as_ref().is_some_and(wrong) {
-            complain(member, format!("1 to {LONGEST} bytes"));
-        }
-    }
-    if let Some(application_type) = origin.application_type {
+    if let Some(application_type) = client.origin.application_type {
         check_redirect_uris(application_type, &client.redirect_uris, complain);
     }
     if client.is_self_registered() {

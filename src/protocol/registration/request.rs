@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::members::{self, LOCALIZABLE, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT, STANDARD};
-use super::{InvalidMetadata, self_registered};
-use crate::model::{Algorithm, AssertionAlgorithm, Client, GrantType, ScopeSet};
+use super::{InvalidMetadata, forms, self_registered};
+use crate::model::{Algorithm, AssertionAlgorithm, Client, GrantType, ScopeSet, text};
 use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 
 /// Bytes of one text.
@@ -118,45 +118,43 @@ fn sort(name: &str, value: &Value) -> Sorted {
     if let Some(member) =
         members::known(STANDARD, name).or((name == SOFTWARE_STATEMENT).then_some(SOFTWARE_STATEMENT))
     {
-        let bounded = matches!(member, "jwks" | SOFTWARE_STATEMENT) || is_bounded(value);
-        return match bounded {
-            true => Sorted::Taken(member),
-            false => refused(
-                member,
-                "a text in it is too long or holds a control character, or it has too many entries",
-            ),
+        let excess = if matches!(member, "jwks" | SOFTWARE_STATEMENT) { None } else { excess(value) };
+        return match excess {
+            None => Sorted::Taken(member),
+            Some(problem) => refused(member, &problem),
         };
     }
     let Some((base, tag)) = name.split_once('#') else { return Sorted::Ignored };
     let Some(member) = members::known(LOCALIZABLE, base) else { return Sorted::Ignored };
-    match value
-        .as_str()
-        .filter(|_| is_language_tag(tag))
-        .filter(|text| is_bounded(value) && !text.trim().is_empty())
-    {
-        Some(text) if member == "client_name" && text.len() <= super::LONGEST_NAME => {
-            Sorted::Localized(text.to_owned())
-        }
-        Some(text) if member != "client_name" && redirect_uri::is_web(text) => {
-            Sorted::Localized(text.to_owned())
-        }
-        _ => refused(member, "with a language tag it is a text for people, or an https URI (RFC 7591 2.2)"),
+    let Some(text) = value.as_str().filter(|_| is_language_tag(tag)) else {
+        return refused(
+            member,
+            "with a language tag it is a text for people, or an https URI (RFC 7591 2.2)",
+        );
+    };
+    let checked = match forms::is_name(name) {
+        true => forms::check_name(text),
+        false => redirect_uri::check_web(text).map_err(|error| error.to_string()),
+    };
+    match excess(value).or(checked.err()) {
+        None => Sorted::Localized(text.to_owned()),
+        Some(problem) => refused(member, &problem),
     }
 }
 
-/// No text is too long or could disturb a page or a terminal, no list is too long.
-fn is_bounded(value: &Value) -> bool {
+/// What is too much or could disturb a page or a terminal: a text that is too long or cannot be read, a list too long.
+fn excess(value: &Value) -> Option<String> {
+    let too_many =
+        |entries| (entries > MOST_ENTRIES).then(|| format!("it has more than {MOST_ENTRIES} entries"));
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
-        Value::String(text) => text.len() <= LONGEST_TEXT && !text.contains(is_disturbing),
-        Value::Array(entries) => entries.len() <= MOST_ENTRIES && entries.iter().all(is_bounded),
-        Value::Object(entries) => entries.len() <= MOST_ENTRIES && entries.values().all(is_bounded),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        Value::String(text) if text.len() > LONGEST_TEXT => {
+            Some(format!("a text in it has more than {LONGEST_TEXT} bytes"))
+        }
+        Value::String(text) => text::check_characters(text).err().map(|error| error.to_string()),
+        Value::Array(entries) => too_many(entries.len()).or_else(|| entries.iter().find_map(excess)),
+        Value::Object(entries) => too_many(entries.len()).or_else(|| entries.values().find_map(excess)),
     }
-}
-
-/// Control characters, and those that turn the direction of the text around them.
-fn is_disturbing(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// RFC 5646 2.1, roughly: letters and digits in groups of at most eight.

@@ -2,7 +2,6 @@
 
 use super::encryption;
 use crate::model::{Client, ClientRequests, GrantType, KeyManagement, RequestObjectAlgorithm};
-use crate::protocol::redirect_uri;
 
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
@@ -47,11 +46,6 @@ fn check_request_objects(client: &Client, complain: &mut impl FnMut(&'static str
         complain("require_signed_request_object", "it needs jwks or jwks_uri to verify with".into());
     }
     check_encryption(own, has_keys, complain);
-    // Whether it can be fetched at all depends on the settings, which are not known here.
-    let web = |uri: &&String| !(uri.starts_with("https://") || redirect_uri::is_loopback_uri(uri));
-    for uri in own.request_uris.iter().filter(web) {
-        complain("request_uris", format!("{uri}: use an https URI"));
-    }
 }
 
 /// OpenID Connect Registration 2: what is encrypted to this server is signed first (RFC 9101 6.1).
@@ -108,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn request_objects_need_a_key_and_an_https_address() {
+    fn request_objects_need_a_key() {
         let uri = "https://app.example/jwks";
         let alg = |name: &str| json!({"request_object_signing_alg": name});
         assert_eq!(problems(alg("none")), [""; 0]);
@@ -120,7 +114,6 @@ mod tests {
             problems(json!({"require_signed_request_object": true})),
             ["require_signed_request_object"]
         );
-        assert_eq!(problems(json!({"request_uris": [uri, "http://app.example/r"]})), ["request_uris"]);
     }
 
     #[test]

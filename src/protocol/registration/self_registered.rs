@@ -1,8 +1,8 @@
 //! What holds for a client that registered itself, beside what holds for all (OpenID Connect Registration 2, RFC 8252 7,
 //! RFC 7591 5).
 
-use super::InvalidMetadata;
 use super::request::Terms;
+use super::{InvalidMetadata, forms};
 use crate::model::{ApplicationType, Client};
 use crate::protocol::redirect_uri;
 
@@ -19,6 +19,10 @@ pub fn check(client: &Client, terms: &Terms) -> Vec<InvalidMetadata> {
     let scope = client.scope.without(&terms.scope);
     if !scope.is_empty() {
         complain("scope", format!("{scope} is not offered to applications that register themselves"));
+    }
+    // Nobody has looked at it, and people go by what they read.
+    for misleading in forms::misleading(client) {
+        complain(misleading.member, misleading.problem);
     }
     if terms.same_host {
         for member in foreign_hosts(client) {

@@ -9,8 +9,8 @@ const MAX_ACR: usize = 100;
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     // OpenID Connect Registration 2: a URI using the https scheme.
-    let wrong = |uri: &String| redirect_uri::check(uri).is_err() || !uri.starts_with("https://");
-    if client.sign_in.initiate_login_uri.as_ref().is_some_and(wrong) {
+    let wrong = |uri: &str| redirect_uri::check_web(uri).is_ok() && !uri.starts_with("https://");
+    if client.sign_in.initiate_login_uri.as_deref().is_some_and(wrong) {
         complain("initiate_login_uri", "use an https URI".into());
     }
     if client.sign_in.default_max_age.is_some_and(|seconds| seconds < 0) {
