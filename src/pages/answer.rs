@@ -29,7 +29,7 @@ macro_rules! csp {
 /// forms for sign-in and consent end at the application.
 const CSP: HeaderValue = HeaderValue::from_static(csp!());
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// Why a page cannot be shown or a form cannot be followed.

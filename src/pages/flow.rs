@@ -237,6 +237,9 @@ impl Flow {
 
     /// Sends the browser back with an error.
     pub async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+        if let Some(pending) = &self.pending {
+            app.storage.note_answered(&pending.id).await?;
+        }
         visitor.refuse(app, &self.client, &self.target, error).await
     }
 

@@ -38,6 +38,7 @@ mod frontchannel_logout;
 mod fuzzing;
 mod growth;
 mod happy_path;
+mod head;
 mod hints;
 mod hostile;
 mod initiated_login;
