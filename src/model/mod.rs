@@ -10,6 +10,7 @@ mod claim_source;
 mod claims_request;
 mod client;
 mod client_policy;
+mod consent;
 mod device_authorization;
 mod encryption;
 mod grant;
@@ -44,6 +45,7 @@ pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
+pub use consent::{Allowed, NewAccess};
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};

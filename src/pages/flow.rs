@@ -17,7 +17,7 @@ use crate::grants::approval::{self, Approval};
 use crate::grants::authorization_response::Envelope;
 use crate::grants::subject;
 use crate::model::{
-    AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope, ScopeSet,
+    Allowed, AuthorizationRequest, Client, GrantContext, GrantId, Means, PendingRequest, RequestId, Scope,
     User,
 };
 use crate::protocol::account::{self, Meant};
@@ -118,12 +118,18 @@ impl Flow {
 
     /// The next step, with what was allowed before.
     pub async fn next(&self, app: &App, who: &Who) -> Result<Step, Failure> {
-        let consented = match who.person() {
-            Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
-            None => None,
-        };
-        let situation = self.situation(app, who, consented.as_ref().map(|consent| &consent.scope));
-        Ok(interaction::next(&self.request, &self.client, situation))
+        Ok(self.next_after(app, who, self.allowed_before(app, who).await?.as_ref()))
+    }
+
+    /// What the person allowed the client before.
+    pub async fn allowed_before(&self, app: &App, who: &Who) -> Result<Option<Allowed>, Failure> {
+        let Some(person) = who.person() else { return Ok(None) };
+        let consent = app.storage.consent(&person.user.id, &self.client.id, app.now()).await?;
+        Ok(consent.map(|consent| consent.allowed))
+    }
+
+    pub fn next_after(&self, app: &App, who: &Who, before: Option<&Allowed>) -> Step {
+        interaction::next(&self.request, &self.client, self.situation(app, who, before))
     }
 
     /// Whom this request is about.
@@ -154,7 +160,7 @@ impl Flow {
     }
 
     /// What is known about the person at the browser, for the rules.
-    pub fn situation<'a>(&self, app: &App, who: &Who, consented: Option<&'a ScopeSet>) -> Situation<'a> {
+    pub fn situation<'a>(&self, app: &App, who: &Who, consented: Option<&'a Allowed>) -> Situation<'a> {
         let person = match who {
             Who::Person { signed_in, by } => {
                 Person::Known { auth_time: signed_in.session.auth_time, by: *by }

@@ -26,6 +26,7 @@ mod code;
 mod compat;
 mod conformance;
 mod consent;
+mod consent_by_resource;
 mod device;
 mod encrypted_requests;
 mod encryption;

@@ -14,8 +14,8 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::http;
 use chancery::model::{
-    Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile, ScopeSet,
-    Session, SessionId, User, UserId,
+    Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile,
+    ScopeSet, Session, SessionId, User, UserId,
 };
 use chancery::storage::Remember;
 use chancery::telemetry::Telemetry;
@@ -156,6 +156,6 @@ pub async fn consent(app: &App, user: &User, client: &Client) {
         expires_at: None,
         state: GrantState::Active { refresh: None },
     };
-    let remember = Remember { scope, until: None };
+    let remember = Remember { allowed: Allowed::of(&scope, &[]), until: None };
     assert!(app.storage.approve(&grant, &remember).await.expect("the consent is stored"));
 }
