@@ -115,5 +115,5 @@ fn page(
         policy: link("policy_uri", client.policy_uri.as_deref()),
         terms: link("tos_uri", client.tos_uri.as_deref()),
     };
-    visitor.page(app, StatusCode::OK, &view)
+    visitor.page_with_opener(app, StatusCode::OK, &view)
 }

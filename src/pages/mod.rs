@@ -85,6 +85,7 @@ async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer 
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
+        (answer::RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     ];
     Ok((headers, asset.bytes.clone()).into_response())
 }
