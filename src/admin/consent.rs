@@ -42,7 +42,7 @@ async fn skip(app: &App, challenge: &Challenge) -> Result<bool, Refusal> {
     let consent = app.storage.consent(subject, &challenge.client.id, app.now()).await?;
     let situation = Situation {
         person: Person::Known { auth_time: app.now(), by: Some(Means::SignIn) },
-        consented: consent.as_ref().map(|consent| &consent.scope),
+        consented: consent.as_ref().map(|consent| &consent.allowed),
         // What the sign-in amounts to is looked at when the browser comes back.
         assurance: Assurance::Met,
         decided: false,

@@ -102,7 +102,14 @@ pub enum Event<'a> {
     UserCodeThrottled { user: &'a UserId, session: &'a SessionId },
 
     #[serde(rename = "consent.given")]
-    ConsentGiven { user: &'a UserId, client: &'a ClientId, grant: &'a GrantId, scope: &'a ScopeSet },
+    ConsentGiven {
+        user: &'a UserId,
+        client: &'a ClientId,
+        grant: &'a GrantId,
+        scope: &'a ScopeSet,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        resources: &'a [String],
+    },
     #[serde(rename = "consent.refused")]
     ConsentRefused { user: &'a UserId, client: &'a ClientId, scope: &'a ScopeSet },
     #[serde(rename = "consent.revoked")]

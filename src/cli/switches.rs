@@ -44,7 +44,8 @@ pub struct SwitchArgs {
     /// What UserInfo answers with: standard, or legacy_hs256 (a JWT signed with the client's secret).
     #[arg(long, value_name = "PROFILE", value_parser = word::<UserinfoProfile>)]
     pub userinfo_profile: Option<Given<UserinfoProfile>>,
-    /// Whether consent is remembered when the request has no approval_prompt: remember, always.
+    /// Whether consent is remembered: proven (not for a public client on loopback or a private-use scheme, which anybody
+    /// could be), remember (whoever it is), always (the request has to say approval_prompt=auto).
     #[arg(long, value_name = "POLICY", value_parser = word::<ConsentPolicy>)]
     pub consent_policy: Option<Given<ConsentPolicy>>,
     /// Whether the client may say offline for the scope offline_access.

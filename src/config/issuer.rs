@@ -14,6 +14,7 @@ use super::reader::Refusal;
 pub struct Issuer {
     text: Arc<str>,
     origin_length: usize,
+    place: Arc<str>,
 }
 
 impl Issuer {
@@ -34,7 +35,9 @@ impl Issuer {
         if normal != text {
             return Err((format!("\"{text}\" is not its normal form"), format!("write it as {normal}")));
         }
-        Ok(Self { text: Arc::from(text), origin_length: url.origin().ascii_serialization().len() })
+        let origin_length = url.origin().ascii_serialization().len();
+        let place = place(&url, &text[origin_length..]);
+        Ok(Self { text: Arc::from(text), origin_length, place: Arc::from(place) })
     }
 
     pub fn as_str(&self) -> &str {
@@ -58,6 +61,12 @@ impl Issuer {
     /// `/auth` of `https://example.com/auth`, empty without a path.
     pub fn path_prefix(&self) -> &str {
         &self.text[self.origin_length..]
+    }
+
+    /// What tells it from others on its host, in the characters of a cookie's name (RFC 6265 4.1.1): `-8443.auth` of
+    /// `https://example.com:8443/auth`, empty with neither port nor path.
+    pub fn place_on_host(&self) -> &str {
+        &self.place
     }
 
     /// The absolute URL of an endpoint: `join("/token")`.
@@ -94,6 +103,11 @@ fn check_scheme(url: &Url) -> Result<(), Refusal> {
     }
 }
 
+fn place(url: &Url, path: &str) -> String {
+    let port = url.port().map(|port| format!("-{port}")).unwrap_or_default();
+    format!("{port}{}", path.replace('/', "."))
+}
+
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -124,6 +138,7 @@ mod tests {
         assert_eq!((plain.origin(), plain.path_prefix()), ("https://id.example.com", ""));
         let nested = Issuer::parse("https://example.com:8443/auth").unwrap();
         assert_eq!((nested.origin(), nested.path_prefix()), ("https://example.com:8443", "/auth"));
+        assert_eq!((plain.place_on_host(), nested.place_on_host()), ("", "-8443.auth"));
         assert_eq!((plain.host().as_str(), nested.host().as_str()), ("id.example.com", "example.com"));
         assert_eq!(Issuer::parse("https://[2001:db8::1]:8443").unwrap().host(), "2001:db8::1");
         assert_eq!(nested.join("/token"), "https://example.com:8443/auth/token");

@@ -37,8 +37,9 @@ pub fn router(relying_party: RelyingParty) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/style.css", get(style))
-        .route("/sign-in", get(sign_in))
-        .route("/callback", get(callback))
+        // HEAD begins and finishes nothing (RFC 9110 9.2.1).
+        .route("/sign-in", get(sign_in).head(async || StatusCode::OK))
+        .route("/callback", get(callback).head(async || StatusCode::OK))
         .route("/refresh", post(refresh))
         .route("/introspect", post(introspect))
         .route("/revoke", post(revoke))

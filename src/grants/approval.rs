@@ -82,7 +82,9 @@ async fn insert(
         return app.noting(&Actor::User, created).insert_grant(grant, authority).await;
     };
     let (user, client) = (&grant.user_id, &grant.client_id);
-    let given = Event::ConsentGiven { user, client, grant: &grant.id, scope: &remember.scope };
+    let scope = &remember.allowed.all_scopes();
+    let resources = &approval.request.resources;
+    let given = Event::ConsentGiven { user, client, grant: &grant.id, scope, resources };
     app.audit.noting(&Actor::User, &[given, created], now).approve(grant, remember, authority).await
 }
 

@@ -153,7 +153,8 @@ pub async fn approve(
             user: &grant.user_id,
             client: &grant.client_id,
             grant: &grant.id,
-            scope: &remember.scope,
+            scope: &remember.allowed.all_scopes(),
+            resources: &authorization.resources,
         },
         Event::created(&grant, GrantType::DeviceCode),
     ];

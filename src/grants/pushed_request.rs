@@ -63,7 +63,9 @@ pub async fn push(
     Ok(Pushed { request_uri: request_object::pushed_uri(handle.expose()), expires_in })
 }
 
-/// Takes a pushed request for this browser, once. From then on it waits for a person like any other.
+/// Takes a pushed request for this browser. From then on it waits for a person like any other. The same browser may come
+/// by its address again (a reload, a second click) until somebody has signed in for it or the application has an answer
+/// (FAPI 2.0 Security Profile 5.3.2.2, note 1).
 pub async fn take(
     app: &App,
     client: &Client,
@@ -84,5 +86,6 @@ pub async fn take(
     if !app.storage.take_request(&id, &browser, now, until).await? {
         return unusable;
     }
-    Ok(Ok(PendingRequest { browser, expires_at: until, ..pending }))
+    let expires_at = if pending.browser == browser { pending.expires_at } else { until };
+    Ok(Ok(PendingRequest { browser, expires_at, ..pending }))
 }

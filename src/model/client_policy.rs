@@ -116,7 +116,11 @@ pub enum UserinfoProfile {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentPolicy {
+    /// Not again, unless anybody could be the application: a public one on a loopback address or a private-use scheme
+    /// (RFC 6749 10.2, RFC 8252 8.6).
     #[default]
+    Proven,
+    /// Not again, whoever it is.
     Remember,
     /// The request says `approval_prompt=auto` where once is enough.
     Always,
@@ -225,7 +229,7 @@ impl ClientPolicy {
             aliases: Vec::new(),
             status: StatusProfile::Standard,
             userinfo: UserinfoProfile::Standard,
-            consent: ConsentPolicy::Remember,
+            consent: ConsentPolicy::Proven,
             state: Presence::Optional,
             token_redirect_uri: Presence::Optional,
             authorization_scheme: Presence::Required,
@@ -391,6 +395,10 @@ impl Client {
             (policy.userinfo == UserinfoProfile::LegacyHs256, "UserInfo signed with the secret"),
             (policy.authorization_scheme == Presence::Optional, "credentials without scheme"),
             (self.skips_consent(), "no consent"),
+            (
+                policy.consent == ConsentPolicy::Remember && !self.is_confidential(),
+                "consent remembered without proof",
+            ),
             (exchanges && self.exchange.policy().allows_impersonation(), "impersonation by token exchange"),
             (exchanges && self.exchange.takes_any(), "exchanges any token"),
         ]

@@ -11,6 +11,7 @@ mod claim_source;
 mod claims_request;
 mod client;
 mod client_policy;
+mod consent;
 mod data_key;
 mod device_authorization;
 mod encryption;
@@ -49,6 +50,7 @@ pub use client_policy::{
     ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
     Switches, TokenResponseAlias, UserinfoProfile,
 };
+pub use consent::{Allowed, NewAccess};
 pub use data_key::{DataKeyState, SealedDataKey};
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};

@@ -13,15 +13,15 @@ use super::select_account;
 use super::sent::{Form, Query};
 
 use super::views::{
-    AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Person, Problem,
-    SessionRow,
+    AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Person, Place,
+    Problem, SessionRow,
 };
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::grants::password_check::Recognised;
-use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
+use crate::model::{Allowed, ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
 use crate::storage::PasswordChange;
 use crate::throttle::{Attempt, Subject};
@@ -29,7 +29,7 @@ use crate::throttle::{Attempt, Subject};
 /// An application with access, put together from the consent and the grants.
 struct Access {
     client_id: ClientId,
-    scope: ScopeSet,
+    allowed: Allowed,
     since: Timestamp,
     last_used_at: Option<Timestamp>,
 }
@@ -193,12 +193,13 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
         let Some(registered) = app.clients.find(&access.client_id).await? else { continue };
         let client = &registered.client;
         let permission = |scope| Permission::new(text, &catalogue, scope, false);
-        let permissions = access.scope.iter().map(permission).collect();
+        let scope = access.allowed.all_scopes();
         rows.push(AppRow {
             client_id: access.client_id.as_str().to_owned(),
             application: Application::of(client, text.tag()),
-            permissions,
-            start: initiated_login::link(client, app.issuer(), &person.user.username, &access.scope),
+            permissions: scope.iter().map(permission).collect(),
+            resources: Place::allowed(&access.allowed, &catalogue),
+            start: initiated_login::link(client, app.issuer(), &person.user.username, &scope),
             since: text.date(access.since.unix()),
             last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),
         });
@@ -231,7 +232,7 @@ async fn access(app: &App, person: &SignedIn) -> Result<Vec<Access>, Failure> {
         .into_iter()
         .map(|consent| Access {
             client_id: consent.client_id,
-            scope: consent.scope,
+            allowed: consent.allowed,
             since: consent.created_at,
             last_used_at: None,
         })
@@ -242,7 +243,7 @@ async fn access(app: &App, person: &SignedIn) -> Result<Vec<Access>, Failure> {
             // Access without a consent: the operator's own application.
             None => all.push(Access {
                 client_id: grant.client_id,
-                scope: ScopeSet::default(),
+                allowed: Allowed::default(),
                 since: grant.since,
                 last_used_at: Some(grant.last_used_at),
             }),

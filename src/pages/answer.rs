@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -29,8 +29,20 @@ macro_rules! csp {
 /// forms for sign-in and consent end at the application.
 const CSP: HeaderValue = HeaderValue::from_static(csp!());
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// HTML, Cross-Origin-Opener-Policy: no page that opened a window of ours holds a handle to it.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+/// Fetch, Cross-Origin-Resource-Policy: nothing of it gets into a process of other pages.
+pub const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// No page of ours needs anything of the device.
+const NO_FEATURES: HeaderValue = HeaderValue::from_static(
+    "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), \
+     gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), screen-wake-lock=(), \
+     usb=(), xr-spatial-tracking=()",
+);
+const FEATURES: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Why a page cannot be shown or a form cannot be followed.
 #[derive(Debug, Clone)]
@@ -124,6 +136,9 @@ impl Visitor {
                 headers.insert(header::CONTENT_SECURITY_POLICY, CSP);
                 // With no-referrer browsers send `Origin: null` with a form.
                 headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
+                headers.insert(OPENER_POLICY, SAME_ORIGIN);
+                headers.insert(RESOURCE_POLICY, SAME_ORIGIN);
+                headers.insert(FEATURES, NO_FEATURES);
                 response
             }
             Err(error) => {
@@ -131,6 +146,14 @@ impl Visitor {
                 self.answer(app, StatusCode::INTERNAL_SERVER_ERROR, Body::empty())
             }
         }
+    }
+
+    /// Renders a page on the way of an application, which may have opened it in a window of its own and waits there for the
+    /// answer: any policy but this one takes its handle away for good (`docs/adr/0050`).
+    pub fn page_with_opener(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
+        let mut response = self.page(app, status, view);
+        response.headers_mut().insert(OPENER_POLICY, HeaderValue::from_static("unsafe-none"));
+        response
     }
 
     /// Renders a page that shows frames of these origins, and of no others.
@@ -141,7 +164,7 @@ impl Visitor {
         view: &impl Template,
         origins: &[String],
     ) -> Response {
-        let mut response = self.page(app, status, view);
+        let mut response = self.page_with_opener(app, status, view);
         let policy = format!(concat!(csp!(), "; frame-src {}"), origins.join(" "));
         if !origins.is_empty()
             && let Ok(policy) = HeaderValue::try_from(policy)

@@ -11,10 +11,10 @@ use super::answer::{Answer, Failure};
 use super::flow::{Decision, Flow, Resumed, Who};
 use super::links::{ReturnTo, WebLink};
 use super::sent::{Form, Query};
-use super::views::{Application, ConsentPage, Permission, Person, Problem};
+use super::views::{Application, ConsentPage, Permission, Person, Place, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::model::ScopeSet;
+use crate::model::{Allowed, NewAccess};
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
 use crate::protocol::resource::Target;
@@ -36,8 +36,12 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
         Resumed::Elsewhere(response) => return Ok(response),
     };
     let who = flow.who(&app, &visitor).await?;
-    match (flow.next(&app, &who).await?.0, who.person()) {
-        (Step::Consent { new }, Some(person)) => Ok(page(&app, &visitor, &flow, person, &new)),
+    let (step, before) = flow.next(&app, &who).await?;
+    match (step, who.person()) {
+        (Step::Consent { new }, Some(person)) => {
+            let before = before.map(|consent| consent.allowed).unwrap_or_default();
+            Ok(page(&app, &visitor, &flow, person, &before, &new))
+        }
         _ => flow.advance(&app, &visitor).await,
     }
 }
@@ -72,9 +76,10 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
 
 async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &SignedIn) -> Answer {
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
-    let remember = Remember::adding(before.clone(), &flow.request.permissions(), None);
+    let new = Allowed::of(&flow.request.permissions(), &flow.request.resources);
+    let remember = Remember::adding(before.clone(), new, None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
-    let situation = Situation { decided: true, ..flow.situation(app, who, Some(&remember.scope)) };
+    let situation = Situation { decided: true, ..flow.situation(app, who, Some(&remember.allowed)) };
     match interaction::next(&flow.request, &flow.client, situation) {
         Step::Issue => flow.issue(app, visitor, person, Decision::remembered(remember, before)).await,
         Step::SelectAccount | Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => {
@@ -83,12 +88,19 @@ async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &Sig
     }
 }
 
-fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &ScopeSet) -> Response {
+fn page(
+    app: &App,
+    visitor: &Visitor,
+    flow: &Flow,
+    person: &SignedIn,
+    before: &Allowed,
+    new: &NewAccess,
+) -> Response {
     let client = &flow.client;
     let frame = visitor.frame(app, flow.request.ui_locales.as_deref());
     let (scopes, catalogue) = (flow.request.permissions(), app.registry.catalogue());
     let target = Target::narrowed(&flow.request.resources, &[], client, &catalogue).unwrap_or_default();
-    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
+    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.scope.contains(scope));
     let tag = frame.text.tag();
     let link = |member, plain| client.origin.localized(member, tag).or(plain).and_then(WebLink::parse);
     let view = ConsentPage {
@@ -97,12 +109,12 @@ fn page(app: &App, visitor: &Visitor, flow: &Flow, person: &SignedIn, new: &Scop
         signed_in_as: Person::of(&person.user),
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
-        resources: target.names().map(str::to_owned).collect(),
+        resources: Place::all(&target, before, new),
         permissions: scopes.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&flow.request.scope),
         return_to: ReturnTo::parse(flow.target.uri()),
         policy: link("policy_uri", client.policy_uri.as_deref()),
         terms: link("tos_uri", client.tos_uri.as_deref()),
     };
-    visitor.page(app, StatusCode::OK, &view)
+    visitor.page_with_opener(app, StatusCode::OK, &view)
 }

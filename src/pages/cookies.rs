@@ -1,6 +1,9 @@
 //! The cookies: the handle of the current session, the handles of other accounts' sessions, a random name of the browser
-//! that forms and waiting requests are bound to, and a state that a script in a frame compares. All with the `__Host-`
-//! prefix; a plain-http loopback issuer, where browsers refuse it, is the only exception.
+//! that forms and waiting requests are bound to, and a state that a script in a frame compares.
+//!
+//! Browsers share cookies between the ports of a host, so the names are the installation's own: what tells the issuer from
+//! others on its host is in them (`docs/adr/0049`). At the root of a host they have the `__Host-` prefix; below a path, to
+//! which they are sent alone, `__Secure-`; a plain-http loopback issuer, where browsers refuse both, says whose they are.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -16,33 +19,45 @@ pub enum Cookie {
     BrowserState,
 }
 
+/// What every https issuer's cookies had before the installation's own names.
+const EVERYBODYS: &str = "__Host-";
+
 impl Cookie {
-    pub fn name(self, issuer: &Issuer) -> &'static str {
-        match (self, issuer.is_loopback_http()) {
-            (Self::Session, false) => "__Host-session",
-            (Self::Accounts, false) => "__Host-accounts",
-            (Self::Browser, false) => "__Host-browser",
-            (Self::BrowserState, false) => "__Host-state",
-            (Self::Session, true) => "session",
-            (Self::Accounts, true) => "accounts",
-            (Self::Browser, true) => "browser",
-            (Self::BrowserState, true) => "state",
+    pub fn name(self, issuer: &Issuer) -> String {
+        format!("{}{}{}", prefix(issuer), self.word(), issuer.place_on_host())
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Accounts => "accounts",
+            Self::Browser => "browser",
+            Self::BrowserState => "state",
         }
     }
 
-    /// The value in a request (RFC 6265 4.2).
+    /// The value in a request (RFC 6265 4.2), where there is none that of the name it had before.
     pub fn read<'h>(self, headers: &'h HeaderMap, issuer: &Issuer) -> Option<&'h str> {
-        let name = self.name(issuer);
+        let own = self.find(headers, prefix(issuer), issuer.place_on_host());
+        let had_another = !issuer.place_on_host().is_empty() && !issuer.is_loopback_http();
+        own.or_else(|| self.find(headers, EVERYBODYS, "").filter(|_| had_another))
+    }
+
+    fn find<'h>(self, headers: &'h HeaderMap, prefix: &str, suffix: &str) -> Option<&'h str> {
+        let is_it = |name: &str| {
+            name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(self.word())) == Some(suffix)
+        };
         let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
         values
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(found, value)| (found == name).then_some(value))
+            .find_map(|(name, value)| is_it(name).then_some(value))
     }
 
     /// A `Set-Cookie` value. `max_age` in seconds: none lasts as long as the browser runs, zero removes it.
     pub fn write(self, issuer: &Issuer, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
         let (name, loopback) = (self.name(issuer), issuer.is_loopback_http());
+        let path = if issuer.path_prefix().is_empty() { "/" } else { issuer.path_prefix() };
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         let readable = match (self, loopback) {
             // Lax: the way back from an application is a cross-site navigation, and has to find the session.
@@ -53,6 +68,76 @@ impl Cookie {
             // Without Secure browsers refuse None; the applications beside it are of the same site.
             (Self::BrowserState, true) => "SameSite=Lax",
         };
-        HeaderValue::try_from(format!("{name}={value}; Path=/; {readable}{max_age}")).ok()
+        HeaderValue::try_from(format!("{name}={value}; Path={path}; {readable}{max_age}")).ok()
+    }
+}
+
+fn prefix(issuer: &Issuer) -> &'static str {
+    match (issuer.is_loopback_http(), issuer.path_prefix().is_empty()) {
+        // No name that the applications of a developer have, such as `session` of Flask and Starlette.
+        (true, _) => "chancery-",
+        // RFC 6265bis 4.1.3.2: with Path=/ only.
+        (false, true) => "__Host-",
+        (false, false) => "__Secure-",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::Cookie;
+    use crate::config::Issuer;
+
+    fn issuer(text: &str) -> Issuer {
+        Issuer::parse(text).unwrap()
+    }
+
+    fn read(issuer_text: &str, cookies: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_str(cookies).unwrap());
+        Cookie::Session.read(&headers, &issuer(issuer_text)).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_names_are_the_installations_own() {
+        for (text, name, path) in [
+            ("https://id.example", "__Host-session", "/"),
+            ("https://id.example:8443", "__Host-session-8443", "/"),
+            ("https://id.example/auth", "__Secure-session.auth", "/auth"),
+            ("https://id.example:8443/a/b", "__Secure-session-8443.a.b", "/a/b"),
+            ("http://localhost:8080", "chancery-session-8080", "/"),
+            ("http://127.0.0.1:8080/auth", "chancery-session-8080.auth", "/auth"),
+        ] {
+            assert_eq!(Cookie::Session.name(&issuer(text)), name, "{text}");
+            let set = Cookie::Session.write(&issuer(text), "v", None).unwrap();
+            assert!(set.to_str().unwrap().starts_with(&format!("{name}=v; Path={path}; ")), "{set:?}");
+            assert_eq!(read(text, &format!("a=b; {name}=v; {name}x=w")).as_deref(), Some("v"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_cookies_of_other_installations_on_the_host_are_not_read() {
+        let others = "session=a; chancery-session=b; chancery-session-8081=c; chancery-session-8080.auth=d";
+        assert_eq!(read("http://localhost:8080", others), None);
+        assert_eq!(
+            read("https://id.example", "__Host-session-8443=a; __Secure-session.auth=b; session=c"),
+            None
+        );
+        assert_eq!(read("https://id.example/auth", "__Secure-session.auth.b=a; __Secure-session=b"), None);
+    }
+
+    #[test]
+    fn who_was_signed_in_before_the_names_changed_stays_so() {
+        for text in ["https://id.example/auth", "https://id.example:8443"] {
+            assert_eq!(read(text, "__Host-session=old").as_deref(), Some("old"), "{text}");
+            let own = Cookie::Session.name(&issuer(text));
+            assert_eq!(
+                read(text, &format!("__Host-session=old; {own}=new")).as_deref(),
+                Some("new"),
+                "{text}"
+            );
+        }
+        assert_eq!(read("http://localhost:8080", "session=old; __Host-session=old"), None);
     }
 }

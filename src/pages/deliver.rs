@@ -67,7 +67,7 @@ impl Visitor {
         let frame = self.frame(app, None);
         let application = Application::of(client, frame.text.tag());
         let view = FormPostPage { frame, application, action, fields };
-        let mut response = self.page(app, StatusCode::OK, &view);
+        let mut response = self.page_with_opener(app, StatusCode::OK, &view);
         response.headers_mut().insert(header::REFERRER_POLICY, ORIGIN);
         response
     }

@@ -18,13 +18,14 @@ use super::select_account;
 use super::sent::{Form, Query};
 
 use super::views::{
-    Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Person, Problem,
+    Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Person, Place,
+    Problem,
 };
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::grants::device_authorization;
-use crate::model::{Client, DeviceAuthorization, DeviceState, GrantType, ScopeSet};
+use crate::model::{Allowed, Client, DeviceAuthorization, DeviceState, GrantType};
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
 use crate::protocol::resource::Target;
@@ -100,7 +101,8 @@ async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<Insertion,
     // What was allowed before may have changed meanwhile: then it is read again, once.
     for _ in 0..2 {
         let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
-        let remember = Remember::adding(before.clone(), &authorization.scope, None);
+        let new = Allowed::of(&authorization.scope, &authorization.resources);
+        let remember = Remember::adding(before.clone(), new, None);
         let (session, upon) = (&person.session, Yes::upon(before.as_ref()));
         outcome = device_authorization::approve(app, authorization, client, session, &remember, upon).await?;
         if outcome == Insertion::Inserted {
@@ -210,18 +212,19 @@ fn page(
 async fn confirmation(app: &App, visitor: &Visitor, person: &SignedIn, asked: &Asked) -> Answer {
     let Asked { authorization, client, code } = asked;
     let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
-    let new = authorization.scope.without(&before.map_or_else(ScopeSet::default, |consent| consent.scope));
+    let before = before.map(|consent| consent.allowed).unwrap_or_default();
+    let new = before.new_in(&authorization.scope, &authorization.resources);
     let frame = visitor.frame(app, None);
     let catalogue = app.registry.catalogue();
     let target = Target::narrowed(&authorization.resources, &[], client, &catalogue).unwrap_or_default();
-    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.contains(scope));
+    let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.scope.contains(scope));
     let view = DeviceConfirmPage {
         frame,
         application: Application::of(client, frame.text.tag()),
         signed_in_as: Person::of(&person.user),
         csrf: &visitor.csrf(app, Some(&person.session.id)),
         user_code: &code.displayed(),
-        resources: target.names().map(str::to_owned).collect(),
+        resources: Place::all(&target, &before, &new),
         permissions: authorization.scope.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&authorization.scope),
         address: &authorization.address,

@@ -24,7 +24,7 @@ use crate::crypto::random;
 use crate::grants::handover::{CONSENT, LOGIN};
 use crate::grants::subject;
 use crate::model::{
-    GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId,
+    Allowed, GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId,
     SignInGeneration, Timestamp, User, UserId,
 };
 use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
@@ -238,16 +238,21 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
         return Err(expired());
     }
     let scope = accepted.scope()?;
-    let (remember, before) = remember(app, &flow, &handover, &accepted, &person).await?;
+    let had_resources = !flow.request.resources.is_empty();
+    if let Some(granted) = &accepted.grant_access_token_audience {
+        // No token of this grant is for more, whatever the client asks for later.
+        flow.request.resources.retain(|uri| granted.contains(uri));
+    }
+    // Of several resources none was granted: what was allowed is for none, not for the default audience.
+    let (remember, before) = match had_resources && flow.request.resources.is_empty() {
+        true => (None, None),
+        false => remember(app, &flow, &handover, &accepted, &person).await?,
+    };
     let given_at = handover.consent;
     let decision = Decision { remember, before, given_at, context: context(&handover, accepted) };
     flow.request.claims = flow.request.claims.within(&scope);
     // What was allowed for the sake of a single claim is no scope of the tokens.
     flow.request.scope = flow.request.scope.within(&scope);
-    if let Some(granted) = &decision.context.audience {
-        // No token of this grant is for more, whatever the client asks for later.
-        flow.request.resources.retain(|uri| granted.contains(uri));
-    }
     flow.issue_in(&envelope, app, visitor, &person, decision).await
 }
 
@@ -265,7 +270,8 @@ async fn remember(
         Remembered::Open => None,
     };
     let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
-    Ok((Some(Remember::adding(before.clone(), &accepted.scope()?, until)), before))
+    let new = Allowed::of(&accepted.scope()?, &flow.request.resources);
+    Ok((Some(Remember::adding(before.clone(), new, until)), before))
 }
 
 fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {

@@ -17,8 +17,8 @@ use crate::grants::approval::{self, Approval, Approved};
 use crate::grants::authorization_response::Envelope;
 use crate::grants::subject;
 use crate::model::{
-    AuthorizationRequest, Client, ConsentGeneration, GrantContext, GrantId, Means, PendingRequest, RequestId,
-    Scope, ScopeSet, User,
+    Allowed, AuthorizationRequest, Client, ConsentGeneration, GrantContext, GrantId, Means, PendingRequest,
+    RequestId, Scope, User,
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::{self, Unproven};
@@ -138,12 +138,12 @@ impl Flow {
 
     /// The next step, and what was allowed before.
     pub async fn next(&self, app: &App, who: &Who) -> Result<(Step, Option<Consent>), Failure> {
-        let consented = match who.person() {
+        let before = match who.person() {
             Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
             None => None,
         };
-        let situation = self.situation(app, who, consented.as_ref().map(|consent| &consent.scope));
-        Ok((interaction::next(&self.request, &self.client, situation), consented))
+        let situation = self.situation(app, who, before.as_ref().map(|consent| &consent.allowed));
+        Ok((interaction::next(&self.request, &self.client, situation), before))
     }
 
     /// Whom this request is about.
@@ -174,7 +174,7 @@ impl Flow {
     }
 
     /// What is known about the person at the browser, for the rules.
-    pub fn situation<'a>(&self, app: &App, who: &Who, consented: Option<&'a ScopeSet>) -> Situation<'a> {
+    pub fn situation<'a>(&self, app: &App, who: &Who, consented: Option<&'a Allowed>) -> Situation<'a> {
         let person = match who {
             Who::Person { signed_in, by } => {
                 Person::Known { auth_time: signed_in.session.auth_time, by: *by }
@@ -281,6 +281,9 @@ impl Flow {
 
     /// Sends the browser back with an error.
     pub async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+        if let Some(pending) = &self.pending {
+            app.storage.note_answered(&pending.id).await?;
+        }
         visitor.refuse(app, &self.client, &self.target, error).await
     }
 

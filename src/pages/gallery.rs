@@ -104,6 +104,7 @@ fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Opt
         client_id: application.name.clone(),
         application,
         permissions: scopes.iter().map(|scope| permission(text, scope, false)).collect(),
+        resources: used.map(|_| vec!["Calendars".to_owned(), "Invoices".to_owned()]).unwrap_or_default(),
         since: text.date(NOW - 90 * 86_400),
         last_used: used.map(|at| text.when(at, NOW)),
         start: used.map(|_| "https://calendar.acme.example/start".to_owned()),
@@ -185,7 +186,7 @@ fn device_confirm_long(frame: Frame<'_>) -> DeviceConfirmPage<'_> {
     DeviceConfirmPage {
         application: Application::new(LONG, None, None),
         signed_in_as: MARIA_AT_LENGTH,
-        resources: vec!["Calendars".to_owned(), LONG.to_owned()],
+        resources: vec![place("Calendars", false), place(LONG, true)],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
         offline: false,
         address: "2001:db8:1234:5678:9abc:def0:1234:5678",
@@ -273,6 +274,10 @@ fn form_post(frame: Frame<'_>, application: Application) -> FormPostPage<'_> {
     FormPostPage { frame, application, action: "https://calendar.acme.example/callback", fields }
 }
 
+fn place(name: &str, is_new: bool) -> Place {
+    Place { name: name.to_owned(), is_new }
+}
+
 fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
     let long_scope = "https://api.acme.example/calendars/shared-with-everybody-in-the-company.readonly";
     let scopes = [("openid", false), ("groups", true), (long_scope, true)];
@@ -282,7 +287,7 @@ fn consent_long(frame: Frame<'_>) -> ConsentPage<'_> {
             ..Application::new(LONG, None, Some("https://a-very-long-host-name.of-a-company.example/"))
         },
         signed_in_as: MARIA_AT_LENGTH,
-        resources: vec!["Calendars".to_owned(), LONG.to_owned()],
+        resources: vec![place("Calendars", false), place(LONG, true)],
         permissions: scopes.map(|(scope, is_new)| permission(frame.text, scope, is_new)).into(),
         offline: false,
         return_to: ReturnTo::parse("http://127.0.0.1:49152/callback"),

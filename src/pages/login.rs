@@ -152,5 +152,8 @@ fn page(
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
-    visitor.page(app, status, &view)
+    match goal {
+        Goal::Request(_) => visitor.page_with_opener(app, status, &view),
+        Goal::Page(_) => visitor.page(app, status, &view),
+    }
 }

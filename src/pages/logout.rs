@@ -152,5 +152,5 @@ fn confirm(
         unproven: !matches!(request.hint, Hint::Absent),
         hidden: sent.collect(),
     };
-    visitor.page(app, StatusCode::OK, &view)
+    visitor.page_with_opener(app, StatusCode::OK, &view)
 }

@@ -35,9 +35,10 @@ mod gallery;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::handler::Handler;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
 pub use i18n::languages;
@@ -51,21 +52,31 @@ use visitor::Visitor;
 /// The pages' routes.
 pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
-        .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/authorize/continue", get(external::go_on))
-        .route("/login", get(login::get).post(login::post))
-        .route(select_account::PATH, get(select_account::get).post(select_account::post))
-        .route("/consent", get(consent::get).post(consent::post))
-        .route("/logout", get(logout::get).post(logout::post))
+        .route("/authorize", show(authorize::get).post(authorize::post))
+        .route("/authorize/continue", show(external::go_on))
+        .route("/login", show(login::get).post(login::post))
+        .route(select_account::PATH, show(select_account::get).post(select_account::post))
+        .route("/consent", show(consent::get).post(consent::post))
+        .route("/logout", show(logout::get).post(logout::post))
         .route("/check_session", get(session_state::page))
-        .route("/device", get(device::get).post(device::post))
+        .route("/device", show(device::get).post(device::post))
         .route("/device/confirm", post(device::confirm))
-        .route("/account", get(account::get))
+        .route("/account", show(account::get))
         .route("/account/apps/revoke", post(account::revoke_app))
         .route("/account/sessions/end", post(account::end_session))
         .route("/account/password", post(account::change_password))
         .route("/assets/{name}", get(asset))
         .layer(middleware::from_fn_with_state(Arc::clone(app), answer::say_failures))
+}
+
+/// A page by GET. What asks for its head only (a preview of a link, a check whether it is there) gets an answer without the
+/// handler, which signs in, signs out and issues codes (RFC 9110 9.2.1: HEAD is safe).
+fn show<H, T>(handler: H) -> MethodRouter<Arc<App>>
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    get(handler).head(async || [(header::CACHE_CONTROL, answer::NO_STORE)])
 }
 
 /// A stylesheet or script; its name changes with its content, so browsers may keep it for ever.
@@ -74,6 +85,7 @@ async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer 
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
+        (answer::RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     ];
     Ok((headers, asset.bytes.clone()).into_response())
 }

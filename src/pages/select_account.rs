@@ -113,7 +113,10 @@ fn page(app: &App, visitor: &Visitor, goal: &Goal, accounts: &Accounts) -> Respo
         accounts: accounts.all().map(row).collect(),
         another: &another(&goal.by_way_of(app, "/login")),
     };
-    visitor.page(app, StatusCode::OK, &view)
+    match goal {
+        Goal::Request(_) => visitor.page_with_opener(app, StatusCode::OK, &view),
+        Goal::Page(_) => visitor.page(app, StatusCode::OK, &view),
+    }
 }
 
 /// The sign-in page for somebody else, whoever is signed in.

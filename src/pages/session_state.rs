@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::accounts::SEPARATOR;
+use super::answer::RESOURCE_POLICY;
 use super::cookies::Cookie;
 use super::i18n;
 use super::site::Frame;
@@ -42,13 +43,15 @@ struct CheckSessionPage<'a> {
 pub async fn page(State(app): State<Arc<App>>) -> Response {
     let frame = app.site.frame(i18n::choose(None, None));
     let cookie = Cookie::BrowserState.name(&app.settings.server.issuer);
-    let Ok(html) = (CheckSessionPage { frame, cookie }).render() else {
+    let Ok(html) = (CheckSessionPage { frame, cookie: &cookie }).render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, CSP),
         (header::CACHE_CONTROL, CACHE_CONTROL),
+        // Applications that isolate themselves (Cross-Origin-Embedder-Policy) frame it too.
+        (RESOURCE_POLICY, HeaderValue::from_static("cross-origin")),
     ];
     let mut response = (headers, html).into_response();
     response.extensions_mut().insert(MayBeFramed);

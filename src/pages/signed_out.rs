@@ -64,7 +64,7 @@ pub fn answer(
         refused,
         frames: frames.iter().map(Url::as_str).collect(),
     };
-    let mut origins: Vec<String> = frames.iter().map(|frame| frame.origin().ascii_serialization()).collect();
+    let mut origins: Vec<String> = frames.iter().filter_map(logout::frame_source).collect();
     origins.sort();
     origins.dedup();
     visitor.page_with_frames(app, StatusCode::OK, &view, &origins)

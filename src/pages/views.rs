@@ -1,6 +1,7 @@
 //! One struct a page: plain values in, HTML out. The handlers fill them and know nothing of HTML.
 
 mod device;
+mod place;
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -11,6 +12,7 @@ use super::site::Frame;
 use crate::model::{Catalogue, Client, User, text};
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
+pub use place::Place;
 
 /// The application a page speaks of.
 #[derive(Debug, Clone)]
@@ -182,8 +184,8 @@ pub struct ConsentPage<'a> {
     pub signed_in_as: Person<'a>,
     pub request: &'a str,
     pub csrf: &'a str,
-    /// The names of the resources that are asked for.
-    pub resources: Vec<String>,
+    /// The resources that are asked for.
+    pub resources: Vec<Place>,
     pub permissions: Vec<Permission>,
     /// There will be a refresh token: it lasts until it is taken back.
     pub offline: bool,
@@ -272,6 +274,8 @@ pub struct AppRow {
     pub client_id: String,
     pub application: Application,
     pub permissions: Vec<Permission>,
+    /// The names of the resources it may use them at, beside its usual place.
+    pub resources: Vec<String>,
     pub since: String,
     pub last_used: Option<String>,
     /// Where it is started, if it can be.

@@ -37,7 +37,7 @@ pub enum Unproven {
     RedirectUriMissing,
     RedirectUriNotRegistered,
     Malformed,
-    /// Unknown, used, expired, or another client's.
+    /// Unknown, used, expired, another client's, or another browser's.
     PushedRequestUnusable,
 }
 

@@ -3,14 +3,17 @@
 
 use super::claims::ACR_SINGLE_FACTOR;
 use super::error::{ErrorCode, OAuthError};
-use crate::model::{AuthorizationRequest, Client, Means, Prompt, ScopeSet, Timestamp};
+use super::redirect_uri;
+use crate::model::{
+    Allowed, AuthorizationRequest, Client, ConsentPolicy, Means, NewAccess, Prompt, ResponseType, Timestamp,
+};
 
 /// What is known about the person at the browser.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
     pub person: Person,
     /// What the user allowed this client before.
-    pub consented: Option<&'a ScopeSet>,
+    pub consented: Option<&'a Allowed>,
     pub assurance: Assurance,
     /// Whether the person has just said yes to this very request.
     pub decided: bool,
@@ -66,7 +69,7 @@ pub enum Step {
     SignIn,
     /// Ask for consent; `new` is what was not allowed before.
     Consent {
-        new: ScopeSet,
+        new: NewAccess,
     },
     Issue,
     Refuse(OAuthError),
@@ -132,23 +135,34 @@ fn missing_consent(
     request: &AuthorizationRequest,
     client: &Client,
     situation: Situation<'_>,
-) -> Option<ScopeSet> {
+) -> Option<NewAccess> {
     if situation.decided {
         return None;
     }
-    let nothing = ScopeSet::default();
-    let new = request.permissions().without(situation.consented.unwrap_or(&nothing));
+    let nothing = Allowed::default();
+    let before = situation.consented.unwrap_or(&nothing);
+    let new = before.new_in(&request.permissions(), &request.resources);
     if request.prompts(Prompt::Consent) {
         return Some(new);
     }
     let covered = situation.consented.is_some() && new.is_empty();
-    (!client.skips_consent() && !covered).then_some(new)
+    let silent = client.skips_consent() || covered;
+    (!silent || may_be_an_impostor(request, client)).then_some(new)
+}
+
+/// RFC 6749 10.2, RFC 8252 8.6: a repeated request is not answered without a person where nothing tells the client from
+/// somebody who uses its id. A secret or a key does at the token endpoint, which only a code has to pass.
+fn may_be_an_impostor(request: &AuthorizationRequest, client: &Client) -> bool {
+    let proves_itself = client.is_confidential() && request.response_type == ResponseType::Code;
+    !proves_itself
+        && redirect_uri::is_anybodys(&request.redirect_uri)
+        && client.policy().consent != ConsentPolicy::Remember
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Assurance, Person, Situation, Step, next};
-    use crate::model::{AuthorizationRequest, Client, Means, ScopeSet, Timestamp};
+    use crate::model::{Allowed, AuthorizationRequest, Client, Means, Timestamp};
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
@@ -170,7 +184,7 @@ mod tests {
         Person::Known { auth_time: NOW.plus(-signed_in_ago), by }
     }
 
-    fn situation<'a>(signed_in_ago: Option<i64>, consented: Option<&'a ScopeSet>) -> Situation<'a> {
+    fn situation<'a>(signed_in_ago: Option<i64>, consented: Option<&'a Allowed>) -> Situation<'a> {
         Situation {
             person: signed_in_ago.map_or(Person::Unknown, |seconds| known(seconds, None)),
             consented,
@@ -184,7 +198,7 @@ mod tests {
         match step {
             Step::SelectAccount => "select account".into(),
             Step::SignIn => "sign in".into(),
-            Step::Consent { new } => format!("consent to {new}"),
+            Step::Consent { new } => format!("consent to {}{}", new.scope, new.resources.concat()),
             Step::Issue => "issue".into(),
             Step::Refuse(error) => error.code.as_str().into(),
         }
@@ -192,10 +206,15 @@ mod tests {
 
     #[test]
     fn the_next_step_follows_from_the_request_and_the_situation() {
-        let all: ScopeSet = "openid a".parse().unwrap();
-        let some: ScopeSet = "openid".parse().unwrap();
+        let all = Allowed::of(&"openid a".parse().unwrap(), &[]);
+        let some = Allowed::of(&"openid".parse().unwrap(), &[]);
         let none = || serde_json::json!({});
         let prompt = |prompt: &str| serde_json::json!({"prompt": [prompt]});
+        let at = |resource: &str, prompt: &str| {
+            let prompt: Vec<&str> = prompt.split(' ').filter(|prompt| !prompt.is_empty()).collect();
+            serde_json::json!({"resources": [resource], "prompt": prompt})
+        };
+        let there = Allowed::of(&"openid a".parse().unwrap(), &["r1".to_owned()]);
         let max_age = |seconds: i64| serde_json::json!({"max_age": seconds});
         for (members, signed_in, consented, skip, expected) in [
             (none(), None, None, false, "sign in"),
@@ -216,6 +235,11 @@ mod tests {
             (max_age(8), Some(9), Some(&all), false, "sign in"),
             (max_age(0), Some(0), Some(&all), false, "sign in"),
             (max_age(1), Some(0), Some(&all), false, "issue"),
+            (at("r1", ""), Some(9), Some(&all), false, "consent to openid ar1"),
+            (at("r1", "none"), Some(9), Some(&all), false, "consent_required"),
+            (at("r1", ""), Some(9), Some(&there), false, "issue"),
+            (at("r2", "none"), Some(9), Some(&there), false, "consent_required"),
+            (none(), Some(9), Some(&there), false, "consent to openid a"),
         ] {
             let step = next(&request(members.clone()), &client(skip), situation(signed_in, consented));
             assert_eq!(outcome(step), expected, "{members} {signed_in:?} {consented:?} {skip}");
@@ -224,7 +248,7 @@ mod tests {
 
     #[test]
     fn signing_in_for_the_request_satisfies_every_prompt_but_consent_and_choosing_only_its_own() {
-        let all: ScopeSet = "openid a".parse().unwrap();
+        let all = Allowed::of(&"openid a".parse().unwrap(), &[]);
         let after = |by, members: serde_json::Value| {
             let situation = Situation { person: known(50, Some(by)), ..situation(None, Some(&all)) };
             outcome(next(&request(members), &client(false), situation))
@@ -248,6 +272,36 @@ mod tests {
         assert_eq!(ask(serde_json::json!({"prompt": ["create"]})), "sign in");
         assert_eq!(ask(serde_json::json!({"prompt": ["login", "select_account"]})), "select account");
         assert_eq!(ask(serde_json::json!({"prompt": ["none"]})), "account_selection_required");
+    }
+
+    #[test]
+    fn whoever_could_be_anybody_is_never_answered_in_silence_unless_the_operator_says_so() {
+        let all = Allowed::of(&"openid a".parse().unwrap(), &[]);
+        let step = |uri: &str, method: &str, policy: Option<&str>, response_type: &str, skip: bool| {
+            let mut client = serde_json::to_value(client(skip)).unwrap();
+            client["token_endpoint_auth_method"] = method.into();
+            client["consent_policy"] = policy.into();
+            let request = request(serde_json::json!({"redirect_uri": uri, "response_type": response_type}));
+            let client: Client = serde_json::from_value(client).unwrap();
+            outcome(next(&request, &client, situation(Some(9), Some(&all))))
+        };
+        for uri in ["http://127.0.0.1:4/cb", "http://[::1]/cb", "http://localhost/cb", "com.example.app:/cb"]
+        {
+            for (method, policy, response_type, skip, expected) in [
+                ("none", None, "code", false, "consent to "),
+                ("none", None, "code", true, "consent to "),
+                ("none", Some("proven"), "code", false, "consent to "),
+                ("none", Some("always"), "code", false, "consent to "),
+                ("none", Some("remember"), "code", false, "issue"),
+                ("client_secret_basic", None, "code", false, "issue"),
+                ("client_secret_basic", None, "code id_token", false, "consent to "),
+                ("client_secret_basic", None, "token", false, "consent to "),
+            ] {
+                let found = step(uri, method, policy, response_type, skip);
+                assert_eq!(found, expected, "{uri} {method} {policy:?} {response_type}");
+            }
+        }
+        assert_eq!(step("https://app.example/cb", "none", None, "code", false), "issue");
     }
 
     #[test]

@@ -85,5 +85,15 @@ pub fn return_to(client: Option<&Client>, requested: Option<&str>, state: Option
 pub fn frontchannel_page(client: &Client, issuer: &str, session: &SessionId) -> Option<Url> {
     let mut page = Url::parse(client.logout.frontchannel_logout_uri.as_deref()?).ok()?;
     page.query_pairs_mut().append_pair("iss", issuer).append_pair("sid", session.as_str());
-    Some(page)
+    frame_source(&page).map(|_| page)
+}
+
+/// The origin of a page as a policy names it (Content Security Policy 3, 2.3.1, `host-source`). None where its host has a
+/// character that no host name has: the URL standard lets some through, and `;` or `,` would end the directive.
+pub fn frame_source(page: &Url) -> Option<String> {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let is_web = matches!(page.scheme(), "https" | "http");
+    let origin = page.origin().ascii_serialization();
+    (is_web && page.host_str()?.bytes().all(is_plain)).then_some(origin)
 }

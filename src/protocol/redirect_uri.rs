@@ -108,6 +108,12 @@ pub fn is_loopback_uri(uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|url| is_loopback(&url))
 }
 
+/// Whether any program of the computer could be at this address: a loopback address, or a private-use scheme, which more
+/// than one can claim (RFC 8252 8.6). A claimed https address is somebody's own (RFC 8252 7.2).
+pub fn is_anybodys(uri: &str) -> bool {
+    Url::parse(uri).map_or(true, |url| !matches!(url.scheme(), "https" | "http") || is_loopback(&url))
+}
+
 /// Splits an `http` URI on a loopback IP literal into its host and what follows the port.
 fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let (host, rest) = ["http://127.0.0.1", "http://[::1]"]

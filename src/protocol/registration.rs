@@ -153,8 +153,10 @@ fn check_switches(client: &Client, complain: &mut impl FnMut(&'static str, Strin
         return;
     }
     // RFC 8252 8.6: anyone could listen there and be the application, so a person has to look.
-    if client.redirect_uris.iter().any(|uri| redirect_uri::is_loopback_uri(uri)) {
-        complain("skip_consent", "not with a loopback redirect URI: anyone could listen there".into());
+    if client.redirect_uris.iter().any(|uri| redirect_uri::is_anybodys(uri)) {
+        let problem =
+            "not with a redirect URI on loopback or of a private-use scheme: anyone could listen there";
+        complain("skip_consent", problem.into());
     }
     // OpenID Connect Core 11: offline access MUST have consent, unless other conditions are in place.
     let strategy = client.policy().scope_strategy;
@@ -268,8 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn consent_is_skipped_by_applications_of_the_operator_and_never_for_loopback() {
+    fn consent_is_skipped_by_applications_of_the_operator_and_never_where_anyone_could_listen() {
         assert!(problems(json!({"skip_consent": true})).is_empty());
+        for uri in
+            ["com.example.app:/cb", "http://127.0.0.1/cb", "http://localhost:3000/cb", "https://[::1]/cb"]
+        {
+            let silent = json!({"skip_consent": true, "redirect_uris": ["https://app.example/cb", uri]});
+            assert_eq!(problems(silent), ["skip_consent"], "{uri}");
+        }
         let offline = json!({"skip_consent": true, "scope": "openid offline_access"});
         assert_eq!(problems(offline.clone()), ["skip_consent"]);
         let mut first_party = offline;

@@ -244,10 +244,10 @@ impl Target {
         own.max().map_or(usual, |longest| longest.max(usual))
     }
 
-    /// As the consent page calls them.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let resources = self.resources.iter().map(|resource| resource.name.as_str());
-        resources.chain(self.audiences.iter().map(String::as_str))
+    /// Each as requests and as the consent page call it.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        let resources = self.resources.iter().map(|resource| (resource.id.as_str(), resource.name.as_str()));
+        resources.chain(self.audiences.iter().map(|name| (name.as_str(), name.as_str())))
     }
 }
 

@@ -1,17 +1,19 @@
-//! What a user allowed a client, remembered so that only new scopes are asked for.
+//! What a user allowed a client, remembered so that only what is new is asked for.
+
+use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
 use super::authority::{Authority, Insertion, withdraw_consents};
 use super::db::{Transaction, values};
 use super::{Storage, StorageError};
-use crate::model::{ClientId, Grant, ScopeSet, Timestamp, UserId};
+use crate::model::{Allowed, ClientId, Grant, ScopeSet, Timestamp, UserId};
 
 /// One user's standing yes to one client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Consent {
     pub client_id: ClientId,
-    pub scope: ScopeSet,
+    pub allowed: Allowed,
     pub created_at: Timestamp,
     /// None: until it is taken back.
     pub expires_at: Option<Timestamp>,
@@ -20,21 +22,21 @@ pub struct Consent {
 /// What is to be remembered, in place of what was before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Remember {
-    pub scope: ScopeSet,
+    pub allowed: Allowed,
     /// None: until it is taken back.
     pub until: Option<Timestamp>,
 }
 
 impl Remember {
     /// A new yes beside what was remembered before. What was allowed for a time is not prolonged by the way.
-    pub fn adding(before: Option<Consent>, scope: &ScopeSet, until: Option<Timestamp>) -> Self {
+    pub fn adding(before: Option<Consent>, new: Allowed, until: Option<Timestamp>) -> Self {
         match before {
             Some(before)
-                if before.expires_at.is_none() && (until.is_none() || scope.is_subset(&before.scope)) =>
+                if before.expires_at.is_none() && (until.is_none() || new.is_subset(&before.allowed)) =>
             {
-                Self { scope: before.scope.union(scope), until: None }
+                Self { allowed: before.allowed.union(&new), until: None }
             }
-            _ => Self { scope: scope.clone(), until },
+            _ => Self { allowed: new, until },
         }
     }
 }
@@ -43,19 +45,22 @@ impl Remember {
 struct ConsentRow {
     client_id: String,
     scope: String,
+    resources: String,
     created_at: i64,
     expires_at: Option<i64>,
 }
 
 impl ConsentRow {
     fn into_consent(self) -> Result<Consent, StorageError> {
-        let scope = self
+        let scope: ScopeSet = self
             .scope
             .parse()
             .map_err(|error| StorageError::impossible("consents", &self.client_id, error))?;
+        let resources: BTreeMap<String, ScopeSet> = serde_json::from_str(&self.resources)
+            .map_err(|error| StorageError::impossible("consents", &self.client_id, error.to_string()))?;
         Ok(Consent {
             client_id: ClientId::new(self.client_id),
-            scope,
+            allowed: Allowed { scope, resources },
             created_at: Timestamp::from_unix(self.created_at),
             expires_at: self.expires_at.map(Timestamp::from_unix),
         })
@@ -70,7 +75,7 @@ impl Storage {
         client: &ClientId,
         now: Timestamp,
     ) -> Result<Option<Consent>, StorageError> {
-        const FIND: &str = "SELECT client_id, scope, created_at, expires_at FROM consents \
+        const FIND: &str = "SELECT client_id, scope, resources, created_at, expires_at FROM consents \
              WHERE user_id = $1 AND client_id = $2 AND (expires_at IS NULL OR expires_at > $3)";
         let bound = values![user.as_str(), client.as_str(), now.unix()];
         let row: Option<ConsentRow> = self.db.fetch_optional(FIND, bound).await?;
@@ -78,7 +83,7 @@ impl Storage {
     }
 
     pub async fn consents_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<Consent>, StorageError> {
-        const LIST: &str = "SELECT client_id, scope, created_at, expires_at FROM consents \
+        const LIST: &str = "SELECT client_id, scope, resources, created_at, expires_at FROM consents \
              WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at";
         let rows: Vec<ConsentRow> = self.db.fetch_all(LIST, values![user.as_str(), now.unix()]).await?;
         rows.into_iter().map(ConsentRow::into_consent).collect()
@@ -114,22 +119,37 @@ impl Storage {
     }
 }
 
+/// What was allowed, as its columns have it.
+pub(super) struct AllowedColumns {
+    pub scope: String,
+    pub resources: String,
+}
+
+impl AllowedColumns {
+    pub fn of(client: &ClientId, allowed: &Allowed) -> Result<Self, StorageError> {
+        let resources = serde_json::to_string(&allowed.resources)
+            .map_err(|error| StorageError::impossible("consents", client.as_str(), error.to_string()))?;
+        Ok(Self { scope: allowed.scope.to_string(), resources })
+    }
+}
+
 /// Remembers the user's yes in a transaction.
 pub(super) async fn remember(
     tx: &mut Transaction,
     grant: &Grant,
     remembered: &Remember,
 ) -> Result<(), StorageError> {
-    const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (user_id, client_id) \
-         DO UPDATE SET scope = $3, updated_at = $4, expires_at = $5";
-    let scope = remembered.scope.to_string();
+    const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, expires_at, resources) \
+         VALUES ($1, $2, $3, $4, $4, $5, $6) ON CONFLICT (user_id, client_id) \
+         DO UPDATE SET scope = $3, updated_at = $4, expires_at = $5, resources = $6";
+    let allowed = AllowedColumns::of(&grant.client_id, &remembered.allowed)?;
     let bound = values![
         grant.user_id.as_str(),
         grant.client_id.as_str(),
-        &scope,
+        &allowed.scope,
         grant.created_at.unix(),
         remembered.until.map(Timestamp::unix),
+        &allowed.resources,
     ];
     tx.execute(REMEMBER, bound).await.map(|_| ())
 }
@@ -137,7 +157,7 @@ pub(super) async fn remember(
 #[cfg(test)]
 mod tests {
     use super::{Consent, Remember};
-    use crate::model::{ClientId, ScopeSet, Timestamp};
+    use crate::model::{Allowed, ClientId, Timestamp};
 
     const SOON: Option<Timestamp> = Some(Timestamp::from_unix(60));
 
@@ -147,15 +167,15 @@ mod tests {
         scope: &str,
         until: Option<Timestamp>,
     ) -> Remember {
-        let scopes = |text: &str| -> ScopeSet { text.parse().unwrap() };
+        let at_default = |text: &str| Allowed::of(&text.parse().unwrap(), &[]);
         let (client_id, created_at) = (ClientId::new("c"), Timestamp::from_unix(0));
-        let before = Consent { client_id, scope: scopes(before), created_at, expires_at };
-        Remember::adding(Some(before), &scopes(scope), until)
+        let before = Consent { client_id, allowed: at_default(before), created_at, expires_at };
+        Remember::adding(Some(before), at_default(scope), until)
     }
 
     #[test]
     fn what_was_allowed_for_a_time_is_not_prolonged_by_the_way() {
-        let told = |remember: Remember| (remember.scope.to_string(), remember.until);
+        let told = |remember: Remember| (remember.allowed.scope.to_string(), remember.until);
         assert_eq!(told(adding("a", None, "b", None)), ("a b".into(), None));
         assert_eq!(told(adding("a", SOON, "b", None)), ("b".into(), None));
         assert_eq!(told(adding("a", None, "b", SOON)), ("b".into(), SOON));

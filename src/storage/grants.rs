@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::authority::{Authority, Insertion, Yes, inserting};
+use super::consents::AllowedColumns;
 use super::db::{Locking, Transaction, Value, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
@@ -40,13 +41,13 @@ const IN_SESSION: Locking = insert_grant!(
     " FOR SHARE OF u FOR SHARE OF s FOR KEY SHARE OF cl"
 );
 
-/// On a session, and on a consent that is remembered for the scope $23.
+/// On a session, and on a consent that is remembered for the scope $23 and what $24 says of resources.
 const UPON_CONSENT: Locking = insert_grant!(
     "FROM users u JOIN sessions s ON s.user_id = u.id JOIN clients cl ON cl.id = $2 \
      JOIN consents c ON c.user_id = u.id AND c.client_id = cl.id \
      WHERE u.id = $3 AND NOT u.disabled AND s.id = $4 AND s.expires_at > $17 \
      AND u.consent_generation = COALESCE($22, u.consent_generation) \
-     AND c.scope = $23 AND (c.expires_at IS NULL OR c.expires_at > $17)",
+     AND c.scope = $23 AND c.resources = $24 AND (c.expires_at IS NULL OR c.expires_at > $17)",
     " FOR SHARE OF u FOR SHARE OF s FOR KEY SHARE OF cl FOR SHARE OF c"
 );
 
@@ -286,7 +287,7 @@ impl<'a> Insert<'a> {
         grant: &'a Grant,
         texts: &'a Texts,
         authority: Authority<'_>,
-        remembered: &'a Option<String>,
+        remembered: &'a Option<AllowedColumns>,
     ) -> Result<Self, StorageError> {
         let mut values = columns_of(grant, texts)?.to_vec();
         let sql = match (authority, &grant.session_id, remembered) {
@@ -294,10 +295,11 @@ impl<'a> Insert<'a> {
                 values.push(generation.number().into());
                 BY_PASSWORD
             }
-            (Authority::Session(yes), Some(_), scope) => {
+            (Authority::Session(yes), Some(_), remembered) => {
                 values.push(yes.given_at.map(ConsentGeneration::number).into());
-                values.extend(scope.as_deref().map(Value::from));
-                if scope.is_some() { UPON_CONSENT } else { IN_SESSION }
+                let columns = remembered.iter().flat_map(|allowed| [&allowed.scope, &allowed.resources]);
+                values.extend(columns.map(Value::from));
+                if remembered.is_some() { UPON_CONSENT } else { IN_SESSION }
             }
             _ => {
                 let what = "inserted on another authority than it names";
@@ -308,11 +310,13 @@ impl<'a> Insert<'a> {
     }
 }
 
-/// The scope of the consent that is built upon, as its column has it.
-fn remembered(authority: Authority<'_>) -> Option<String> {
+/// The consent that is built upon, as its columns have it.
+fn remembered(authority: Authority<'_>) -> Result<Option<AllowedColumns>, StorageError> {
     match authority {
-        Authority::Session(Yes { remembered: Some(consent), .. }) => Some(consent.scope.to_string()),
-        Authority::Session(Yes { remembered: None, .. }) | Authority::Password(_) => None,
+        Authority::Session(Yes { remembered: Some(consent), .. }) => {
+            AllowedColumns::of(&consent.client_id, &consent.allowed).map(Some)
+        }
+        Authority::Session(Yes { remembered: None, .. }) | Authority::Password(_) => Ok(None),
     }
 }
 
@@ -350,7 +354,7 @@ pub(super) async fn insert(
     grant: &Grant,
     authority: Authority<'_>,
 ) -> Result<Insertion, StorageError> {
-    let (texts, remembered) = (Texts::of(grant)?, remembered(authority));
+    let (texts, remembered) = (Texts::of(grant)?, remembered(authority)?);
     let Insert { sql, values } = Insert::new(grant, &texts, authority, &remembered)?;
     tx.execute_locking(sql, &values).await.map(Insertion::of)
 }
@@ -362,7 +366,7 @@ impl Storage {
         grant: &Grant,
         authority: Authority<'_>,
     ) -> Result<Insertion, StorageError> {
-        let (texts, remembered) = (Texts::of(grant)?, remembered(authority));
+        let (texts, remembered) = (Texts::of(grant)?, remembered(authority)?);
         let Insert { sql, values } = Insert::new(grant, &texts, authority, &remembered)?;
         self.db.execute_locking(sql, &values).await.map(Insertion::of)
     }

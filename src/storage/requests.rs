@@ -62,7 +62,8 @@ impl Storage {
         row.map(RequestRow::into_request).transpose()
     }
 
-    /// Gives a request that belongs to no browser yet to this one. True for exactly one caller, however many try at once.
+    /// Gives a request that belongs to no browser yet to this one, or opens it again in the browser it belongs to while
+    /// nobody has signed in for it and no answer went back. However many browsers try at once, it is one's.
     pub async fn take_request(
         &self,
         id: &RequestId,
@@ -70,10 +71,18 @@ impl Storage {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StorageError> {
-        const TAKE: &str = "UPDATE authorization_requests SET browser = $2, expires_at = $4 \
-             WHERE id = $1 AND browser = '' AND expires_at > $3";
+        const TAKE: &str = "UPDATE authorization_requests SET browser = $2, \
+             expires_at = CASE WHEN browser = '' THEN $4 ELSE expires_at END \
+             WHERE id = $1 AND expires_at > $3 AND session_id IS NULL AND NOT answered AND browser IN ('', $2) \
+             AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.id = $1)";
         let bound = values![id.as_str(), browser, now.unix(), until.unix()];
         Ok(self.db.execute(TAKE, bound).await? == 1)
+    }
+
+    /// Notes that an answer other than a grant, which has the request's id, went back to the application.
+    pub async fn note_answered(&self, id: &RequestId) -> Result<(), StorageError> {
+        const NOTE: &str = "UPDATE authorization_requests SET answered = TRUE WHERE id = $1";
+        self.db.execute(NOTE, values![id.as_str()]).await.map(|_| ())
     }
 
     /// Notes who goes on with this request.

@@ -297,3 +297,43 @@ on_both! {
         assert!(answer.location().starts_with("http://127.0.0.1:4711/cb?code="), "{answer:?}");
     }
 }
+
+on_both! {
+    async fn a_public_client_that_anybody_could_be_is_asked_about_each_time(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.user("ada").await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let grant_types = ["authorization_code", "refresh_token"];
+        for (first, again) in [
+            ("http://127.0.0.1:5000/cb", "http://127.0.0.1:6666/cb"),
+            ("http://localhost:5000/cb", "http://localhost:5000/cb"),
+            ("com.example.app:/cb", "com.example.app:/cb"),
+        ] {
+            let members = json!({
+                "redirect_uris": [first.replace("127.0.0.1:5000", "127.0.0.1")],
+                "token_endpoint_auth_method": "none", "grant_types": grant_types,
+            });
+            let client = server.client(members).await;
+            for uri in [first, again] {
+                let answer = browser.get(&server.authorization(&client, &[("redirect_uri", uri)])).await;
+                let page = browser.follow(answer).await;
+                assert!(is_consent(&page) && !page.body.contains("class=\"new\""), "{page:?}");
+                let answer = browser.decide(&page, "allow").await;
+                assert!(answer.location().starts_with(uri) && answer.returned("code").is_some(), "{answer:?}");
+            }
+            let silent = [("redirect_uri", again), ("prompt", "none")];
+            let answer = browser.get(&server.authorization(&client, &silent)).await;
+            assert_eq!(answer.returned("error").as_deref(), Some("consent_required"), "{answer:?}");
+            // Unless the operator says so.
+            server.change_client(&client, json!({"consent_policy": "remember"})).await;
+            let answer = browser.get(&server.authorization(&client, &silent)).await;
+            assert!(answer.returned("code").is_some(), "{answer:?}");
+        }
+        // A claimed https address is its owner's.
+        let client = server.public_client().await;
+        let page = start(&mut browser, &server, &client, "openid").await;
+        code(&browser.decide(&page, "allow").await);
+        code(&start(&mut browser, &server, &client, "openid").await);
+    }
+}

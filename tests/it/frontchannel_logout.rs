@@ -54,6 +54,28 @@ on_both! {
         assert_eq!(again.location(), format!("{BYE}?state=%22s"), "nobody is left to be told");
     }
 
+    async fn no_host_of_an_application_writes_into_the_policy(kind: Kind) {
+        let server = TestServer::start_with(kind, &[crate::support::OPEN]).await;
+        server.user("ada").await;
+        for host in ["evil.example;sandbox", "x;script-src'unsafe-inline'.evil.example", "evil.example,x", "*", "a'b.example"] {
+            let uris = json!({
+                "redirect_uris": [format!("https://{host}/cb")], "frontchannel_logout_uri": format!("https://{host}/bye"),
+            });
+            server.register(uris.clone()).await.assert_error(400, "invalid_client_metadata");
+            // Nor one that is in the database.
+            let client = server.client(uris).await;
+            let mut browser = server.browser();
+            let redirect_uri = format!("https://{host}/cb");
+            let answer = browser.authorize_as(&server.authorization(&client, &[("redirect_uri", &redirect_uri)]), "ada").await;
+            assert!(answer.location().starts_with(&redirect_uri), "{answer:?}");
+            let page = browser.get("/logout").await;
+            let form = [("csrf", &*hidden(&page, "csrf")), ("decision", "sign_out")];
+            let page = browser.post("/logout", &form).await;
+            assert!(page.body.contains("You are signed out") && !page.body.contains("<iframe"), "{page:?}");
+            assert!(policy(&page).ends_with("; base-uri 'none'; frame-ancestors 'none'"), "{page:?}");
+        }
+    }
+
     async fn without_such_applications_no_frame_is_allowed(kind: Kind) {
         let server = TestServer::start(kind).await;
         server.user("ada").await;

@@ -92,10 +92,30 @@ on_both! {
                 ("cache-control", "no-store"),
                 ("strict-transport-security", "max-age=31536000"),
                 ("access-control-allow-origin", ""),
+                ("cross-origin-resource-policy", "same-origin"),
             ] {
                 assert_eq!(page.header(header), value, "{name}: {header}");
             }
+            let features = page.header("permissions-policy");
+            for feature in ["camera", "microphone", "geolocation", "display-capture", "payment", "usb"] {
+                assert!(features.split(", ").any(|found| found == format!("{feature}=()")), "{name}: {features}");
+            }
         }
+    }
+
+    async fn only_pages_on_the_way_of_an_application_keep_the_window_that_opened_them(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        // An application that opened a popup waits for the answer there.
+        let on_the_way = ["sign-in", "refused sign-in", "consent", "sign-out", "signed out"];
+        for (name, page) in every_page(&server, "").await {
+            let expected = if on_the_way.contains(&name) { "unsafe-none" } else { "same-origin" };
+            assert_eq!(page.header("cross-origin-opener-policy"), expected, "{name}");
+        }
+        let page = server.get("/check_session").await;
+        assert_eq!(page.header("cross-origin-resource-policy"), "cross-origin");
+        let login = server.get("/login").await;
+        let style = attributes(&login, "href").into_iter().find(|value| value.ends_with(".css")).unwrap();
+        assert_eq!(server.get(style).await.header("cross-origin-resource-policy"), "same-origin");
     }
 
     async fn every_answer_without_a_page_is_protected_too(kind: Kind) {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::authorization::{STATE, is_sign_in};
+use crate::support::authorization::{STATE, is_consent, is_sign_in};
 use crate::support::{
     Answer, CHALLENGE, CLIENT_ASSERTION, Kind, PASSWORD, REDIRECT_URI, Registration, Signer, TestServer, all,
-    encode, on_both, text,
+    encode, hidden, on_both, text,
 };
 
 const RIGHT: [(&str, &str); 7] = [
@@ -66,24 +66,70 @@ on_both! {
         assert_eq!(server.redeem(&client, &answer.returned("code").unwrap()).await.status, 200);
     }
 
-    async fn it_is_used_once_and_the_pages_in_between_can_be_reloaded(kind: Kind) {
+    async fn the_same_browser_opens_it_again_until_somebody_has_signed_in_for_it(kind: Kind) {
         let (server, client) = start(kind, json!({})).await;
         let uri = pushed(&server, &client, &[]).await;
         let mut browser = server.browser();
         let first = browser.get(&path(&client, &uri)).await;
         let page = browser.follow(first).await;
         assert!(is_sign_in(&page), "{page:?}");
-        let login = format!("/login?request={}", crate::support::hidden(&page, "request"));
+        let login = format!("/login?request={}", hidden(&page, "request"));
         assert!(is_sign_in(&browser.get(&login).await));
-        // The same browser or another: the address is spent.
-        browser.get(&path(&client, &uri)).await.assert_page_error(400);
+        // A reload, a second click: the same request goes on.
+        let again = browser.get(&path(&client, &uri)).await;
+        let page = browser.follow(again).await;
+        assert_eq!(format!("/login?request={}", hidden(&page, "request")), login);
+        // Another browser: it is not theirs.
         server.get(&path(&client, &uri)).await.assert_page_error(400);
         server.browser().get(&login).await.assert_page_error(400);
-        // The pages wait longer than the address did.
-        server.advance(600);
+        // The pages wait longer than the address did, and opening it again prolongs nothing.
+        server.advance(1000);
+        assert!(browser.get(&path(&client, &uri)).await.location().contains("/login?request="));
+        server.advance(799);
         let answer = browser.sign_in(&page, "ada", PASSWORD).await;
         let page = browser.follow(answer).await;
+        browser.get(&path(&client, &uri)).await.assert_page_error(400);
         assert!(browser.decide(&page, "allow").await.returned("code").is_some());
+        browser.get(&path(&client, &uri)).await.assert_page_error(400);
+    }
+
+    async fn opening_it_again_prolongs_nothing(kind: Kind) {
+        let (server, client) = start(kind, json!({})).await;
+        let uri = pushed(&server, &client, &[]).await;
+        let mut browser = server.browser();
+        browser.get(&path(&client, &uri)).await;
+        for seconds in [900, 899] {
+            server.advance(seconds);
+            assert!(browser.get(&path(&client, &uri)).await.location().contains("/login?request="));
+        }
+        server.advance(1);
+        browser.get(&path(&client, &uri)).await.assert_page_error(400);
+    }
+
+    async fn it_is_not_opened_again_after_its_answer_whatever_that_was(kind: Kind) {
+        let (server, client) = start(kind, json!({})).await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        // Somebody who is signed in already comes to the question, twice, and says no.
+        let uri = pushed(&server, &client, &[]).await;
+        for _ in 0..2 {
+            let answer = browser.get(&path(&client, &uri)).await;
+            assert!(is_consent(&browser.follow(answer).await));
+        }
+        let answer = browser.get(&path(&client, &uri)).await;
+        let page = browser.follow(answer).await;
+        browser.decide(&page, "deny").await.assert_redirect_error("access_denied");
+        browser.get(&path(&client, &uri)).await.assert_page_error(400);
+        // An error.
+        let uri = pushed(&server, &client, &[("prompt", "none")]).await;
+        browser.get(&path(&client, &uri)).await.assert_redirect_error("consent_required");
+        browser.get(&path(&client, &uri)).await.assert_page_error(400);
+        // A code, by a form and without one.
+        let uri = pushed(&server, &client, &[]).await;
+        assert!(browser.authorize_as(&path(&client, &uri), "ada").await.returned("code").is_some());
+        browser.get(&path(&client, &uri)).await.assert_page_error(400);
+        let uri = pushed(&server, &client, &[]).await;
+        assert!(browser.get(&path(&client, &uri)).await.returned("code").is_some());
         browser.get(&path(&client, &uri)).await.assert_page_error(400);
     }
 

@@ -120,12 +120,13 @@ on_both! {
         }
     }
 
-    async fn on_plain_loopback_http_the_cookie_has_no_prefix(kind: Kind) {
+    async fn on_plain_loopback_http_the_cookie_has_a_name_of_its_own(kind: Kind) {
         let server = TestServer::start_with(kind, &[("SERVER__ISSUER", "http://localhost:8080")]).await;
         server.user("ada").await;
         let mut browser = server.browser();
         browser.enter("ada").await;
-        assert!(browser.cookies.contains_key("state") && !browser.cookies.contains_key(STATE));
-        assert!(server.get("/check_session").await.body.contains("data-cookie=\"state\""));
+        let state = "chancery-state-8080";
+        assert!(browser.cookies.contains_key(state) && !browser.cookies.contains_key(STATE));
+        assert!(server.get("/check_session").await.body.contains(&format!("data-cookie=\"{state}\"")));
     }
 }

@@ -154,34 +154,54 @@ on_both! {
         assert!(first_visit.header("set-cookie").starts_with("__Host-browser="), "{first_visit:?}");
     }
 
-    async fn the_cookies_have_the_host_prefix_and_no_script_reads_the_secret_ones(kind: Kind) {
-        for (issuer, prefix, secure) in
-            [("https://id.example/auth", "__Host-", "; Secure"), ("http://localhost:8080", "", "")]
-        {
+    async fn the_cookies_are_the_installations_own_and_no_script_reads_the_secret_ones(kind: Kind) {
+        for (issuer, prefix, suffix, path, secure) in [
+            ("https://id.example", "__Host-", "", "/", "; Secure"),
+            ("https://id.example/auth", "__Secure-", ".auth", "/auth", "; Secure"),
+            ("http://localhost:8080", "chancery-", "-8080", "/", ""),
+        ] {
             let server = TestServer::start_with(kind, &[("SERVER__ISSUER", issuer)]).await;
             server.user("ada").await;
-            let path = if issuer.ends_with("/auth") { "/auth/login" } else { "/login" };
             let mut browser = server.browser();
-            let page = browser.get(path).await;
-            let (named, session) = (format!("{prefix}browser"), format!("{prefix}session"));
+            let login = browser.at("/login");
+            let page = browser.get(&login).await;
+            let [named, session, state] =
+                ["browser", "session", "state"].map(|word| format!("{prefix}{word}{suffix}"));
             let value = &browser.cookies[&named];
             assert_eq!(
                 set_cookies(&page),
-                [format!("{named}={value}; Path=/; HttpOnly; SameSite=Lax{secure}")]
+                [format!("{named}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}")]
             );
             let form = [("csrf", &*hidden(&page, "csrf")), ("username", "ada"), ("password", PASSWORD)];
-            let answer = browser.post(path, &form).await;
+            let answer = browser.post(&login, &form).await;
             let value = &browser.cookies[&session];
             let expected =
-                format!("{session}={value}; Path=/; HttpOnly; SameSite=Lax{secure}; Max-Age=1209600");
+                format!("{session}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}; Max-Age=1209600");
             // What scripts may read is no secret, and is for frames on other sites.
             let readable = if secure.is_empty() { "SameSite=Lax" } else { "SameSite=None; Secure" };
-            let state = format!("{prefix}state");
             let value = &browser.cookies[&state];
-            let state = format!("{state}={value}; Path=/; {readable}; Max-Age=1209600");
+            let state = format!("{state}={value}; Path={path}; {readable}; Max-Age=1209600");
             assert_eq!(set_cookies(&answer), [expected, state]);
             assert_eq!(browser.cookies.len(), 3);
         }
+    }
+
+    async fn who_signed_in_under_the_names_of_before_stays_signed_in(kind: Kind) {
+        let server = TestServer::start_with(kind, &[("SERVER__ISSUER", "https://id.example/auth")]).await;
+        server.user("ada").await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let old = |(name, value): (&String, &String)| {
+            let word = name.trim_start_matches("__Secure-").trim_end_matches(".auth");
+            (format!("__Host-{word}"), value.clone())
+        };
+        browser.cookies = browser.cookies.iter().map(old).collect();
+        assert_eq!(browser.signed_in_as().await.as_deref(), Some("ada"));
+        // The next sign-in is under the new ones, which count first.
+        server.user("bob").await;
+        browser.add("bob").await;
+        assert!(browser.cookies.contains_key("__Secure-session.auth"), "{:?}", browser.cookies);
+        assert_eq!(browser.signed_in_as().await.as_deref(), Some("bob"));
     }
 
     async fn every_sign_in_makes_a_new_cookie_and_the_old_one_is_worthless(kind: Kind) {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use chancery::model::{
-    Algorithm, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets, CodeConditions, Grant,
-    GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh, RequestAccount, RequestId,
-    RetiredSecret, Secret, Session, SessionId, SignInGeneration, SigningKey, Timestamp, TokenId, User,
-    UserId,
+    Algorithm, Allowed, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets,
+    CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh,
+    RequestAccount, RequestId, RetiredSecret, Secret, Session, SessionId, SignInGeneration, SigningKey,
+    Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
     Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, TokenState, UserConflict,
@@ -21,7 +21,7 @@ const DAY: i64 = 86_400;
 
 /// What a person allows on our own page.
 fn forever(scope: &str) -> Remember {
-    Remember { scope: scope.parse().unwrap(), until: None }
+    Remember { allowed: Allowed::of(&scope.parse().unwrap(), &[]), until: None }
 }
 
 async fn kept(storage: &Storage, id: &SessionId) -> Option<(Session, User, String)> {
@@ -460,10 +460,10 @@ on_both! {
         assert_eq!(yes(giving("openid"), storage).await, 1);
         assert_eq!(yes(giving("openid email"), storage).await, 0);
         let consent = storage.consent(user, client, START).await.unwrap().unwrap();
-        assert_eq!((consent.scope.to_string(), consent.created_at), ("openid".to_owned(), START));
+        assert_eq!((consent.allowed.scope.to_string(), consent.created_at), ("openid".to_owned(), START));
         assert!(approve(storage, &world.grant("two"), "openid email").await.unwrap());
         let consents = storage.consents_of(user, START).await.unwrap();
-        assert_eq!((consents.len(), consents[0].scope.to_string()), (1, "openid email".to_owned()));
+        assert_eq!((consents.len(), consents[0].allowed.scope.to_string()), (1, "openid email".to_owned()));
     }
 
     async fn withdrawing_forgets_the_consent_and_revokes_every_grant(kind: Kind) {

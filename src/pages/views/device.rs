@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::super::site::Frame;
-use super::{Application, Permission, Person};
+use super::{Application, Permission, Person, Place};
 
 /// "Enter the code".
 #[derive(Template)]
@@ -51,8 +51,8 @@ pub struct DeviceConfirmPage<'a> {
     pub csrf: &'a str,
     /// As the device shows it.
     pub user_code: &'a str,
-    /// The names of the resources that are asked for.
-    pub resources: Vec<String>,
+    /// The resources that are asked for.
+    pub resources: Vec<Place>,
     pub permissions: Vec<Permission>,
     /// `offline_access` is among them: it lasts until it is taken back.
     pub offline: bool,

@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::model::Client;
+use crate::protocol::logout::frame_source;
 
 /// Every problem of these members.
 pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
@@ -16,6 +17,9 @@ pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
             let origin = |uri: &str| Url::parse(uri).map(|url| url.origin()).ok();
             if !client.redirect_uris.iter().any(|redirect| origin(redirect) == origin(uri)) {
                 complain("frontchannel_logout_uri", "use scheme, host and port of a redirect URI".into());
+            }
+            if Url::parse(uri).is_ok_and(|url| frame_source(&url).is_none()) {
+                complain("frontchannel_logout_uri", "its host has a character that no host name has".into());
             }
         }
         None if logout.frontchannel_logout_session_required => {

@@ -14,8 +14,8 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::http;
 use chancery::model::{
-    Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile, ScopeSet,
-    Session, SessionId, SignInGeneration, User, UserId,
+    Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile,
+    ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
 };
 use chancery::storage::{Authority, Insertion, Remember};
 use chancery::telemetry::Telemetry;
@@ -157,7 +157,7 @@ pub async fn consent(app: &App, user: &User, client: &Client) {
         expires_at: None,
         state: GrantState::Active { refresh: None },
     };
-    let remember = Remember { scope, until: None };
+    let remember = Remember { allowed: Allowed::of(&scope, &[]), until: None };
     let authority = Authority::Password(SignInGeneration::FIRST);
     let approved = app.storage.approve(&grant, &remember, authority).await;
     assert_eq!(approved.expect("the consent is stored"), Insertion::Inserted);

@@ -1,7 +1,7 @@
 //! The storage's side: the ending comes between the read and the write.
 
 use chancery::model::{
-    Authentication, ClientId, CodeConditions, ConsentGeneration, DeviceAuthorization, DeviceAuthorizationId,
+    Allowed, Authentication, ClientId, CodeConditions, ConsentGeneration, DeviceAuthorization, DeviceAuthorizationId,
     DeviceState, Grant, GrantContext, GrantId, GrantState, Refresh, Session, SessionId, SignInGeneration,
     User, UserId,
 };
@@ -91,13 +91,13 @@ impl World {
     }
 
     async fn approve(&self, grant: &Grant, scope: &str, upon: Yes<'_>) -> Insertion {
-        let remember = Remember { scope: scope.parse().unwrap(), until: None };
+        let remember = Remember { allowed: Allowed::of(&scope.parse().unwrap(), &[]), until: None };
         self.storage().approve(grant, &remember, Authority::Session(upon)).await.unwrap()
     }
 
     async fn consented(&self) -> Option<String> {
         let consent = self.storage().consent(&self.user.id, &self.client, START).await.unwrap();
-        consent.map(|consent| consent.scope.to_string())
+        consent.map(|consent| consent.allowed.scope.to_string())
     }
 
     async fn end(&self, ending: Ending) {
@@ -257,7 +257,7 @@ on_both! {
                 world.approve(&form, "openid", upon).await,
                 world.storage().approve_device(
                     &device,
-                    &Remember { scope: "openid".parse().unwrap(), until: None },
+                    &Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None },
                     Authority::Session(Yes::default()),
                 ).await.unwrap(),
             ];
@@ -298,7 +298,7 @@ on_both! {
 
     async fn a_consent_that_has_expired_makes_nothing_silent(kind: Kind) {
         let world = World::start(kind).await;
-        let remember = Remember { scope: "openid".parse().unwrap(), until: Some(START.plus(5)) };
+        let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: Some(START.plus(5)) };
         let authority = Authority::Session(Yes::default());
         let made = world.storage().approve(&world.grant("a"), &remember, authority).await.unwrap();
         assert_eq!(made, Insertion::Inserted);
@@ -314,7 +314,7 @@ on_both! {
         let device = waiting_device(&world).await;
         world.storage().withdraw(&world.user.id, &world.client).await.unwrap();
         // What they built was: all that was allowed before, and this.
-        let remember = Remember { scope: "openid email".parse().unwrap(), until: None };
+        let remember = Remember { allowed: Allowed::of(&"openid email".parse().unwrap(), &[]), until: None };
         let upon = Authority::Session(Yes::upon(read.as_ref()));
         let approved = world.storage().approve(&world.grant("late"), &remember, upon).await.unwrap();
         let on_device = world.storage().approve_device(&device, &remember, upon).await.unwrap();
@@ -340,7 +340,7 @@ on_both! {
         for ending in [Ending::SignedOut, Ending::NewPassword, Ending::DisabledForAWhile] {
             let world = World::start(kind).await;
             let device = waiting_device(&world).await;
-            let remember = Remember { scope: "openid".parse().unwrap(), until: None };
+            let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None };
             let authority = Authority::Session(Yes::default());
             let approved = world.storage().approve_device(&device, &remember, authority).await.unwrap();
             assert_eq!(approved, Insertion::Inserted);
@@ -355,7 +355,7 @@ on_both! {
     async fn a_device_that_came_for_its_tokens_keeps_its_offline_access(kind: Kind) {
         let world = World::start(kind).await;
         let device = waiting_device(&world).await;
-        let remember = Remember { scope: "openid".parse().unwrap(), until: None };
+        let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None };
         let authority = Authority::Session(Yes::default());
         let approved = world.storage().approve_device(&device, &remember, authority).await.unwrap();
         assert_eq!(approved, Insertion::Inserted);
