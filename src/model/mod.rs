@@ -26,6 +26,7 @@ mod secret;
 mod session;
 mod signing_key;
 mod timestamp;
+mod tries;
 mod trusted_issuer;
 mod user;
 
@@ -60,5 +61,6 @@ pub use secret::Secret;
 pub use session::Session;
 pub use signing_key::{RetiredKey, SigningKey};
 pub use timestamp::Timestamp;
+pub use tries::{TryLimit, TryRule};
 pub use trusted_issuer::{SubjectClaim, TrustedIssuer};
 pub use user::{Address, Profile, User};

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::accounts::{SignedIn, is_live};
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, retry_after};
 use super::browser;
 use super::i18n::Messages;
 use super::select_account;
@@ -19,10 +19,12 @@ use super::views::{
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
-use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
+use crate::crypto::password::{self, Against, Asker, PasswordError, UnacceptablePassword};
+use crate::grants::password_check::Recognised;
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
-use crate::throttle::{Attempt, Subject};
+use crate::storage::StorageError;
+use crate::tries::{self, Try};
 
 /// An application with access, put together from the consent and the grants.
 struct Access {
@@ -65,7 +67,7 @@ pub async fn change_password(State(app): State<Arc<App>>, visitor: Visitor, Form
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     match set_password(&app, &visitor, &person, &parameters).await? {
-        Ok(()) => reenter(&app, &visitor, &person).await,
+        Ok(known_since) => reenter(&app, &visitor, person, known_since).await,
         Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
     }
 }
@@ -86,7 +88,7 @@ async fn set_password(
     visitor: &Visitor,
     person: &SignedIn,
     parameters: &Parameters<'_>,
-) -> Result<Result<(), PasswordProblem>, Failure> {
+) -> Result<Result<String, PasswordProblem>, Failure> {
     let field = |name| parameters.get(name).unwrap_or_default();
     let (current, new) = (field("current_password"), Secret::new(field("new_password")));
     match password::check_new(&new) {
@@ -101,36 +103,69 @@ async fn set_password(
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
-    let subject = Subject::Account(&person.user.username);
-    let attempt = Attempt { subject, address: &visitor.address, now: app.now() };
+    match change(app, visitor, person, current, new).await {
+        Err(NotChanged::Password(PasswordError::Busy)) => Ok(Err(PasswordProblem::Busy)),
+        Err(NotChanged::Password(error)) => Err(error.into()),
+        Err(NotChanged::Storage(error)) => Err(error.into()),
+        Ok(done) => Ok(done),
+    }
+}
+
+/// Why a password could be neither compared nor changed.
+enum NotChanged {
+    Password(PasswordError),
+    Storage(StorageError),
+}
+
+impl From<PasswordError> for NotChanged {
+    fn from(error: PasswordError) -> Self {
+        Self::Password(error)
+    }
+}
+
+impl From<StorageError> for NotChanged {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// What changes with the new password, for browsers to be known by. The current one counts for the session in which it is
+/// given: strangers who guess do not hold up who is signed in, and whoever has a stolen session guesses slowly.
+async fn change(
+    app: &App,
+    visitor: &Visitor,
+    person: &SignedIn,
+    current: &str,
+    new: Secret,
+) -> Result<Result<String, PasswordProblem>, NotChanged> {
     let (user, session) = (&person.user.id, &person.session.id);
-    if !app.throttle.allows(&attempt) {
+    let mut attempt = Try::password_of(app, session);
+    let network = tries::network(&app.master_key, &visitor.address);
+    let place = app.passwords.place(&Asker { account: attempt.lane(), network: &network })?;
+    if let Err(wait) = attempt.count().await? {
         app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
-        return Ok(Err(PasswordProblem::TooMany));
+        return Ok(Err(PasswordProblem::TooMany(wait)));
     }
     // Users of an external login page have no password, and their names may be those of others.
     let found = app.storage.credentials(&person.user.username).await?;
     let hash = found.filter(|found| found.user.id == person.user.id).and_then(|found| found.password_hash);
-    match app.passwords.verify(Secret::new(current), hash).await {
-        Ok(true) => {}
-        Ok(false) => {
-            app.throttle.failed(&attempt);
-            app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
-            return Ok(Err(PasswordProblem::Wrong));
-        }
-        Err(PasswordError::Busy) => return Ok(Err(PasswordProblem::Busy)),
-        Err(error) => return Err(error.into()),
+    let against = hash.as_deref().map_or(Against::Nothing(user.as_str()), Against::Hash);
+    if !app.passwords.verify(&place, Secret::new(current), against).await? {
+        attempt.was_wrong().await?;
+        app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
+        return Ok(Err(PasswordProblem::Wrong));
     }
-    let hash = app.passwords.hash(new).await?;
+    attempt.was_theirs().await?;
+    let hash = app.passwords.hash_at(&place, new).await?;
     let changed = Event::PasswordChanged { user, session };
     app.noting(&Actor::User, changed).set_password(user, &hash, app.now()).await?;
     tracing::info!(user = %person.user.id, "password changed; every session ended");
-    Ok(Ok(()))
+    Ok(Ok(password::salt_of(&hash).unwrap_or_default()))
 }
 
 /// A new password ends every session; the one who changed it goes on in a new one.
-async fn reenter(app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
-    let started = visitor.start_session(app, &person.user).await?;
+async fn reenter(app: &App, visitor: &Visitor, person: SignedIn, known_since: String) -> Answer {
+    let started = visitor.start_session(app, &Recognised { user: person.user, known_since }).await?;
     let mut response = visitor.redirect_to_page(app, "/account?done=password");
     started.set_cookies(app, &mut response);
     Ok(response)
@@ -170,10 +205,14 @@ async fn page(
     let status = match password_problem {
         None => StatusCode::OK,
         Some(PasswordProblem::Busy) => Problem::Busy.status(),
-        Some(PasswordProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(PasswordProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    Ok(visitor.page(app, status, &view))
+    let mut response = visitor.page(app, status, &view);
+    if let Some(PasswordProblem::TooMany(wait)) = password_problem {
+        retry_after(&mut response, wait);
+    }
+    Ok(response)
 }
 
 async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<AppRow>, Failure> {

@@ -1,5 +1,6 @@
 //! The cookies: the handle of the current session, the handles of other accounts' sessions, a random name of the browser
-//! that forms and waiting requests are bound to, and a state that a script in a frame compares. All with the `__Host-`
+//! that forms and waiting requests are bound to, what shows who has signed in here before, and a state that a script in a
+//! frame compares. All with the `__Host-`
 //! prefix; a plain-http loopback issuer, where browsers refuse it, is the only exception.
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,6 +13,8 @@ pub enum Cookie {
     Session,
     Accounts,
     Browser,
+    /// Who has signed in in this browser before (`crypto/known_browser.rs`).
+    Known,
     /// No secret: the page for frames reads it (`session_state.rs`).
     BrowserState,
 }
@@ -22,10 +25,12 @@ impl Cookie {
             (Self::Session, false) => "__Host-session",
             (Self::Accounts, false) => "__Host-accounts",
             (Self::Browser, false) => "__Host-browser",
+            (Self::Known, false) => "__Host-known",
             (Self::BrowserState, false) => "__Host-state",
             (Self::Session, true) => "session",
             (Self::Accounts, true) => "accounts",
             (Self::Browser, true) => "browser",
+            (Self::Known, true) => "known",
             (Self::BrowserState, true) => "state",
         }
     }
@@ -46,8 +51,10 @@ impl Cookie {
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         let readable = match (self, loopback) {
             // Lax: the way back from an application is a cross-site navigation, and has to find the session.
-            (Self::Session | Self::Accounts | Self::Browser, false) => "HttpOnly; SameSite=Lax; Secure",
-            (Self::Session | Self::Accounts | Self::Browser, true) => "HttpOnly; SameSite=Lax",
+            (Self::Session | Self::Accounts | Self::Browser | Self::Known, false) => {
+                "HttpOnly; SameSite=Lax; Secure"
+            }
+            (Self::Session | Self::Accounts | Self::Browser | Self::Known, true) => "HttpOnly; SameSite=Lax",
             // It is read in a frame on pages of other sites.
             (Self::BrowserState, false) => "SameSite=None; Secure",
             // Without Secure browsers refuse None; the applications beside it are of the same site.

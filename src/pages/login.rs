@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, retry_after};
 use super::flow::Flow;
 use super::goal::Goal;
 use super::own_page::OwnPage;
@@ -15,8 +15,8 @@ use super::sent::{Form, Query};
 use super::views::{LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::grants::password_check::{self, Unrecognised};
-use crate::model::{Means, User};
+use crate::grants::password_check::{self, Recognised, Typed, Unrecognised};
+use crate::model::Means;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
 
@@ -76,7 +76,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
         return Ok(page(&app, &visitor, &goal, username, Some(LoginProblem::Stale)));
     }
     match authenticate(&app, &visitor, username, parameters.get("password")).await? {
-        Ok(user) => enter(&app, &visitor, goal, &user).await,
+        Ok(recognised) => enter(&app, &visitor, goal, &recognised).await,
         Err(problem) => {
             tracing::info!(address = %visitor.address, "sign-in refused");
             Ok(page(&app, &visitor, &goal, username, Some(problem)))
@@ -90,23 +90,25 @@ async fn authenticate(
     visitor: &Visitor,
     username: &str,
     password: Option<&str>,
-) -> Result<Result<User, LoginProblem>, Failure> {
+) -> Result<Result<Recognised, LoginProblem>, Failure> {
     let Some(password) = password else { return Ok(Err(LoginProblem::PasswordMissing)) };
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
-    match password_check::recognise(app, username, password, &visitor.address).await {
-        Ok(user) => Ok(Ok(user)),
+    let typed = Typed { username, password, address: &visitor.address, browser: visitor.known.as_ref() };
+    match password_check::recognise(app, &typed).await {
+        Ok(recognised) => Ok(Ok(recognised)),
         Err(Unrecognised::Wrong) => Ok(Err(LoginProblem::Wrong)),
-        Err(Unrecognised::TooMany) => Ok(Err(LoginProblem::TooMany)),
+        Err(Unrecognised::TooMany(wait)) => Ok(Err(LoginProblem::TooMany(wait))),
         Err(Unrecognised::Busy) => Ok(Err(LoginProblem::Busy)),
         Err(Unrecognised::Storage(error)) => Err(error.into()),
         Err(Unrecognised::Password(error)) => Err(error.into()),
     }
 }
 
-async fn enter(app: &App, visitor: &Visitor, goal: Goal, user: &User) -> Answer {
-    let started = visitor.start_session(app, user).await?;
+async fn enter(app: &App, visitor: &Visitor, goal: Goal, recognised: &Recognised) -> Answer {
+    let user = &recognised.user;
+    let started = visitor.start_session(app, recognised).await?;
     tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
     let next = match goal {
         Goal::Page(own) => own.path(app),
@@ -143,10 +145,14 @@ fn page(
         None => StatusCode::OK,
         Some(LoginProblem::Busy) => Problem::Busy.status(),
         Some(LoginProblem::Stale) => StatusCode::FORBIDDEN,
-        Some(LoginProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(LoginProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(LoginProblem::Wrong | LoginProblem::UsernameMissing | LoginProblem::PasswordMissing) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
-    visitor.page(app, status, &view)
+    let mut response = visitor.page(app, status, &view);
+    if let Some(LoginProblem::TooMany(wait)) = problem {
+        retry_after(&mut response, wait);
+    }
+    response
 }

@@ -17,6 +17,14 @@ macro_rules! user_columns {
 }
 pub(super) use user_columns;
 
+/// A user `u` with what they sign in with.
+macro_rules! credentials_columns {
+    () => {
+        concat!("u.id AS user_id, ", $crate::storage::users::user_columns!(), ", u.password_hash")
+    };
+}
+pub(super) use credentials_columns;
+
 #[derive(FromRow)]
 pub(super) struct UserRow {
     user_id: String,
@@ -53,10 +61,21 @@ impl UserRow {
 }
 
 #[derive(FromRow)]
-struct CredentialsRow {
+pub(super) struct CredentialsRow {
     #[sqlx(flatten)]
     user: UserRow,
     password_hash: Option<String>,
+}
+
+impl CredentialsRow {
+    pub(super) fn into_credentials(self) -> Result<Credentials, StorageError> {
+        Ok(Credentials { user: self.user.into_user()?, password_hash: self.password_hash })
+    }
+}
+
+#[derive(FromRow)]
+struct HashRow {
+    hash: String,
 }
 
 /// A user and the hash their password is checked against.
@@ -72,7 +91,7 @@ pub struct Credentials {
 pub struct UserConflict;
 
 /// What people type to sign in is compared in lower case.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
@@ -101,14 +120,13 @@ impl Storage {
     /// The user who signs in as `login`: a user name, or the mail address of a user.
     pub async fn credentials(&self, login: &str) -> Result<Option<Credentials>, StorageError> {
         const FIND: &str = concat!(
-            "SELECT u.id AS user_id, ",
-            user_columns!(),
-            ", u.password_hash FROM users u WHERE u.username_key = $1 OR u.email_key = $1 \
+            "SELECT ",
+            credentials_columns!(),
+            " FROM users u WHERE u.username_key = $1 OR u.email_key = $1 \
              ORDER BY u.username_key = $1 DESC LIMIT 1"
         );
         let row: Option<CredentialsRow> = self.db.fetch_optional(FIND, values![&key(login)]).await?;
-        row.map(|row| Ok(Credentials { user: row.user.into_user()?, password_hash: row.password_hash }))
-            .transpose()
+        row.map(CredentialsRow::into_credentials).transpose()
     }
 
     /// The user of this name, as people type it.
@@ -193,6 +211,21 @@ impl Storage {
         end_sessions(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(found)
+    }
+
+    /// Replaces a hash by another one of the same password, if it is still the one. Nothing ends with it.
+    pub async fn replace_hash(&self, id: &UserId, old: &str, new: &str) -> Result<bool, StorageError> {
+        const UPDATE: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        Ok(self.db.execute(UPDATE, values![id.as_str(), old, new]).await? == 1)
+    }
+
+    /// Some of the stored hashes, of the same users each time unless there are new ones. Ids are random, so they are as
+    /// the others are. People without a password are looked at too: there may be no others, and many of them.
+    pub async fn sample_of_hashes(&self) -> Result<Vec<String>, StorageError> {
+        const SAMPLE: &str = "SELECT s.password_hash AS hash FROM \
+             (SELECT password_hash FROM users ORDER BY id LIMIT 1000) s WHERE s.password_hash IS NOT NULL";
+        let rows: Vec<HashRow> = self.db.fetch_all(SAMPLE, values![]).await?;
+        Ok(rows.into_iter().map(|row| row.hash).collect())
     }
 
     /// Replaces the claims of a user's profile.

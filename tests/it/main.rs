@@ -37,6 +37,7 @@ mod failover;
 mod frontchannel_logout;
 mod fuzzing;
 mod growth;
+mod guessing;
 mod happy_path;
 mod hints;
 mod hostile;

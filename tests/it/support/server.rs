@@ -166,6 +166,21 @@ impl TestServer {
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
     }
 
+    /// The same with other settings.
+    pub async fn replica_with(&self, settings: &[(&str, &str)]) -> Self {
+        let mut environment = self.environment.clone();
+        for (name, value) in settings {
+            let name = format!("CHANCERY_{name}");
+            environment.retain(|(known, _)| *known != name);
+            environment.push((name, (*value).to_owned()));
+        }
+        let settings = Settings::load(None, environment.clone()).unwrap();
+        let storage = app::open_storage(&settings).await.unwrap();
+        let master_key = app::load_master_key(&settings).unwrap();
+        let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
+        Self { edge: http::service(&app), app, database: Arc::clone(&self.database), environment }
+    }
+
     /// A server on another SQLite file, with the same settings.
     pub async fn on_file(&self, path: &Path) -> Self {
         let url = format!("sqlite:{}", path.display());
