@@ -91,8 +91,8 @@ impl<'a> Try<'a> {
         Self { app, limits, counted: false }
     }
 
-    /// Who it is about, where there are places for each.
-    pub fn lane(&self) -> &str {
+    /// Who makes it, as far as is known.
+    pub fn one(&self) -> &str {
         self.limits.first().map_or("", |limit| limit.id.as_str())
     }
 

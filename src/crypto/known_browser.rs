@@ -109,6 +109,6 @@ mod tests {
         {
             assert_eq!(KnownBrowser::parse(text), None, "{text}");
         }
-        assert_eq!(KnownBrowser::parse(&vec![&good[..PART]; 7].join(":")), None);
+        assert_eq!(KnownBrowser::parse(&[&good[..PART]; 7].join(":")), None);
     }
 }

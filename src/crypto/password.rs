@@ -22,7 +22,7 @@ use crate::model::Secret;
 use crate::observe::{self, WAITS, span};
 use costs::Costs;
 use places::Places;
-pub use places::{Asker, Place};
+pub use places::{Asker, Moment, Place};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
 pub const SHORTEST_CHARACTERS: usize = 8;
@@ -158,12 +158,17 @@ impl PasswordHasher {
         Ok(Self { jobs, line, places, costs })
     }
 
-    /// A place in the line.
+    /// Now, for [`PasswordHasher::place`].
+    pub fn moment(&self) -> Moment {
+        self.places.moment()
+    }
+
+    /// A place in the line, for somebody who looked at that moment whether there are others.
     ///
     /// # Errors
     /// [`PasswordError::Busy`] when all are taken, or this asker has their share.
-    pub fn place(&self, asker: &Asker<'_>) -> Result<Place, PasswordError> {
-        self.places.take(asker).ok_or_else(|| {
+    pub fn place(&self, asker: &Asker<'_>, since: Moment) -> Result<Place, PasswordError> {
+        self.places.take(asker, since).ok_or_else(|| {
             self.line.refused.fetch_add(1, Ordering::Relaxed);
             PasswordError::Busy
         })
@@ -425,7 +430,8 @@ mod tests {
                 let hasher = hasher.clone();
                 tokio::spawn(async move {
                     let who = number.to_string();
-                    let place = hasher.place(&Asker { account: &who, network: &who })?;
+                    let place =
+                        hasher.place(&Asker { one: &who, account: &who, network: &who }, hasher.moment())?;
                     hasher.hash_at(&place, Secret::new("x")).await
                 })
             })

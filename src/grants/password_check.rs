@@ -82,12 +82,14 @@ async fn check(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised>
     }
     let network = tries::network(&app.master_key, typed.address);
     let places = (network.as_str(), typed.browser.map_or("", KnownBrowser::id));
+    // Before the read: of those that come together one may count afterwards.
+    let since = app.passwords.moment();
     let found = app.storage.credentials_and_tries(typed.username, places, app.now()).await?;
-    let found = found.map(|Tried { credentials, by_strangers, here }| (credentials, by_strangers, here));
     let nobody = tries::nobody(&app.master_key, typed.username);
     let (attempt, tried) = attempt(app, typed, &network, found.as_ref(), &nobody);
-    let found = found.map(|(credentials, ..)| credentials);
-    let place = app.passwords.place(&Asker { account: attempt.lane(), network: &network })?;
+    let found = found.map(|found| found.credentials);
+    let account = found.as_ref().map_or(nobody.as_str(), |found| found.user.id.as_str());
+    let place = app.passwords.place(&Asker { one: attempt.one(), account, network: &network }, since)?;
     let attempt = reserve(app, attempt, tried, &place, found.as_ref().map(|found| &found.user.id)).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.as_deref());
     let against = hash.map_or(Against::Nothing(&nobody), Against::Hash);
@@ -121,12 +123,13 @@ fn attempt<'a>(
     app: &'a App,
     typed: &Typed<'_>,
     network: &str,
-    found: Option<&(Credentials, bool, bool)>,
+    found: Option<&Tried>,
     nobody: &str,
 ) -> (Try<'a>, bool) {
-    let Some((Credentials { user, password_hash }, by_strangers, here)) = found else {
+    let Some(Tried { credentials, by_strangers, here }) = found else {
         return (Try::password(app, nobody, network), true);
     };
+    let Credentials { user, password_hash } = credentials;
     let since = password_hash.as_deref().and_then(password::salt_of);
     let knows = |browser: &&KnownBrowser| {
         since.as_ref().is_some_and(|since| browser.knows(&app.master_key, &user.id, since))
@@ -162,11 +165,11 @@ async fn reserve<'a>(
 
 /// Renews a hash that would be made otherwise today, while nobody waits for it: the next sign-in finds it done, or does it.
 fn renew(app: &App, user: &UserId, password: &str, old: String) {
-    const RENEWING: Asker<'_> = Asker { account: "renewing", network: "renewing" };
+    const RENEWING: Asker<'_> = Asker { one: "renewing", account: "renewing", network: "renewing" };
     if !app.passwords.is_outdated(&old) {
         return;
     }
-    let Ok(place) = app.passwords.place(&RENEWING) else { return };
+    let Ok(place) = app.passwords.place(&RENEWING, app.passwords.moment()) else { return };
     let (passwords, storage, user) = (app.passwords.clone(), app.storage.clone(), user.clone());
     let password = Secret::new(password);
     tokio::spawn(async move {

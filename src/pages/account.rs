@@ -141,7 +141,8 @@ async fn change(
     let (user, session) = (&person.user.id, &person.session.id);
     let mut attempt = Try::password_of(app, session);
     let network = tries::network(&app.master_key, &visitor.address);
-    let place = app.passwords.place(&Asker { account: attempt.lane(), network: &network })?;
+    let asker = Asker { one: attempt.one(), account: user.as_str(), network: &network };
+    let place = app.passwords.place(&asker, app.passwords.moment())?;
     if let Err(wait) = attempt.count().await? {
         app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
         return Ok(Err(PasswordProblem::TooMany(wait)));

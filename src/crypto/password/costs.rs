@@ -30,7 +30,7 @@ impl Costs {
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let digest = super::digest::sha256(name.as_bytes());
         let drawn = usize::from(u16::from_be_bytes([digest[0], digest[1]]));
-        stored.get(drawn * stored.len() >> 16).unwrap_or(&self.current).clone()
+        stored.get((drawn * stored.len()) >> 16).unwrap_or(&self.current).clone()
     }
 
     /// Whether a hash would be made otherwise today.

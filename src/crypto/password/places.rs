@@ -1,18 +1,24 @@
-//! The places before the threads that hash: so many in all, a share of them for one network, and two for one account.
-//! Whoever has none is told at once, and what others do leaves them a place.
+//! The places before the threads that hash: so many in all, a quarter of them for one account and for one network, and two
+//! for an account at one network. Whoever has none is told at once, and what others do leaves them a place.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Checks of one account at a time: one, and another one of somebody who guesses or of a person with two browsers.
-const OF_ACCOUNT: usize = 2;
-/// The share of one network.
-const NETWORKS: usize = 4;
+/// Checks at a time of who is one person as far as is known: one, and another one of somebody who guesses, or of a second
+/// browser.
+const OF_ONE: usize = 2;
+/// The share of an account or a network is one part of so many.
+const PARTS: usize = 4;
+
+/// So many memories of when somebody's place was given back: two share one now and then, at the cost of a statement.
+const STRIPES: usize = 1024;
 
 /// Who wants a password hashed.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
-    /// An account, or a part of what is done with it that has places of its own.
+    /// Who is one person as far as is known: an account at a network, in a browser, in a session.
+    pub one: &'a str,
     pub account: &'a str,
     pub network: &'a str,
 }
@@ -21,15 +27,28 @@ pub struct Asker<'a> {
 #[derive(Clone)]
 pub(super) struct Places {
     most: usize,
-    of_network: usize,
+    share: usize,
     taken: Arc<Mutex<Taken>>,
 }
 
-#[derive(Default)]
 struct Taken {
     all: usize,
-    accounts: HashMap<String, usize>,
-    networks: HashMap<String, usize>,
+    by: HashMap<Key, usize>,
+    /// How many were given back so far, and how many when one of the same stripe was last.
+    given_back: u64,
+    last: Vec<u64>,
+    stripes: RandomState,
+}
+
+/// A moment in the life of the places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(u64);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    One(String),
+    Account(String),
+    Network(String),
 }
 
 /// One place. It is free again when the last of its clones is dropped.
@@ -38,33 +57,56 @@ pub struct Place(Arc<Held>);
 
 struct Held {
     /// None: it is not counted.
-    of: Option<(Places, String, String)>,
+    of: Option<(Places, [Key; 3])>,
     alone: bool,
 }
 
 impl Places {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, of_network: (most / NETWORKS).max(OF_ACCOUNT), taken: Arc::default() }
+        let taken = Taken {
+            all: 0,
+            by: HashMap::new(),
+            given_back: 0,
+            last: vec![0; STRIPES],
+            stripes: RandomState::new(),
+        };
+        Self { most, share: (most / PARTS).max(OF_ONE), taken: Arc::new(Mutex::new(taken)) }
     }
 
-    /// None: there are too many, of all or of this asker.
-    pub(super) fn take(&self, asker: &Asker<'_>) -> Option<Place> {
+    pub(super) fn moment(&self) -> Moment {
+        Moment(self.taken().given_back)
+    }
+
+    /// None: there are too many, of all or of this asker, who knows what was so at that moment.
+    pub(super) fn take(&self, asker: &Asker<'_>, since: Moment) -> Option<Place> {
+        let keys = [
+            Key::One(asker.one.to_owned()),
+            Key::Account(asker.account.to_owned()),
+            Key::Network(asker.network.to_owned()),
+        ];
         let mut taken = self.taken();
-        let of_account = taken.accounts.get(asker.account).copied().unwrap_or_default();
-        let of_network = taken.networks.get(asker.network).copied().unwrap_or_default();
-        if taken.all >= self.most || of_account >= OF_ACCOUNT || of_network >= self.of_network {
+        let [one, account, network] =
+            keys.each_ref().map(|key| taken.by.get(key).copied().unwrap_or_default());
+        if taken.all >= self.most || one >= OF_ONE || account.max(network) >= self.share {
             return None;
         }
         taken.all += 1;
-        let (account, network) = (asker.account.to_owned(), asker.network.to_owned());
-        *taken.accounts.entry(account.clone()).or_default() += 1;
-        *taken.networks.entry(network.clone()).or_default() += 1;
-        let of = Some((self.clone(), account, network));
-        Some(Place(Arc::new(Held { of, alone: of_account == 0 })))
+        for key in &keys {
+            *taken.by.entry(key.clone()).or_default() += 1;
+        }
+        let stripe = taken.stripe(asker.one);
+        let alone = one == 0 && taken.last.get(stripe).is_some_and(|last| *last <= since.0);
+        Some(Place(Arc::new(Held { of: Some((self.clone(), keys)), alone })))
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn stripe(&self, one: &str) -> usize {
+        self.stripes.hash_one(one) as usize % STRIPES
     }
 }
 
@@ -74,7 +116,8 @@ impl Place {
         Self(Arc::new(Held { of: None, alone: true }))
     }
 
-    /// Whether the account had no other place when this one was taken.
+    /// Whether the same one had no other place when this one was taken, and none was given back after the moment since
+    /// which the asker knows how things are.
     pub fn was_alone(&self) -> bool {
         self.0.alone
     }
@@ -82,18 +125,22 @@ impl Place {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let Some((places, account, network)) = &self.of else { return };
+        let Some((places, keys)) = &self.of else { return };
         let mut taken = places.taken();
         taken.all = taken.all.saturating_sub(1);
-        give_back(&mut taken.accounts, account);
-        give_back(&mut taken.networks, network);
-    }
-}
-
-fn give_back(of: &mut HashMap<String, usize>, who: &str) {
-    match of.get_mut(who) {
-        Some(count) if *count > 1 => *count -= 1,
-        _ => drop(of.remove(who)),
+        taken.given_back += 1;
+        if let [Key::One(one), ..] = keys {
+            let (stripe, now) = (taken.stripe(one), taken.given_back);
+            if let Some(last) = taken.last.get_mut(stripe) {
+                *last = now;
+            }
+        }
+        for key in keys {
+            match taken.by.get_mut(key) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(taken.by.remove(key)),
+            }
+        }
     }
 }
 
@@ -101,34 +148,49 @@ fn give_back(of: &mut HashMap<String, usize>, who: &str) {
 mod tests {
     use super::*;
 
+    /// An account at a network.
     fn take(places: &Places, account: &str, network: &str) -> Option<Place> {
-        places.take(&Asker { account, network })
+        places.take(&Asker { one: &format!("{account} {network}"), account, network }, places.moment())
     }
 
     #[test]
-    fn an_account_has_two_places_and_gets_back_what_it_gives_up() {
+    fn an_account_has_two_places_at_a_network_and_gets_back_what_it_gives_up() {
         let places = Places::new(100);
-        let (first, second) = (take(&places, "ada", "1").unwrap(), take(&places, "ada", "2").unwrap());
+        let (first, second) = (take(&places, "ada", "1").unwrap(), take(&places, "ada", "1").unwrap());
         assert!(first.was_alone() && !second.was_alone());
-        assert!(take(&places, "ada", "3").is_none());
-        assert!(take(&places, "bob", "1").is_some());
+        assert!(take(&places, "ada", "1").is_none());
+        assert!(take(&places, "ada", "2").is_some() && take(&places, "bob", "1").is_some());
         let job = first.clone();
         drop(first);
-        assert!(take(&places, "ada", "3").is_none(), "it is still being hashed");
+        assert!(take(&places, "ada", "1").is_none(), "it is still being hashed");
         drop(job);
-        assert!(take(&places, "ada", "3").is_some());
+        assert!(take(&places, "ada", "1").is_some());
         drop(second);
-        assert!(places.taken().accounts.is_empty() && places.taken().networks.is_empty());
-        assert_eq!(places.taken().all, 0, "what nobody holds takes no memory");
+        assert!(places.taken().by.is_empty(), "what nobody holds takes no memory");
+        assert_eq!(places.taken().all, 0);
     }
 
     #[test]
-    fn a_network_has_a_quarter_and_all_of_them_no_more_than_there_are() {
+    fn whoever_looked_before_another_one_was_done_was_not_alone() {
+        let places = Places::new(100);
+        let ada = Asker { one: "ada", account: "ada", network: "1" };
+        let before = places.moment();
+        let first = places.take(&ada, before).unwrap();
+        let meanwhile = places.moment();
+        drop(first);
+        for (looked, alone) in [(before, false), (meanwhile, false), (places.moment(), true)] {
+            assert_eq!(places.take(&ada, looked).unwrap().was_alone(), alone);
+        }
+    }
+
+    #[test]
+    fn an_account_and_a_network_have_a_quarter_and_all_of_them_no_more_than_there_are() {
         let places = Places::new(65);
-        let held: Vec<_> = (0..100).filter_map(|n| take(&places, &format!("a{n}"), "1")).collect();
-        assert_eq!(held.len(), 16);
-        let others: Vec<_> =
-            (0..100).filter_map(|n| take(&places, &format!("b{n}"), &format!("{n}"))).collect();
-        assert_eq!(held.len() + others.len(), 65);
+        let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let network: Vec<_> = names.iter().filter_map(|name| take(&places, name, "one")).collect();
+        let account: Vec<_> = names.iter().filter_map(|name| take(&places, "ada", name)).collect();
+        assert_eq!((network.len(), account.len()), (16, 16));
+        let others: Vec<_> = names.iter().filter_map(|name| take(&places, name, name)).collect();
+        assert_eq!(others.len(), 65 - 32);
     }
 }
