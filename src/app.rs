@@ -74,7 +74,7 @@ impl App {
         let registry = Registry::new(storage.catalogue().await?);
         let passwords = PasswordHasher::start(start::password_cost(&settings.passwords))?;
         let outbound = Arc::new(start::outbound(&settings)?);
-        Ok(Arc::new(Self {
+        let app = Arc::new(Self {
             clients: Clients::new(storage.clone()),
             registry,
             keys: Keys::new(ring),
@@ -95,7 +95,9 @@ impl App {
             master_key,
             passwords,
             clock,
-        }))
+        });
+        app.learn_password_costs().await?;
+        Ok(app)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -124,6 +126,13 @@ impl App {
 
     pub fn issuer(&self) -> &str {
         self.settings.server.issuer.as_str()
+    }
+
+    /// Looks at what the stored hashes of passwords cost.
+    pub async fn learn_password_costs(&self) -> Result<(), StorageError> {
+        let hashes = self.storage.sample_of_hashes().await?;
+        self.passwords.learn_costs(hashes.iter().map(String::as_str));
+        Ok(())
     }
 
     /// Loads the registered resources and scopes again.

@@ -31,3 +31,4 @@ pub mod storage;
 pub mod telemetry;
 pub mod throttle;
 pub mod token_hook;
+pub mod tries;

@@ -10,7 +10,7 @@ mod tokens;
 /// A target, by the name of its folder in the corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     ("assertion", tokens::assertion),
     ("authorization", requests::authorization),
     ("basic", requests::basic),
@@ -22,6 +22,7 @@ pub const TARGETS: [Target; 21] = [
     ("hook", documents::hook),
     ("jwe", tokens::jwe),
     ("jwks", documents::jwks),
+    ("known_browser", tokens::known_browser),
     ("opaque", tokens::opaque),
     ("redirect_uri", texts::redirect_uri),
     ("registration", documents::registration),

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery::crypto::handle::{self, Handle, Purpose};
 use chancery::crypto::jwe::{self, DecryptionKey, Payload, PublicKey, Recipient};
 use chancery::crypto::jwks::KeySet;
+use chancery::crypto::known_browser::KnownBrowser;
 use chancery::crypto::master_key::MasterKey;
-use chancery::model::{ContentEncryption, Encryption, KeyManagement, Secret, Timestamp};
+use chancery::model::{ContentEncryption, Encryption, KeyManagement, Secret, Timestamp, UserId};
 use chancery::protocol::assertion::{self, Assertion, Expected};
 use chancery::protocol::registration::statement::Statement;
 use chancery::protocol::request_object::{self as objects, RequestObject};
@@ -79,6 +80,18 @@ pub fn handle(data: &[u8]) {
             );
         }
     }
+}
+
+/// No cookie that the server did not make knows anybody; one that is read is written as it was, and never grows.
+pub fn known_browser(data: &[u8]) {
+    let Ok(text) = from_utf8(data) else { return };
+    let Some(browser) = KnownBrowser::parse(text) else { return };
+    assert!(browser.cookie() == text && text.len() < 140);
+    let user = UserId::new("ada");
+    assert!(!browser.knows(&MASTER_KEY, &user, "1"));
+    let after = KnownBrowser::after_sign_in(Some(&browser), &MASTER_KEY, &user, "1");
+    assert!(after.knows(&MASTER_KEY, &user, "1") && after.id() == browser.id());
+    assert_eq!(KnownBrowser::parse(&after.cookie()), Some(after));
 }
 
 /// What was not sealed here does not open; what was, opens as it was.

@@ -21,6 +21,8 @@ const POLL: Duration = Duration::from_secs(2);
 const RELOAD_KEYS: Duration = Duration::from_secs(300);
 /// The same for resources and scopes, should every other way fail.
 const RELOAD_REGISTRY: Duration = Duration::from_secs(60);
+/// How often some hashes of passwords are looked at: they are renewed one by one.
+const LEARN_COSTS: Duration = Duration::from_secs(300);
 /// How often is looked for clients to tell of a logout: one of another process is noticed by this only.
 const TELL_OF_LOGOUT: Duration = Duration::from_secs(1);
 /// How often what waits is counted, where somebody may ask for the number: rounds of looking.
@@ -55,6 +57,7 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(purge(Arc::clone(app)));
     tasks.spawn(refresh_keys(Arc::clone(app)));
     tasks.spawn(refresh_registry(Arc::clone(app)));
+    tasks.spawn(learn_password_costs(Arc::clone(app)));
     tasks.spawn(tell_of_logouts(Arc::clone(app)));
     tasks.spawn(keep_audit_log(Arc::clone(app)));
     if let Some(tls) = &app.tls {
@@ -140,6 +143,15 @@ async fn refresh_registry(app: Arc<App>) {
         sleep(RELOAD_REGISTRY).await;
         if let Err(error) = app.reload_registry().await {
             tracing::warn!(%error, "could not load the resources and scopes; the ones known stay");
+        }
+    }
+}
+
+async fn learn_password_costs(app: Arc<App>) {
+    loop {
+        sleep(LEARN_COSTS).await;
+        if let Err(error) = app.learn_password_costs().await {
+            tracing::warn!(%error, "could not look at what the hashes of passwords cost");
         }
     }
 }
@@ -277,6 +289,7 @@ fn note(events: &Events, purged: &Purged) {
         (Table::Clients, purged.registrations),
         (Table::LogoutDeliveries, purged.logouts),
         (Table::Consents, purged.consents),
+        (Table::Tries, purged.tries),
     ];
     for (table, number) in rows {
         events.purged.add(table, number);

@@ -89,7 +89,10 @@ pub enum Event<'a> {
         reason: SignInProblem,
     },
     #[serde(rename = "sign_in.throttled")]
-    SignInThrottled,
+    SignInThrottled {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<&'a UserId>,
+    },
     #[serde(rename = "session.ended")]
     SessionEnded { user: &'a UserId, session: &'a SessionId, reason: SessionEnd },
     #[serde(rename = "password.changed")]
@@ -278,7 +281,7 @@ impl<'a> Event<'a> {
         matches!(
             self,
             Self::SignInFailed { .. }
-                | Self::SignInThrottled
+                | Self::SignInThrottled { .. }
                 | Self::PasswordChangeFailed { .. }
                 | Self::PasswordChangeThrottled { .. }
                 | Self::UserCodeThrottled { .. }
@@ -300,7 +303,7 @@ mod tests {
         let (user, session) = (&UserId::new("u"), &SessionId::new("s"));
         let bounded = [
             Event::SignInFailed { user: None, reason: SignInProblem::UnknownUser },
-            Event::SignInThrottled,
+            Event::SignInThrottled { user: None },
             Event::PasswordChangeFailed { user, session },
             Event::PasswordChangeThrottled { user, session },
             Event::UserCodeThrottled { user, session },

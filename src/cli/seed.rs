@@ -3,6 +3,7 @@
 use super::client_settings;
 use crate::app::App;
 use crate::crypto::digest;
+use crate::crypto::password::Against;
 use crate::crypto::password::PasswordError;
 use crate::model::{
     Address, AuthMethod, Client, ClientId, ClientSecrets, GrantType, Profile, ScopeSet, Secret, User, UserId,
@@ -70,7 +71,8 @@ async fn user(app: &App, password: &Secret) -> Result<(), SeedError> {
     if user.disabled {
         app.storage.set_disabled(&user.id, false, app.now()).await?;
     }
-    if !app.passwords.verify(password.clone(), password_hash).await? {
+    let against = password_hash.as_deref().map_or(Against::Nothing(USERNAME), Against::Hash);
+    if !app.passwords.verify(&app.passwords.operators_place(), password.clone(), against).await? {
         let hash = app.passwords.hash(password.clone()).await?;
         app.storage.set_password(&user.id, &hash, app.now()).await?;
     }

@@ -8,6 +8,7 @@ pub mod handle;
 pub mod hs256;
 pub mod jwe;
 pub mod jwks;
+pub mod known_browser;
 pub mod master_key;
 pub mod password;
 pub mod random;

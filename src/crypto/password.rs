@@ -2,7 +2,10 @@
 //!
 //! Each thread owns its memory and uses it again, and the queue before them is bounded: two hundred logins at once
 //! cost the memory of the threads and no more, token requests never wait behind a hash, and what does not fit in the
-//! queue is refused at once instead of piling up.
+//! queue is refused at once instead of piling up. Nobody has more of its places than their share (`places.rs`).
+
+mod costs;
+mod places;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -19,11 +22,16 @@ use tokio::sync::oneshot;
 use super::{digest, random};
 use crate::model::{Secret, text};
 use crate::observe::{self, WAITS, span};
+use costs::Costs;
+use places::Places;
+pub use places::{Asker, Moment, Place};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
 pub const SHORTEST_CHARACTERS: usize = 8;
 /// Bytes it has at most: longer ones only cost time to hash.
 pub const LONGEST_BYTES: usize = 1024;
+/// Places for operators, beside those that are shared.
+const OPERATORS: usize = 64;
 
 /// Why a new password is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +83,8 @@ pub struct Cost {
 pub struct PasswordHasher {
     jobs: mpsc::SyncSender<Job>,
     line: Arc<Line>,
+    places: Places,
+    costs: Costs,
 }
 
 /// The line before the threads.
@@ -107,7 +117,7 @@ impl Line {
 /// Why no answer was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// Too many are waiting already: try again in a moment.
+    /// Too many are waiting already, of all or of this asker: try again in a moment.
     #[error("too many sign-ins at once")]
     Busy,
     #[error("the stored password hash or the hashing cost is not usable")]
@@ -118,12 +128,25 @@ struct Job {
     work: Work,
     asked: Instant,
     answer: oneshot::Sender<Result<Done, PasswordError>>,
+    /// Whoever asked may go, and come again: the place is theirs until the thread is done.
+    place: Place,
+}
+
+/// What a password is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum Against<'a> {
+    Hash(&'a str),
+    /// There is none for this name: time is spent as if there were, and the answer is no.
+    Nothing(&'a str),
 }
 
 enum Work {
     Hash(Secret),
-    /// Whether one of the forms is right. Without a hash the same time is spent and the answer is no.
-    Verify(Vec<Secret>, Option<String>),
+    /// The same password as behind this hash, which keeps its salt.
+    Renew(Secret, String),
+    /// Whether one of the forms is right.
+    Verify(Vec<Secret>, String),
+    Spend(Vec<Secret>, Params),
 }
 
 enum Done {
@@ -139,45 +162,96 @@ impl PasswordHasher {
     pub fn start(cost: Cost) -> Result<Self, PasswordError> {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None)
             .map_err(|_| PasswordError::Unusable)?;
-        let (jobs, queue) = mpsc::sync_channel(cost.queue.max(1));
+        let threads = cost.threads.max(1);
+        // Those in hand have places too. No place is ever refused by the channel; operators have some more.
+        let places = Places::new(cost.queue.max(1) + threads);
+        let (jobs, queue) = mpsc::sync_channel(cost.queue.max(1) + threads + OPERATORS);
+        let costs = Costs::new(params);
         let (queue, line) = (Arc::new(Mutex::new(queue)), Arc::<Line>::default());
-        for number in 0..cost.threads.max(1) {
-            let (queue, line, params) = (Arc::clone(&queue), Arc::clone(&line), params.clone());
+        for number in 0..threads {
+            let (queue, line, params) = (Arc::clone(&queue), Arc::clone(&line), costs.current.clone());
             thread::Builder::new()
                 .name(format!("password-{number}"))
                 .spawn(move || Worker::new(params).run(&queue, &line))
                 .map_err(|_| PasswordError::Unusable)?;
         }
-        Ok(Self { jobs, line })
+        Ok(Self { jobs, line, places, costs })
+    }
+
+    /// Now, for [`PasswordHasher::place`].
+    pub fn moment(&self) -> Moment {
+        self.places.moment()
+    }
+
+    /// A place in the line, for somebody who looked at that moment whether there are others.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when all are taken, or this asker has their share.
+    pub fn place(&self, asker: &Asker<'_>, since: Moment) -> Result<Place, PasswordError> {
+        self.places.take(asker, since).ok_or_else(|| {
+            self.line.refused.fetch_add(1, Ordering::Relaxed);
+            PasswordError::Busy
+        })
+    }
+
+    /// A place for an operator.
+    pub fn operators_place(&self) -> Place {
+        Place::uncounted()
+    }
+
+    /// A PHC string for a new password that an operator gives.
+    pub async fn hash(&self, password: Secret) -> Result<String, PasswordError> {
+        self.hash_at(&self.operators_place(), password).await
     }
 
     /// A PHC string for a new password.
-    pub async fn hash(&self, password: Secret) -> Result<String, PasswordError> {
-        match self.submit(Work::Hash(prepared(&password))).await? {
-            Done::Hashed(hash) => Ok(hash),
-            Done::Verified(_) => Err(PasswordError::Unusable),
-        }
+    pub async fn hash_at(&self, place: &Place, password: Secret) -> Result<String, PasswordError> {
+        hashed(self.submit(place, Work::Hash(prepared(&password))).await?)
     }
 
-    /// Whether `password` is the one behind `hash`. With no hash (an unknown user) it takes as long and says no.
-    pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool, PasswordError> {
+    /// A PHC string for the password behind this one, at the cost of today.
+    pub async fn renew(&self, place: &Place, password: Secret, old: &str) -> Result<String, PasswordError> {
+        hashed(self.submit(place, Work::Renew(prepared(&password), old.to_owned())).await?)
+    }
+
+    /// Whether `password` is the right one.
+    pub async fn verify(
+        &self,
+        place: &Place,
+        password: Secret,
+        against: Against<'_>,
+    ) -> Result<bool, PasswordError> {
         let mut forms = vec![prepared(&password)];
         // Hashes from before passwords were prepared are of what was typed.
         if forms[0] != password {
             forms.push(password);
         }
-        match self.submit(Work::Verify(forms, hash)).await? {
+        let work = match against {
+            Against::Hash(hash) => Work::Verify(forms, hash.to_owned()),
+            Against::Nothing(name) => Work::Spend(forms, self.costs.instead(name)),
+        };
+        match self.submit(place, work).await? {
             Done::Verified(right) => Ok(right),
             Done::Hashed(_) => Err(PasswordError::Unusable),
         }
     }
 
-    async fn submit(&self, work: Work) -> Result<Done, PasswordError> {
+    /// Whether a hash would be made otherwise today.
+    pub fn is_outdated(&self, hash: &str) -> bool {
+        self.costs.is_outdated(hash)
+    }
+
+    /// Takes note of what the stored hashes cost, of which these are some: as much is spent where there is none.
+    pub fn learn_costs<'h>(&self, hashes: impl Iterator<Item = &'h str>) {
+        self.costs.learn(hashes);
+    }
+
+    async fn submit(&self, place: &Place, work: Work) -> Result<Done, PasswordError> {
         let (answer, reply) = oneshot::channel();
         let _span = span::work("hash password", "Argon2id");
         let asked = Instant::now();
         self.line.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.jobs.try_send(Job { work, asked, answer }).is_err() {
+        if self.jobs.try_send(Job { work, asked, answer, place: place.clone() }).is_err() {
             self.line.waiting.fetch_sub(1, Ordering::Relaxed);
             self.line.refused.fetch_add(1, Ordering::Relaxed);
             return Err(PasswordError::Busy);
@@ -191,6 +265,18 @@ impl PasswordHasher {
     pub fn line(&self) -> &Line {
         &self.line
     }
+}
+
+fn hashed(done: Done) -> Result<String, PasswordError> {
+    match done {
+        Done::Hashed(hash) => Ok(hash),
+        Done::Verified(_) => Err(PasswordError::Unusable),
+    }
+}
+
+/// The salt of a hash. It changes with the password, and stays when the hash is renewed.
+pub fn salt_of(hash: &str) -> Option<String> {
+    PasswordHash::new(hash).ok()?.salt.map(|salt| salt.to_string())
 }
 
 /// One thread's state: the cost of new hashes, and the memory it hashes in.
@@ -215,6 +301,8 @@ impl Worker {
                 line.waits.observe(began.duration_since(job.asked).as_secs_f64());
                 let done = self.perform(job.work);
                 line.hashes.observe(began.elapsed().as_secs_f64());
+                // First: whoever has the answer may come again at once.
+                drop(job.place);
                 let _ = job.answer.send(done);
             }
         }
@@ -223,16 +311,19 @@ impl Worker {
     fn perform(&mut self, work: Work) -> Result<Done, PasswordError> {
         match work {
             Work::Hash(password) => self.hash(&password).map(Done::Hashed),
-            Work::Verify(forms, hash) => self.verify_one_of(&forms, hash.as_deref()).map(Done::Verified),
+            Work::Renew(password, old) => self.renew(&password, &old).map(Done::Hashed),
+            Work::Verify(forms, hash) => self.verify_one_of(&forms, &hash).map(Done::Verified),
+            Work::Spend(forms, params) => {
+                forms.iter().try_for_each(|password| self.spend(password, &params))?;
+                Ok(Done::Verified(false))
+            }
         }
     }
 
-    fn verify_one_of(&mut self, forms: &[Secret], hash: Option<&str>) -> Result<bool, PasswordError> {
+    fn verify_one_of(&mut self, forms: &[Secret], hash: &str) -> Result<bool, PasswordError> {
         for password in forms {
-            match hash {
-                Some(hash) if self.verify(password, hash)? => return Ok(true),
-                Some(_) => {}
-                None => drop(self.hash(password)?),
+            if self.verify(password, hash)? {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -240,6 +331,20 @@ impl Worker {
 
     fn hash(&mut self, password: &Secret) -> Result<String, PasswordError> {
         let salt = Salt::new(&random::bytes::<16>()).map_err(|_| PasswordError::Unusable)?;
+        self.hash_with(password, salt)
+    }
+
+    fn renew(&mut self, password: &Secret, old: &str) -> Result<String, PasswordError> {
+        let old = PasswordHash::new(old).map_err(|_| PasswordError::Unusable)?;
+        self.hash_with(password, old.salt.ok_or(PasswordError::Unusable)?)
+    }
+
+    fn spend(&mut self, password: &Secret, params: &Params) -> Result<(), PasswordError> {
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        self.fill(params, password, &random::bytes::<16>(), &mut output)
+    }
+
+    fn hash_with(&mut self, password: &Secret, salt: Salt) -> Result<String, PasswordError> {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
         let params = self.params.clone();
         self.fill(&params, password, &salt, &mut output)?;
@@ -283,12 +388,20 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cost, Done, PasswordError, PasswordHasher, Work};
+    use super::{Against, Asker, Cost, Done, PasswordError, PasswordHasher, Work, salt_of};
     use crate::model::Secret;
 
     fn hasher(queue: usize) -> PasswordHasher {
         let cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1, threads: 1, queue };
         PasswordHasher::start(cost).unwrap()
+    }
+
+    async fn verify(
+        hasher: &PasswordHasher,
+        text: &str,
+        against: Against<'_>,
+    ) -> Result<bool, PasswordError> {
+        hasher.verify(&hasher.operators_place(), Secret::new(text), against).await
     }
 
     #[test]
@@ -308,9 +421,22 @@ mod tests {
         let hasher = hasher(8);
         let hash = hasher.hash(Secret::new("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        assert_eq!(hasher.verify(Secret::new("correct horse"), Some(hash.clone())).await, Ok(true));
-        assert_eq!(hasher.verify(Secret::new("wrong horse"), Some(hash)).await, Ok(false));
-        assert_eq!(hasher.verify(Secret::new("correct horse"), None).await, Ok(false));
+        assert_eq!(verify(&hasher, "correct horse", Against::Hash(&hash)).await, Ok(true));
+        assert_eq!(verify(&hasher, "wrong horse", Against::Hash(&hash)).await, Ok(false));
+        assert_eq!(verify(&hasher, "correct horse", Against::Nothing("eve")).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_renewed_hash_has_the_cost_of_today_and_the_salt_from_before() {
+        let old = hasher(1).hash(Secret::new("x")).await.unwrap();
+        let cost = Cost { memory_kib: 128, iterations: 1, parallelism: 1, threads: 1, queue: 1 };
+        let today = PasswordHasher::start(cost).unwrap();
+        assert!(today.is_outdated(&old));
+        let new = today.renew(&today.operators_place(), Secret::new("x"), &old).await.unwrap();
+        assert!(new.starts_with("$argon2id$v=19$m=128,t=1,p=1$") && !today.is_outdated(&new), "{new}");
+        assert_eq!(salt_of(&new), salt_of(&old));
+        assert!(salt_of(&new).is_some_and(|salt| !salt.is_empty()));
+        assert_eq!(verify(&today, "x", Against::Hash(&new)).await, Ok(true));
     }
 
     #[test]
@@ -339,10 +465,10 @@ mod tests {
         let hasher = hasher(8);
         let hash = hasher.hash(Secret::new("lo\u{308}ffel und ga\u{308}bel")).await.unwrap();
         for same in ["löffel und gäbel", "lo\u{308}ffel und gäbel", "löffel\u{a0}und\u{3000}gäbel"] {
-            assert_eq!(hasher.verify(Secret::new(same), Some(hash.clone())).await, Ok(true), "{same}");
+            assert_eq!(verify(&hasher, same, Against::Hash(&hash)).await, Ok(true), "{same}");
         }
         for other in ["loffel und gabel", "Löffel und gäbel", "löffel  und gäbel", "löffelundgäbel"] {
-            assert_eq!(hasher.verify(Secret::new(other), Some(hash.clone())).await, Ok(false), "{other}");
+            assert_eq!(verify(&hasher, other, Against::Hash(&hash)).await, Ok(false), "{other}");
         }
     }
 
@@ -350,8 +476,8 @@ mod tests {
     async fn a_hash_of_what_was_typed_before_passwords_were_prepared_still_verifies() {
         let (hasher, typed) = (hasher(8), "lo\u{308}ffel\u{a0}und gabel");
         let Ok(Done::Hashed(hash)) = hasher.submit(Work::Hash(Secret::new(typed))).await else { panic!() };
-        assert_eq!(hasher.verify(Secret::new(typed), Some(hash.clone())).await, Ok(true));
-        assert_eq!(hasher.verify(Secret::new("löffel und gabel"), Some(hash)).await, Ok(false));
+        assert_eq!(verify(&hasher, typed, Against::Hash(&hash)).await, Ok(true));
+        assert_eq!(verify(&hasher, "löffel und gabel", Against::Hash(&hash)).await, Ok(false));
     }
 
     #[tokio::test]
@@ -364,12 +490,12 @@ mod tests {
             threads: 1,
             queue: 1,
         });
-        assert_eq!(large.unwrap().verify(Secret::new("x"), Some(small)).await, Ok(true));
+        assert_eq!(verify(&large.unwrap(), "x", Against::Hash(&small)).await, Ok(true));
     }
 
     #[tokio::test]
     async fn a_hash_of_another_kind_is_unusable_and_not_a_wrong_password() {
-        let answer = hasher(1).verify(Secret::new("x"), Some("$2b$10$abc".into())).await;
+        let answer = verify(&hasher(1), "x", Against::Hash("$2b$10$abc")).await;
         assert_eq!(answer, Err(PasswordError::Unusable));
     }
 
@@ -378,9 +504,14 @@ mod tests {
         let cost = Cost { memory_kib: 19_456, iterations: 2, parallelism: 1, threads: 1, queue: 2 };
         let hasher = PasswordHasher::start(cost).unwrap();
         let waiting: Vec<_> = (0..12)
-            .map(|_| {
+            .map(|number| {
                 let hasher = hasher.clone();
-                tokio::spawn(async move { hasher.hash(Secret::new("x")).await })
+                tokio::spawn(async move {
+                    let who = number.to_string();
+                    let place =
+                        hasher.place(&Asker { one: &who, account: &who, network: &who }, hasher.moment())?;
+                    hasher.hash_at(&place, Secret::new("x")).await
+                })
             })
             .collect();
         let mut refused = 0;

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::draft::{Draft, ForGrant};
-use super::password_check::{self, Recognised, Unrecognised};
+use super::password_check::{self, Recognised, Typed, Unrecognised};
 use super::{TokenResponse, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event};
@@ -18,6 +18,7 @@ use crate::protocol::password_grant::{self, Factors};
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::storage::{Authority, Insertion};
+use crate::tries::Wait;
 
 /// RFC 8176 2.
 const PASSWORD: &str = "pwd";
@@ -38,8 +39,8 @@ pub(super) async fn exchange(
     }
     let address = address.map(|address| address.to_string()).unwrap_or_default();
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
-    let Recognised { user, proof } =
-        password_check::recognise(app, username, password, &address).await.map_err(refused)?;
+    let typed = Typed { username, password, address: &address, browser: None };
+    let Recognised { user, proof, .. } = password_check::recognise(app, &typed).await.map_err(refused)?;
     password_grant::judge(factors(&user))?;
     let grant = grant(app, client, &user, (scope, resources), now);
     let asked = ForGrant {
@@ -79,9 +80,9 @@ fn refused(why: Unrecognised) -> OAuthError {
             OAuthError::invalid_grant("The user name or the password is wrong, or the user is disabled.")
         }
         // RFC 6749 4.3.2: the server MUST protect against guessing. 5.2 has no code of its own for it.
-        Unrecognised::TooMany => {
-            OAuthError::invalid_grant("There were too many wrong passwords. Try again later.")
-        }
+        Unrecognised::TooMany(Wait(seconds)) => OAuthError::invalid_grant(format!(
+            "There were too many wrong passwords. Try again in {seconds} seconds."
+        )),
         Unrecognised::Busy => OAuthError::new(
             ErrorCode::TemporarilyUnavailable,
             "Too many people sign in. Try again in a moment.",

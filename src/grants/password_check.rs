@@ -3,14 +3,24 @@
 
 use crate::app::App;
 use crate::audit::{Actor, Event, SignInProblem};
-use crate::crypto::password::{LONGEST_BYTES, PasswordError};
-use crate::model::{Secret, SignInGeneration, User};
+use crate::crypto::known_browser::KnownBrowser;
+use crate::crypto::password::{self, Against, Asker, LONGEST_BYTES, PasswordError, Place};
+use crate::model::{Secret, SignInGeneration, User, UserId};
 use crate::observe::Login;
-use crate::storage::{Credentials, StorageError};
-use crate::throttle::{Attempt, Subject};
+use crate::storage::{Credentials, StorageError, Tried};
+use crate::tries::{self, Try, Wait};
 
 /// Bytes of a user name that are looked at; no account has a longer one.
 const LONGEST_USERNAME: usize = 1024;
+
+/// What somebody typed, and where.
+pub struct Typed<'a> {
+    pub username: &'a str,
+    pub password: &'a str,
+    pub address: &'a str,
+    /// What the browser brought that says who has signed in there before.
+    pub browser: Option<&'a KnownBrowser>,
+}
 
 /// Somebody whose password was right.
 #[derive(Debug)]
@@ -18,6 +28,8 @@ pub struct Recognised {
     pub user: User,
     /// What the proof counts for: it was right when it was read, and hashing takes a while.
     pub proof: SignInGeneration,
+    /// Changes with the password: a browser is known for as long as it is the same.
+    pub known_since: String,
 }
 
 /// Why nobody was recognised.
@@ -26,8 +38,8 @@ pub enum Unrecognised {
     /// No such user, a disabled one, or another password: nobody is told which.
     Wrong,
     /// Too many wrong ones lately, for this account or from this address.
-    TooMany,
-    /// Too many checks wait already.
+    TooMany(Wait),
+    /// Too many checks wait already, of all, of this account or of this address.
     Busy,
     Storage(StorageError),
     Password(PasswordError),
@@ -43,54 +55,132 @@ impl Unrecognised {
     fn counted(&self) -> Login {
         match self {
             Self::Wrong => Login::Wrong,
-            Self::TooMany => Login::Throttled,
+            Self::TooMany(_) => Login::Throttled,
             Self::Busy => Login::Busy,
             Self::Storage(_) | Self::Password(_) => Login::Failed,
         }
     }
 }
 
+impl From<PasswordError> for Unrecognised {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Busy,
+            PasswordError::Unusable => Self::Password(error),
+        }
+    }
+}
+
 /// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
-pub async fn recognise(
-    app: &App,
-    username: &str,
-    password: &str,
-    address: &str,
-) -> Result<Recognised, Unrecognised> {
-    let result = check(app, username, password, address).await;
+pub async fn recognise(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised> {
+    let result = check(app, typed).await;
     app.events.logins.one(result.as_ref().map_or_else(Unrecognised::counted, |_| Login::Success));
     result
 }
 
-async fn check(app: &App, username: &str, password: &str, address: &str) -> Result<Recognised, Unrecognised> {
-    if username.len() > LONGEST_USERNAME || password.len() > LONGEST_BYTES {
+async fn check(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised> {
+    if typed.username.len() > LONGEST_USERNAME || typed.password.len() > LONGEST_BYTES {
         return Err(Unrecognised::Wrong);
     }
-    let attempt = Attempt { subject: Subject::Account(username), address, now: app.now() };
-    if !app.throttle.allows(&attempt) {
-        app.note(&Actor::Unknown, Event::SignInThrottled);
-        return Err(Unrecognised::TooMany);
-    }
-    let found = app.storage.credentials(username).await?;
-    let hash = found.as_ref().and_then(|found| found.password_hash.clone());
-    let user = found.as_ref().map(|found| found.user.id.clone());
-    let right = match app.passwords.verify(Secret::new(password), hash).await {
-        Ok(right) => right,
-        Err(PasswordError::Busy) => return Err(Unrecognised::Busy),
-        Err(error) => return Err(Unrecognised::Password(error)),
+    let network = tries::network(&app.master_key, typed.address);
+    let places = (network.as_str(), typed.browser.map_or("", KnownBrowser::id));
+    // Before the read: of those that come together one may count afterwards.
+    let since = app.passwords.moment();
+    let found = app.storage.credentials_and_tries(typed.username, places, app.now()).await?;
+    let nobody = tries::nobody(&app.master_key, typed.username);
+    let (attempt, tried) = attempt(app, typed, &network, found.as_ref(), &nobody);
+    let found = found.map(|found| found.credentials);
+    let account = found.as_ref().map_or(nobody.as_str(), |found| found.user.id.as_str());
+    let place = app.passwords.place(&Asker { one: attempt.one(), account, network: &network }, since)?;
+    let attempt = reserve(app, attempt, tried, &place, found.as_ref().map(|found| &found.user.id)).await?;
+    let hash = found.as_ref().and_then(|found| found.password_hash.as_deref());
+    let against = hash.map_or(Against::Nothing(&nobody), Against::Hash);
+    let right = app.passwords.verify(&place, Secret::new(typed.password), against).await?;
+    let reason = match &found {
+        Some(found) if right && !found.user.disabled => None,
+        Some(_) if right => Some(SignInProblem::UserDisabled),
+        Some(_) => Some(SignInProblem::WrongPassword),
+        None => Some(SignInProblem::UnknownUser),
     };
-    let reason = match found {
-        Some(Credentials { user, sign_in: proof, .. }) if right && !user.disabled => {
-            return Ok(Recognised { user, proof });
+    match (reason, found) {
+        (None, Some(Credentials { user, password_hash: Some(hash), sign_in: proof })) => {
+            attempt.was_theirs().await?;
+            let known_since = password::salt_of(&hash).unwrap_or_default();
+            renew(app, &user.id, typed.password, hash);
+            Ok(Recognised { user, proof, known_since })
         }
-        Some(_) if right => SignInProblem::UserDisabled,
-        Some(_) => SignInProblem::WrongPassword,
-        None => SignInProblem::UnknownUser,
+        (reason, found) => {
+            attempt.was_wrong().await?;
+            let (user, reason) =
+                (found.map(|found| found.user.id), reason.unwrap_or(SignInProblem::UnknownUser));
+            app.note(&Actor::Unknown, Event::SignInFailed { user: user.as_ref(), reason });
+            Err(Unrecognised::Wrong)
+        }
+    }
+}
+
+/// What this try counts under, and whether anything was wrong lately that makes it count before it is checked. Of a name
+/// that nobody has that is not known.
+fn attempt<'a>(
+    app: &'a App,
+    typed: &Typed<'_>,
+    network: &str,
+    found: Option<&Tried>,
+    nobody: &str,
+) -> (Try<'a>, bool) {
+    let Some(Tried { credentials, by_strangers, here }) = found else {
+        return (Try::password(app, nobody, network), true);
     };
-    app.throttle.failed(&attempt);
-    let user = user.as_ref();
-    app.note(&Actor::Unknown, Event::SignInFailed { user, reason });
-    Err(Unrecognised::Wrong)
+    let Credentials { user, password_hash, .. } = credentials;
+    let since = password_hash.as_deref().and_then(password::salt_of);
+    let knows = |browser: &&KnownBrowser| {
+        since.as_ref().is_some_and(|since| browser.knows(&app.master_key, &user.id, since))
+    };
+    match typed.browser.filter(knows) {
+        Some(browser) => (Try::password_in(app, browser, &user.id), *here),
+        None => (Try::password(app, user.id.as_str(), network), *by_strangers),
+    }
+}
+
+/// Counts a try before it is checked, where anything was wrong lately or another one of the account is being checked here.
+/// Else it counts afterwards if it is wrong: a sign-in at which nothing is wrong writes nothing for it.
+async fn reserve<'a>(
+    app: &App,
+    mut attempt: Try<'a>,
+    tried: bool,
+    place: &Place,
+    user: Option<&UserId>,
+) -> Result<Try<'a>, Unrecognised> {
+    if !place.was_alone() {
+        attempt = attempt.beside_another();
+    } else if !tried {
+        return Ok(attempt);
+    }
+    match attempt.count().await? {
+        Ok(()) => Ok(attempt),
+        Err(wait) => {
+            app.note(&Actor::Unknown, Event::SignInThrottled { user });
+            Err(Unrecognised::TooMany(wait))
+        }
+    }
+}
+
+/// Renews a hash that would be made otherwise today, while nobody waits for it: the next sign-in finds it done, or does it.
+fn renew(app: &App, user: &UserId, password: &str, old: String) {
+    const RENEWING: Asker<'_> = Asker { one: "renewing", account: "renewing", network: "renewing" };
+    if !app.passwords.is_outdated(&old) {
+        return;
+    }
+    let Ok(place) = app.passwords.place(&RENEWING, app.passwords.moment()) else { return };
+    let (passwords, storage, user) = (app.passwords.clone(), app.storage.clone(), user.clone());
+    let password = Secret::new(password);
+    tokio::spawn(async move {
+        let Ok(new) = passwords.renew(&place, password, &old).await else { return };
+        match storage.replace_hash(&user, &old, &new).await {
+            Ok(_) => tracing::debug!(%user, "the hash of a password was renewed"),
+            Err(error) => tracing::warn!(%user, %error, "could not renew the hash of a password"),
+        }
+    });
 }
 
 /// A proof that was right, and of which nothing was made, as everything of its user was ended meanwhile.

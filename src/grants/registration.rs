@@ -24,7 +24,7 @@ use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sector_identifier;
 use crate::storage::{NewRegistration, RegistrationOutcome, StorageError};
-use crate::throttle::{Attempt, Subject};
+use crate::throttle::Attempt;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -135,8 +135,7 @@ pub async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> 
 }
 
 fn admit(app: &App, address: &str) -> Result<(), Refusal> {
-    let subject = Subject::Registration { most: app.settings.registration.max_per_address };
-    let attempt = Attempt { subject, address, now: app.now() };
+    let attempt = Attempt { most: app.settings.registration.max_per_address, address, now: app.now() };
     if app.throttle.admits(&attempt) { Ok(()) } else { Err(Refusal::TooMany) }
 }
 

@@ -200,7 +200,7 @@ fn passwords(app: &App, page: &mut Page<'_>) -> fmt::Result {
     let most = i64::try_from(app.settings.passwords.queue).unwrap_or(i64::MAX);
     let help = "Passwords that may wait for a thread that hashes (passwords.queue).";
     page.gauge("chancery_password_hash_queue_limit", help, most)?;
-    let help = "Passwords that were not hashed because too many waited.";
+    let help = "Passwords that were not hashed because too many waited, of all or of one account or address.";
     page.counter("chancery_password_hash_refused", help, line.refused())
 }
 

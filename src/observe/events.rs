@@ -50,6 +50,7 @@ super::labels! {
         Clients => "clients",
         LogoutDeliveries => "logout_deliveries",
         Consents => "consents",
+        Tries => "tries",
     }
 }
 

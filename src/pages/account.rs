@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::accounts::{SignedIn, is_live};
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, retry_after};
 use super::browser;
 use super::i18n::Messages;
 use super::select_account;
@@ -19,12 +19,12 @@ use super::views::{
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
-use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
+use crate::crypto::password::{self, Against, Asker, PasswordError, UnacceptablePassword};
 use crate::grants::password_check::Recognised;
 use crate::model::{Allowed, ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
-use crate::storage::PasswordChange;
-use crate::throttle::{Attempt, Subject};
+use crate::storage::{PasswordChange, StorageError};
+use crate::tries::{self, Try};
 
 /// An application with access, put together from the consent and the grants.
 struct Access {
@@ -88,7 +88,7 @@ async fn set_password(
     visitor: &Visitor,
     person: &SignedIn,
     parameters: &Parameters<'_>,
-) -> Result<Result<SignInGeneration, PasswordProblem>, Failure> {
+) -> Result<Result<NewProof, PasswordProblem>, Failure> {
     let field = |name| parameters.get(name).unwrap_or_default();
     let (current, new) = (field("current_password"), Secret::new(field("new_password")));
     match password::check_new(&new) {
@@ -104,41 +104,86 @@ async fn set_password(
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
-    let subject = Subject::Account(&person.user.username);
-    let attempt = Attempt { subject, address: &visitor.address, now: app.now() };
+    match change(app, visitor, person, current, new).await {
+        Err(NotChanged::Password(PasswordError::Busy)) => Ok(Err(PasswordProblem::Busy)),
+        Err(NotChanged::Password(error)) => Err(error.into()),
+        Err(NotChanged::Storage(error)) => Err(error.into()),
+        Err(NotChanged::Stale) => Err(Failure::new(Problem::StaleForm)),
+        Ok(done) => Ok(done),
+    }
+}
+
+/// What whoever changed their password may go on with.
+struct NewProof {
+    counts: SignInGeneration,
+    /// What changes with the password, for browsers to be known by.
+    known_since: String,
+}
+
+/// Why a password could be neither compared nor changed.
+enum NotChanged {
+    Password(PasswordError),
+    Storage(StorageError),
+    /// Their session ended meanwhile, or the password is another one by now.
+    Stale,
+}
+
+impl From<PasswordError> for NotChanged {
+    fn from(error: PasswordError) -> Self {
+        Self::Password(error)
+    }
+}
+
+impl From<StorageError> for NotChanged {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// Changes the password. The current one counts for the session in which it is
+/// given: strangers who guess do not hold up who is signed in, and whoever has a stolen session guesses slowly.
+async fn change(
+    app: &App,
+    visitor: &Visitor,
+    person: &SignedIn,
+    current: &str,
+    new: Secret,
+) -> Result<Result<NewProof, PasswordProblem>, NotChanged> {
     let (user, session) = (&person.user.id, &person.session.id);
-    if !app.throttle.allows(&attempt) {
+    let mut attempt = Try::password_of(app, session);
+    let network = tries::network(&app.master_key, &visitor.address);
+    let asker = Asker { one: attempt.one(), account: user.as_str(), network: &network };
+    let place = app.passwords.place(&asker, app.passwords.moment())?;
+    if let Err(wait) = attempt.count().await? {
         app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
-        return Ok(Err(PasswordProblem::TooMany));
+        return Ok(Err(PasswordProblem::TooMany(wait)));
     }
     // Users of an external login page have no password, and their names may be those of others.
     let found = app.storage.credentials(&person.user.username).await?;
     let found = found.filter(|found| found.user.id == person.user.id);
     let sign_in = found.as_ref().map_or(SignInGeneration::FIRST, |found| found.sign_in);
     let hash = found.and_then(|found| found.password_hash);
-    match app.passwords.verify(Secret::new(current), hash).await {
-        Ok(true) => {}
-        Ok(false) => {
-            app.throttle.failed(&attempt);
-            app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
-            return Ok(Err(PasswordProblem::Wrong));
-        }
-        Err(PasswordError::Busy) => return Ok(Err(PasswordProblem::Busy)),
-        Err(error) => return Err(error.into()),
+    let against = hash.as_deref().map_or(Against::Nothing(user.as_str()), Against::Hash);
+    if !app.passwords.verify(&place, Secret::new(current), against).await? {
+        attempt.was_wrong().await?;
+        app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
+        return Ok(Err(PasswordProblem::Wrong));
     }
-    let hash = app.passwords.hash(new).await?;
+    attempt.was_theirs().await?;
+    let hash = app.passwords.hash_at(&place, new).await?;
     let changed = Event::PasswordChanged { user, session };
     let change = PasswordChange { user, session, sign_in, hash: &hash };
     // Their session may have ended while two passwords were hashed, or the old one may be another by now.
-    let proof = app.noting(&Actor::User, changed).change_password(change, app.now()).await?;
-    let Some(proof) = proof else { return Err(Failure::new(Problem::StaleForm)) };
+    let counts = app.noting(&Actor::User, changed).change_password(change, app.now()).await?;
+    let Some(counts) = counts else { return Err(NotChanged::Stale) };
     tracing::info!(user = %person.user.id, "password changed; every session ended");
-    Ok(Ok(proof))
+    Ok(Ok(NewProof { counts, known_since: password::salt_of(&hash).unwrap_or_default() }))
 }
 
 /// A new password ends every session; the one who changed it goes on in a new one.
-async fn reenter(app: &App, visitor: &Visitor, person: SignedIn, proof: SignInGeneration) -> Answer {
-    let recognised = Recognised { user: person.user, proof };
+async fn reenter(app: &App, visitor: &Visitor, person: SignedIn, proof: NewProof) -> Answer {
+    let NewProof { counts, known_since } = proof;
+    let recognised = Recognised { user: person.user, proof: counts, known_since };
     let Some(started) = visitor.start_session(app, &recognised).await? else {
         return Ok(visitor.redirect_to_page(app, "/login"));
     };
@@ -181,10 +226,14 @@ async fn page(
     let status = match password_problem {
         None => StatusCode::OK,
         Some(PasswordProblem::Busy) => Problem::Busy.status(),
-        Some(PasswordProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(PasswordProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    Ok(visitor.page(app, status, &view))
+    let mut response = visitor.page(app, status, &view);
+    if let Some(PasswordProblem::TooMany(wait)) = password_problem {
+        retry_after(&mut response, wait);
+    }
+    Ok(response)
 }
 
 async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<AppRow>, Failure> {

@@ -17,6 +17,7 @@ use crate::crypto::password::PasswordError;
 use crate::protocol::authorize::Unproven;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
+use crate::tries::Wait;
 
 macro_rules! csp {
     () => {
@@ -123,6 +124,11 @@ impl From<Unproven> for Failure {
         };
         Self { problem, detail: Some(unproven.description().to_owned()) }
     }
+}
+
+/// Says when it is worth trying again (RFC 9110 10.2.3).
+pub fn retry_after(response: &mut Response, wait: Wait) {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.0));
 }
 
 impl Visitor {

@@ -1,5 +1,6 @@
 //! The cookies: the handle of the current session, the handles of other accounts' sessions, a random name of the browser
-//! that forms and waiting requests are bound to, and a state that a script in a frame compares.
+//! that forms and waiting requests are bound to, what shows who has signed in here before, and a state that a script in a
+//! frame compares.
 //!
 //! Browsers share cookies between the ports of a host, so the names are the installation's own: what tells the issuer from
 //! others on its host is in them (`docs/adr/0049`). At the root of a host they have the `__Host-` prefix; below a path, to
@@ -15,6 +16,8 @@ pub enum Cookie {
     Session,
     Accounts,
     Browser,
+    /// Who has signed in in this browser before (`crypto/known_browser.rs`).
+    Known,
     /// No secret: the page for frames reads it (`session_state.rs`).
     BrowserState,
 }
@@ -32,6 +35,7 @@ impl Cookie {
             Self::Session => "session",
             Self::Accounts => "accounts",
             Self::Browser => "browser",
+            Self::Known => "known",
             Self::BrowserState => "state",
         }
     }
@@ -61,8 +65,10 @@ impl Cookie {
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         let readable = match (self, loopback) {
             // Lax: the way back from an application is a cross-site navigation, and has to find the session.
-            (Self::Session | Self::Accounts | Self::Browser, false) => "HttpOnly; SameSite=Lax; Secure",
-            (Self::Session | Self::Accounts | Self::Browser, true) => "HttpOnly; SameSite=Lax",
+            (Self::Session | Self::Accounts | Self::Browser | Self::Known, false) => {
+                "HttpOnly; SameSite=Lax; Secure"
+            }
+            (Self::Session | Self::Accounts | Self::Browser | Self::Known, true) => "HttpOnly; SameSite=Lax",
             // It is read in a frame on pages of other sites.
             (Self::BrowserState, false) => "SameSite=None; Secure",
             // Without Secure browsers refuse None; the applications beside it are of the same site.

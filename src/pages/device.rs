@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::accounts::SignedIn;
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, retry_after};
 use super::browser;
 use super::goal::Goal;
 use super::i18n::Messages;
@@ -30,7 +30,7 @@ use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
 use crate::protocol::resource::Target;
 use crate::storage::{Insertion, Remember, Yes};
-use crate::throttle::{Attempt, Subject};
+use crate::tries::{self, Try};
 
 /// A device's request, by the code that somebody typed.
 struct Asked {
@@ -38,6 +38,9 @@ struct Asked {
     client: Arc<Client>,
     code: UserCode,
 }
+
+/// A request that was found, and the try by which it was.
+type Found<'a> = (Asked, Try<'a>);
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
@@ -56,9 +59,12 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     };
     let typed = parameters.get("user_code").unwrap_or_default();
     match find(&app, &visitor, &person, typed).await? {
-        Ok(asked) if is_open(&app, &asked) => confirmation(&app, &visitor, &person, &asked).await,
+        Ok((asked, attempt)) if is_open(&app, &asked) => {
+            attempt.was_right().await?;
+            confirmation(&app, &visitor, &person, &asked).await
+        }
         Ok(_) => {
-            wrong(&app, &visitor, &person);
+            wrong(&visitor, &person);
             Ok(page(&app, &visitor, &person, typed, None, Some(DeviceProblem::Wrong)))
         }
         Err(problem) => Ok(page(&app, &visitor, &person, typed, None, Some(problem))),
@@ -77,8 +83,9 @@ pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): 
         Some("switch") => return Ok(go_by(&app, &visitor, None, select_account::PATH)),
         _ => return Err(Failure::new(Problem::BadRequest)),
     };
-    let asked = match find(&app, &visitor, &person, parameters.get("user_code").unwrap_or_default()).await? {
-        Ok(asked) => asked,
+    let typed = parameters.get("user_code").unwrap_or_default();
+    let (asked, attempt) = match find(&app, &visitor, &person, typed).await? {
+        Ok(found) => found,
         Err(problem) => return Ok(page(&app, &visitor, &person, "", None, Some(problem))),
     };
     let decided = match allowed {
@@ -86,6 +93,7 @@ pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): 
         false => device_authorization::deny(&app, &asked.authorization, &person.session).await?,
     };
     if decided || was_decided(&app, &person, &asked, allowed).await? {
+        attempt.was_right().await?;
         return Ok(done(&app, &visitor, &asked.client, allowed));
     }
     // Their session may have ended meanwhile.
@@ -142,40 +150,37 @@ fn go_by(app: &App, visitor: &Visitor, code: Option<UserCode>, page: &str) -> Re
     visitor.redirect_to_page(app, &Goal::Page(OwnPage::Device(code)).by_way_of(app, page))
 }
 
-/// The request with this code. RFC 8628 5.1: there are few attempts.
-async fn find(
-    app: &App,
+/// The request with this code. RFC 8628 5.1: there are few attempts, and each counts before it is looked up.
+async fn find<'a>(
+    app: &'a App,
     visitor: &Visitor,
     person: &SignedIn,
     typed: &str,
-) -> Result<Result<Asked, DeviceProblem>, Failure> {
+) -> Result<Result<Found<'a>, DeviceProblem>, Failure> {
     if typed.trim().is_empty() {
         return Ok(Err(DeviceProblem::Missing));
     }
-    if !app.throttle.allows(&attempt(app, visitor, person)) {
+    let (user, session) = (&person.user.id, &person.session.id);
+    let mut attempt = Try::user_code(app, session, user, &tries::network(&app.master_key, &visitor.address));
+    if let Err(wait) = attempt.count().await? {
         tracing::warn!(user = %person.user.id, address = %visitor.address, "too many wrong user codes");
-        let (user, session) = (&person.user.id, &person.session.id);
         app.note(&Actor::User, Event::UserCodeThrottled { user, session });
-        return Ok(Err(DeviceProblem::TooMany));
+        return Ok(Err(DeviceProblem::TooMany(wait)));
     }
     if let Some(code) = UserCode::parse(typed)
         && let Some(authorization) = device_authorization::find(app, &code).await?
         && let Some(registered) = app.clients.find(&authorization.client_id).await?
         && registered.client.may_use(GrantType::DeviceCode)
     {
-        return Ok(Ok(Asked { authorization, client: Arc::clone(&registered.client), code }));
+        let asked = Asked { authorization, client: Arc::clone(&registered.client), code };
+        return Ok(Ok((asked, attempt)));
     }
-    wrong(app, visitor, person);
+    wrong(visitor, person);
     Ok(Err(DeviceProblem::Wrong))
 }
 
-fn wrong(app: &App, visitor: &Visitor, person: &SignedIn) {
+fn wrong(visitor: &Visitor, person: &SignedIn) {
     tracing::info!(user = %person.user.id, address = %visitor.address, "wrong user code");
-    app.throttle.failed(&attempt(app, visitor, person));
-}
-
-fn attempt<'a>(app: &App, visitor: &'a Visitor, person: &'a SignedIn) -> Attempt<'a> {
-    Attempt { subject: Subject::UserCode(&person.user.id), address: &visitor.address, now: app.now() }
 }
 
 fn is_open(app: &App, asked: &Asked) -> bool {
@@ -201,10 +206,14 @@ fn page(
     };
     let status = match problem {
         None => StatusCode::OK,
-        Some(DeviceProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(DeviceProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(DeviceProblem::Missing | DeviceProblem::Wrong) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    visitor.page(app, status, &view)
+    let mut response = visitor.page(app, status, &view);
+    if let Some(DeviceProblem::TooMany(wait)) = problem {
+        retry_after(&mut response, wait);
+    }
+    response
 }
 
 /// Shown whatever was allowed before, and to the operator's own applications too: consent says what an application may

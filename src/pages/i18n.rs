@@ -94,6 +94,15 @@ impl Messages {
         }
     }
 
+    /// A number of seconds to wait; of minutes, if there are many.
+    pub fn wait(&self, seconds: i64) -> String {
+        let (one, many, count) = match seconds {
+            ..=90 => ("wait.second", "wait.seconds", seconds.max(1)),
+            _ => ("wait.minute", "wait.minutes", seconds.saturating_add(MINUTE - 1) / MINUTE),
+        };
+        if count == 1 { self.get(one).to_owned() } else { self.with(many, &[("count", &count.to_string())]) }
+    }
+
     /// How long ago something was that lives for minutes.
     pub fn minutes_ago(&self, unix_seconds: i64, now: i64) -> String {
         match now.saturating_sub(unix_seconds) / MINUTE {
@@ -243,5 +252,11 @@ mod tests {
         assert_eq!(choose(None, None).when(at, at + 7200), "within the last 24 hours");
         assert_eq!(choose(None, None).when(at, at + 2 * DAY), "on 3 March 2026");
         assert_eq!(choose(None, None).date(i64::MAX), "");
+        let waits = [0, 1, 2, 90, 91, 120, 121, 900].map(|seconds| choose(None, None).wait(seconds));
+        let minutes = ["one second", "one second", "2 seconds", "90 seconds", "2 minutes", "2 minutes"];
+        assert_eq!(
+            (&waits[..6], &*waits[6], &*waits[7]),
+            (&minutes.map(String::from)[..], "3 minutes", "15 minutes")
+        );
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, retry_after};
 use super::flow::Flow;
 use super::goal::Goal;
 use super::own_page::OwnPage;
@@ -15,7 +15,7 @@ use super::sent::{Form, Query};
 use super::views::{LoginPage, LoginProblem, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::grants::password_check::{self, Recognised, Unrecognised};
+use crate::grants::password_check::{self, Recognised, Typed, Unrecognised};
 use crate::model::Means;
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Step};
@@ -95,10 +95,11 @@ async fn authenticate(
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
-    match password_check::recognise(app, username, password, &visitor.address).await {
+    let typed = Typed { username, password, address: &visitor.address, browser: visitor.known.as_ref() };
+    match password_check::recognise(app, &typed).await {
         Ok(recognised) => Ok(Ok(recognised)),
         Err(Unrecognised::Wrong) => Ok(Err(LoginProblem::Wrong)),
-        Err(Unrecognised::TooMany) => Ok(Err(LoginProblem::TooMany)),
+        Err(Unrecognised::TooMany(wait)) => Ok(Err(LoginProblem::TooMany(wait))),
         Err(Unrecognised::Busy) => Ok(Err(LoginProblem::Busy)),
         Err(Unrecognised::Storage(error)) => Err(error.into()),
         Err(Unrecognised::Password(error)) => Err(error.into()),
@@ -147,13 +148,17 @@ fn page(
         None => StatusCode::OK,
         Some(LoginProblem::Busy) => Problem::Busy.status(),
         Some(LoginProblem::Stale) => StatusCode::FORBIDDEN,
-        Some(LoginProblem::TooMany) => StatusCode::TOO_MANY_REQUESTS,
+        Some(LoginProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(LoginProblem::Wrong | LoginProblem::UsernameMissing | LoginProblem::PasswordMissing) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
-    match goal {
+    let mut response = match goal {
         Goal::Request(_) => visitor.page_with_opener(app, status, &view),
         Goal::Page(_) => visitor.page(app, status, &view),
+    };
+    if let Some(LoginProblem::TooMany(wait)) = problem {
+        retry_after(&mut response, wait);
     }
+    response
 }

@@ -1,14 +1,17 @@
 //! Starting a session: from a proof of who somebody is to the cookies of their browser.
 
+use axum::http::header;
 use axum::response::Response;
 
 use super::accounts::{Accounts, SignedIn};
 use super::answer::Failure;
+use super::cookies::Cookie;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::handle::{self, Purpose};
+use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::random;
 use crate::grants::password_check::Recognised;
 use crate::model::{RequestId, Session, SessionId, SignInGeneration, Timestamp, User};
@@ -16,6 +19,8 @@ use crate::storage::{Insertion, StorageError};
 
 /// RFC 8176 2: password-based authentication.
 const AMR_PASSWORD: &str = "pwd";
+/// Seconds that a browser is known in after a sign-in: half a year.
+const KNOWN_FOR: i64 = 180 * 86_400;
 
 /// Who proved who they are, when and how.
 pub struct Proof<'a> {
@@ -49,6 +54,8 @@ pub enum Before {
 pub struct Started {
     pub session: Session,
     accounts: Accounts,
+    /// The browser, which the user is known in from now on.
+    known: Option<KnownBrowser>,
 }
 
 impl Visitor {
@@ -58,11 +65,13 @@ impl Visitor {
         app: &App,
         recognised: &Recognised,
     ) -> Result<Option<Started>, Failure> {
-        let Recognised { user, proof: counts } = recognised;
+        let Recognised { user, proof: counts, known_since } = recognised;
         let proof = Proof { user, counts: *counts, at: app.now(), amr: AMR_PASSWORD.to_owned(), acr: None };
         let ends = app.now().plus(app.settings.sessions.lifetime_seconds);
         let term = Term { ends, persistent: true, only_for: None };
-        self.start_session_with(app, proof, term, Before::Stays).await
+        let started = self.start_session_with(app, proof, term, Before::Stays).await?;
+        let known = KnownBrowser::after_sign_in(self.known.as_ref(), &app.master_key, &user.id, known_since);
+        Ok(started.map(|started| Started { known: Some(known), ..started }))
     }
 
     /// Starts a session for a user who has just proven who they are. The same user's session in this browser goes on
@@ -101,7 +110,7 @@ impl Visitor {
         if let Some(surplus) = accounts.enter(SignedIn { session: session.clone(), user, handle }) {
             surplus.end(app, SessionEnd::Replaced).await?;
         }
-        Ok(Some(Started { session, accounts }))
+        Ok(Some(Started { session, accounts, known: None }))
     }
 
     fn new_session(&self, app: &App, proof: Proof<'_>, term: Term) -> Session {
@@ -140,5 +149,10 @@ impl Started {
     /// Gives the browser its cookies.
     pub fn set_cookies(&self, app: &App, response: &mut Response) {
         self.accounts.set_cookies(app, response);
+        let issuer = &app.settings.server.issuer;
+        let known = self.known.as_ref().map(KnownBrowser::cookie);
+        if let Some(cookie) = known.and_then(|known| Cookie::Known.write(issuer, &known, Some(KNOWN_FOR))) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::i18n::Messages;
 use super::links::{ReturnTo, WebLink, picture};
 use super::site::Frame;
 use crate::model::{Catalogue, Client, User, text};
+use crate::tries::Wait;
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 pub use place::Place;
@@ -116,26 +117,44 @@ pub enum LoginProblem {
     Wrong,
     UsernameMissing,
     PasswordMissing,
-    TooMany,
+    TooMany(Wait),
     Busy,
     Stale,
 }
 
 impl LoginProblem {
     #[cfg(test)]
-    pub const ALL: [Self; 6] =
-        [Self::Wrong, Self::UsernameMissing, Self::PasswordMissing, Self::TooMany, Self::Busy, Self::Stale];
+    pub const ALL: [Self; 6] = [
+        Self::Wrong,
+        Self::UsernameMissing,
+        Self::PasswordMissing,
+        Self::TooMany(Wait(90)),
+        Self::Busy,
+        Self::Stale,
+    ];
+
+    fn sentence(self, text: &Messages) -> String {
+        match self {
+            Self::TooMany(wait) => too_many(self.key(), wait, text),
+            other => text.get(other.key()).to_owned(),
+        }
+    }
 
     fn key(self) -> &'static str {
         match self {
             Self::Wrong => "login.error.wrong",
             Self::UsernameMissing => "login.error.username_missing",
             Self::PasswordMissing => "login.error.password_missing",
-            Self::TooMany => "login.error.too_many",
+            Self::TooMany(_) => "login.error.too_many",
             Self::Busy => "login.error.busy",
             Self::Stale => "login.error.stale",
         }
     }
+}
+
+/// That there were too many tries, and how long to wait.
+fn too_many(key: &str, wait: Wait, text: &Messages) -> String {
+    text.with(key, &[("wait", &text.wait(wait.0))])
 }
 
 #[derive(Template)]
@@ -332,7 +351,7 @@ pub enum PasswordProblem {
     /// It holds something that cannot be seen.
     Unseen,
     Mismatch,
-    TooMany,
+    TooMany(Wait),
     Busy,
 }
 
@@ -344,7 +363,7 @@ impl PasswordProblem {
             Self::TooLong(most) => ("account.error.too_long", Some(most)),
             Self::Unseen => ("account.error.unseen", None),
             Self::Mismatch => ("account.error.mismatch", None),
-            Self::TooMany => ("account.error.too_many", None),
+            Self::TooMany(wait) => return too_many("account.error.too_many", wait, text),
             Self::Busy => ("account.error.busy", None),
         };
         text.with(key, &[("count", &count.unwrap_or_default().to_string())])

@@ -12,6 +12,7 @@ use super::csrf;
 use super::i18n::{self, Messages};
 use super::site::Frame;
 use crate::app::App;
+use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::{digest, random};
 use crate::http::extract;
 use crate::http::middleware::ClientAddress;
@@ -32,6 +33,8 @@ pub struct Visitor {
     /// The browser state as sent.
     pub browser_state_cookie: Option<String>,
     pub accounts_cookie: Option<String>,
+    /// Who has signed in here before, if it is genuine.
+    pub known: Option<KnownBrowser>,
     pub user_agent: String,
     pub address: String,
     pub request_id: String,
@@ -55,6 +58,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
             session_cookie: Cookie::Session.read(headers, issuer).map(str::to_owned),
             browser_state_cookie: Cookie::BrowserState.read(headers, issuer).map(str::to_owned),
             accounts_cookie: Cookie::Accounts.read(headers, issuer).map(str::to_owned),
+            known: Cookie::Known.read(headers, issuer).and_then(KnownBrowser::parse),
             user_agent: extract::user_agent(headers),
             address: address.map(|address| address.0.to_string()).unwrap_or_default(),
             request_id: request::with(|facts| facts.map(|facts| facts.id.to_string())).unwrap_or_default(),

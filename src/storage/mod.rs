@@ -27,6 +27,7 @@ mod scopes;
 mod sessions;
 mod signing_keys;
 mod software_issuers;
+mod tries;
 mod trusted_issuers;
 mod turns;
 mod users;
@@ -49,6 +50,7 @@ pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;
 pub use signing_keys::Succession;
+pub use tries::{Tried, id as try_id};
 pub use users::{Credentials, PasswordChange, Standing, UserConflict};
 
 /// The server's state. Cheap to clone.

@@ -24,6 +24,7 @@ pub struct Purged {
     pub registrations: u64,
     pub logouts: u64,
     pub consents: u64,
+    pub tries: u64,
     /// Whether grants are left to look at.
     pub grants_left: bool,
 }
@@ -41,6 +42,7 @@ impl Purged {
             self.registrations,
             self.logouts,
             self.consents,
+            self.tries,
         ];
         self.grants_left || rows.into_iter().any(|rows| rows >= BATCH as u64)
     }
@@ -69,6 +71,9 @@ impl Storage {
              (SELECT id FROM used_assertions WHERE expires_at <= $1 LIMIT $2)";
         const CONSENTS: &str = "DELETE FROM consents WHERE expires_at <= $1 AND (user_id, client_id) IN \
              (SELECT user_id, client_id FROM consents WHERE expires_at <= $1 LIMIT $2)";
+        // One that is counted under meanwhile stays.
+        const TRIES: &str = "DELETE FROM tries WHERE expires_at <= $1 AND id IN \
+             (SELECT id FROM tries WHERE expires_at <= $1 LIMIT $2)";
         // Operators make them, so they are few.
         const REGISTRATION_TOKENS: &str =
             "DELETE FROM registration_tokens WHERE expires_at <= $1 OR (uses_left <= 0 AND created_at <= $2)";
@@ -91,6 +96,7 @@ impl Storage {
             registrations: self.purge_registrations(now, BATCH).await?,
             logouts: self.db.execute(LOGOUTS, values![ended_before, BATCH]).await?,
             consents: self.db.execute(CONSENTS, values![now.unix(), BATCH]).await?,
+            tries: self.db.execute(TRIES, values![now.unix(), BATCH]).await?,
         })
     }
 }

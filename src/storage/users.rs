@@ -19,6 +19,32 @@ macro_rules! user_columns {
 }
 pub(super) use user_columns;
 
+/// A user `u` with what they sign in with.
+macro_rules! credentials_columns {
+    () => {
+        concat!("u.id AS user_id, ", $crate::storage::users::user_columns!(), ", u.password_hash, u.sign_in_generation")
+    };
+}
+pub(super) use credentials_columns;
+
+/// Which user `u` is meant by what was typed: its [`login_keys`] are in these places. Names from before they were prepared
+/// come first.
+macro_rules! whom_login_names {
+    ($name:literal, $mail:literal, $plain:literal) => {
+        concat!(
+            "WHERE u.username_key IN (", $name, ", ", $plain, ") OR u.email_key IN (", $mail, ", ", $plain, ") \
+             ORDER BY CASE WHEN u.username_key = ", $plain, " THEN 0 WHEN u.username_key = ", $name, " THEN 1 \
+             WHEN u.email_key = ", $plain, " THEN 2 ELSE 3 END LIMIT 1"
+        )
+    };
+}
+pub(super) use whom_login_names;
+
+/// What a user may be found by of what somebody typed to sign in.
+pub(super) fn login_keys(login: &str) -> [String; 3] {
+    [username_key(login), email_key(login), plain_key(login)]
+}
+
 #[derive(FromRow)]
 pub(super) struct UserRow {
     user_id: String,
@@ -55,11 +81,26 @@ impl UserRow {
 }
 
 #[derive(FromRow)]
-struct CredentialsRow {
+pub(super) struct CredentialsRow {
     #[sqlx(flatten)]
     user: UserRow,
     password_hash: Option<String>,
     sign_in_generation: i64,
+}
+
+impl CredentialsRow {
+    pub(super) fn into_credentials(self) -> Result<Credentials, StorageError> {
+        Ok(Credentials {
+            user: self.user.into_user()?,
+            password_hash: self.password_hash,
+            sign_in: SignInGeneration::new(self.sign_in_generation),
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct HashRow {
+    hash: String,
 }
 
 /// A user and the hash their password is checked against.
@@ -119,24 +160,15 @@ impl Storage {
     /// The user who signs in as `login`: a user name, or the mail address of a user.
     pub async fn credentials(&self, login: &str) -> Result<Option<Credentials>, StorageError> {
         const FIND: &str = concat!(
-            "SELECT u.id AS user_id, ",
-            user_columns!(),
-            ", u.password_hash, u.sign_in_generation FROM users u \
-             WHERE u.username_key IN ($1, $3) OR u.email_key IN ($2, $3) \
-             ORDER BY CASE WHEN u.username_key = $3 THEN 0 WHEN u.username_key = $1 THEN 1 \
-             WHEN u.email_key = $3 THEN 2 ELSE 3 END LIMIT 1"
+            "SELECT ",
+            credentials_columns!(),
+            " FROM users u ",
+            whom_login_names!("$1", "$2", "$3")
         );
-        let bound = [username_key(login), email_key(login), plain_key(login)];
+        let bound = login_keys(login);
         let row: Option<CredentialsRow> =
             self.db.fetch_optional(FIND, values![&bound[0], &bound[1], &bound[2]]).await?;
-        let read = |row: CredentialsRow| {
-            Ok(Credentials {
-                user: row.user.into_user()?,
-                password_hash: row.password_hash,
-                sign_in: SignInGeneration::new(row.sign_in_generation),
-            })
-        };
-        row.map(read).transpose()
+        row.map(CredentialsRow::into_credentials).transpose()
     }
 
     /// The user of this name, as people type it.
@@ -259,6 +291,21 @@ impl Storage {
         };
         tx.commit().await?;
         Ok(next)
+    }
+
+    /// Replaces a hash by another one of the same password, if it is still the one. Nothing ends with it.
+    pub async fn replace_hash(&self, id: &UserId, old: &str, new: &str) -> Result<bool, StorageError> {
+        const UPDATE: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        Ok(self.db.execute(UPDATE, values![id.as_str(), old, new]).await? == 1)
+    }
+
+    /// Some of the stored hashes, of the same users each time unless there are new ones. Ids are random, so they are as
+    /// the others are. People without a password are looked at too: there may be no others, and many of them.
+    pub async fn sample_of_hashes(&self) -> Result<Vec<String>, StorageError> {
+        const SAMPLE: &str = "SELECT s.password_hash AS hash FROM \
+             (SELECT password_hash FROM users ORDER BY id LIMIT 1000) s WHERE s.password_hash IS NOT NULL";
+        let rows: Vec<HashRow> = self.db.fetch_all(SAMPLE, values![]).await?;
+        Ok(rows.into_iter().map(|row| row.hash).collect())
     }
 
     /// Replaces the claims of a user's profile.

@@ -40,6 +40,7 @@ mod first_burst;
 mod frontchannel_logout;
 mod fuzzing;
 mod growth;
+mod guessing;
 mod happy_path;
 mod head;
 mod hints;

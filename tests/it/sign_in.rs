@@ -97,7 +97,7 @@ on_both! {
         assert_eq!(browser.signed_in_as().await, None);
     }
 
-    async fn after_ten_wrong_passwords_an_account_rests_for_a_quarter_of_an_hour(kind: Kind) {
+    async fn after_ten_wrong_passwords_an_account_has_to_wait(kind: Kind) {
         let server = TestServer::start(kind).await;
         server.user("ada").await;
         server.user("bob").await;
@@ -114,7 +114,7 @@ on_both! {
         }
         assert_refused(&submit(&mut browser, &[]).await, 429, "There were too many attempts.");
         assert_eq!(submit(&mut server.browser(), &[("username", "bob")]).await.status, StatusCode::SEE_OTHER);
-        server.app.clock.advance(900);
+        server.app.clock.advance(2);
         assert_eq!(submit(&mut browser, &[]).await.status, StatusCode::SEE_OTHER);
     }
 
@@ -165,8 +165,8 @@ on_both! {
             let mut browser = server.browser();
             let login = browser.at("/login");
             let page = browser.get(&login).await;
-            let [named, session, state] =
-                ["browser", "session", "state"].map(|word| format!("{prefix}{word}{suffix}"));
+            let [named, session, state, known] =
+                ["browser", "session", "state", "known"].map(|word| format!("{prefix}{word}{suffix}"));
             let value = &browser.cookies[&named];
             assert_eq!(
                 set_cookies(&page),
@@ -181,8 +181,10 @@ on_both! {
             let readable = if secure.is_empty() { "SameSite=Lax" } else { "SameSite=None; Secure" };
             let value = &browser.cookies[&state];
             let state = format!("{state}={value}; Path={path}; {readable}; Max-Age=1209600");
-            assert_eq!(set_cookies(&answer), [expected, state]);
-            assert_eq!(browser.cookies.len(), 3);
+            let value = &browser.cookies[&known];
+            let known = format!("{known}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}; Max-Age=15552000");
+            assert_eq!(set_cookies(&answer), [expected, state, known]);
+            assert_eq!(browser.cookies.len(), 4);
         }
     }
 

@@ -2,8 +2,10 @@
 
 use askama::Template;
 
+use super::super::i18n::Messages;
 use super::super::site::Frame;
-use super::{Application, Permission, Person, Place};
+use super::{Application, Permission, Person, Place, too_many};
+use crate::tries::Wait;
 
 /// "Enter the code".
 #[derive(Template)]
@@ -25,18 +27,25 @@ pub enum DeviceProblem {
     Missing,
     /// Unknown, expired, or decided: which, is nobody's business.
     Wrong,
-    TooMany,
+    TooMany(Wait),
 }
 
 impl DeviceProblem {
     #[cfg(test)]
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::TooMany];
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::TooMany(Wait(1))];
+
+    fn sentence(self, text: &Messages) -> String {
+        match self {
+            Self::TooMany(wait) => too_many(self.key(), wait, text),
+            other => text.get(other.key()).to_owned(),
+        }
+    }
 
     fn key(self) -> &'static str {
         match self {
             Self::Missing => "device.error.missing",
             Self::Wrong => "device.error.wrong",
-            Self::TooMany => "device.error.too_many",
+            Self::TooMany(_) => "device.error.too_many",
         }
     }
 }

@@ -166,15 +166,18 @@ impl TestServer {
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
     }
 
-    /// Another process on the same database with other settings beside these.
+    /// Another process on the same database with other settings.
     pub async fn replica_with(&self, settings: &[(&str, &str)]) -> Self {
         self.try_replica_with(settings).await.unwrap()
     }
 
     pub async fn try_replica_with(&self, settings: &[(&str, &str)]) -> Result<Self, StartError> {
         let mut environment = self.environment.clone();
-        let own = settings.iter().map(|(name, value)| (format!("CHANCERY_{name}"), (*value).to_owned()));
-        environment.extend(own);
+        for (name, value) in settings {
+            let name = format!("CHANCERY_{name}");
+            environment.retain(|(known, _)| *known != name);
+            environment.push((name, (*value).to_owned()));
+        }
         let settings = Settings::load(None, environment.clone()).unwrap();
         let storage = app::open_storage(&settings).await?;
         let master_key = app::load_master_key(&settings)?;
