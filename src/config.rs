@@ -49,7 +49,7 @@ pub use server::{ServerLimits, ServerSettings};
 pub use tls::TlsSettings;
 pub use token_hook::{OnFailure, TokenHookSettings};
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, AssertionAudience};
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -154,14 +154,6 @@ pub struct AliasSettings {
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     pub assertion_audience: AssertionAudience,
-}
-
-/// What the `aud` of an assertion may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AssertionAudience {
-    Issuer,
-    IssuerOrTokenEndpoint,
 }
 
 #[derive(Clone, Debug)]

@@ -41,8 +41,8 @@ pub use client::{
     RetiredSecret, SelfRegistered, SubjectType, TokenExchangePolicy, Ui, sector,
 };
 pub use client_policy::{
-    ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
-    Switches, TokenResponseAlias, UserinfoProfile,
+    AssertionAudience, ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy,
+    RotationPolicy, StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};

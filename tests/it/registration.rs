@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::support::authorization::{is_consent, is_sign_in};
 use crate::support::{
-    BY_TOKEN, OPEN, PASSWORD, TestServer, all, hidden, names, on_both, registration_of, text,
+    BY_TOKEN, OPEN, PASSWORD, Signer, TestServer, all, dear_rsa_keys, hidden, names, on_both,
+    registration_of, text,
 };
 
 on_both! {
