@@ -25,11 +25,11 @@ pub use verify::{Flaw, Place, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp, household};
 use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use chain::End;
-use queue::Queue;
+use queue::{Cause, Queue};
 
 /// Writes and reads the log. One per process.
 pub struct Audit {
@@ -73,7 +73,11 @@ impl Audit {
 
     /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
     pub fn note(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) {
-        self.queue.push(self.entry(actor, event, now), event.is_limited());
+        let cause = event.is_limited().then(|| Cause {
+            household: request::with(|facts| facts.map(|facts| household(facts.address))),
+            user: event.user().map(|user| user.as_str().to_owned()),
+        });
+        self.queue.push(self.entry(actor, event, now), cause);
     }
 
     /// Writes an entry of an act that writes nothing else.
