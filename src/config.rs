@@ -122,6 +122,8 @@ pub struct SessionSettings {
     pub lifetime_seconds: i64,
     pub idle_seconds: i64,
     pub request_seconds: i64,
+    /// Sessions of one user.
+    pub max_per_user: i64,
     pub expiry_signs_out: bool,
 }
 
@@ -330,6 +332,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
     let lifetime = reader.number("sessions.lifetime_seconds", 60..=YEAR);
     let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
     let request = reader.number("sessions.request_seconds", 60..=DAY);
+    let max_per_user = reader.number("sessions.max_per_user", 1..=10_000);
     let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
     // A grant that is gone sooner could be made again by sending its consent form twice.
     let kept = database.map(|database| database.ended_kept_seconds);
@@ -341,6 +344,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
         lifetime_seconds: lifetime?,
         idle_seconds: idle?,
         request_seconds: request?,
+        max_per_user: max_per_user?,
         expiry_signs_out: expiry_signs_out?,
     })
 }

@@ -30,3 +30,4 @@ pub mod storage;
 pub mod telemetry;
 pub mod throttle;
 pub mod token_hook;
+pub mod waiting;

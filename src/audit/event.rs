@@ -42,6 +42,8 @@ pub enum SessionEnd {
     AccountPage,
     /// Another sign-in in the same browser took its place.
     Replaced,
+    /// The user has too many: the one used the longest ago went.
+    TooMany,
 }
 
 /// Why a grant was revoked.

@@ -17,6 +17,7 @@ use crate::crypto::password::PasswordError;
 use crate::protocol::authorize::Unproven;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
+use crate::waiting;
 
 macro_rules! csp {
     () => {
@@ -160,7 +161,11 @@ impl Visitor {
             detail: failure.detail.as_deref(),
             request_id: &self.request_id,
         };
-        self.page(app, failure.problem.status(), &view)
+        let mut response = self.page(app, failure.problem.status(), &view);
+        if failure.problem == Problem::TooManyRequests {
+            response.headers_mut().insert(header::RETRY_AFTER, waiting::RETRY_AFTER);
+        }
+        response
     }
 
     /// Sends the browser on; by GET, whatever the request was (RFC 9700 4.12).

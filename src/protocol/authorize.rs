@@ -22,6 +22,8 @@ const MAX_NONCE: usize = 1024;
 const DISPLAYS: [&str; 4] = ["page", "popup", "touch", "wap"];
 /// Bytes of hints for the pages.
 const MAX_HINT: usize = 256;
+/// Bytes of all parameters of a request, which is kept while somebody signs in.
+const MAX_REQUEST: usize = 16_384;
 /// Bytes of a request that are kept as they were sent.
 const MAX_SENT: usize = 16_384;
 /// What a pushed request may have beside the parameters of the request (RFC 9126 2.1).
@@ -132,6 +134,11 @@ pub fn validate(
     target: &RedirectTarget,
 ) -> Result<AuthorizationRequest, OAuthError> {
     parameters.refuse_repeated()?;
+    if parameters.size() > MAX_REQUEST {
+        return Err(OAuthError::invalid_request(format!(
+            "The parameters are longer than {MAX_REQUEST} bytes."
+        )));
+    }
     refuse_unsupported(parameters)?;
     check_arrival(client, offer, arrival)?;
     let (response_type, response_mode) = response::requested(parameters, client, offer.implicit)?;

@@ -86,4 +86,5 @@ mod token_exchange;
 mod token_hook;
 mod tracing;
 mod userinfo;
+mod waiting;
 mod webfinger;
