@@ -6,12 +6,11 @@
 //! their number.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderValue;
 
-use crate::model::{Client, ClientId, Timestamp, household};
+use crate::model::{Client, ClientId, Household, Timestamp};
 
 /// Seconds after which all places are free again: what was stored before is gone soon after.
 pub const WINDOW: i64 = 900;
@@ -34,7 +33,7 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// Somebody at an address. None: it could not be read.
-    Address(Option<IpAddr>),
+    Address(Option<Household>),
     Client(ClientId),
 }
 
@@ -59,7 +58,7 @@ pub struct Full;
 impl Holder {
     /// Whoever is at this address, as it is written.
     pub fn at(address: &str) -> Self {
-        Self::Address(address.parse().ok().map(household))
+        Self::Address(address.parse().ok().map(Household::of))
     }
 
     /// The client where it has proven who it is; anybody can say to be a public one.

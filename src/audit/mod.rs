@@ -25,7 +25,7 @@ pub use verify::{Flaw, Place, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp, household};
+use crate::model::{AuditEntry, ChainedEntry, Household, Mark, Marks, Timestamp};
 use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use chain::End;
@@ -74,7 +74,7 @@ impl Audit {
     /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
     pub fn note(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) {
         let cause = event.is_limited().then(|| Cause {
-            household: request::with(|facts| facts.map(|facts| household(facts.address))),
+            household: request::with(|facts| facts.map(|facts| Household::of(facts.address))),
             user: event.user().map(|user| user.as_str().to_owned()),
         });
         self.queue.push(self.entry(actor, event, now), cause);

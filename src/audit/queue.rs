@@ -5,10 +5,9 @@
 //! doing another very often; in both one address, and one user, have their share only.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::{AuditEntry, Timestamp};
+use crate::model::{AuditEntry, Household, Timestamp};
 
 /// Entries that are held at most. They are written each second.
 const LONGEST: usize = 10_000;
@@ -38,7 +37,7 @@ struct State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cause {
     /// The household that it came from; none: no request did it.
-    pub household: Option<IpAddr>,
+    pub household: Option<Household>,
     /// The user whom the entry names.
     pub user: Option<String>,
 }
@@ -53,7 +52,7 @@ struct Bucket {
 #[derive(PartialEq, Eq, Hash)]
 enum Of {
     Everybody,
-    Household(Option<IpAddr>),
+    Household(Option<Household>),
     User(String),
 }
 
@@ -180,7 +179,7 @@ mod tests {
     }
 
     fn cause(address: u32, user: Option<&str>) -> Option<Cause> {
-        let household = Some(std::net::Ipv4Addr::from(address).into());
+        let household = Some(Household::of(std::net::Ipv4Addr::from(address).into()));
         Some(Cause { household, user: user.map(str::to_owned) })
     }
 

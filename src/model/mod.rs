@@ -49,7 +49,7 @@ pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
-pub use household::household;
+pub use household::Household;
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};

@@ -1,14 +1,13 @@
 //! The connections that each address holds, so that none takes them all.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::TrustedProxies;
-use crate::model::household;
 
 /// The log says that an address wants more than its share, but not for every connection.
 const A_LINE_EVERY: Duration = Duration::from_secs(60);
@@ -85,6 +84,14 @@ impl Drop for Share {
 /// An address has its share already.
 #[derive(Debug)]
 pub struct Exhausted;
+
+/// One household has one IPv4 address or one IPv6 /64.
+fn household(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
 
 #[cfg(test)]
 mod tests {
