@@ -30,6 +30,7 @@ use crate::secrets;
 use crate::storage::{Purged, Storage, StorageError};
 use crate::throttle::Throttle;
 use crate::token_hook::TokenHook;
+use crate::waiting::Waiting;
 
 /// Everything a request needs. One per process, shared.
 pub struct App {
@@ -46,6 +47,7 @@ pub struct App {
     pub passwords: PasswordHasher,
     pub verified_tokens: VerifiedTokens,
     pub throttle: Throttle,
+    pub waiting: Waiting,
     pub site: Site,
     /// None: the public listener speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
@@ -83,6 +85,7 @@ impl App {
             outbound,
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
+            waiting: Waiting::new(settings.authorization.waiting),
             site: start::site(&settings)?,
             tls: start::tls(&settings, now)?,
             requests: Arc::new(start::requests(&settings)),

@@ -50,8 +50,7 @@ pub use server::{ServerLimits, ServerSettings};
 pub use tls::TlsSettings;
 pub use token_hook::{OnFailure, TokenHookSettings};
 
-use crate::model::Algorithm;
-use crate::model::Secret;
+use crate::model::{Algorithm, AssertionAudience, Secret};
 use layers::Layers;
 use reader::{Reader, Refusal};
 
@@ -130,6 +129,8 @@ pub struct SessionSettings {
     pub lifetime_seconds: i64,
     pub idle_seconds: i64,
     pub request_seconds: i64,
+    /// Sessions of one user.
+    pub max_per_user: i64,
     pub expiry_signs_out: bool,
 }
 
@@ -162,14 +163,6 @@ pub struct AliasSettings {
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     pub assertion_audience: AssertionAudience,
-}
-
-/// What the `aud` of an assertion may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AssertionAudience {
-    Issuer,
-    IssuerOrTokenEndpoint,
 }
 
 #[derive(Clone, Debug)]
@@ -354,6 +347,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
     let lifetime = reader.number("sessions.lifetime_seconds", 60..=YEAR);
     let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
     let request = reader.number("sessions.request_seconds", 60..=DAY);
+    let max_per_user = reader.number("sessions.max_per_user", 1..=10_000);
     let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
     // A grant that is gone sooner could be made again by sending its consent form twice.
     let kept = database.map(|database| database.ended_kept_seconds);
@@ -365,6 +359,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
         lifetime_seconds: lifetime?,
         idle_seconds: idle?,
         request_seconds: request?,
+        max_per_user: max_per_user?,
         expiry_signs_out: expiry_signs_out?,
     })
 }

@@ -32,3 +32,4 @@ pub mod telemetry;
 pub mod throttle;
 pub mod token_hook;
 pub mod tries;
+pub mod waiting;

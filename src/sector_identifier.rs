@@ -1,5 +1,7 @@
 //! The document behind a `sector_identifier_uri` (OpenID Connect Registration 5).
 
+use std::collections::HashSet;
+
 use crate::model::Client;
 use crate::outbound::Outbound;
 
@@ -22,8 +24,11 @@ pub enum NotOfSector {
 pub async fn check(outbound: &Outbound, client: &Client) -> Result<(), NotOfSector> {
     let Some(uri) = &client.identity.sector_identifier_uri else { return Ok(()) };
     let fetched = outbound.get(uri, ACCEPT).await?;
+    // Many URIs may be listed: each is looked up once, among the few of the client.
     let listed: Vec<String> = serde_json::from_slice(&fetched.body)?;
-    match client.redirect_uris.iter().find(|uri| !listed.contains(uri)) {
+    let own: HashSet<&str> = client.redirect_uris.iter().map(String::as_str).collect();
+    let found: HashSet<&str> = listed.iter().filter_map(|uri| own.get(uri.as_str()).copied()).collect();
+    match client.redirect_uris.iter().find(|uri| !found.contains(uri.as_str())) {
         Some(missing) => Err(NotOfSector::Missing(missing.clone())),
         None => Ok(()),
     }

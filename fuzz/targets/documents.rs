@@ -11,7 +11,7 @@ pub fn jwks(data: &[u8]) {
     let Ok(set) = KeySet::parse(data) else { return };
     for algorithm in AssertionAlgorithm::ALL {
         for signature in ["", "AAAA", &"A".repeat(86), &"A".repeat(342)] {
-            assert!(!set.verify(algorithm, None, "e30.e30", signature));
+            assert!(set.verify(algorithm, None, "e30.e30", signature).is_err());
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum SessionEnd {
     AccountPage,
     /// Another sign-in in the same browser took its place.
     Replaced,
+    /// The user has too many: the one used the longest ago went.
+    TooMany,
 }
 
 /// Why a grant was revoked.
@@ -275,8 +277,19 @@ impl<'a> Event<'a> {
         Self::GrantCreated { granted: grant.into(), grant_type, scope, resources }
     }
 
+    /// The user whom an event that is limited names: somebody has to know of it, whatever else happens.
+    pub(super) fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::SignInFailed { user, .. } => *user,
+            Self::PasswordChangeFailed { user, .. }
+            | Self::PasswordChangeThrottled { user, .. }
+            | Self::UserCodeThrottled { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
     /// Whether anybody can bring it about as often as they like, without having shown who they are: then only so many
-    /// are taken in a minute.
+    /// are taken in a minute, of each event, address and user (`queue.rs`).
     pub(super) fn is_limited(&self) -> bool {
         matches!(
             self,

@@ -25,11 +25,13 @@ pub use verify::{Flaw, Place, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::http::extract;
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, NotedEntries, Tally, TallyPlace, Timestamp};
+use crate::model::{
+    AuditEntry, ChainedEntry, Household, Mark, Marks, NotedEntries, Tally, TallyPlace, Timestamp,
+};
 use crate::request::{self, Facts};
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use chain::End;
-use queue::Queue;
+use queue::{Cause, Queue};
 
 /// Attempts at moving the marks while others move them.
 const ATTEMPTS: usize = 20;
@@ -83,8 +85,12 @@ impl Audit {
 
     /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
     pub fn note(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) {
+        let cause = event.is_limited().then(|| Cause {
+            household: request::with(|facts| facts.map(|facts| Household::of(facts.address))),
+            user: event.user().map(|user| user.as_str().to_owned()),
+        });
         let (entry, sequence) = self.entry(actor, event, now);
-        if !self.queue.push(entry, &[sequence], event.is_limited()) {
+        if !self.queue.push(entry, &[sequence], cause) {
             self.tally.spared(&[sequence]);
         }
     }
@@ -152,7 +158,7 @@ impl Audit {
         if self.tally.has_more_to_say() {
             let (entry, sequence) = self.entry(&Actor::Server, &Event::Complete, now);
             self.tally.closes(sequence);
-            if !self.queue.push(entry, &[sequence], false) {
+            if !self.queue.push(entry, &[sequence], None) {
                 self.tally.spared(&[sequence]);
             }
         }
@@ -166,7 +172,7 @@ impl Audit {
         }
         for sequences in unsure.chunks(UNSURE) {
             let (entry, sequence) = self.entry(&Actor::Server, &Event::Unsure { sequences }, now);
-            if !self.queue.push(entry, &[&[sequence], sequences].concat(), false) {
+            if !self.queue.push(entry, &[&[sequence], sequences].concat(), None) {
                 self.tally.spared(&[sequence]);
                 self.tally.unsure(sequences);
             }

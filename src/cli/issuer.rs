@@ -36,7 +36,7 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
         }
     };
     problems.extend(problems_of(office.settings, &asked));
-    match jwks.as_ref().map(KeySet::read) {
+    match jwks.as_ref().map(KeySet::read_handed_over) {
         Some(Err(error)) => problems.push(format!("jwks: {error}")),
         Some(Ok(keys)) if !keys.can_verify() => {
             problems.push("jwks: no key in it can verify a signature".to_owned());

@@ -5,8 +5,8 @@ use clap::Args;
 use super::args::within;
 use super::given::{Given, or_preset, set, word};
 use crate::model::{
-    ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile, Switches,
-    TokenResponseAlias, UserinfoProfile,
+    AssertionAudience, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy,
+    StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,
 };
 use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_REFRESH_GRANTS};
 
@@ -60,6 +60,9 @@ pub struct SwitchArgs {
     /// Whether the Authorization header needs the word Basic: required, optional.
     #[arg(long, value_name = "PRESENCE", value_parser = word::<Presence>)]
     pub authorization_scheme: Option<Given<Presence>>,
+    /// What the aud of an assertion may be: issuer, issuer_or_token_endpoint (for older libraries).
+    #[arg(long, value_name = "AUDIENCE", value_parser = word::<AssertionAudience>)]
+    pub assertion_audience: Option<Given<AssertionAudience>>,
 }
 
 impl SwitchArgs {
@@ -75,6 +78,7 @@ impl SwitchArgs {
         set(&mut switches.state, self.state);
         set(&mut switches.token_redirect_uri, self.token_redirect_uri);
         set(&mut switches.authorization_scheme, self.authorization_scheme);
+        set(&mut switches.assertion_audience, self.assertion_audience);
         switches.first_party = self.first_party.or(switches.first_party);
         switches.offline_alias = self.offline_alias.or(switches.offline_alias);
         set(&mut switches.refresh_interval, self.refresh_interval);

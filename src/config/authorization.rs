@@ -1,6 +1,7 @@
 //! `[authorization]`: what authorization requests have to be.
 
 use super::reader::Reader;
+use crate::waiting::Limits;
 
 #[derive(Clone, Debug)]
 pub struct AuthorizationSettings {
@@ -8,6 +9,8 @@ pub struct AuthorizationSettings {
     pub pushed_request_seconds: i64,
     pub require_pushed_authorization_requests: bool,
     pub require_signed_request_object: bool,
+    /// How many requests may wait for somebody of whom nothing is known yet.
+    pub waiting: Limits,
 }
 
 impl AuthorizationSettings {
@@ -15,10 +18,14 @@ impl AuthorizationSettings {
         let pushed = reader.number("authorization.pushed_request_seconds", 60..=600);
         let require_pushed = reader.boolean("authorization.require_pushed_authorization_requests");
         let require_signed = reader.boolean("authorization.require_signed_request_object");
+        let per_address = reader.number("authorization.max_waiting_per_address", 1..=1_000_000);
+        let per_client = reader.number("authorization.max_waiting_per_client", 1..=1_000_000);
+        let all = reader.number("authorization.max_waiting", 1..=10_000_000);
         Some(Self {
             pushed_request_seconds: pushed?,
             require_pushed_authorization_requests: require_pushed?,
             require_signed_request_object: require_signed?,
+            waiting: Limits { per_address: per_address?, per_client: per_client?, all: all? },
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The choices that are weaker than the defaults, told once at start.
 
 use super::{LogLevel, OnFailure, RegistrationMode, Settings};
-use crate::model::PkcePolicy;
+use crate::model::{AssertionAudience, PkcePolicy};
 
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
 const ARGON2_COST: u64 = 19_456 * 2;
@@ -79,7 +79,14 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    warnings.into_iter().chain(of_token_hook(settings)).collect()
+    warnings.into_iter().chain(of_assertions(settings)).chain(of_token_hook(settings)).collect()
+}
+
+fn of_assertions(settings: &Settings) -> Option<String> {
+    let is_wide = settings.clients.assertion_audience == AssertionAudience::IssuerOrTokenEndpoint;
+    let sentence =
+        "clients.assertion_audience is issuer_or_token_endpoint: better allow it to the clients that need it";
+    is_wide.then(|| sentence.to_owned())
 }
 
 fn of_token_hook(settings: &Settings) -> Option<String> {

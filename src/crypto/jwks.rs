@@ -10,6 +10,13 @@ use crate::model::{AssertionAlgorithm, KeyManagement, Secret};
 
 /// Keys of one set that are looked at: more than anybody rotates through.
 const MOST_KEYS: usize = 50;
+/// Keys that are tried for one signature: whoever sends it may have chosen the keys, and pays for none of it.
+const MOST_TRIED: usize = 4;
+/// Bits of an RSA key. RFC 7518 3.3, 4.3: of 2048 bits or larger MUST be used. Above 4096 a signature costs more to
+/// check than it is worth.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+/// The one public exponent, 65537. Each bit of a larger one is work for whoever verifies.
+const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 /// RFC 7518 6.2.2, 6.3.2, 6.4.1; RFC 8037 2: what makes a key private, or is a shared secret.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -38,11 +45,24 @@ pub enum InvalidKeySet {
     )]
     Private(&'static str),
     #[error(
-        "no key in it can verify a signature or be encrypted to: use RSA of 2048 to 8192 bits, EC with P-256 or P-384, or OKP with Ed25519 or X25519"
+        "no key in it can verify a signature or be encrypted to: use RSA of 2048 to 4096 bits with the exponent 65537 (AQAB), EC with P-256 or P-384, or OKP with Ed25519 or X25519"
     )]
     NoKey,
+    #[error(
+        "an RSA key in it is not of 2048 to 4096 bits with the exponent 65537 (AQAB): make one that is, or use EC with P-256"
+    )]
+    UnfitRsa,
     #[error("it holds more than {MOST_KEYS} keys")]
     TooMany,
+}
+
+/// Why a signature does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unverified {
+    /// No `kid` says which of several keys made it.
+    Unnamed,
+    /// No key that could have made it did.
+    ByNoKey,
 }
 
 #[derive(Clone)]
@@ -76,19 +96,10 @@ impl Family {
 }
 
 impl KeySet {
-    /// Reads a set. A key of an unknown kind, or for something else, is passed over (RFC 7517 5); a private one refuses
-    /// the whole set, because whoever published it has to know.
+    /// Reads a set. A key of an unknown kind, for something else, or dearer than any has to be is passed over (RFC 7517
+    /// 5); a private one refuses the whole set, because whoever published it has to know.
     pub fn read(document: &Value) -> Result<Self, InvalidKeySet> {
-        let keys = document.get("keys").and_then(Value::as_array).ok_or(InvalidKeySet::NoSet)?;
-        if keys.len() > MOST_KEYS {
-            return Err(InvalidKeySet::TooMany);
-        }
-        for key in keys {
-            let members = key.as_object().ok_or(InvalidKeySet::NoSet)?;
-            if let Some(member) = PRIVATE_MEMBERS.into_iter().find(|member| members.contains_key(*member)) {
-                return Err(InvalidKeySet::Private(member));
-            }
-        }
+        let keys = keys(document)?;
         let verifying: Vec<Key> = keys.iter().filter_map(key).collect();
         let (meant, others): (Vec<&Value>, _) = keys.iter().partition(|key| key["use"] == "enc");
         let encrypting: Vec<PublicKey> = meant.into_iter().chain(others).filter_map(encryption_key).collect();
@@ -96,6 +107,16 @@ impl KeySet {
             return Err(InvalidKeySet::NoKey);
         }
         Ok(Self { verifying, encrypting })
+    }
+
+    /// Reads a set that somebody hands over to be kept. They can mend it, so an RSA key that would be passed over refuses
+    /// the set.
+    pub fn read_handed_over(document: &Value) -> Result<Self, InvalidKeySet> {
+        let is_unfit = |jwk: &Value| jwk["kty"] == "RSA" && rsa(jwk).is_none();
+        if keys(document)?.iter().any(is_unfit) {
+            return Err(InvalidKeySet::UnfitRsa);
+        }
+        Self::read(document)
     }
 
     /// Reads a set from JSON.
@@ -113,24 +134,28 @@ impl KeySet {
         self.verifying.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
-    /// Whether one of the keys made this signature. A `kid` names the key; without one every key of the kind is tried.
+    /// Whether one of the keys made this signature.
     pub fn verify(
         &self,
         algorithm: AssertionAlgorithm,
         kid: Option<&str>,
         signed: &str,
         signature: &str,
-    ) -> bool {
-        let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
-        let meant = |key: &&Key| {
+    ) -> Result<(), Unverified> {
+        let made_it = |key: &&Key| verify(&key.key, algorithm, signed, signature);
+        self.meant(algorithm, kid)?.into_iter().find(made_it).map(|_| ()).ok_or(Unverified::ByNoKey)
+    }
+
+    /// The keys that may have made a signature: those that `kid` names, or the only one of its kind.
+    fn meant(&self, algorithm: AssertionAlgorithm, kid: Option<&str>) -> Result<Vec<&Key>, Unverified> {
+        let fits = |key: &&Key| {
             let stated = key.algorithm.as_deref();
             key.family.fits(algorithm) && stated.is_none_or(|stated| stated == algorithm.as_str())
         };
-        self.verifying
-            .iter()
-            .filter(named)
-            .filter(meant)
-            .any(|key| verify(&key.key, algorithm, signed, signature))
+        let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
+        let meant: Vec<_> = self.verifying.iter().filter(named).filter(fits).take(MOST_TRIED).collect();
+        // OpenID Connect Core 10.1: if there are multiple keys, a kid value MUST be provided.
+        if kid.is_none() && meant.len() > 1 { Err(Unverified::Unnamed) } else { Ok(meant) }
     }
 
     /// The key to encrypt to with this algorithm.
@@ -161,6 +186,21 @@ fn verify(key: &DecodingKey, algorithm: AssertionAlgorithm, signed: &str, signat
     jsonwebtoken::crypto::verify(signature, signed.as_bytes(), key, jose(algorithm)).unwrap_or(false)
 }
 
+/// The keys of a set, none of them private.
+fn keys(document: &Value) -> Result<&[Value], InvalidKeySet> {
+    let keys = document.get("keys").and_then(Value::as_array).ok_or(InvalidKeySet::NoSet)?;
+    if keys.len() > MOST_KEYS {
+        return Err(InvalidKeySet::TooMany);
+    }
+    for key in keys {
+        let members = key.as_object().ok_or(InvalidKeySet::NoSet)?;
+        if let Some(member) = PRIVATE_MEMBERS.into_iter().find(|member| members.contains_key(*member)) {
+            return Err(InvalidKeySet::Private(member));
+        }
+    }
+    Ok(keys)
+}
+
 /// A key that signatures can be verified with; none for any other.
 fn key(jwk: &Value) -> Option<Key> {
     let text = |member: &str| jwk.get(member).and_then(Value::as_str);
@@ -172,7 +212,10 @@ fn key(jwk: &Value) -> Option<Key> {
     }
     let bytes = |member: &str| text(member).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
     let (family, key) = match (text("kty")?, text("crv")) {
-        ("RSA", _) => (Family::Rsa, rsa(&bytes("n")?, &bytes("e")?)?),
+        ("RSA", _) => {
+            let modulus = rsa(jwk)?;
+            (Family::Rsa, DecodingKey::from_rsa_raw_components(&modulus, &RSA_EXPONENT))
+        }
         ("EC", Some("P-256")) => (Family::P256, ec(&bytes("x")?, &bytes("y")?, 32)?),
         ("EC", Some("P-384")) => (Family::P384, ec(&bytes("x")?, &bytes("y")?, 48)?),
         ("OKP", Some("Ed25519")) => (Family::Ed25519, ed(&bytes("x")?)?),
@@ -193,20 +236,19 @@ fn encryption_key(jwk: &Value) -> Option<PublicKey> {
     if text("kty")? != "RSA" {
         return PublicKey::read(jwk, None);
     }
-    let bytes = |member: &str| text(member).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-    PublicKey::read(jwk, Some((modulus(&bytes("n")?)?, &bytes("e")?)))
+    PublicKey::read(jwk, Some((&rsa(jwk)?, &RSA_EXPONENT)))
 }
 
-fn rsa(n: &[u8], exponent: &[u8]) -> Option<DecodingKey> {
-    modulus(n).map(|modulus| DecodingKey::from_rsa_raw_components(modulus, exponent))
-}
-
-/// RFC 7518 3.3, 4.3: a key of size 2048 bits or larger MUST be used.
-fn modulus(n: &[u8]) -> Option<&[u8]> {
-    let zeros = n.iter().take_while(|byte| **byte == 0).count();
-    let modulus = &n[zeros..];
+/// The modulus of an RSA key, without leading zeros; none for a key whose size or exponent makes it dear or weak.
+fn rsa(jwk: &Value) -> Option<Vec<u8>> {
+    let number = |member: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        Some(bytes[zeros..].to_vec())
+    };
+    let modulus = number("n")?;
     let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
-    (2048..=8192).contains(&bits).then_some(modulus)
+    (RSA_BITS.contains(&bits) && number("e")? == RSA_EXPONENT).then_some(modulus)
 }
 
 /// RFC 7518 6.2.1.2: the coordinates have the full size of the curve.
@@ -241,10 +283,12 @@ fn jose(algorithm: AssertionAlgorithm) -> jsonwebtoken::Algorithm {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
 
-    use super::{InvalidKeySet, KeySet};
-    use crate::model::KeyManagement;
+    use super::{InvalidKeySet, KeySet, Unverified};
+    use crate::model::{AssertionAlgorithm, KeyManagement};
 
     /// RFC 7517 A.1
     fn ec() -> Value {
@@ -315,5 +359,59 @@ mod tests {
         }
         let many: Vec<Value> = vec![ec(); 51];
         assert_eq!(KeySet::read(&json!({"keys": many})).unwrap_err(), InvalidKeySet::TooMany);
+    }
+
+    fn rsa(bits: usize, exponent: &[u8]) -> Value {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= (8 - bits % 8) % 8;
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({"kty": "RSA", "kid": "1", "n": encode(&modulus), "e": encode(exponent)})
+    }
+
+    #[test]
+    fn an_rsa_key_has_2048_to_4096_bits_and_the_exponent_65537() {
+        let common: &[u8] = &[1, 0, 1];
+        let beyond = [2047, 4097, 8192].map(|bits| rsa(bits, common));
+        let odd = [&[3][..], &[1, 0, 3], &[1, 0, 0, 1], &[1, 0xff, 0xff, 0xff, 0xff], &[0xff; 256], &[]];
+        for unfit in beyond.into_iter().chain(odd.map(|exponent| rsa(2048, exponent))) {
+            let alone = json!({"keys": [unfit]});
+            assert_eq!(KeySet::read(&alone).unwrap_err(), InvalidKeySet::NoKey, "{unfit}");
+            // Of a fetched set it is passed over, a set that is handed over is refused for it.
+            let beside = json!({"keys": [unfit, ec()]});
+            assert_eq!(KeySet::read(&beside).unwrap().verifying.len(), 1);
+            for set in [alone, beside] {
+                assert_eq!(KeySet::read_handed_over(&set).unwrap_err(), InvalidKeySet::UnfitRsa, "{unfit}");
+            }
+        }
+        for bits in [2048, 3072, 4096] {
+            let set = json!({"keys": [rsa(bits, common), rsa(bits, &[0, 1, 0, 1])]});
+            assert_eq!(KeySet::read_handed_over(&set).unwrap().verifying.len(), 2);
+        }
+    }
+
+    #[test]
+    fn the_dearest_set_costs_four_verifications_at_most() {
+        let tried = |keys: &[Value], kid, algorithm: AssertionAlgorithm| {
+            let set = KeySet::read(&json!({ "keys": keys })).unwrap();
+            set.meant(algorithm, kid).map(|meant| meant.len())
+        };
+        let of_one_name = vec![rsa(4096, &[1, 0, 1]); 50];
+        assert_eq!(tried(&of_one_name, Some("1"), AssertionAlgorithm::PS512), Ok(4));
+        assert_eq!(tried(&of_one_name, Some("2"), AssertionAlgorithm::PS512), Ok(0));
+        assert_eq!(tried(&vec![ec(); 50], Some("1"), AssertionAlgorithm::ES256), Ok(4));
+    }
+
+    #[test]
+    fn of_several_keys_that_fit_one_is_named() {
+        let meant = |keys: &[Value], algorithm| {
+            let set = KeySet::read(&json!({ "keys": keys })).unwrap();
+            set.meant(algorithm, None).map(|meant| meant.len())
+        };
+        let two = [ec(), with(ec(), "kid", "2"), rsa(2048, &[1, 0, 1])];
+        assert_eq!(meant(&two, AssertionAlgorithm::ES256), Err(Unverified::Unnamed));
+        assert_eq!(meant(&two, AssertionAlgorithm::RS256), Ok(1), "the only one of its kind needs no name");
+        let of_other_algorithms =
+            ["RS256", "PS256"].map(|algorithm| with(rsa(2048, &[1, 0, 1]), "alg", algorithm));
+        assert_eq!(meant(&of_other_algorithms, AssertionAlgorithm::PS256), Ok(1));
     }
 }

@@ -5,20 +5,24 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::clients::{self, Registered};
-use crate::config::AssertionAudience;
 use crate::crypto::jwks::KeySet;
-use crate::model::{AuthMethod, Client, Secret};
+use crate::model::{AssertionAudience, AuthMethod, Client, Secret};
 use crate::observe::Replay;
 use crate::protocol::OAuthError;
 use crate::protocol::assertion::Expected;
 use crate::protocol::client_auth::{
-    AuthenticatedClient, Authentication, Credentials, Presented, Rule, SharedSecret,
+    self, AuthenticatedClient, Authentication, Credentials, Presented, Rule, SharedSecret,
 };
 
 /// What this server wants an assertion to say.
 pub fn expected<'a>(app: &'a App, endpoints: &'a [&'a str]) -> Expected<'a> {
-    let window = app.settings.clients.assertion_audience == AssertionAudience::IssuerOrTokenEndpoint;
-    Expected { issuer: app.issuer(), endpoints: if window { endpoints } else { &[] }, now: app.now() }
+    Expected { issuer: app.issuer(), endpoints, now: app.now() }
+}
+
+/// What may be the audience of an assertion that this client sends; a client that is not known has no exception.
+pub fn accepted_audience(app: &App, client: Option<&Client>) -> AssertionAudience {
+    let own = client.and_then(|client| client.policy().assertion_audience);
+    own.unwrap_or(app.settings.clients.assertion_audience)
 }
 
 /// The client that sent the request, authenticated by this rule. An assertion is spent by it.
@@ -28,6 +32,15 @@ pub async fn authenticate(
     rule: Rule,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let registered = app.clients.find(&presented.client_id).await?;
+    let failed = || {
+        let client = registered.as_ref().map(|found| &found.client.id);
+        app.note(&Actor::Unknown, Event::ClientAuthenticationFailed { client });
+    };
+    if let Some(assertion) = presented.assertion() {
+        let accepted = accepted_audience(app, registered.as_deref().map(|found| &*found.client));
+        let suits = assertion.must_suit(accepted, app.issuer()).map_err(client_auth::refused_assertion);
+        suits.inspect_err(|_| failed())?;
+    }
     let mut shared = Vec::new();
     let mut keys = None;
     if let (Some(found), Some(assertion)) = (registered.as_deref(), presented.assertion()) {
@@ -43,10 +56,6 @@ pub async fn authenticate(
         shared: &shared,
         keys: keys.as_deref(),
     });
-    let failed = || {
-        let client = registered.as_ref().map(|found| &found.client.id);
-        app.note(&Actor::Unknown, Event::ClientAuthenticationFailed { client });
-    };
     let client = match rule(presented, credentials, app.now()).inspect_err(|_| failed())? {
         Authentication::Complete(client) => client,
         Authentication::NeedsFirstUse(proven) => {

@@ -18,6 +18,7 @@ use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, UserCode};
 use crate::protocol::{OAuthError, Parameters, authorize};
 use crate::storage::{Authority, Insertion, Remember, StorageError, Yes};
+use crate::waiting::Holder;
 
 /// User codes that are drawn before giving up: one that is in use comes up once in billions.
 const DRAWS: usize = 8;
@@ -161,6 +162,7 @@ pub async fn approve(
     let storage = app.audit.noting(&Actor::User, &events, app.now());
     let approved = storage.approve_device(&grant, remember, Authority::Session(upon)).await?;
     if approved == Insertion::Inserted {
+        app.waiting.give_back(&Holder::of(client, &authorization.address), app.now());
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device approved");
     }
     Ok(approved)

@@ -9,7 +9,7 @@ use super::{TokenResponse, client_authentication};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
-use crate::model::{GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
+use crate::model::{Client, GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -24,7 +24,7 @@ pub(super) async fn exchange(
     // RFC 7521 4.1 leaves it to the server whether the client must authenticate: whoever holds a stray assertion must not.
     client.must_be_confidential()?;
     let (scope, target) = asked(app, client, parameters)?;
-    let (assertion, user) = vouched_for(app, parameters.require("assertion")?).await?;
+    let (assertion, user) = vouched_for(app, client, parameters.require("assertion")?).await?;
     let asked =
         WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
     let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
@@ -37,10 +37,16 @@ pub(super) async fn exchange(
 }
 
 /// The assertion of a trusted issuer, and the user it is about. It is not spent by this.
-pub(super) async fn vouched_for(app: &App, jwt: &str) -> Result<(Assertion, User), OAuthError> {
+pub(super) async fn vouched_for(
+    app: &App,
+    client: &Client,
+    jwt: &str,
+) -> Result<(Assertion, User), OAuthError> {
     let expected = client_authentication::expected(app, &["/token"]);
     let assertion =
         Assertion::read(jwt, Purpose::AuthorizationGrant, &expected).map_err(OAuthError::invalid_grant)?;
+    let accepted = client_authentication::accepted_audience(app, Some(client));
+    assertion.must_suit(accepted, app.issuer()).map_err(OAuthError::invalid_grant)?;
     let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;
     if !keys(app, &issuer, &assertion).await.is_some_and(|keys| assertion.is_signed_by(&keys)) {
         return Err(not_trusted());
@@ -60,7 +66,8 @@ pub(super) async fn spend(app: &App, assertion: &Assertion) -> Result<(), OAuthE
 
 fn not_trusted() -> OAuthError {
     OAuthError::invalid_grant(
-        "The assertion's issuer is not trusted here, or its signature is by no key of its issuer.",
+        "The assertion's issuer is not trusted here, or its signature is by no key of its issuer; it needs a kid where \
+        the issuer has several keys.",
     )
 }
 

@@ -10,7 +10,7 @@ use super::{TokenResponse, jwt_bearer};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::keys::TokenType;
-use crate::model::{Grant, GrantType, ScopeSet, Timestamp, User, UserId};
+use crate::model::{Client, Grant, GrantType, ScopeSet, Timestamp, User, UserId};
 use crate::protocol::assertion::Assertion;
 use crate::protocol::claims::{self, AccessTokenClaims, Actor, Audience, IdTokenClaims};
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -106,7 +106,7 @@ async fn subject(
             }
             // Whom the operator lets exchange assertions by themselves.
             None if presented.kind == TokenKind::Jwt && client.may_use(GrantType::JwtBearer).is_ok() => {
-                of_assertion(app, presented.token, now).await
+                of_assertion(app, client, presented.token, now).await
             }
             Some(_) | None => Err(invalid()),
         },
@@ -224,8 +224,8 @@ fn of_id_token(
     }
 }
 
-async fn of_assertion(app: &App, jwt: &str, now: Timestamp) -> Result<Brought, OAuthError> {
-    let (assertion, user) = jwt_bearer::vouched_for(app, jwt).await.map_err(as_invalid_request)?;
+async fn of_assertion(app: &App, client: &Client, jwt: &str, now: Timestamp) -> Result<Brought, OAuthError> {
+    let (assertion, user) = jwt_bearer::vouched_for(app, client, jwt).await.map_err(as_invalid_request)?;
     // Whoever acted before is not one whom this server knows.
     if assertion.has_actor || assertion.expires_at() <= now {
         return Err(rules::invalid_token(SUBJECT));

@@ -8,9 +8,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::middleware::ClientAddress;
-use super::{extract, json};
+use super::{error, extract, json, par};
 use crate::app::App;
-use crate::grants::device_authorization::{self, DeviceResponse, Origin};
+use crate::grants::device_authorization::{self, Origin};
 use crate::protocol::{OAuthError, Parameters};
 
 pub async fn device_authorization(
@@ -23,7 +23,10 @@ pub async fn device_authorization(
         address: address.map(|Extension(address)| address.0.to_string()).unwrap_or_default(),
         user_agent: extract::user_agent(&headers),
     };
-    json::respond(answer(&app, &headers, body, origin).await)
+    match answer(&app, &headers, body, origin).await {
+        Ok(response) => response,
+        Err(error) => error::respond(&error),
+    }
 }
 
 async fn answer(
@@ -31,10 +34,17 @@ async fn answer(
     headers: &HeaderMap,
     body: extract::Body,
     origin: Origin,
-) -> Result<DeviceResponse, OAuthError> {
+) -> Result<Response, OAuthError> {
     let form = extract::form(headers, body)?;
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
     let client = extract::client(app, headers, &parameters).await?;
-    device_authorization::start(app, &client, &parameters, origin).await
+    let Some(holder) = par::place(app, &client, &origin.address) else {
+        return Ok(error::too_many(par::TOO_MANY));
+    };
+    let started = device_authorization::start(app, &client, &parameters, origin).await;
+    if started.is_err() {
+        app.waiting.give_back(&holder, app.now());
+    }
+    Ok(json::respond(started))
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::json;
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::waiting;
 
 /// RFC 6749 5.2: a 401 MUST name a scheme the client can use.
 const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="client", charset="UTF-8""#);
@@ -68,6 +69,14 @@ pub fn respond(error: &OAuthError) -> Response {
     if error.code == ErrorCode::InvalidClient {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
     }
+    response
+}
+
+/// RFC 6585 4: whoever asks has no place left, for a while; others have.
+pub fn too_many(description: &'static str) -> Response {
+    let mut response = respond(&OAuthError::new(ErrorCode::TemporarilyUnavailable, description));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::RETRY_AFTER, waiting::RETRY_AFTER);
     response
 }
 

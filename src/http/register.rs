@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
@@ -16,9 +16,6 @@ use crate::app::App;
 use crate::audit::{Actor, Event, RegistrationProblem};
 use crate::grants::registration::{self, Refusal};
 use crate::protocol::{ErrorCode, OAuthError};
-
-/// Seconds after which it is worth trying again: a window of `throttle.rs`.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("900");
 
 type Address = Option<Extension<ClientAddress>>;
 type ClientId = Result<Path<String>, PathRejection>;
@@ -104,11 +101,7 @@ fn refuse(app: &App, refusal: &Refusal) -> Response {
         Refusal::TooMany => {
             note(RegistrationProblem::TooMany);
             let description = "Too many registrations from this address; wait a quarter of an hour.";
-            let mut response =
-                error::respond(&OAuthError::new(ErrorCode::TemporarilyUnavailable, description));
-            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-            response
+            error::too_many(description)
         }
         Refusal::Error(failure) => error::respond(failure),
     }

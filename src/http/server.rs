@@ -4,6 +4,7 @@
 //! `axum::serve` has none of these bounds: it leaves half-sent heads open for ever.
 
 mod handshake;
+mod head;
 mod patience;
 mod shares;
 #[cfg(test)]
@@ -88,6 +89,7 @@ where
             watcher: graceful.watcher(),
             patience,
             service: service.clone(),
+            most: limits.max_header_bytes,
             peer,
             stopping: stopping.clone(),
         };
@@ -135,6 +137,8 @@ struct Connection<S> {
     watcher: Watcher,
     patience: Patience,
     service: S,
+    /// Bytes of a request head.
+    most: usize,
     peer: SocketAddr,
     stopping: Stopping,
 }
@@ -149,7 +153,7 @@ where
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<(), BoxError> {
         let stream = Timed::new(stream, self.patience);
-        let answers = answers(self.service, self.peer, stream.phase(), self.stopping);
+        let answers = answers(self.service, self.most, self.peer, stream.phase(), self.stopping);
         let connection = self.http.serve_connection(TokioIo::new(stream), answers);
         Ok(self.watcher.watch(connection).await?)
     }
@@ -218,6 +222,7 @@ fn is_the_connections_own(error: &io::Error) -> bool {
 /// What answers the requests of one connection.
 fn answers<S>(
     service: S,
+    most: usize,
     peer: SocketAddr,
     phase: Phase,
     stopping: Stopping,
@@ -231,9 +236,13 @@ where
     service_fn(move |mut request: Request| {
         request.extensions_mut().insert(ConnectInfo(peer));
         phase.serving();
-        let (answer, phase, stopping) = (service.clone().call(request), phase.clone(), Arc::clone(&stopping));
+        let answer = (head::size(&request) <= most).then(|| service.clone().call(request));
+        let (phase, stopping) = (phase.clone(), Arc::clone(&stopping));
         async move {
-            let mut answer = answer.await?;
+            let mut answer = match answer {
+                Some(answer) => answer.await?,
+                None => head::too_large(),
+            };
             phase.served();
             if stopping.has_changed().is_err() {
                 // RFC 9112 9.6

@@ -138,6 +138,16 @@ pub enum TokenResponseAlias {
     Bearer,
 }
 
+/// What the `aud` of an assertion may be (RFC 7523 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    /// The server's issuer and nothing else, as draft-ietf-oauth-rfc7523bis demands.
+    Issuer,
+    /// Also the endpoint that the assertion is sent to, as older libraries write it.
+    IssuerOrTokenEndpoint,
+}
+
 /// The switches as registered; one that is absent is the profile's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Switches {
@@ -179,6 +189,8 @@ pub struct Switches {
     /// The word `Basic` before the credentials in the `Authorization` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_scheme: Option<Presence>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion_audience: Option<AssertionAudience>,
 }
 
 /// What holds for a client: its switches, where they are absent its profile's, where that says nothing the server's.
@@ -202,6 +214,8 @@ pub struct ClientPolicy {
     pub state: Presence,
     pub token_redirect_uri: Presence,
     pub authorization_scheme: Presence,
+    /// None: what the server's settings say.
+    pub assertion_audience: Option<AssertionAudience>,
     pub token_format: TokenFormat,
     pub scope_strategy: ScopeStrategy,
     pub offline_alias: bool,
@@ -233,6 +247,7 @@ impl ClientPolicy {
             state: Presence::Optional,
             token_redirect_uri: Presence::Optional,
             authorization_scheme: Presence::Required,
+            assertion_audience: None,
             token_format: TokenFormat::Jwt,
             scope_strategy: ScopeStrategy::Exact,
             offline_alias: false,
@@ -288,6 +303,7 @@ impl ClientPolicy {
             },
             ClientProfile::Hydra16 => Self {
                 introspection: IntrospectionPolicy::Any,
+                assertion_audience: Some(AssertionAudience::IssuerOrTokenEndpoint),
                 refresh_token_lifetime: Some(Lifetime::Seconds(30 * DAY)),
                 token_format: TokenFormat::Opaque,
                 scope_strategy: ScopeStrategy::Wildcard,
@@ -352,6 +368,7 @@ impl Client {
             state: own.state.unwrap_or(preset.state),
             token_redirect_uri: own.token_redirect_uri.unwrap_or(preset.token_redirect_uri),
             authorization_scheme: own.authorization_scheme.unwrap_or(preset.authorization_scheme),
+            assertion_audience: own.assertion_audience.or(preset.assertion_audience),
             token_format: self.token_format.unwrap_or(preset.token_format),
             scope_strategy: self.scope_strategy.unwrap_or(preset.scope_strategy),
             offline_alias: own.offline_alias.unwrap_or(preset.offline_alias),
@@ -376,6 +393,12 @@ impl Client {
         let keeps_access =
             !matches!(policy.refresh, RefreshTokenPolicy::OfflineAccess | RefreshTokenPolicy::Never);
         let exchanges = self.may_use(GrantType::TokenExchange);
+        let asserts = self.may_use(GrantType::JwtBearer)
+            || matches!(
+                self.token_endpoint_auth_method,
+                AuthMethod::PrivateKeyJwt | AuthMethod::ClientSecretJwt
+            );
+        let for_endpoints = policy.assertion_audience == Some(AssertionAudience::IssuerOrTokenEndpoint);
         [
             (self.may_use(GrantType::Password), "password grant"),
             (self.requests.response_types.iter().any(|each| each.is_implicit()), "implicit response type"),
@@ -394,6 +417,7 @@ impl Client {
             (policy.introspection == IntrospectionPolicy::Any, "introspects any token"),
             (policy.userinfo == UserinfoProfile::LegacyHs256, "UserInfo signed with the secret"),
             (policy.authorization_scheme == Presence::Optional, "credentials without scheme"),
+            (asserts && for_endpoints, "assertions for the token endpoint"),
             (self.skips_consent(), "no consent"),
             (
                 policy.consent == ConsentPolicy::Remember && !self.is_confidential(),

@@ -17,6 +17,7 @@ mod device_authorization;
 mod encryption;
 mod grant;
 mod handover;
+mod household;
 mod ids;
 mod logout_delivery;
 mod registered_scope;
@@ -48,8 +49,8 @@ pub use client::{
     RetiredSecret, SelfRegistered, SubjectType, TokenExchangePolicy, Ui, sector,
 };
 pub use client_policy::{
-    ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile,
-    Switches, TokenResponseAlias, UserinfoProfile,
+    AssertionAudience, ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy,
+    RotationPolicy, StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,
 };
 pub use consent::{Allowed, NewAccess};
 pub use data_key::{DataKeyState, SealedDataKey};
@@ -57,6 +58,7 @@ pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
+pub use household::Household;
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};

@@ -18,6 +18,7 @@ use crate::protocol::authorize::Unproven;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
 use crate::tries::Wait;
+use crate::waiting;
 
 macro_rules! csp {
     () => {
@@ -119,7 +120,7 @@ impl From<Unproven> for Failure {
         let problem = match unproven {
             Unproven::ClientIdMissing | Unproven::UnknownClient => Problem::UnknownApplication,
             Unproven::RedirectUriMissing | Unproven::RedirectUriNotRegistered => Problem::WrongReturnAddress,
-            Unproven::Malformed => Problem::BadRequest,
+            Unproven::Malformed | Unproven::StateTooLong | Unproven::StateRepeated => Problem::BadRequest,
             Unproven::PushedRequestUnusable => Problem::Expired,
         };
         Self { problem, detail: Some(unproven.description().to_owned()) }
@@ -189,7 +190,11 @@ impl Visitor {
             detail: failure.detail.as_deref(),
             request_id: &self.request_id,
         };
-        self.page(app, failure.problem.status(), &view)
+        let mut response = self.page(app, failure.problem.status(), &view);
+        if failure.problem == Problem::TooManyRequests {
+            response.headers_mut().insert(header::RETRY_AFTER, waiting::RETRY_AFTER);
+        }
+        response
     }
 
     /// Sends the browser on; by GET, whatever the request was (RFC 9700 4.12).
@@ -217,6 +222,13 @@ impl Visitor {
         let query = std::str::from_utf8(form).ok().filter(|_| clean);
         let not_a_form = || OAuthError::invalid_request("The body is not a form.");
         let query = query.ok_or_else(not_a_form)?.replace('#', "%23");
+        // The rest of a head is for what the browser says beside it.
+        if query.len() > app.settings.server.limits.max_header_bytes / 2 {
+            return Err(OAuthError::invalid_request(
+                "The request is too long for a URL; push it (RFC 9126).",
+            )
+            .into());
+        }
         let mut response = self.redirect_to_page(app, &format!("{path}?{query}"));
         response.headers_mut().remove(header::SET_COOKIE);
         Ok(response)

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::answer::Answer;
+use super::answer::{Answer, Failure};
 use super::flow::Flow;
 use super::sent::{Form, Query};
+use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::authorization_request::{self, Refused};
@@ -16,6 +17,7 @@ use crate::protocol::Parameters;
 use crate::protocol::authorize::{self, Arrival, Unproven};
 use crate::protocol::request_object::{self, Source};
 use crate::protocol::response::RedirectTarget;
+use crate::waiting::Holder;
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     begin(&app, &visitor, &sent.parameters()?).await
@@ -48,7 +50,13 @@ async fn begin(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Ans
 
 /// RFC 9126 4: nothing but what was pushed counts.
 async fn begin_pushed(app: &App, visitor: &Visitor, client: Arc<Client>, handle: &str) -> Answer {
-    let pending = pushed_request::take(app, &client, handle, visitor.browser_digest()).await??;
+    // It waits for whoever is at the browser now, and no more for the one who pushed it.
+    let (now, holder) = (app.now(), Holder::at(&visitor.address));
+    app.waiting.take(holder.clone(), now).map_err(|_| Failure::new(Problem::TooManyRequests))?;
+    let taken = pushed_request::take(app, &client, handle, visitor.browser_digest()).await;
+    let not_taken = !matches!(taken, Ok(Ok(_)));
+    app.waiting.give_back(&if not_taken { holder } else { Holder::of(&client, &visitor.address) }, now);
+    let pending = taken??;
     let request = pending.request.clone();
     let target = RedirectTarget::of(&request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
     Flow::new(client, target, request, Some(pending)).advance(app, visitor).await

@@ -27,6 +27,7 @@ use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Consent, Remember, Yes};
+use crate::waiting::Holder;
 
 /// A request whose client and redirect URI are proven.
 pub struct Flow {
@@ -246,6 +247,9 @@ impl Flow {
             Approved::AnsweredBefore => return Err(Failure::new(Problem::Expired)),
             Approved::Ended => return Box::pin(self.again(app, visitor)).await,
         };
+        if self.pending.as_ref().is_some_and(|pending| pending.account.is_none()) {
+            taken_up(app, visitor);
+        }
         let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
         let answer = self.target.success(app.issuer(), success);
         let mut response = visitor.deliver(app, &self.client, envelope, answer)?;
@@ -328,6 +332,14 @@ pub(super) async fn store(
         created_at: now,
         expires_at: now.plus(app.settings.sessions.request_seconds),
     };
+    // Nobody is known yet who could be held to it: whoever is at this address has so many places.
+    let holder = Holder::at(&visitor.address);
+    app.waiting.take(holder, now).map_err(|_| Failure::new(Problem::TooManyRequests))?;
     app.storage.insert_request(&pending).await?;
     Ok(pending.id)
+}
+
+/// A person has taken up a request that waited.
+pub(super) fn taken_up(app: &App, visitor: &Visitor) {
+    app.waiting.give_back(&Holder::at(&visitor.address), app.now());
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::{Answer, Failure, retry_after};
-use super::flow::Flow;
+use super::flow::{self, Flow};
 use super::goal::Goal;
 use super::own_page::OwnPage;
 use super::select_account;
@@ -118,6 +118,7 @@ async fn enter(app: &App, visitor: &Visitor, goal: Goal, recognised: &Recognised
         Goal::Request(flow) => {
             let pending = flow.pending.ok_or_else(|| Failure::new(Problem::Expired))?;
             app.storage.set_request_account(&pending.id, &started.session.id, Means::SignIn).await?;
+            flow::taken_up(app, visitor);
             format!("/login?request={}", pending.id)
         }
     };

@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
+use super::flow;
 use super::goal::Goal;
 use super::sent::{Form, Query};
 use super::signed_out::{self, Onward};
@@ -53,7 +54,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     // The pages of applications that are to hear of a sign-out.
     let mut frames = Vec::new();
     let next = match choice(&parameters)? {
-        Choice::Account(id) => choose(&app, &goal, &mut accounts, &id).await?,
+        Choice::Account(id) => choose(&app, &visitor, &goal, &mut accounts, &id).await?,
         Choice::SignOut(id) => {
             if let Some(person) = accounts.find(&id) {
                 frames = signed_out::end(&app, person).await?;
@@ -86,7 +87,13 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
 }
 
 /// The chosen account becomes the current one, and goes on with the request. One that is gone meanwhile is not chosen.
-async fn choose(app: &App, goal: &Goal, accounts: &mut Accounts, id: &SessionId) -> Result<String, Failure> {
+async fn choose(
+    app: &App,
+    visitor: &Visitor,
+    goal: &Goal,
+    accounts: &mut Accounts,
+    id: &SessionId,
+) -> Result<String, Failure> {
     if !accounts.choose(id) {
         return Ok(goal.by_way_of(app, PATH));
     }
@@ -94,6 +101,7 @@ async fn choose(app: &App, goal: &Goal, accounts: &mut Accounts, id: &SessionId)
         Goal::Request(flow) => {
             let pending = flow.pending.as_ref().ok_or_else(|| Failure::new(Problem::Expired))?;
             app.storage.set_request_account(&pending.id, id, Means::Choice).await?;
+            flow::taken_up(app, visitor);
             Ok(goal.by_way_of(app, "/login"))
         }
         Goal::Page(own) => Ok(own.path(app)),

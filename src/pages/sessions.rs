@@ -99,6 +99,7 @@ impl Visitor {
             if storage.insert_session(&session, &salt, counts).await? == Insertion::Nothing {
                 return Ok(None);
             }
+            end_surplus(app, &session).await?;
         }
         let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
             .ok_or_else(|| Failure::new(Problem::Internal))?;
@@ -134,6 +135,16 @@ impl Visitor {
 
 fn signed_in(session: &Session) -> Event<'_> {
     Event::SignedIn { user: &session.user_id, session: &session.id, amr: &session.amr }
+}
+
+/// Whoever has the password of an account can start as many as they like.
+async fn end_surplus(app: &App, session: &Session) -> Result<(), StorageError> {
+    let (user, now, reason) = (&session.user_id, app.now(), SessionEnd::TooMany);
+    for surplus in app.storage.surplus_sessions(session, app.settings.sessions.max_per_user, now).await? {
+        let ended = Event::SessionEnded { user, session: &surplus, reason };
+        app.noting(&Actor::User, ended).end_session(&surplus, user, now).await?;
+    }
+    Ok(())
 }
 
 impl SignedIn {

@@ -4,13 +4,15 @@
 //! [`Assertion::read`] checks everything that the text alone tells; its answers are the same for every client, known or
 //! not, so they can say what is wrong. Whose signature it bears, and whether it was used before, comes after.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::jwt;
 use crate::crypto::digest;
 use crate::crypto::jwks::{self, KeySet};
-use crate::model::{AssertionAlgorithm, Secret, Timestamp};
+use crate::model::{AssertionAlgorithm, AssertionAudience, Secret, Timestamp};
 
 /// Seconds that clocks may differ.
 const LEEWAY: i64 = 30;
@@ -40,7 +42,7 @@ impl Purpose {
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     pub issuer: &'a str,
-    /// The endpoints that are accepted as audience too, as paths below the issuer.
+    /// The endpoints that may be the audience too, where [`Assertion::must_suit`] says so: paths below the issuer.
     pub endpoints: &'a [&'a str],
     pub now: Timestamp,
 }
@@ -61,6 +63,8 @@ pub struct Assertion {
     pub has_actor: bool,
     signed: String,
     signature: String,
+    /// Whether its `aud` is other than the issuer alone.
+    names_endpoint: bool,
 }
 
 #[derive(Deserialize)]
@@ -92,12 +96,12 @@ enum Audience {
 }
 
 /// What is wrong with an assertion, for its sender.
-pub type Refusal = &'static str;
+pub type Refusal = Cow<'static, str>;
 
 impl Assertion {
     /// Reads a JWT and checks all that does not need a key.
     pub fn read(jwt: &str, purpose: Purpose, expected: &Expected<'_>) -> Result<Self, Refusal> {
-        const NO_JWT: Refusal = "The assertion is not a signed JWT in compact form.";
+        const NO_JWT: &str = "The assertion is not a signed JWT in compact form.";
         let (signed, signature) = jwt.rsplit_once('.').ok_or(NO_JWT)?;
         let (head, payload) = signed.split_once('.').ok_or(NO_JWT)?;
         let header: Header = jwt::part(head).ok_or(NO_JWT)?;
@@ -105,7 +109,7 @@ impl Assertion {
             jwt::part(payload).ok_or("The claims of the assertion are not what RFC 7519 4.1 says.")?;
         let algorithm = check_header(&header, purpose)?;
         let expires_at = check_times(&claims, expected.now)?;
-        check_audience(claims.aud.as_ref(), expected)?;
+        let names_endpoint = check_audience(claims.aud.as_ref(), expected)?;
         let text = |claim: Option<String>, missing| {
             claim.filter(|text| !text.is_empty() && !text.contains(char::is_control)).ok_or(missing)
         };
@@ -121,12 +125,19 @@ impl Assertion {
             has_actor: claims.act.is_some(),
             signed: signed.to_owned(),
             signature: signature.to_owned(),
+            names_endpoint,
         })
+    }
+
+    /// Whether its `aud` is one that this client may write.
+    pub fn must_suit(&self, accepted: AssertionAudience, issuer: &str) -> Result<(), Refusal> {
+        let suits = accepted == AssertionAudience::IssuerOrTokenEndpoint || !self.names_endpoint;
+        if suits { Ok(()) } else { Err(wrong_audience(issuer)) }
     }
 
     /// Whether it bears the signature of one of these keys.
     pub fn is_signed_by(&self, keys: &KeySet) -> bool {
-        keys.verify(self.algorithm, self.kid.as_deref(), &self.signed, &self.signature)
+        keys.verify(self.algorithm, self.kid.as_deref(), &self.signed, &self.signature).is_ok()
     }
 
     /// Whether it bears an HMAC made with this secret.
@@ -151,7 +162,7 @@ impl Assertion {
     }
 }
 
-fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm, Refusal> {
+fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm, &'static str> {
     // RFC 7515 4.1.11: extensions that are not understood and processed make a JWS invalid; none is here.
     if header.crit.is_some() {
         return Err("The assertion's header has crit; no critical extension is supported.");
@@ -170,7 +181,7 @@ fn check_header(header: &Header, purpose: Purpose) -> Result<AssertionAlgorithm,
 }
 
 /// RFC 7523 3: exp is REQUIRED, nbf and iat are not.
-fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
+fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, &'static str> {
     let exp = claims.exp.map(jwt::seconds).ok_or("The assertion needs exp (RFC 7523 3).")?;
     if exp.plus(LEEWAY) <= now {
         return Err("The assertion has expired.");
@@ -188,21 +199,27 @@ fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
 }
 
 /// draft-ietf-oauth-rfc7523bis: the issuer MUST be the sole value, so that an assertion for one server is worth nothing
-/// at another. In the compatibility window each value may also be the token endpoint, which RFC 7523 3 asked for.
-fn check_audience(found: Option<&Audience>, expected: &Expected<'_>) -> Result<(), Refusal> {
-    let accepted = |one: &String| {
+/// at another. Older libraries also write the token endpoint, which RFC 7523 3 asked for; whether this one does is
+/// returned, and may be accepted once it is known whose it is.
+fn check_audience(found: Option<&Audience>, expected: &Expected<'_>) -> Result<bool, Refusal> {
+    let values = match found {
+        Some(Audience::One(one)) => std::slice::from_ref(one),
+        Some(Audience::Many(many)) => many,
+        None => &[],
+    };
+    let ours = |one: &String| {
         let path = one.strip_prefix(expected.issuer);
         path.is_some_and(|path| path.is_empty() || expected.endpoints.contains(&path))
     };
-    let right = match found {
-        Some(Audience::One(one)) => accepted(one),
-        Some(Audience::Many(many)) => {
-            let sole = many.len() == 1 || !expected.endpoints.is_empty();
-            sole && !many.is_empty() && many.iter().all(accepted)
-        }
-        None => false,
-    };
-    if right { Ok(()) } else { Err("The assertion's aud must be this server's issuer, and nothing else.") }
+    match values {
+        [one] if one == expected.issuer => Ok(false),
+        [_, ..] if values.iter().all(ours) => Ok(true),
+        _ => Err(wrong_audience(expected.issuer)),
+    }
+}
+
+fn wrong_audience(issuer: &str) -> Refusal {
+    format!("The assertion's aud must be this server's issuer, {issuer}, and nothing else.").into()
 }
 
 #[cfg(test)]

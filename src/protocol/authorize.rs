@@ -22,6 +22,8 @@ const MAX_NONCE: usize = 1024;
 const DISPLAYS: [&str; 4] = ["page", "popup", "touch", "wap"];
 /// Bytes of hints for the pages.
 const MAX_HINT: usize = 256;
+/// Bytes of all parameters of a request, which is kept while somebody signs in.
+const MAX_REQUEST: usize = 16_384;
 /// Bytes of a request that are kept as they were sent.
 const MAX_SENT: usize = 16_384;
 /// What a pushed request may have beside the parameters of the request (RFC 9126 2.1).
@@ -39,6 +41,8 @@ pub enum Unproven {
     Malformed,
     /// Unknown, used, expired, another client's, or another browser's.
     PushedRequestUnusable,
+    StateTooLong,
+    StateRepeated,
 }
 
 impl Unproven {
@@ -53,6 +57,12 @@ impl Unproven {
             Self::PushedRequestUnusable => {
                 "request_uri is not one of a pushed request of this client, or it has expired or was used."
             }
+            Self::StateTooLong => {
+                "The parameter state is longer than 4096 bytes: nothing that fits in a redirect can bring it back."
+            }
+            Self::StateRepeated => {
+                "The parameter state was sent more than once: none of them can be sent back."
+            }
         }
     }
 }
@@ -65,7 +75,7 @@ pub fn client_id<'p>(parameters: &'p Parameters<'_>) -> Result<&'p str, Unproven
     parameters.get("client_id").ok_or(Unproven::ClientIdMissing)
 }
 
-/// Stage one, part two: whether the redirect URI is one of the client's.
+/// Stage one, part two: whether the redirect URI is one of the client's, and there is a state that an answer can have.
 pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTarget, Unproven> {
     let uri = match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
         (Some(requested), registered) => registered
@@ -77,9 +87,15 @@ pub fn prove(parameters: &Parameters<'_>, client: &Client) -> Result<RedirectTar
         (None, [only]) if !is_openid(parameters) => only,
         (None, _) => return Err(Unproven::RedirectUriMissing),
     };
-    // A state that is too long or was sent twice is not echoed; the second stage refuses the request.
-    let echoed = |state: &&str| state.len() <= MAX_STATE && !parameters.is_repeated("state");
-    let state = parameters.get("state").filter(echoed);
+    // RFC 6749 4.1.2.1: an error has the exact value of state. Without it the application would take the answer for
+    // one that it never asked for, and say that; so whoever is at the browser is told instead.
+    if parameters.is_repeated("state") {
+        return Err(Unproven::StateRepeated);
+    }
+    let state = parameters.get("state");
+    if state.is_some_and(|state| state.len() > MAX_STATE) {
+        return Err(Unproven::StateTooLong);
+    }
     Ok(RedirectTarget::new(uri, state, parameters, client))
 }
 
@@ -118,6 +134,11 @@ pub fn validate(
     target: &RedirectTarget,
 ) -> Result<AuthorizationRequest, OAuthError> {
     parameters.refuse_repeated()?;
+    if parameters.size() > MAX_REQUEST {
+        return Err(OAuthError::invalid_request(format!(
+            "The parameters are longer than {MAX_REQUEST} bytes."
+        )));
+    }
     refuse_unsupported(parameters)?;
     check_arrival(client, offer, arrival)?;
     let (response_type, response_mode) = response::requested(parameters, client, offer.implicit)?;
@@ -134,7 +155,7 @@ pub fn validate(
         // Without it there is neither an ID token nor UserInfo.
         false => claims_request::Asked::default(),
     };
-    let state = limited(parameters, "state", MAX_STATE)?;
+    let state = parameters.get("state").map(str::to_owned);
     if state.is_none() && client.policy().state == Presence::Required {
         return Err(OAuthError::invalid_request("The client is registered to send a state."));
     }

@@ -3,6 +3,7 @@
 //! proves the client they make one only by way of [`NeedsFirstUse`], which waits for the storage to say that the
 //! assertion was not used before.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -129,13 +130,14 @@ impl std::ops::Deref for AuthenticatedClient {
 }
 
 fn invalid_client() -> OAuthError {
-    let description =
-        "Client authentication failed: unknown client, wrong secret, or a method it is not registered for.";
+    let description = "Client authentication failed: unknown client, wrong secret, or a method it is not registered for; \
+        an assertion needs a kid where the client has several keys.";
     OAuthError::new(ErrorCode::InvalidClient, description)
 }
 
-/// What is wrong with an assertion by its text alone: it is the same for every client, so it may be said.
-fn refused_assertion(description: &'static str) -> OAuthError {
+/// What is wrong with an assertion by its text, which may be said: only whether it may be for an endpoint depends on the
+/// client, and tells nothing of one that needs no exception.
+pub fn refused_assertion(description: impl Into<Cow<'static, str>>) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, description)
 }
 

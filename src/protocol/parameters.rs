@@ -61,6 +61,11 @@ impl<'a> Parameters<'a> {
         Ok(Parameters(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
     }
 
+    /// Bytes of all names and values.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     /// The value of a parameter. One sent without a value counts as omitted (RFC 6749 3.1).
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(found, _)| found == name);

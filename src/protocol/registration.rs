@@ -209,7 +209,7 @@ fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str,
     if client.jwks.is_some() && client.jwks_uri.is_some() {
         complain("jwks", "give jwks or jwks_uri, not both".into());
     }
-    if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read) {
+    if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read_handed_over) {
         complain("jwks", error.to_string());
     }
     if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {

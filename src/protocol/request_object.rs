@@ -11,7 +11,7 @@ use super::error::{ErrorCode, OAuthError};
 use super::jwt;
 use super::parameters::Parameters;
 use crate::crypto::jwe::Opened;
-use crate::crypto::jwks::KeySet;
+use crate::crypto::jwks::{KeySet, Unverified};
 use crate::model::{AssertionAlgorithm, Client, RequestObjectAlgorithm, Scope, Timestamp};
 
 /// RFC 9126 2.2
@@ -170,11 +170,14 @@ impl<'a> RequestObject<'a> {
                 false
             }
             RequestObjectAlgorithm::Signed(algorithm) => {
-                let verifies =
+                let verify =
                     |keys: &KeySet| keys.verify(algorithm, self.kid.as_deref(), self.signed, self.signature);
-                if !keys.is_some_and(verifies) {
-                    return Err(invalid("The request object is not signed by a key of the client."));
-                }
+                keys.map_or(Err(Unverified::ByNoKey), verify).map_err(|unverified| match unverified {
+                    Unverified::Unnamed => invalid("The client has several keys: name the one in kid."),
+                    Unverified::ByNoKey => {
+                        invalid("The request object is not signed by a key of the client.")
+                    }
+                })?;
                 true
             }
         };

@@ -82,20 +82,21 @@ pub fn asked(parameters: &Parameters<'_>) -> Result<Vec<String>, OAuthError> {
             }
         })?;
     }
-    let names = |list: &str| list.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    let aliases: Vec<String> =
-        parameters.all("audience").flat_map(|list| -> Vec<_> { names(list) }).collect();
-    if !aliases.iter().all(|name| is_audience(name)) {
+    let audiences =
+        || parameters.all("audience").flat_map(|list| list.split(' ')).filter(|name| !name.is_empty());
+    if !audiences().all(is_audience) {
         return Err(invalid_target("An audience is longer than 512 bytes, or not printable ASCII."));
     }
     let mut asked: Vec<String> = Vec::new();
-    for name in parameters.all("resource").map(str::to_owned).chain(aliases) {
-        if !asked.contains(&name) {
-            asked.push(name);
+    for name in parameters.all("resource").chain(audiences()) {
+        if asked.iter().any(|asked| asked == name) {
+            continue;
         }
-    }
-    if asked.len() > MAX_RESOURCES {
-        return Err(invalid_target("The request names too many resources."));
+        // Before the next is looked for among them: a list may be as long as the request.
+        if asked.len() == MAX_RESOURCES {
+            return Err(invalid_target("The request names too many resources."));
+        }
+        asked.push(name.to_owned());
     }
     Ok(asked)
 }
@@ -274,6 +275,24 @@ mod tests {
     use super::{InvalidResource, asked, check, check_uri};
     use crate::model::Resource;
     use crate::protocol::Parameters;
+
+    #[test]
+    fn a_request_names_sixteen_resources_and_the_seventeenth_ends_the_search() {
+        let names = |number: usize| {
+            let all: Vec<String> = (0..number).map(|each| format!("name-{each}")).collect();
+            let encoded = format!("audience={}", all.join("+"));
+            asked(&Parameters::parse(encoded.as_bytes()).unwrap()).map(|names| names.len())
+        };
+        assert_eq!(names(16).unwrap(), 16);
+        for number in [17, 5000] {
+            assert!(names(number).is_err());
+        }
+        let twice = "audience=a+b+a+b&audience=a&resource=https://a.example&resource=https://a.example";
+        assert_eq!(
+            asked(&Parameters::parse(twice.as_bytes()).unwrap()).unwrap(),
+            ["https://a.example", "a", "b"]
+        );
+    }
 
     #[test]
     fn a_resource_is_an_absolute_uri_without_a_fragment() {

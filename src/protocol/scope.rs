@@ -3,10 +3,14 @@
 //! To OAuth a scope is opaque. Where a client's own vocabulary has a grammar, its strategy says which; what a scope
 //! implies is registered with it. Neither adds to what is granted: that is never more than was asked.
 
+use std::cell::OnceCell;
+
 use super::error::{ErrorCode, OAuthError};
 use super::registration::InvalidMetadata;
 use crate::model::{Catalogue, Client, RegisteredScope, Scope, ScopeSet, ScopeStrategy, text};
 
+/// Scopes that one request names: each is held against all that the client has.
+const MOST_ASKED: usize = 200;
 /// Bytes of a scope's name and of one description.
 const MAX_NAME: usize = 128;
 const MAX_DESCRIPTION: usize = 300;
@@ -23,14 +27,32 @@ pub fn covers(strategy: ScopeStrategy, held: &str, asked: &str) -> bool {
 
 /// Whether the scopes a client holds, with all they imply, cover `asked`.
 pub fn is_covered(strategy: ScopeStrategy, catalogue: &Catalogue, held: &ScopeSet, asked: &str) -> bool {
-    // Most often it is there by its own name.
-    held.contains(asked)
-        || with_implied(catalogue, held).into_iter().any(|held| covers(strategy, held, asked))
+    covered_by(strategy, catalogue, held)(asked)
+}
+
+/// The same for many, which looks up once what is implied, and only where that makes a difference.
+pub fn covered_by<'a>(
+    strategy: ScopeStrategy,
+    catalogue: &'a Catalogue,
+    held: &'a ScopeSet,
+) -> impl Fn(&str) -> bool + 'a {
+    let all = OnceCell::new();
+    move |asked| {
+        // Most often it is there by its own name.
+        held.contains(asked)
+            || all
+                .get_or_init(|| with_implied(catalogue, held))
+                .iter()
+                .any(|held| covers(strategy, held, asked))
+    }
 }
 
 /// The scopes of a text by their own names; none where it is no list of scopes.
 fn read(text: &str, client: &Client) -> Option<ScopeSet> {
     let scopes: ScopeSet = text.parse().ok()?;
+    if scopes.iter().nth(MOST_ASKED).is_some() {
+        return None;
+    }
     if scopes.contains(Scope::OFFLINE) && client.policy().offline_alias {
         return Some(scopes.renamed(Scope::OFFLINE, &Scope::offline_access()));
     }
@@ -45,11 +67,13 @@ pub fn is_registered_for_offline(client: &Client) -> bool {
 /// Reads `scope`, all of which must be covered by what the client is registered with.
 pub fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
     let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
-    let asked = read(text, client).ok_or_else(|| invalid("A scope holds a character that none may have."))?;
+    let asked = read(text, client).ok_or_else(|| {
+        invalid("A scope holds a character that none may have, or there are more than 200.")
+    })?;
     let strategy = client.policy().scope_strategy;
+    let is_registered = covered_by(strategy, catalogue, &client.scope);
     let may_ask = |scope: &str| {
-        is_covered(strategy, catalogue, &client.scope, scope)
-            || (scope == Scope::OFFLINE_ACCESS && is_registered_for_offline(client))
+        is_registered(scope) || (scope == Scope::OFFLINE_ACCESS && is_registered_for_offline(client))
     };
     if !asked.iter().all(may_ask) {
         return Err(invalid("A scope is not registered for this client."));
@@ -67,7 +91,7 @@ pub fn narrowed(
     let Some(text) = asked else { return Ok(granted.clone()) };
     let asked = read(text, client);
     let strategy = client.policy().scope_strategy;
-    let was_granted = |scope: &str| is_covered(strategy, catalogue, granted, scope);
+    let was_granted = covered_by(strategy, catalogue, granted);
     asked
         .filter(|asked| !asked.is_empty() && asked.iter().all(was_granted))
         .ok_or_else(|| OAuthError::new(ErrorCode::InvalidScope, "The scope holds one that was not granted."))
@@ -196,6 +220,23 @@ mod tests {
 
     fn scopes(text: &str) -> ScopeSet {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_request_names_so_many_scopes_however_many_of_them_the_client_may_have() {
+        let client: Client = serde_json::from_value(serde_json::json!({
+            "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "foo.*",
+            "scope_strategy": "wildcard", "token_endpoint_auth_method": "none", "client_id_issued_at": 0,
+        }))
+        .unwrap();
+        let names =
+            |number: usize| (0..number).map(|each| format!("foo.{each}")).collect::<Vec<_>>().join(" ");
+        let asked = |number| {
+            super::asked(&names(number), &client, &Catalogue::default()).map(|scopes| scopes.iter().count())
+        };
+        assert_eq!(asked(200).unwrap(), 200);
+        assert!(asked(201).unwrap_err().description.contains("more than 200"));
+        assert!(narrowed(&client.scope, Some(&names(201)), &client, &Catalogue::default()).is_err());
     }
 
     #[test]

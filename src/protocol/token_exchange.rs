@@ -212,7 +212,7 @@ pub fn scope(
     let of_users = |scope: &str| matches!(scope, Scope::OPENID | Scope::OFFLINE_ACCESS);
     let Some(text) = asked else {
         let strategy = client.policy().scope_strategy;
-        let covered = |name: &str| scope::is_covered(strategy, catalogue, &client.scope, name);
+        let covered = scope::covered_by(strategy, catalogue, &client.scope);
         return Ok(held.map(|held| held.filter(|name| !of_users(name) && covered(name))).unwrap_or_default());
     };
     let asked = scope::asked(text, client, catalogue)?;

@@ -12,6 +12,10 @@ pub(super) const BATCH: i64 = 500;
 const TOKEN_KEPT: i64 = 24 * 3600;
 const ASSERTION_KEPT: i64 = 2 * 3600;
 
+/// Requests for which nobody signed in are kept this long after they expired at most: anybody can make them. Whoever comes
+/// back to their page in that time starts again where they were.
+const UNANSWERED_KEPT: i64 = 3600;
+
 /// How many rows of each kind one round removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {
@@ -55,6 +59,8 @@ impl Storage {
              (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
         const REQUESTS: &str = "DELETE FROM authorization_requests WHERE id IN \
              (SELECT id FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)";
+        const UNANSWERED_REQUESTS: &str = "DELETE FROM authorization_requests WHERE session_id IS NULL AND id IN \
+             (SELECT id FROM authorization_requests WHERE session_id IS NULL AND expires_at <= $1 LIMIT $2)";
         // Pushed, and nobody came with them.
         const UNTAKEN_REQUESTS: &str = "DELETE FROM authorization_requests WHERE browser = '' AND id IN \
              (SELECT id FROM authorization_requests WHERE browser = '' AND expires_at <= $1 LIMIT $2)";
@@ -85,9 +91,11 @@ impl Storage {
         let walked = self.remove_ended_grants(now, ended_before).await?;
         self.db.execute(REGISTRATION_TOKENS, values![now.unix(), ended_before]).await?;
         let untaken = self.db.execute(UNTAKEN_REQUESTS, values![now.unix(), BATCH]).await?;
+        let unanswered_before = now.plus(-self.kept.min(UNANSWERED_KEPT)).unix();
+        let unanswered = self.db.execute(UNANSWERED_REQUESTS, values![unanswered_before, BATCH]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,
-            requests: untaken + self.db.execute(REQUESTS, values![ended_before, BATCH]).await?,
+            requests: untaken + unanswered + self.db.execute(REQUESTS, values![ended_before, BATCH]).await?,
             devices: self.db.execute(DEVICES, values![ended_before, BATCH]).await?,
             grants: unclaimed + walked.removed,
             grants_left: !walked.is_over,

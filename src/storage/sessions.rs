@@ -115,6 +115,26 @@ impl Storage {
         self.db.execute_locking(INSERT, bound).await.map(Insertion::of)
     }
 
+    /// Live sessions of a user that are too many beside this one: those that were used the longest ago.
+    pub async fn surplus_sessions(
+        &self,
+        session: &Session,
+        most: i64,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, StorageError> {
+        const FIND: &str = "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND expires_at > $3 \
+             ORDER BY last_seen_at DESC, id LIMIT $4 OFFSET $5";
+        let bound = values![
+            session.user_id.as_str(),
+            session.id.as_str(),
+            now.unix(),
+            MOST_AT_ONCE as i64,
+            most - 1,
+        ];
+        let rows: Vec<(String,)> = self.db.fetch_all(FIND, bound).await?;
+        Ok(rows.into_iter().map(|(id,)| SessionId::new(id)).collect())
+    }
+
     /// The user of a live session proved again who they are: as with a new one. A new salt makes the cookies given out
     /// before worthless. False where the session or the proof has ended.
     pub async fn renew_session(

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::cli::Place;
-use crate::support::{JWT_BEARER, Signer, merged};
+use crate::support::{JWT_BEARER, Signer, dear_rsa_keys, merged};
 
 impl Place {
     /// A file of the test's own.
@@ -43,10 +43,12 @@ fn keys_that_are_private_missing_or_out_of_reach_are_refused() {
     let (place, signer) = (Place::new(), Signer::new("ES256"));
     let private = place.file("private.json", &merged(signer.jwk(), &json!({"d": "AAAA"})));
     let broken = place.file("broken.json", &json!("x"));
+    let dear = place.file("dear.json", &json!({"keys": [signer.jwk(), dear_rsa_keys()[3]]}));
     for (keys, complaint) in [
         (vec![], "private_key_jwt needs jwks or jwks_uri"),
         (vec!["--jwks", private.as_str()], "private member \"d\""),
         (vec!["--jwks", broken.as_str()], "not a JWK Set"),
+        (vec!["--jwks", dear.as_str()], "2048 to 4096 bits with the exponent 65537"),
         (vec!["--jwks", "/no/such/file"], "No such file"),
         (vec!["--jwks-uri", "http://m.example/jwks"], "use an https URI"),
         (vec!["--jwks-uri", "https://10.0.0.1/jwks"], "10.0.0.1 is not a public address"),
@@ -102,8 +104,10 @@ fn an_issuer_without_usable_keys_is_refused() {
     let (place, signer) = (Place::new(), Signer::new("ES256"));
     let private = place.file("private.json", &merged(signer.jwk(), &json!({"d": "AAAA"})));
     let keys = place.file("keys.json", &signer.jwks());
+    let dear = place.file("dear.json", &json!({"keys": [signer.jwk(), dear_rsa_keys()[0]]}));
     for (line, complaint) in [
         (["--issuer", "i", "--jwks", private.as_str()], "private member"),
+        (["--issuer", "i", "--jwks", dear.as_str()], "2048 to 4096 bits with the exponent 65537"),
         (["--issuer", "i", "--jwks-uri", "http://i.example/jwks"], "not an https URL"),
         (["--issuer", "i", "--jwks-uri", "https://127.0.0.1/jwks"], "not a public address"),
         (["--issuer", "http://localhost:8080", "--jwks", keys.as_str()], "this server's own tokens"),
@@ -111,6 +115,9 @@ fn an_issuer_without_usable_keys_is_refused() {
         let refusal = place.refusal(&[&["issuer", "add"][..], &line].concat());
         assert!(refusal.contains(complaint), "{line:?}: {refusal}");
     }
+    let statements =
+        ["issuer", "add", "--issuer", "i", "--for", "software-statements", "--jwks", dear.as_str()];
+    assert!(place.refusal(&statements).contains("2048 to 4096 bits"));
     assert_eq!(place.run(&["issuer", "add", "--issuer", "i"]).status.code(), Some(2));
 }
 

@@ -111,6 +111,8 @@ fn every_switch_is_a_flag_and_an_empty_text_goes_back_to_the_preset() {
         "required",
         "--authorization-scheme",
         "optional",
+        "--assertion-audience",
+        "issuer_or_token_endpoint",
         "--userinfo-profile",
         "standard",
     ]);
@@ -127,6 +129,7 @@ fn every_switch_is_a_flag_and_an_empty_text_goes_back_to_the_preset() {
         ("state", json!("required")),
         ("token_redirect_uri", json!("required")),
         ("authorization_scheme", json!("optional")),
+        ("assertion_audience", json!("issuer_or_token_endpoint")),
         ("userinfo_profile", json!("standard")),
     ] {
         assert_eq!(changed[member], value, "{member}");

@@ -294,4 +294,17 @@ on_both! {
         server.app.storage.set_disabled(&place.user.id, true, START).await.unwrap();
         assert!(!server.is_active(&place.client, &token).await);
     }
+
+    async fn the_token_endpoint_is_an_audience_for_clients_that_the_operator_allows_it(kind: Kind) {
+        let place = Place::new(kind).await;
+        let ask = async || {
+            let aud = json!({"aud": format!("{}/token", place.server.issuer())});
+            place.exchange(&place.assertion(place.user.id.as_str(), aud), &[("scope", "read")]).await
+        };
+        let refused = ask().await;
+        refused.assert_error(400, "invalid_grant");
+        assert!(text(&refused.json(), "error_description").contains("https://id.example, and nothing else"));
+        place.server.change_client(&place.client, json!({"assertion_audience": "issuer_or_token_endpoint"})).await;
+        assert_eq!(ask().await.status, 200);
+    }
 }

@@ -86,6 +86,7 @@ mod secrets;
 mod session_management;
 mod sign_in;
 mod storage;
+mod stored_requests;
 mod support;
 mod tls;
 mod token;

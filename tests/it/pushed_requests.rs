@@ -210,7 +210,12 @@ on_both! {
         assert_eq!(server.post_public(&public, "/par", &with(&[])).await.status, 201);
         let signer = Signer::new("ES256");
         let keyed = server.client_with_keys(&signer, json!({})).await;
-        // RFC 9126 2: the issuer, the token endpoint's URL and this endpoint's URL are all accepted.
+        // draft-ietf-oauth-rfc7523bis takes back what RFC 9126 2 says of other audiences than the issuer.
+        let claims = server.assertion_claims(&keyed.id, &keyed.id, json!({"aud": "https://id.example/par"}));
+        let assertion = signer.sign(&claims);
+        let form = with(&[("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &assertion)]);
+        server.post("/par", &[], &form).await.assert_invalid_client();
+        server.change_client(&keyed, json!({"assertion_audience": "issuer_or_token_endpoint"})).await;
         for audience in ["https://id.example", "https://id.example/token", "https://id.example/par"] {
             let claims = server.assertion_claims(&keyed.id, &keyed.id, json!({"aud": audience}));
             let assertion = signer.sign(&claims);

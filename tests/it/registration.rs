@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::support::authorization::{is_consent, is_sign_in};
 use crate::support::{
-    BY_TOKEN, OPEN, PASSWORD, TestServer, all, hidden, names, on_both, registration_of, text,
+    BY_TOKEN, OPEN, PASSWORD, Signer, TestServer, all, dear_rsa_keys, hidden, names, on_both,
+    registration_of, text,
 };
 
 on_both! {
@@ -61,6 +62,29 @@ on_both! {
         let operators = server.client(json!({})).await;
         let first = browser.get(&server.authorization(&operators, &[])).await;
         assert!(!browser.follow(first).await.body.contains("Nobody here has checked"));
+    }
+
+    async fn a_dear_key_that_is_handed_over_is_refused_with_the_reason(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let signer = Signer::new("ES256");
+        for key in dear_rsa_keys() {
+            for set in [json!({"keys": [key]}), json!({"keys": [signer.jwk(), key]})] {
+                let answer = server.register(json!({"jwks": set})).await;
+                answer.assert_error(400, "invalid_client_metadata");
+                let told = text(&answer.json(), "error_description");
+                assert!(told.contains("4096 bits with the exponent 65537"), "{told}");
+            }
+        }
+    }
+
+    async fn metadata_of_too_many_members_is_refused_before_they_are_sorted(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let with = |number: usize| {
+            let members = (0..number).map(|each| (format!("unknown_{each}"), json!(each)));
+            json!(members.collect::<serde_json::Map<_, _>>())
+        };
+        assert_eq!(server.register(with(190)).await.status, StatusCode::CREATED);
+        server.register(with(201)).await.assert_error(400, "invalid_client_metadata");
     }
 
     async fn consent_is_never_skipped_whatever_the_operator_writes_later(kind: Kind) {

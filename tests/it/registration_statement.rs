@@ -103,4 +103,16 @@ on_both! {
         let jwt = signer.sign(&statement(json!({})));
         assert_eq!(server.register(json!({"software_statement": jwt})).await.status, StatusCode::CREATED);
     }
+
+    async fn a_statement_of_an_issuer_with_several_keys_names_the_one_in_kid(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let (signer, other) = (Signer::new("ES256"), Signer::new("ES256"));
+        believe(&server, Some(json!({"keys": [other.jwk(), signer.jwk()]})), None).await;
+        let unnamed = signer.sign_with(&json!({"kid": null}), &statement(json!({})));
+        let answer = server.register(json!({"software_statement": unnamed})).await;
+        answer.assert_error(400, "invalid_software_statement");
+        assert!(answer.body.contains("kid"), "{answer:?}");
+        let named = signer.sign(&statement(json!({})));
+        assert_eq!(server.register(json!({"software_statement": named})).await.status, StatusCode::CREATED);
+    }
 }

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Documents, Kind, Registration, Signer, TestServer, merged, on_both};
+use crate::support::{
+    Answer, Documents, Kind, Registration, Signer, TestServer, dear_rsa_keys, merged, on_both,
+};
 
 const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUND__TIMEOUT_SECONDS", "1")];
 
@@ -80,6 +82,17 @@ on_both! {
         place.server.advance(1);
         place.ask(&place.signer).await;
         place.assert_requests(3);
+    }
+
+    async fn a_dear_key_of_a_fetched_set_is_passed_over(kind: Kind) {
+        let place = Place::new(kind).await;
+        let dear = dear_rsa_keys();
+        let set = json!({"keys": dear.iter().cloned().chain([place.signer.jwk()]).collect::<Vec<_>>()});
+        place.documents.publish(&set, "");
+        assert_eq!(place.ask(&place.signer).await.status, 200, "the others count");
+        for key in dear {
+            place.ask_with(&Signer::new("RS256"), json!({"kid": key["kid"]})).await.assert_invalid_client();
+        }
     }
 
     async fn an_unknown_kid_is_looked_for_once_a_minute(kind: Kind) {

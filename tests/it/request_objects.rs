@@ -74,6 +74,17 @@ on_both! {
         answer.assert_redirect_error("invalid_scope");
     }
 
+    async fn a_client_with_several_keys_names_the_one_in_kid_of_a_request_object(kind: Kind) {
+        let (signer, other) = (Signer::new("ES256"), Signer::new("ES256"));
+        let (server, client) =
+            start(kind, &signer, json!({"jwks": {"keys": [other.jwk(), signer.jwk()]}})).await;
+        let sent = claims(&server, &client, json!({}));
+        let unnamed = ask(&server, &client, &signer.sign_with(&json!({"kid": null}), &sent)).await;
+        unnamed.assert_redirect_error("invalid_request_object");
+        assert!(unnamed.returned("error_description").unwrap().contains("kid"), "{unnamed:?}");
+        assert_accepted(&ask(&server, &client, &signer.sign(&sent)).await);
+    }
+
     async fn every_algorithm_with_a_public_key_is_accepted(kind: Kind) {
         for algorithm in ASYMMETRIC {
             let signer = Signer::new(algorithm);

@@ -596,10 +596,13 @@ on_both! {
         for (at, expected) in [
             (999, [0, 0, 0, 0]),
             (1000, [1, 0, 0, 0]),
+            (4599, [0, 0, 0, 0]),
+            // Nobody signed in for it.
+            (4600, [0, 1, 0, 0]),
             (DAY + 59, [0, 0, 0, 0]),
             (DAY + 60, [0, 0, 1, 0]),
             (DAY + 999, [0, 0, 0, 0]),
-            (DAY + 1000, [0, 1, 1, 1]),
+            (DAY + 1000, [0, 0, 1, 1]),
             (DAY * 10_000, [0, 0, 0, 0]),
         ] {
             let gone = storage.purge(START.plus(at)).await.unwrap();

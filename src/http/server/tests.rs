@@ -237,6 +237,33 @@ async fn a_handler_sees_its_peer() {
 }
 
 #[tokio::test]
+async fn a_head_of_exactly_the_bytes_that_are_allowed_is_served_and_one_more_is_not() {
+    for most in [8192, 32_768] {
+        let server = start(|limits| limits.max_header_bytes = most).await;
+        let head = |in_target: usize, in_header: usize| {
+            let (query, value) = ("q".repeat(in_target), "v".repeat(in_header));
+            format!("GET /?{query} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {value}\r\n\r\n")
+        };
+        let spare = most - head(0, 0).len();
+        let status =
+            async |head: String| rest(send(server.address, &head).await).await.get(9..12).map(str::to_owned);
+        for (target, header) in [(0, spare), (spare, 0), (spare / 2, spare - spare / 2)] {
+            assert_eq!(
+                status(head(target, header)).await.as_deref(),
+                Some("200"),
+                "{most} {target} {header}"
+            );
+            let more = status(head(target, header + 1)).await;
+            assert_eq!(more.as_deref(), Some("431"), "{most} {target} {header}");
+        }
+        for beyond in [most / 4, most / 2, most - spare + most * 9 / 10] {
+            let answer = status(head(0, spare + beyond)).await;
+            assert!(answer.as_deref().is_none_or(|status| status == "431"), "{most} {beyond}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let server = start(|_| {}).await;
     let text = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(9000));

@@ -139,6 +139,7 @@ pub const OPERATORS: &[&str] = &[
     "state",
     "token_redirect_uri",
     "authorization_scheme",
+    "assertion_audience",
     "localized",
     "self_registered",
     "unused_until",

@@ -16,6 +16,8 @@ use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 const LONGEST_TEXT: usize = 2048;
 /// Entries of one list.
 const MOST_ENTRIES: usize = 50;
+/// Members of the whole: more than twice what the standards have, in some languages.
+const MOST_MEMBERS: usize = 200;
 /// Bytes of an error description.
 const LONGEST_DESCRIPTION: usize = 1000;
 
@@ -38,6 +40,9 @@ pub fn read(body: &[u8]) -> Result<Members, OAuthError> {
     let mut given: Members =
         serde_json::from_slice(body).map_err(|_| invalid("Send the metadata as one JSON object."))?;
     given.retain(|_, value| !value.is_null());
+    if given.len() > MOST_MEMBERS {
+        return Err(invalid("The metadata has more than 200 members."));
+    }
     Ok(given)
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::request::Members;
-use crate::crypto::jwks::KeySet;
+use crate::crypto::jwks::{KeySet, Unverified};
 use crate::model::{AssertionAlgorithm, Timestamp};
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -60,10 +60,15 @@ impl Statement {
 
     /// What it says, if it bears the signature of one of these keys.
     pub fn verified(self, keys: &KeySet) -> Result<Members, OAuthError> {
-        if keys.verify(self.algorithm, self.kid.as_deref(), &self.signed, &self.signature) {
-            return Ok(self.claims);
+        match keys.verify(self.algorithm, self.kid.as_deref(), &self.signed, &self.signature) {
+            Ok(()) => Ok(self.claims),
+            Err(Unverified::Unnamed) => {
+                Err(invalid("The software statement's issuer has several keys: name the one in kid."))
+            }
+            Err(Unverified::ByNoKey) => {
+                Err(invalid("The software statement's signature is by no key of its issuer."))
+            }
         }
-        Err(invalid("The software statement's signature is by no key of its issuer."))
     }
 }
 

@@ -129,8 +129,13 @@ def older_audience(application):
     """The audience that the library writes when nothing is said: the endpoint that it calls."""
     method, client_id, secret, signer = application
     signer = type(signer)(headers=signer.headers, alg=signer.alg)
-    with report.check("an assertion for the token endpoint is taken too"):
-        session_of(method, client_id, secret, signer).fetch_token(server["token_endpoint"])
+    with report.check("an assertion for the token endpoint is refused"):
+        with refused(OAuthError, "invalid_client"):
+            session_of(method, client_id, secret, signer).fetch_token(server["token_endpoint"])
+    if method == "private_key_jwt":
+        with report.check("and taken from a client that the operator allows it"):
+            older = client("OLDER_KEY")[0]
+            session_of(method, older, secret, signer, scope="email").fetch_token(server["token_endpoint"])
 
 
 class AccessTokens(JWTBearerTokenValidator):

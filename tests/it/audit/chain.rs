@@ -256,7 +256,7 @@ on_both! {
             drop(app.noting(&Actor::Server, Event::UserDeleted { user: &gone }));
         }
         for _ in 0..700 {
-            app.note(&Actor::Unknown, Event::SignInThrottled);
+            app.note(&Actor::Unknown, Event::SignInThrottled { user: None });
         }
         let user = server.user("ada").await;
         let deleted = app.noting(&Actor::Server, Event::UserDeleted { user: &user.id });

@@ -27,6 +27,7 @@ on_both! {
             ("client_id", is("another")), ("client_id", is("\u{1f600}")), ("client_id", is("x\0")),
             ("redirect_uri", Repeated), ("redirect_uri", TooLong), ("redirect_uri", is("https://evil.example/")),
             ("redirect_uri", is(format!("{REDIRECT_URI}/"))), ("redirect_uri", is("x\0")),
+            ("state", Repeated), ("state", TooLong),
         ] {
             ask(parameter, &bad).await.assert_page_error(400);
         }
@@ -40,8 +41,6 @@ on_both! {
             ("scope", TooLong, "invalid_scope"),
             ("scope", is("openid admin"), "invalid_scope"),
             ("scope", is("\"x\""), "invalid_scope"),
-            ("state", Repeated, "invalid_request"),
-            ("state", TooLong, "invalid_request"),
             ("nonce", Repeated, "invalid_request"),
             ("code_challenge", Missing, "invalid_request"),
             ("code_challenge", Repeated, "invalid_request"),

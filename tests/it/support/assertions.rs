@@ -19,6 +19,18 @@ pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 pub const ASYMMETRIC: [&str; 9] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
+/// RSA keys that are too long, or whose exponent makes each verification dear.
+pub fn dear_rsa_keys() -> Vec<Value> {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let key = |(bytes, exponent): (usize, &[u8])| {
+        let kid = format!("dear {bytes} {exponent:x?}");
+        json!({"kty": "RSA", "kid": kid, "n": encode(&vec![0xff; bytes]), "e": encode(exponent)})
+    };
+    [(1024, &[1, 0, 1][..]), (513, &[1, 0, 1]), (256, &[1, 0, 3]), (256, &[1, 255, 255, 255, 255])]
+        .map(key)
+        .to_vec()
+}
+
 /// A key and the algorithm it signs with.
 pub struct Signer {
     algorithm: &'static str,

@@ -21,7 +21,7 @@ mod server;
 pub mod sources;
 mod tokens;
 
-pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, merged};
+pub use assertions::{ASYMMETRIC, CLIENT_ASSERTION, JWT_BEARER, Signer, dear_rsa_keys, merged};
 pub use audit::assert_told;
 pub use browser::{Browser, hidden, path_of};
 pub use database::{Database, Kind};

@@ -1,0 +1,183 @@
+//! What is kept for somebody of whom nothing is known yet: authorization requests that wait for a person, pushed ones that
+//! wait for a browser, device authorizations that wait for an answer. Each takes a place of whoever brought it before it is
+//! stored, and gives it back when a person has taken it up. So nobody fills the database by asking.
+//!
+//! The places are counted in the memory of this process, in quarters of an hour; with several replicas they multiply by
+//! their number.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::HeaderValue;
+
+use crate::model::{Client, ClientId, Household, Timestamp};
+
+/// Seconds after which all places are free again: what was stored before is gone soon after.
+pub const WINDOW: i64 = 900;
+pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("900");
+/// The last part of all places, and the part of an own share, that are left for those who have hardly any.
+const RESERVE: u32 = 4;
+const HARDLY_ANY: u32 = 10;
+
+/// How many places there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For one address; an IPv6 /64 is one.
+    pub per_address: u32,
+    /// For a client that has proven who it is, whatever its address.
+    pub per_client: u32,
+    pub all: u32,
+}
+
+/// Who takes a place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// Somebody at an address. None: it could not be read.
+    Address(Option<Household>),
+    Client(ClientId),
+}
+
+/// The places that are taken.
+pub struct Waiting {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    window: i64,
+    taken: HashMap<Holder, u32>,
+    all: u32,
+    told: bool,
+}
+
+/// There is no place left for this holder.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Holder {
+    /// Whoever is at this address, as it is written.
+    pub fn at(address: &str) -> Self {
+        Self::Address(address.parse().ok().map(Household::of))
+    }
+
+    /// The client where it has proven who it is; anybody can say to be a public one.
+    pub fn of(client: &Client, address: &str) -> Self {
+        if client.is_confidential() { Self::Client(client.id.clone()) } else { Self::at(address) }
+    }
+}
+
+impl Waiting {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, state: Mutex::default() }
+    }
+
+    /// Takes a place, before anything is stored.
+    pub fn take(&self, holder: Holder, now: Timestamp) -> Result<(), Full> {
+        let most = match holder {
+            Holder::Address(_) => self.limits.per_address,
+            Holder::Client(_) => self.limits.per_client,
+        };
+        let mut state = self.state(now);
+        let own = state.taken.get(&holder).copied().unwrap_or_default();
+        let left = self.limits.all.saturating_sub(state.all);
+        let is_scarce = left <= self.limits.all / RESERVE;
+        if own >= most || left == 0 || (is_scarce && own >= (most / HARDLY_ANY).max(1)) {
+            state.tell(&holder);
+            return Err(Full);
+        }
+        // Only what was taken is remembered, so that this memory is bounded as well.
+        *state.taken.entry(holder).or_default() += 1;
+        state.all += 1;
+        Ok(())
+    }
+
+    /// A person has taken up what waited. Where that was stored by another process, one of its places is free later and
+    /// one of this process sooner, which evens out.
+    pub fn give_back(&self, holder: &Holder, now: Timestamp) {
+        let mut state = self.state(now);
+        let Some(own) = state.taken.get_mut(holder) else { return };
+        *own -= 1;
+        if *own == 0 {
+            state.taken.remove(holder);
+        }
+        state.all = state.all.saturating_sub(1);
+    }
+
+    /// How many places are taken.
+    pub fn taken(&self, now: Timestamp) -> u32 {
+        self.state(now).all
+    }
+
+    fn state(&self, now: Timestamp) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = now.unix().div_euclid(WINDOW);
+        if state.window != window {
+            *state = State { window, ..State::default() };
+        }
+        state
+    }
+}
+
+impl State {
+    /// Once in a window.
+    fn tell(&mut self, holder: &Holder) {
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(
+                ?holder,
+                "refused to keep a request: too many wait already (authorization.max_waiting_per_address, \
+                 max_waiting_per_client, max_waiting); if it is a reverse proxy, name it in server.trusted_proxies"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { per_address: 20, per_client: 40, all: 100 };
+    const NOW: Timestamp = Timestamp::from_unix(WINDOW * 10);
+
+    fn address(number: u32) -> Holder {
+        Holder::at(&std::net::Ipv4Addr::from(number).to_string())
+    }
+
+    fn taken(waiting: &Waiting, holder: &Holder, times: u32) -> u32 {
+        (0..times).filter(|_| waiting.take(holder.clone(), NOW).is_ok()).count() as u32
+    }
+
+    #[test]
+    fn an_address_has_its_places_and_another_has_its_own() {
+        let waiting = Waiting::new(LIMITS);
+        assert_eq!(taken(&waiting, &address(1), 50), 20);
+        assert_eq!(taken(&waiting, &address(2), 5), 5);
+        assert_eq!(taken(&waiting, &Holder::at("2001:db8::1"), 15), 15);
+        assert_eq!(taken(&waiting, &Holder::at("2001:db8::2"), 15), 5, "one household");
+        assert_eq!(taken(&waiting, &Holder::Client(ClientId::new("app")), 5), 5);
+    }
+
+    #[test]
+    fn the_last_quarter_of_all_places_is_for_those_who_have_hardly_any() {
+        let waiting = Waiting::new(LIMITS);
+        for number in 1..5 {
+            taken(&waiting, &address(number), 20);
+        }
+        assert_eq!(waiting.taken(NOW), 75, "the fourth got fifteen");
+        assert_eq!(taken(&waiting, &address(9), 20), 2);
+        assert_eq!((10..100).map(|number| taken(&waiting, &address(number), 20)).sum::<u32>(), 23);
+        assert_eq!(waiting.taken(NOW), 100);
+    }
+
+    #[test]
+    fn a_place_is_given_back_once_a_person_is_there_and_all_are_after_a_quarter_of_an_hour() {
+        let waiting = Waiting::new(LIMITS);
+        assert_eq!(taken(&waiting, &address(1), 50), 20);
+        waiting.give_back(&address(1), NOW);
+        waiting.give_back(&address(2), NOW);
+        assert_eq!(taken(&waiting, &address(1), 50), 1);
+        assert_eq!(waiting.take(address(1), NOW.plus(WINDOW - 1)), Err(Full));
+        assert_eq!(waiting.take(address(1), NOW.plus(WINDOW)), Ok(()));
+        assert_eq!(waiting.taken(NOW.plus(WINDOW)), 1);
+    }
+}
