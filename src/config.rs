@@ -123,6 +123,8 @@ pub struct SessionSettings {
     pub idle_seconds: i64,
     pub request_seconds: i64,
     pub expiry_signs_out: bool,
+    /// Whether access for offline use outlives the session it was given in.
+    pub offline_access_stays: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -339,6 +341,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
     let idle = reader.number("sessions.idle_seconds", 60..=YEAR);
     let request = reader.number("sessions.request_seconds", 60..=DAY);
     let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
+    let offline_access_stays = reader.boolean("sessions.offline_access_stays");
     // A grant that is gone sooner could be made again by sending its consent form twice.
     let kept = database.map(|database| database.ended_kept_seconds);
     if let Some((kept, request)) = kept.zip(request).filter(|(kept, request)| kept < request) {
@@ -350,6 +353,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
         idle_seconds: idle?,
         request_seconds: request?,
         expiry_signs_out: expiry_signs_out?,
+        offline_access_stays: offline_access_stays?,
     })
 }
 

@@ -44,6 +44,16 @@ pub enum SessionEnd {
     Replaced,
 }
 
+/// What ended with the sessions of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The sessions, and access that is not for offline use; all of it, if `sessions.offline_access_stays` is off.
+    Sessions,
+    /// All access, and what was remembered as allowed.
+    Everything,
+}
+
 /// Why a grant was revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,7 +101,7 @@ pub enum Event<'a> {
     #[serde(rename = "session.ended")]
     SessionEnded { user: &'a UserId, session: &'a SessionId, reason: SessionEnd },
     #[serde(rename = "password.changed")]
-    PasswordChanged { user: &'a UserId, session: &'a SessionId },
+    PasswordChanged { user: &'a UserId, session: &'a SessionId, ended: Ended },
     #[serde(rename = "password.change_failed")]
     PasswordChangeFailed { user: &'a UserId, session: &'a SessionId },
     #[serde(rename = "password.change_throttled")]
@@ -133,6 +143,11 @@ pub enum Event<'a> {
         granted: Granted<'a>,
         presented: Replayed,
     },
+    #[serde(rename = "grant.grace_used")]
+    GraceUsed {
+        #[serde(flatten)]
+        granted: Granted<'a>,
+    },
     #[serde(rename = "token.issued")]
     TokenIssued {
         client: &'a ClientId,
@@ -164,6 +179,8 @@ pub enum Event<'a> {
     ClientUpdated { client: &'a ClientId },
     #[serde(rename = "client.secret_rotated")]
     ClientSecretRotated { client: &'a ClientId },
+    #[serde(rename = "client.access_ended")]
+    ClientAccessEnded { client: &'a ClientId },
     #[serde(rename = "client.deleted")]
     ClientDeleted { client: &'a ClientId },
     #[serde(rename = "client.unused_removed")]
@@ -174,11 +191,11 @@ pub enum Event<'a> {
     #[serde(rename = "user.updated")]
     UserUpdated { user: &'a UserId },
     #[serde(rename = "user.password_set")]
-    UserPasswordSet { user: &'a UserId },
+    UserPasswordSet { user: &'a UserId, ended: Ended },
     #[serde(rename = "user.signed_out")]
-    UserSignedOut { user: &'a UserId },
+    UserSignedOut { user: &'a UserId, ended: Ended },
     #[serde(rename = "user.disabled")]
-    UserDisabled { user: &'a UserId },
+    UserDisabled { user: &'a UserId, ended: Ended },
     #[serde(rename = "user.enabled")]
     UserEnabled { user: &'a UserId },
     #[serde(rename = "user.deleted")]
@@ -251,8 +268,8 @@ impl<'a> Event<'a> {
         Self::GrantCreated { granted: grant.into(), grant_type, scope, resources }
     }
 
-    /// Whether anybody can bring it about as often as they like, without having shown who they are: then only so many
-    /// are taken in a minute.
+    /// Whether anybody can bring it about as often as they like, without having shown who they are or with one stolen
+    /// token: then only so many are taken in a minute.
     pub(super) fn is_limited(&self) -> bool {
         matches!(
             self,
@@ -261,6 +278,7 @@ impl<'a> Event<'a> {
                 | Self::PasswordChangeFailed { .. }
                 | Self::PasswordChangeThrottled { .. }
                 | Self::UserCodeThrottled { .. }
+                | Self::GraceUsed { .. }
                 | Self::ClientAuthenticationFailed { .. }
                 | Self::RegistrationRefused { .. }
                 | Self::AdminApiRefused
@@ -283,6 +301,9 @@ mod tests {
             Event::PasswordChangeFailed { user, session },
             Event::PasswordChangeThrottled { user, session },
             Event::UserCodeThrottled { user, session },
+            Event::GraceUsed {
+                granted: Granted { user, client: &ClientId::new("c"), grant: None, session: None },
+            },
             Event::ClientAuthenticationFailed { client: None },
             Event::RegistrationRefused { reason: RegistrationProblem::WrongToken },
             Event::AdminApiRefused,

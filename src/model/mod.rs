@@ -46,7 +46,7 @@ pub use client_policy::{
 };
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
-pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
+pub use grant::{Authentication, CodeBinding, CodeConditions, Grant, GrantState, NewGrant, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};

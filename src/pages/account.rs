@@ -18,10 +18,11 @@ use super::views::{
 };
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::audit::{Actor, Event, SessionEnd};
+use crate::audit::{Actor, Ended, Event, SessionEnd};
 use crate::crypto::password::{self, PasswordError, UnacceptablePassword};
 use crate::model::{ClientId, ScopeSet, Secret, Session, SessionId, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
+use crate::storage::Ending;
 use crate::throttle::{Attempt, Subject};
 
 /// An application with access, put together from the consent and the grants.
@@ -30,6 +31,7 @@ struct Access {
     scope: ScopeSet,
     since: Timestamp,
     last_used_at: Option<Timestamp>,
+    grace_used_at: Option<Timestamp>,
 }
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
@@ -122,9 +124,13 @@ async fn set_password(
         Err(error) => return Err(error.into()),
     }
     let hash = app.passwords.hash(new).await?;
-    let changed = Event::PasswordChanged { user, session };
-    app.noting(&Actor::User, changed).set_password(user, &hash, app.now()).await?;
-    tracing::info!(user = %person.user.id, "password changed; every session ended");
+    // The box is ticked as the page comes, and a box that is not ticked is not sent.
+    let everything = parameters.get("everywhere").is_some();
+    let ended = if everything { Ended::Everything } else { Ended::Sessions };
+    let storage = app.noting(&Actor::User, Event::PasswordChanged { user, session, ended });
+    let storage = if everything { storage.ending(Ending::Everything) } else { storage };
+    storage.set_password(user, &hash, app.now()).await?;
+    tracing::info!(user = %person.user.id, everything, "password changed; every session ended");
     Ok(Ok(()))
 }
 
@@ -190,6 +196,7 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
             start: initiated_login::link(client, app.issuer(), &person.user.username, &access.scope),
             since: text.date(access.since.unix()),
             last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),
+            presented_again: access.grace_used_at.map(|at| text.when(at.unix(), app.now().unix())),
         });
     }
     Ok(rows)
@@ -223,17 +230,21 @@ async fn access(app: &App, person: &SignedIn) -> Result<Vec<Access>, Failure> {
             scope: consent.scope,
             since: consent.created_at,
             last_used_at: None,
+            grace_used_at: None,
         })
         .collect();
     for grant in granted {
         match all.iter_mut().find(|access| access.client_id == grant.client_id) {
-            Some(access) => access.last_used_at = Some(grant.last_used_at),
+            Some(access) => {
+                (access.last_used_at, access.grace_used_at) = (Some(grant.last_used_at), grant.grace_used_at);
+            }
             // Access without a consent: the operator's own application.
             None => all.push(Access {
                 client_id: grant.client_id,
                 scope: ScopeSet::default(),
                 since: grant.since,
                 last_used_at: Some(grant.last_used_at),
+                grace_used_at: grant.grace_used_at,
             }),
         }
     }

@@ -24,6 +24,7 @@ use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::Unproven;
 use crate::protocol::claims;
 use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
+use crate::protocol::left;
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::Remember;
@@ -189,13 +190,17 @@ impl Flow {
     }
 
     pub async fn issue_in(
-        self,
+        mut self,
         envelope: &Envelope,
         app: &App,
         visitor: &Visitor,
         person: &SignedIn,
         decision: Decision,
     ) -> Answer {
+        match left::of_request(self.request.clone(), &self.client, &app.registry.catalogue()) {
+            Ok(left) => self.request = left,
+            Err(error) => return self.refuse(app, visitor, &error).await,
+        }
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";

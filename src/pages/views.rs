@@ -273,6 +273,8 @@ pub struct AppRow {
     pub permissions: Vec<Permission>,
     pub since: String,
     pub last_used: Option<String>,
+    /// When a refresh token that had been replaced was last presented.
+    pub presented_again: Option<String>,
     /// Where it is started, if it can be.
     pub start: Option<String>,
 }

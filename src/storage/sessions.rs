@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::db::{Transaction, Value, values};
+use super::ending::{Ending, end_access_of_session, end_access_of_user};
 use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
@@ -17,10 +18,6 @@ macro_rules! session_columns {
          s.last_seen_at, s.expires_at, s.user_agent, s.address, s.acr, s.request_id, s.persistent"
     };
 }
-
-/// What ends with a session: what is not for offline use, and what was not redeemed yet.
-const REVOKE_OF_SESSION: &str = "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 \
-     AND (NOT refreshable OR state = 'code') AND state <> 'revoked'";
 
 #[derive(FromRow)]
 struct SessionRow {
@@ -160,8 +157,7 @@ impl Storage {
         Ok(rows.into_iter().map(|(id,)| ClientId::new(id)).collect())
     }
 
-    /// Ends a session of this user, and with it every grant made in it that is not for offline use, or whose code was
-    /// not redeemed. The clients are going to be told. Ending it again changes nothing.
+    /// Ends a session of this user, and the access that ends with it: as [`Storage::ending`] says. The clients are going to be told. Ending it again changes nothing.
     pub async fn end_session(
         &self,
         id: &SessionId,
@@ -172,7 +168,7 @@ impl Storage {
         let mut tx = self.db.begin().await?;
         tell_of(&mut tx, id, user, now).await?;
         let ended = tx.execute(DELETE, values![id.as_str(), user.as_str()]).await? == 1;
-        tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
+        end_access_of_session(&mut tx, self.ending, id, user).await?;
         tx.commit().await?;
         Ok(ended)
     }
@@ -210,22 +206,20 @@ impl Storage {
         if tx.execute(DELETE, values![id.as_str(), now.unix()]).await? == 0 {
             return Ok(());
         }
-        tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
+        end_access_of_session(&mut tx, self.ending, id, user).await?;
         tx.commit().await
     }
 }
 
-/// Ends every session of a user, and with them every grant that is not for offline use, or whose code was not redeemed.
-/// The clients are going to be told.
+/// Ends every session of a user, and what ends with them. The clients are going to be told.
 pub(super) async fn end_sessions(
     tx: &mut Transaction,
+    ending: Ending,
     user: &UserId,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
-         WHERE user_id = $1 AND (NOT refreshable OR state = 'code') AND state <> 'revoked'";
     const DELETE: &str = "DELETE FROM sessions WHERE user_id = $1";
     tell_of_all(tx, user, now).await?;
     tx.execute(DELETE, values![user.as_str()]).await?;
-    tx.execute(REVOKE, values![user.as_str()]).await.map(|_| ())
+    end_access_of_user(tx, ending, user).await
 }

@@ -190,7 +190,7 @@ impl Storage {
         const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
         let mut tx = self.db.begin().await?;
         let found = tx.execute(UPDATE, values![id.as_str(), hash, now.unix()]).await? == 1;
-        end_sessions(&mut tx, id, now).await?;
+        end_sessions(&mut tx, self.ending, id, now).await?;
         tx.commit().await?;
         Ok(found)
     }
@@ -220,7 +220,7 @@ impl Storage {
         let mut tx = self.db.begin().await?;
         let found = tx.execute(UPDATE, values![id.as_str(), disabled, now.unix()]).await? == 1;
         if disabled {
-            end_sessions(&mut tx, id, now).await?;
+            end_sessions(&mut tx, self.ending, id, now).await?;
         }
         tx.commit().await?;
         Ok(found)
@@ -229,7 +229,7 @@ impl Storage {
     /// Ends every session of a user, wherever they are signed in.
     pub async fn end_sessions(&self, id: &UserId, now: Timestamp) -> Result<(), StorageError> {
         let mut tx = self.db.begin().await?;
-        end_sessions(&mut tx, id, now).await?;
+        end_sessions(&mut tx, self.ending, id, now).await?;
         tx.commit().await
     }
 
