@@ -132,6 +132,8 @@ pub struct SessionSettings {
     /// Sessions of one user.
     pub max_per_user: i64,
     pub expiry_signs_out: bool,
+    /// Whether access for offline use outlives the session it was given in.
+    pub offline_access_stays: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -349,6 +351,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
     let request = reader.number("sessions.request_seconds", 60..=DAY);
     let max_per_user = reader.number("sessions.max_per_user", 1..=10_000);
     let expiry_signs_out = reader.boolean("sessions.expiry_signs_out");
+    let offline_access_stays = reader.boolean("sessions.offline_access_stays");
     // A grant that is gone sooner could be made again by sending its consent form twice.
     let kept = database.map(|database| database.ended_kept_seconds);
     if let Some((kept, request)) = kept.zip(request).filter(|(kept, request)| kept < request) {
@@ -361,6 +364,7 @@ fn sessions(reader: &mut Reader, database: Option<&DatabaseSettings>) -> Option<
         request_seconds: request?,
         max_per_user: max_per_user?,
         expiry_signs_out: expiry_signs_out?,
+        offline_access_stays: offline_access_stays?,
     })
 }
 

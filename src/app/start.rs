@@ -19,7 +19,7 @@ use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::secrets::SecretsError;
-use crate::storage::{Db, Storage, StorageError};
+use crate::storage::{Db, Ending, Storage, StorageError};
 use crate::token_hook::TokenHook;
 
 /// Why the server does not start.
@@ -68,7 +68,8 @@ pub async fn open_storage(settings: &Settings) -> Result<Storage, StartError> {
             Db::open_postgres(url.expose(), max_connections, acquire_timeout).await?
         }
     };
-    Ok(Storage::new(db, settings.database.ended_kept_seconds))
+    let ending = if settings.sessions.offline_access_stays { Ending::Online } else { Ending::Access };
+    Ok(Storage::new(db, settings.database.ended_kept_seconds).ending(ending))
 }
 
 /// Brings the schema up to date. Processes that start together do it one after the other.

@@ -48,6 +48,16 @@ pub enum SessionEnd {
     TooMany,
 }
 
+/// What ended with the sessions of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The sessions, and access that is not for offline use; all of it, if `sessions.offline_access_stays` is off.
+    Sessions,
+    /// All access, and what was remembered as allowed.
+    Everything,
+}
+
 /// Why a grant was revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,7 +108,7 @@ pub enum Event<'a> {
     #[serde(rename = "session.ended")]
     SessionEnded { user: &'a UserId, session: &'a SessionId, reason: SessionEnd },
     #[serde(rename = "password.changed")]
-    PasswordChanged { user: &'a UserId, session: &'a SessionId },
+    PasswordChanged { user: &'a UserId, session: &'a SessionId, ended: Ended },
     #[serde(rename = "password.change_failed")]
     PasswordChangeFailed { user: &'a UserId, session: &'a SessionId },
     #[serde(rename = "password.change_throttled")]
@@ -147,6 +157,11 @@ pub enum Event<'a> {
         granted: Granted<'a>,
         presented: Replayed,
     },
+    #[serde(rename = "grant.grace_used")]
+    GraceUsed {
+        #[serde(flatten)]
+        granted: Granted<'a>,
+    },
     #[serde(rename = "token.issued")]
     TokenIssued {
         client: &'a ClientId,
@@ -178,6 +193,8 @@ pub enum Event<'a> {
     ClientUpdated { client: &'a ClientId },
     #[serde(rename = "client.secret_rotated")]
     ClientSecretRotated { client: &'a ClientId },
+    #[serde(rename = "client.access_ended")]
+    ClientAccessEnded { client: &'a ClientId },
     #[serde(rename = "client.deleted")]
     ClientDeleted { client: &'a ClientId },
     #[serde(rename = "client.unused_removed")]
@@ -188,11 +205,11 @@ pub enum Event<'a> {
     #[serde(rename = "user.updated")]
     UserUpdated { user: &'a UserId },
     #[serde(rename = "user.password_set")]
-    UserPasswordSet { user: &'a UserId },
+    UserPasswordSet { user: &'a UserId, ended: Ended },
     #[serde(rename = "user.signed_out")]
-    UserSignedOut { user: &'a UserId },
+    UserSignedOut { user: &'a UserId, ended: Ended },
     #[serde(rename = "user.disabled")]
-    UserDisabled { user: &'a UserId },
+    UserDisabled { user: &'a UserId, ended: Ended },
     #[serde(rename = "user.enabled")]
     UserEnabled { user: &'a UserId },
     #[serde(rename = "user.deleted")]
@@ -288,8 +305,8 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Whether anybody can bring it about as often as they like, without having shown who they are: then only so many
-    /// are taken in a minute, of each event, address and user (`queue.rs`).
+    /// Whether anybody can bring it about as often as they like, without having shown who they are or with one stolen
+    /// token: then only so many are taken in a minute, of each event, address and user (`queue.rs`).
     pub(super) fn is_limited(&self) -> bool {
         matches!(
             self,
@@ -298,6 +315,7 @@ impl<'a> Event<'a> {
                 | Self::PasswordChangeFailed { .. }
                 | Self::PasswordChangeThrottled { .. }
                 | Self::UserCodeThrottled { .. }
+                | Self::GraceUsed { .. }
                 | Self::ClientAuthenticationFailed { .. }
                 | Self::RegistrationRefused { .. }
                 | Self::AdminApiRefused
@@ -320,6 +338,9 @@ mod tests {
             Event::PasswordChangeFailed { user, session },
             Event::PasswordChangeThrottled { user, session },
             Event::UserCodeThrottled { user, session },
+            Event::GraceUsed {
+                granted: Granted { user, client: &ClientId::new("c"), grant: None, session: None },
+            },
             Event::ClientAuthenticationFailed { client: None },
             Event::RegistrationRefused { reason: RegistrationProblem::WrongToken },
             Event::AdminApiRefused,

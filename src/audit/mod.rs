@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 pub use chain::line;
 pub use event::{
-    Actor, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
+    Actor, Ended, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
 };
 pub use verify::{Flaw, Place, Verified};
 

@@ -119,6 +119,8 @@ pub enum ClientCommand {
     Show(ClientId),
     /// Change a client: what is given replaces what was.
     Update(Box<ClientUpdate>),
+    /// End all access of a client: revoke everything granted to it, and every access token. It stays registered.
+    Revoke(ClientId),
     /// Delete a client and everything granted to it.
     Delete(ClientId),
     /// Make a new secret; it is printed once.
@@ -302,14 +304,14 @@ pub enum UserCommand {
     List(Output),
     /// Show a user.
     Show(UserName),
-    /// Set a user's password.
+    /// Set a user's password, end every session and revoke all access of applications.
     SetPassword(SetPassword),
-    /// End every session of a user; access for offline use stays.
-    SignOut(UserName),
+    /// End every session of a user; with --everything also revoke all access of applications.
+    SignOut(SignOut),
     /// Set claims of a user.
     SetClaims(SetClaims),
-    /// Refuse a user from now on, and end what they started.
-    Disable(UserName),
+    /// Refuse a user from now on, end every session and revoke all access of applications.
+    Disable(Disable),
     /// Let a disabled user in again.
     Enable(UserName),
     /// Delete a user and everything that is theirs.
@@ -332,6 +334,42 @@ pub struct SetPassword {
     pub username: String,
     #[command(flatten)]
     pub password: PasswordSource,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What a reset ends beside the sessions.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Reach {
+    /// End all access: what applications were allowed for offline use, too, and what was remembered as allowed. The default.
+    #[arg(long, conflicts_with = "keep_offline_access")]
+    pub everything: bool,
+    /// Leave applications the access that they were given for offline use.
+    #[arg(long)]
+    pub keep_offline_access: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SignOut {
+    /// The user's name.
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    /// End all access: what applications were allowed for offline use, too, and what was remembered as allowed.
+    #[arg(long)]
+    pub everything: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Disable {
+    /// The user's name.
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    #[command(flatten)]
+    pub reach: Reach,
     #[command(flatten)]
     pub output: Output,
 }

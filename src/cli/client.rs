@@ -28,6 +28,7 @@ pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failu
             show(&client, None, asked.output.json)?;
         }
         ClientCommand::Update(update) => commands.update(*update).await?,
+        ClientCommand::Revoke(asked) => commands.revoke(&asked.id, asked.output.json).await?,
         ClientCommand::Delete(asked) => commands.delete(&asked.id, asked.output.json).await?,
         ClientCommand::RotateSecret(rotate) => commands.rotate_secret(rotate).await?,
     }
@@ -145,6 +146,22 @@ impl Commands<'_> {
         let secrets = ClientSecrets { retired, ..self.secrets_of(&client, &secret)? };
         self.save(&client, &secrets, Event::ClientSecretRotated { client: &client.id }).await?;
         show(&client, Some(&secret), asked.output.json)
+    }
+
+    async fn revoke(&self, id: &str, as_json: bool) -> Result<(), Failure> {
+        let (mut client, secrets) = self.find(id).await?;
+        let now = self.office.now;
+        client.origin.tokens_not_before = Some(now);
+        let ended = Event::ClientAccessEnded { client: &client.id };
+        let revoked = self.office.noting(ended)?.end_access_of_client(&client, &secrets, now).await?;
+        let revoked = revoked.ok_or_else(|| unknown(id))?;
+        if as_json {
+            return output::json(&json!({ "client_id": client.id, "revoked_grants": revoked }));
+        }
+        let (id, name) = (&client.id, &client.name);
+        Ok(output::line(&format!(
+            "ended all access of the client {id} ({name}): {revoked} grants revoked; it may ask its users again"
+        ))?)
     }
 
     async fn delete(&self, id: &str, as_json: bool) -> Result<(), Failure> {

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::args::{SetClaims, SetPassword, UserCommand, UserCreate};
+use super::args::{Disable, Reach, SetClaims, SetPassword, SignOut, UserCommand, UserCreate};
 use super::open::Office;
 use super::{Failure, output, password, user_claims};
-use crate::audit::Event;
+use crate::audit::{Ended, Event};
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{Profile, Secret, Timestamp, User, UserId, text, user_name};
+use crate::storage::Ending;
 
 const LONGEST_NAME: usize = 64;
 /// RFC 5321 4.5.3.1.3, without the angle brackets.
@@ -24,10 +25,10 @@ pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure
             show(&commands.find(&asked.username).await?, None, asked.output.json)?;
         }
         UserCommand::SetPassword(asked) => commands.set_password(asked).await?,
-        UserCommand::SignOut(asked) => commands.sign_out(&asked.username, asked.output.json).await?,
+        UserCommand::SignOut(asked) => commands.sign_out(asked).await?,
         UserCommand::SetClaims(asked) => commands.set_claims(asked).await?,
-        UserCommand::Disable(asked) => commands.disable(&asked.username, true, asked.output.json).await?,
-        UserCommand::Enable(asked) => commands.disable(&asked.username, false, asked.output.json).await?,
+        UserCommand::Disable(asked) => commands.disable(asked).await?,
+        UserCommand::Enable(asked) => commands.enable(&asked.username, asked.output.json).await?,
         UserCommand::Delete(asked) => commands.delete(&asked.username, asked.output.json).await?,
     }
     office.close().await
@@ -89,35 +90,34 @@ impl Commands<'_> {
         let chosen = password::choose(&asked.password)?;
         Failure::of("setting the password", password::problem(&chosen.password).into_iter().collect())?;
         let hash = password::hash(&self.office.settings.passwords, chosen.password.clone()).await?;
-        if !self
-            .office
-            .noting(Event::UserPasswordSet { user: &user.id })?
-            .set_password(&user.id, &hash, self.office.now)
-            .await?
-        {
+        let ended = asked.reach.ended();
+        let event = Event::UserPasswordSet { user: &user.id, ended };
+        let storage = self.office.noting(event)?.ending(ended.into());
+        if !storage.set_password(&user.id, &hash, self.office.now).await? {
             return Err(unknown(&asked.username));
         }
         let shown = chosen.generated.then_some(&chosen.password);
         if asked.output.json {
             return output::json(&document(&user, shown)?);
         }
-        output::line(&format!("set the password of {} and ended every session", user.username))?;
+        output::line(&format!("set the password of {} and ended {}", user.username, ended.words()))?;
         if let Some(password) = shown {
             show_password(password)?;
         }
         Ok(())
     }
 
-    async fn sign_out(&self, name: &str, as_json: bool) -> Result<(), Failure> {
-        let user = self.find(name).await?;
-        self.office
-            .noting(Event::UserSignedOut { user: &user.id })?
-            .end_sessions(&user.id, self.office.now)
-            .await?;
-        if as_json {
+    async fn sign_out(&self, asked: SignOut) -> Result<(), Failure> {
+        let user = self.find(&asked.username).await?;
+        let ended = if asked.everything { Ended::Everything } else { Ended::Sessions };
+        let storage = self.office.noting(Event::UserSignedOut { user: &user.id, ended })?;
+        // Without the flag as the setting says.
+        let storage = if asked.everything { storage.ending(Ending::Everything) } else { storage };
+        storage.end_sessions(&user.id, self.office.now).await?;
+        if asked.output.json {
             return output::json(&document(&user, None)?);
         }
-        Ok(output::line(&format!("ended every session of {}", user.username))?)
+        Ok(output::line(&format!("ended {} of {}", ended.words(), user.username))?)
     }
 
     async fn set_claims(&self, asked: SetClaims) -> Result<(), Failure> {
@@ -137,27 +137,33 @@ impl Commands<'_> {
         show(&user, None, asked.output.json)
     }
 
-    async fn disable(&self, name: &str, disabled: bool, as_json: bool) -> Result<(), Failure> {
-        let user = self.find(name).await?;
-        let event = match disabled {
-            true => Event::UserDisabled { user: &user.id },
-            false => Event::UserEnabled { user: &user.id },
+    async fn disable(&self, asked: Disable) -> Result<(), Failure> {
+        let user = self.find(&asked.username).await?;
+        let ended = asked.reach.ended();
+        let storage = self.office.noting(Event::UserDisabled { user: &user.id, ended })?.ending(ended.into());
+        if !storage.set_disabled(&user.id, true, self.office.now).await? {
+            return Err(unknown(&asked.username));
+        }
+        let (user, what) = (User { disabled: true, updated_at: self.office.now, ..user }, ended.words());
+        let text = match ended {
+            Ended::Sessions => "; tokens are inactive until `chancery user enable`",
+            Ended::Everything => "",
         };
-        if !self.office.noting(event)?.set_disabled(&user.id, disabled, self.office.now).await? {
+        self.tell(&user, &format!("disabled {} and ended {what}{text}", user.username), asked.output.json)
+    }
+
+    async fn enable(&self, name: &str, as_json: bool) -> Result<(), Failure> {
+        let user = self.find(name).await?;
+        let enabled = Event::UserEnabled { user: &user.id };
+        if !self.office.noting(enabled)?.set_disabled(&user.id, false, self.office.now).await? {
             return Err(unknown(name));
         }
-        let user = User { disabled, updated_at: self.office.now, ..user };
-        if as_json {
-            return output::json(&document(&user, None)?);
-        }
-        let name = &user.username;
-        output::line(&match disabled {
-            true => format!(
-                "disabled {name} and ended every session; tokens are inactive until `chancery user enable`"
-            ),
-            false => format!("enabled {name}"),
-        })?;
-        Ok(())
+        let user = User { disabled: false, updated_at: self.office.now, ..user };
+        self.tell(&user, &format!("enabled {}", user.username), as_json)
+    }
+
+    fn tell(&self, user: &User, done: &str, as_json: bool) -> Result<(), Failure> {
+        if as_json { output::json(&document(user, None)?) } else { Ok(output::line(done)?) }
     }
 
     async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
@@ -183,6 +189,30 @@ impl Commands<'_> {
             return Ok(found.user);
         }
         self.office.storage.user(&UserId::new(name)).await?.ok_or_else(|| unknown(name))
+    }
+}
+
+impl Reach {
+    fn ended(self) -> Ended {
+        if self.keep_offline_access { Ended::Sessions } else { Ended::Everything }
+    }
+}
+
+impl Ended {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Sessions => "every session",
+            Self::Everything => "every session and all access of applications",
+        }
+    }
+}
+
+impl From<Ended> for Ending {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Sessions => Self::Online,
+            Ended::Everything => Self::Everything,
+        }
     }
 }
 

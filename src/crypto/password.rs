@@ -475,7 +475,11 @@ mod tests {
     #[tokio::test]
     async fn a_hash_of_what_was_typed_before_passwords_were_prepared_still_verifies() {
         let (hasher, typed) = (hasher(8), "lo\u{308}ffel\u{a0}und gabel");
-        let Ok(Done::Hashed(hash)) = hasher.submit(&hasher.operators_place(), Work::Hash(Secret::new(typed))).await else { panic!() };
+        let Ok(Done::Hashed(hash)) =
+            hasher.submit(&hasher.operators_place(), Work::Hash(Secret::new(typed))).await
+        else {
+            panic!()
+        };
         assert_eq!(verify(&hasher, typed, Against::Hash(&hash)).await, Ok(true));
         assert_eq!(verify(&hasher, "löffel und gabel", Against::Hash(&hash)).await, Ok(false));
     }

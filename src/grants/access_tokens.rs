@@ -5,6 +5,7 @@
 //! database each time. Opening an opaque token takes a few microseconds, about as long as finding a remembered one, so
 //! these are not remembered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::subject;
@@ -12,8 +13,9 @@ use crate::app::App;
 use crate::cache::{self, Cache};
 use crate::crypto::digest;
 use crate::keys::TokenType;
-use crate::model::{ClientId, Timestamp, User, UserId};
+use crate::model::{Client, ClientId, Timestamp, User, UserId};
 use crate::protocol::claims::{AccessTokenClaims, SubjectKind};
+use crate::protocol::left;
 use crate::storage::{StorageError, TokenState};
 
 /// About a kilobyte each.
@@ -80,11 +82,33 @@ fn verify_signature(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
     Some(claims)
 }
 
-/// Whether a token that has not expired is still good: one question to the database.
-pub(super) async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, StorageError> {
-    if !clients_are_registered(app, claims).await? {
-        return Ok(TokenState::Revoked);
+/// What a token of ours still says: none where its clients are not there any more, or may not have such a token any more.
+/// Whether it was revoked is another question. `at_hand` is a client that was found for this request, often the token's own.
+pub async fn left(
+    app: &App,
+    claims: &Arc<AccessTokenClaims>,
+    at_hand: &Client,
+) -> Result<Option<Arc<AccessTokenClaims>>, StorageError> {
+    let found;
+    let client = if at_hand.id == claims.client_id {
+        at_hand
+    } else {
+        found = app.clients.find(&claims.client_id).await?;
+        let Some(registered) = &found else { return Ok(None) };
+        &registered.client
+    };
+    if !subject_is_registered(app, claims).await? {
+        return Ok(None);
     }
+    let left = left::of_token(claims, client, &app.registry.catalogue(), app.issuer());
+    Ok(left.map(|left| match left {
+        Cow::Borrowed(_) => Arc::clone(claims),
+        Cow::Owned(left) => Arc::new(left),
+    }))
+}
+
+/// Whether a token that has not expired, of which something is left, is still good: one question to the database.
+pub(super) async fn state(app: &App, claims: &AccessTokenClaims) -> Result<TokenState, StorageError> {
     match (&claims.grant, claims.subject_kind()) {
         (Some(grant), _) => app.storage.token_state(grant, &claims.jti).await,
         // A user's token of the JWT bearer grant: it dies with the user.
@@ -110,9 +134,6 @@ impl Subject {
 
 /// The subject of a token, where [`state`] would call it good: one question to the database.
 pub(super) async fn subject(app: &App, claims: &AccessTokenClaims) -> Result<Option<Subject>, StorageError> {
-    if !clients_are_registered(app, claims).await? {
-        return Ok(None);
-    }
     let user = match (&claims.grant, claims.subject_kind()) {
         (Some(grant), _) => app.storage.token_user(grant, &claims.jti).await?.map(|(user, _)| user),
         (None, SubjectKind::User) => app.storage.user_of_token(&user_of(app, claims), &claims.jti).await?,
@@ -129,15 +150,8 @@ fn user_of(app: &App, claims: &AccessTokenClaims) -> UserId {
     subject::user_of(app, claims).unwrap_or_else(|| UserId::new(""))
 }
 
-/// Whether the clients that a token dies with are there. A grant goes with its client, so nobody else asks after that
-/// one; a token that was exchanged may be another client's than its grant, and speak for a third.
-async fn clients_are_registered(app: &App, claims: &AccessTokenClaims) -> Result<bool, StorageError> {
-    if claims.grant.is_some() && claims.exchanged.is_none() {
-        return Ok(true);
-    }
-    if app.clients.find(&claims.client_id).await?.is_none() {
-        return Ok(false);
-    }
+/// Whether the client that a token speaks for is there: one that was exchanged may speak for another than its own.
+async fn subject_is_registered(app: &App, claims: &AccessTokenClaims) -> Result<bool, StorageError> {
     let speaks_for_client = claims.exchanged == Some(SubjectKind::Client);
     let other = speaks_for_client && claims.sub != claims.client_id.as_str();
     Ok(!other || app.clients.find(&ClientId::new(&*claims.sub)).await?.is_some())

@@ -5,11 +5,11 @@ use super::draft::{Draft, ForGrant};
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{Grant, GrantId, GrantType, User};
+use crate::model::{Grant, GrantId, GrantType, NewGrant};
 use crate::observe::Replay;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::code::{self, Attempt, Verdict};
-use crate::protocol::{OAuthError, Parameters};
+use crate::protocol::{OAuthError, Parameters, left};
 
 pub(super) async fn exchange(
     app: &App,
@@ -17,52 +17,68 @@ pub(super) async fn exchange(
     parameters: &Parameters<'_>,
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
-    let (grant, user, others) = find(app, parameters.require("code")?).await?;
+    let code = parameters.require("code")?;
+    let new = find(app, code).await?;
     let attempt = Attempt {
         redirect_uri: parameters.get("redirect_uri"),
         code_verifier: parameters.get("code_verifier"),
         now,
     };
-    let conditions = match code::judge(&grant, client, attempt) {
+    let NewGrant { grant, user, others, .. } = &new;
+    let conditions = match code::judge(&new, client, attempt) {
         Verdict::Redeem(conditions) => conditions,
-        Verdict::Refuse(error) => return Err(error),
-        Verdict::Spend(error) => {
-            let reason = Revocation::FailedExchange;
-            let revoked = Event::GrantRevoked { granted: (&grant).into(), reason };
-            app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await?;
-            return Err(error);
-        }
-        Verdict::Revoke(error) => return Err(revoke(app, &grant, error).await),
+        refused => return Err(refuse(app, grant, refused).await),
     };
-    if user.disabled {
-        return Err(OAuthError::invalid_grant("The user is disabled."));
-    }
-    let target = super::target(app, client, &grant, parameters)?;
+    let scope = left::of_grant(grant, client, &app.registry.catalogue())?;
+    let refreshable = conditions.refreshable && client.gets_refresh_token(&scope);
+    let target = super::target(app, client, grant, parameters)?;
     let asked = ForGrant {
         grant_type: GrantType::AuthorizationCode,
-        grant: &grant,
-        user: &user,
-        scope: &grant.scope,
+        grant,
+        user,
+        scope: &scope,
         target: &target,
         nonce: conditions.nonce.clone(),
     };
     let tokens = Draft::for_grant(app, client, asked, now).settle_or_spend(app).await?;
     if !app.storage.redeem_code(&grant.id, now).await? {
-        return Err(revoke(app, &grant, code::used()).await);
+        // Somebody was faster, or whatever the code came from has ended meanwhile: the row says which.
+        let now_there = find(app, code).await?;
+        let verdict = code::judge(&now_there, client, attempt);
+        return Err(refuse(app, &now_there.grant, verdict).await);
     }
-    super::redeemed(app, &grant, GrantType::AuthorizationCode);
-    if conditions.refreshable {
-        super::cap_grants(app, client, &grant, others).await?;
+    super::redeemed(app, grant, GrantType::AuthorizationCode);
+    if conditions.refreshable && !refreshable {
+        app.storage.end_refreshing(&grant.id).await?;
     }
-    tokens.mint(app, conditions.refreshable.then_some(1))
+    if refreshable {
+        super::cap_grants(app, client, grant, *others).await?;
+    }
+    tokens.mint(app, refreshable.then_some(1))
 }
 
-/// The grant behind a genuine code, and how many others its user has with the client.
-async fn find(app: &App, code: &str) -> Result<(Grant, User, i64), OAuthError> {
+/// The grant behind a genuine code.
+async fn find(app: &App, code: &str) -> Result<NewGrant, OAuthError> {
     let unknown = || OAuthError::invalid_grant("The code is not one of this server.");
     let handle = Handle::parse(Purpose::AuthorizationCode, code).ok_or_else(unknown)?;
     let found = app.storage.new_grant(&GrantId::new(handle.id())).await?;
-    found.filter(|(grant, ..)| handle.is_genuine(&app.master_key, &grant.salt)).ok_or_else(unknown)
+    found.filter(|new| handle.is_genuine(&app.master_key, &new.grant.salt)).ok_or_else(unknown)
+}
+
+/// Does what a verdict asks for beside the answer.
+async fn refuse(app: &App, grant: &Grant, verdict: Verdict<'_>) -> OAuthError {
+    let error = match verdict {
+        Verdict::Revoke(error) => return revoke(app, grant, error).await,
+        Verdict::Refuse(error) => return error,
+        Verdict::Spend(error) => error,
+        // It could be redeemed a moment ago, and its time is over now.
+        Verdict::Redeem(_) => return code::expired(),
+    };
+    let revoked = Event::GrantRevoked { granted: grant.into(), reason: Revocation::FailedExchange };
+    match app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await {
+        Ok(()) => error,
+        Err(failure) => failure.into(),
+    }
 }
 
 /// RFC 6749 4.1.2: a code that is used twice takes back what it was redeemed for.

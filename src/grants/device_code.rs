@@ -5,10 +5,12 @@ use super::TokenResponse;
 use super::draft::{Draft, ForGrant};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{DeviceAuthorization, DeviceAuthorizationId, Grant, GrantId, GrantState, GrantType, User};
+use crate::model::{
+    DeviceAuthorization, DeviceAuthorizationId, Grant, GrantId, GrantState, GrantType, NewGrant, User,
+};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, Verdict};
-use crate::protocol::{OAuthError, Parameters};
+use crate::protocol::{OAuthError, Parameters, left};
 
 pub(super) async fn exchange(
     app: &App,
@@ -26,12 +28,13 @@ pub(super) async fn exchange(
         }
     }
     let (grant, user, others) = approved(app, &authorization).await?;
+    let scope = left::of_grant(&grant, client, &app.registry.catalogue())?;
     let target = super::target(app, client, &grant, parameters)?;
     let asked = ForGrant {
         grant_type: GrantType::DeviceCode,
         grant: &grant,
         user: &user,
-        scope: &grant.scope,
+        scope: &scope,
         target: &target,
         nonce: None,
     };
@@ -42,7 +45,9 @@ pub(super) async fn exchange(
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device received its tokens");
     super::redeemed(app, &grant, GrantType::DeviceCode);
     let refresh_generation = match &grant.state {
-        GrantState::Active { refresh } => refresh.map(|refresh| refresh.generation),
+        GrantState::Active { refresh } => {
+            refresh.filter(|_| client.gets_refresh_token(&scope)).map(|refresh| refresh.generation)
+        }
         GrantState::CodeIssued(_) | GrantState::Revoked => None,
     };
     if refresh_generation.is_some() {
@@ -63,7 +68,7 @@ async fn find(app: &App, code: &str) -> Result<DeviceAuthorization, OAuthError> 
 /// client.
 async fn approved(app: &App, authorization: &DeviceAuthorization) -> Result<(Grant, User, i64), OAuthError> {
     let found = app.storage.new_grant(&GrantId::new(authorization.id.as_str())).await?;
-    let (grant, user, others) = found.ok_or_else(device::taken_back)?;
+    let NewGrant { grant, user, others, .. } = found.ok_or_else(device::taken_back)?;
     if user.disabled {
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }

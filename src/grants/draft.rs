@@ -9,8 +9,7 @@ use crate::crypto::random;
 use crate::model::{Client, Grant, GrantId, GrantType, Scope, ScopeSet, SessionId, Timestamp, TokenId, User};
 use crate::protocol::claims::{self, AccessTokenClaims, Actor, IdTokenClaims, SubjectKind};
 use crate::protocol::resource::Target;
-use crate::protocol::token_exchange;
-use crate::protocol::{claims_mapping, claims_request};
+use crate::protocol::{claims_mapping, claims_request, left, token_exchange};
 
 /// Claims that nobody has signed yet. [`Draft::settle`](super::settle) makes of it what can be minted.
 pub(super) struct Draft<'a> {
@@ -161,9 +160,10 @@ fn bare_claims(
 fn access_claims(app: &App, client: &Client, asked: &ForGrant<'_>, now: Timestamp) -> AccessTokenClaims {
     let authentication = &asked.grant.authentication;
     let context = &asked.grant.context;
-    let registered = context.audience.as_ref().unwrap_or(&client.audience);
+    let granted = left::granted_audience(asked.grant, client);
+    let default = granted.as_ref().or(context.audience.as_ref()).unwrap_or(&client.audience);
     AccessTokenClaims {
-        aud: asked.target.audience(registered, app.issuer()),
+        aud: asked.target.audience(default, app.issuer()),
         sub: subject::of(app, client, &asked.user.id),
         grant: Some(asked.grant.id.clone()),
         sid: asked.grant.session_id.clone(),
@@ -179,7 +179,8 @@ fn access_claims(app: &App, client: &Client, asked: &ForGrant<'_>, now: Timestam
 fn id_claims(app: &App, client: &Client, asked: ForGrant<'_>, now: Timestamp) -> IdTokenClaims {
     let authentication = &asked.grant.authentication;
     let mut extra = claims_mapping::apply(&client.id_token_claims_mapping, Some(asked.user));
-    extra.extend(claims_request::answer(&asked.grant.context.claims.id_token, asked.user));
+    let single = left::claims(&asked.grant.context.claims.id_token, client, &app.registry.catalogue());
+    extra.extend(claims_request::answer(&single, asked.user));
     // What an external page says of this sign-in counts more than what is said of every one.
     extra.extend(asked.grant.context.id_token.clone());
     IdTokenClaims {

@@ -6,9 +6,9 @@ use super::{access_tokens, issue, refresh_token, subject};
 use crate::app::App;
 use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{Client, GrantId, GrantState, IntrospectionPolicy, Timestamp};
+use crate::model::{Client, Grant, GrantId, GrantState, IntrospectionPolicy, Timestamp};
 use crate::protocol::introspection::{Introspection, SignedIntrospection, may_ask};
-use crate::protocol::{ErrorCode, OAuthError, refresh, resource};
+use crate::protocol::{ErrorCode, OAuthError, left, refresh, resource};
 use crate::storage::TokenState;
 
 /// What a client may know of a token. Everything that is not good and its business is inactive. The form of a token
@@ -41,11 +41,12 @@ pub async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthErro
         OAuthError::new(ErrorCode::InvalidClient, description)
     };
     let claims = access_tokens::verify(app, token, app.now()).ok_or_else(invalid)?;
+    let registered = app.clients.find(&claims.client_id).await?.ok_or_else(invalid)?;
+    let claims = access_tokens::left(app, &claims, &registered.client).await?.ok_or_else(invalid)?;
     // RFC 9068 4: whoever serves another resource must not ask with the tokens that come to it.
     if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
         return Err(invalid());
     }
-    let registered = app.clients.find(&claims.client_id).await?.ok_or_else(invalid)?;
     let may_ask = registered.client.policy().introspection == IntrospectionPolicy::Any;
     match access_tokens::state(app, &claims).await? {
         TokenState::Good if may_ask => Ok(registered),
@@ -60,6 +61,9 @@ async fn introspect_access_token(
     now: Timestamp,
 ) -> Result<Introspection, OAuthError> {
     let Some(claims) = access_tokens::verify(app, token, now) else { return Ok(Introspection::INACTIVE) };
+    let Some(claims) = access_tokens::left(app, &claims, caller).await? else {
+        return Ok(Introspection::INACTIVE);
+    };
     if !may_ask(caller, &claims.client_id, Some(&claims.aud)) {
         return Ok(Introspection::INACTIVE);
     }
@@ -90,6 +94,10 @@ async fn introspect_refresh_token(
         return Ok(Introspection::INACTIVE);
     }
     let Some(owner) = app.clients.find(&grant.client_id).await? else { return Ok(Introspection::INACTIVE) };
+    let left = left::of_grant(&grant, &owner.client, &app.registry.catalogue());
+    let Ok(scope) = left.and_then(|left| refresh::must_be_allowed(&owner.client, left)) else {
+        return Ok(Introspection::INACTIVE);
+    };
     let policy = refresh_token::policy(app, &owner.client);
     if refresh::is_expired(&grant, current, policy, now) {
         return Ok(Introspection::INACTIVE);
@@ -97,5 +105,6 @@ async fn introspect_refresh_token(
     let ends = [grant.expires_at, issue::refresh_idle(app, &owner.client).end(current.rotated_at)];
     let exp = ends.into_iter().flatten().min();
     let sub = subject::of(app, &owner.client, &grant.user_id);
+    let grant = Grant { scope, ..grant };
     Ok(Introspection::of_refresh_token(&grant, sub, app.issuer(), current.rotated_at, exp))
 }

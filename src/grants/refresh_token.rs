@@ -9,7 +9,7 @@ use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
 use crate::observe::Replay;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
-use crate::protocol::{OAuthError, Parameters, scope};
+use crate::protocol::{OAuthError, Parameters, left, scope};
 use crate::storage::Rotation;
 
 pub(super) async fn exchange(
@@ -20,17 +20,23 @@ pub(super) async fn exchange(
     let now = app.now();
     let (handle, grant, user) = find(app, parameters.require("refresh_token")?).await?;
     let generation = handle.generation();
-    let reuse = match refresh::judge(&grant, client, generation, policy(app, client), now) {
-        Verdict::Rotate => false,
-        Verdict::Reuse => true,
+    let verdict = match refresh::judge(&grant, client, generation, policy(app, client), now) {
         Verdict::Refuse(error) => return Err(error),
         Verdict::Replay => return Err(revoke(app, &grant).await),
+        allowed => allowed,
     };
     if user.disabled {
         return Err(OAuthError::invalid_grant("The user is disabled."));
     }
-    let asked = parameters.get("scope");
-    let scope = scope::narrowed(&grant.scope, asked, client, &app.registry.catalogue())?;
+    let (asked, catalogue) = (parameters.get("scope"), app.registry.catalogue());
+    let left = refresh::must_be_allowed(client, left::of_grant(&grant, client, &catalogue)?)?;
+    // What the client names may be what was granted and then taken away: it gets the rest, and is told (RFC 6749 5.1).
+    let scope = match asked {
+        None => left,
+        Some(_) => {
+            left::scope_asked(&scope::narrowed(&grant.scope, asked, client, &catalogue)?, client, &catalogue)?
+        }
+    };
     let target = super::target(app, client, &grant, parameters)?;
     if asked.is_some() {
         target.must_admit(&scope)?;
@@ -44,9 +50,9 @@ pub(super) async fn exchange(
         nonce: None,
     };
     let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
-    let next = match reuse {
-        true => use_again(app, &grant, generation, now).await?,
-        false => rotate(app, client, &grant, generation, now).await?,
+    let next = match verdict {
+        Verdict::Reuse => use_again(app, &grant, generation, now).await?,
+        verdict => rotate(app, client, &grant, generation, matches!(verdict, Verdict::Rotate), now).await?,
     };
     tokens.mint(app, Some(next))
 }
@@ -69,19 +75,25 @@ async fn use_again(app: &App, grant: &Grant, generation: u32, now: Timestamp) ->
     Err(refresh::revoked())
 }
 
-/// Moves to the successor. Others may have moved since the row was read: then the row is judged again, once.
+/// Moves to the successor, if this is the valid one as it was read. Others may have moved since: then this may be within the
+/// grace, else the row is judged again, once.
 async fn rotate(
     app: &App,
     client: &Client,
     grant: &Grant,
     generation: u32,
+    is_valid: bool,
     now: Timestamp,
 ) -> Result<u32, OAuthError> {
     let successor = generation
         .checked_add(1)
         .ok_or_else(|| OAuthError::invalid_grant("The refresh token has come to its end."))?;
     let rotation = Rotation { from: generation, now, grace: app.settings.tokens.refresh_grace_seconds };
-    if app.storage.rotate(&grant.id, rotation).await? {
+    if is_valid && app.storage.rotate(&grant.id, rotation).await? {
+        return Ok(successor);
+    }
+    if app.storage.rotate_again(&grant.id, rotation).await? {
+        in_grace(app, grant);
         return Ok(successor);
     }
     let Some((now_there, _)) = app.storage.grant(&grant.id).await? else {
@@ -89,8 +101,18 @@ async fn rotate(
     };
     match refresh::judge(&now_there, client, generation, policy(app, client), now) {
         Verdict::Refuse(error) => Err(error),
-        Verdict::Rotate | Verdict::Reuse | Verdict::Replay => Err(revoke(app, grant).await),
+        Verdict::Rotate | Verdict::RotateAgain | Verdict::Reuse | Verdict::Replay => {
+            Err(revoke(app, grant).await)
+        }
     }
+}
+
+/// Tells that a token was presented after it had been replaced. Most often its client lost the answer; whoever stays in
+/// step with it looks the same, so somebody has to be able to see it.
+fn in_grace(app: &App, grant: &Grant) {
+    app.events.replays.one(Replay::RefreshTokenInGrace);
+    tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "replaced refresh token presented within the grace");
+    app.note(&Actor::Client, Event::GraceUsed { granted: grant.into() });
 }
 
 /// The grant behind a genuine refresh token of any generation.

@@ -2,6 +2,8 @@
 //! speak for its subject, or to act for them by name. One read tells whether the subject token is good, one whether the
 //! actor token is. What is issued has no row; it carries the grant of the subject token, and ends with it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::access_tokens::{self, OPAQUE_PREFIX, Subject};
@@ -16,8 +18,8 @@ use crate::protocol::claims::{self, AccessTokenClaims, Actor, Audience, IdTokenC
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::token_exchange::{self as rules, Presented, Request, TokenKind};
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
-use crate::storage::{SignIn, TokenState};
+use crate::protocol::{ErrorCode, OAuthError, Parameters, left};
+use crate::storage::{SignIn, StorageError, TokenState};
 
 const SUBJECT: &str = "subject_token";
 const ACTOR: &str = "actor_token";
@@ -99,7 +101,7 @@ async fn subject(
                 signed_in(app, client, presented.token, now).await?.ok_or_else(invalid)?;
             Ok(of_id_token(app, client, &token, grant, user))
         }
-        TokenKind::AccessToken | TokenKind::Jwt => match access_token(app, presented, now) {
+        TokenKind::AccessToken | TokenKind::Jwt => match access_token(app, client, presented, now).await? {
             Some(claims) if rules::may_take(client, &claims) => {
                 let subject = access_tokens::subject(app, &claims).await?.ok_or_else(invalid)?;
                 of_access_token(app, client, &claims, subject)
@@ -125,7 +127,8 @@ async fn actor(
         let (token, ..) = signed_in(app, client, presented.token, now).await?.ok_or_else(invalid)?;
         return Ok(token.sub);
     }
-    let claims = access_token(app, presented, now).filter(|claims| rules::is_own(client, claims));
+    let claims =
+        access_token(app, client, presented, now).await?.filter(|claims| rules::is_own(client, claims));
     let claims = claims.ok_or_else(invalid)?;
     rules::must_act_alone(&claims)?;
     match access_tokens::state(app, &claims).await? {
@@ -134,15 +137,19 @@ async fn actor(
     }
 }
 
-/// The claims of an access token of ours that is of its type.
-fn access_token(
+/// What is left of the claims of an access token of ours that is of its type.
+async fn access_token(
     app: &App,
+    client: &Client,
     presented: Presented<'_>,
     now: Timestamp,
-) -> Option<std::sync::Arc<AccessTokenClaims>> {
+) -> Result<Option<Arc<AccessTokenClaims>>, StorageError> {
     let is_jwt = !presented.token.starts_with(OPAQUE_PREFIX);
     let of_type = presented.kind == TokenKind::AccessToken || is_jwt;
-    of_type.then(|| access_tokens::verify(app, presented.token, now)).flatten()
+    match of_type.then(|| access_tokens::verify(app, presented.token, now)).flatten() {
+        Some(claims) => access_tokens::left(app, &claims, client).await,
+        None => Ok(None),
+    }
 }
 
 /// An ID token of ours for this client, and the grant it stands for, if that lives and so does the session.
@@ -202,7 +209,10 @@ fn of_id_token(
 ) -> Brought {
     let own = match &grant.context.audience {
         Some(names) if grant.resources.is_empty() => {
-            rules::audience_names(&Audience::of(names, app.issuer()), client, app.issuer())
+            // Where nothing is left there is no token, least of all one for the default audience.
+            let left = left::granted_audience(&grant, client).filter(|left| !left.is_empty());
+            let names = Audience::of(left.as_ref().unwrap_or(names), app.issuer());
+            rules::audience_names(&names, client, app.issuer())
         }
         _ => grant.resources.clone(),
     };
@@ -220,7 +230,7 @@ fn of_id_token(
             amr: claims::amr(&grant.authentication.amr),
             grant: Some(grant.id),
         },
-        scope: Some(grant.scope),
+        scope: Some(left::scope(&grant.scope, client, &app.registry.catalogue())),
     }
 }
 

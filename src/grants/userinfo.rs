@@ -12,7 +12,7 @@ use crate::crypto::hs256;
 use crate::crypto::jwe::Payload;
 use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
 use crate::protocol::claims::AccessTokenClaims;
-use crate::protocol::{ErrorCode, OAuthError, claims, claims_request, legacy_userinfo, resource};
+use crate::protocol::{ErrorCode, OAuthError, claims, claims_request, left, legacy_userinfo, resource};
 
 /// What the client of the token reads.
 pub enum Answer {
@@ -53,6 +53,7 @@ async fn answer(
     if !access_tokens::is_current(app, claims, app.now()) {
         return Err(invalid());
     }
+    let claims = &access_tokens::left(app, claims, &registered.client).await?.ok_or_else(invalid)?;
     // RFC 9068 4: a token whose aud does not name this resource MUST be rejected.
     if resource::is_for_others_only(&claims.aud, app.issuer(), &app.registry.catalogue()) {
         let description = "The access token is for another resource; ask for one without resource.";
@@ -70,7 +71,8 @@ async fn answer(
     }
     let subject = subject::of(app, &registered.client, &user.id);
     let mut about = context.id_token;
-    about.extend(claims_request::answer(&context.claims.userinfo, &user));
+    let single = left::claims(&context.claims.userinfo, &registered.client, &app.registry.catalogue());
+    about.extend(claims_request::answer(&single, &user));
     let locales = context.claims_locales.as_deref();
     about.extend(claims::of_user(subject, &user, claims.scope.split(' '), locales));
     as_registered(app, &registered.client, about).await

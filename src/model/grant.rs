@@ -1,6 +1,6 @@
 //! What a user allowed a client to do, through its whole life: `code issued -> active -> revoked`.
 
-use super::{ClientId, GrantContext, GrantId, ScopeSet, SessionId, Timestamp, UserId};
+use super::{ClientId, GrantContext, GrantId, ScopeSet, SessionId, Timestamp, User, UserId};
 
 /// One grant. Codes and refresh tokens are handles to it; access tokens carry its id.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,26 @@ pub struct CodeConditions {
     pub refreshable: bool,
     /// Whether an access token went out with it, through the browser (OpenID Connect Core 3.3).
     pub access_token_issued: bool,
+}
+
+/// What a code is bound to (RFC 6749 4.1.3, RFC 7636 4.6). A grant keeps it when the code is used, to judge who presents it
+/// again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeBinding {
+    pub redirect_uri: String,
+    pub code_challenge: Option<String>,
+    /// Whether the code was redeemed.
+    pub redeemed: bool,
+}
+
+/// A grant that is about to give its first tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewGrant {
+    pub grant: Grant,
+    pub user: User,
+    pub code: CodeBinding,
+    /// How many others with refresh tokens the user has with the client.
+    pub others: i64,
 }
 
 /// The chain of refresh tokens: which generation is the valid one, and since when.

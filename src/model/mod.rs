@@ -56,7 +56,7 @@ pub use consent::{Allowed, NewAccess};
 pub use data_key::{DataKeyState, SealedDataKey};
 pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
-pub use grant::{Authentication, CodeConditions, Grant, GrantState, Refresh};
+pub use grant::{Authentication, CodeBinding, CodeConditions, Grant, GrantState, NewGrant, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use household::Household;
 pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};

@@ -23,6 +23,8 @@ super::labels! {
     Replay {
         AuthorizationCode => "authorization_code",
         RefreshToken => "refresh_token",
+        /// It had been replaced, and got the same successor again.
+        RefreshTokenInGrace => "refresh_token_in_grace",
         ClientAssertion => "client_assertion",
         JwtBearerAssertion => "jwt_bearer_assertion",
     }

@@ -18,12 +18,12 @@ use super::views::{
 };
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::audit::{Actor, Event, SessionEnd};
+use crate::audit::{Actor, Ended, Event, SessionEnd};
 use crate::crypto::password::{self, Against, Asker, PasswordError, UnacceptablePassword};
 use crate::grants::password_check::Recognised;
 use crate::model::{Allowed, ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
-use crate::storage::{PasswordChange, StorageError};
+use crate::storage::{Ending, PasswordChange, StorageError};
 use crate::tries::{self, Try};
 
 /// An application with access, put together from the consent and the grants.
@@ -32,6 +32,7 @@ struct Access {
     allowed: Allowed,
     since: Timestamp,
     last_used_at: Option<Timestamp>,
+    grace_used_at: Option<Timestamp>,
 }
 
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
@@ -104,6 +105,8 @@ async fn set_password(
     if new.expose() != field("repeat_password") {
         return Ok(Err(PasswordProblem::Mismatch));
     }
+    // The box is ticked as the page comes, and a box that is not ticked is not sent.
+    let new = NewPassword { password: new, everywhere: parameters.get("everywhere").is_some() };
     match change(app, visitor, person, current, new).await {
         Err(NotChanged::Password(PasswordError::Busy)) => Ok(Err(PasswordProblem::Busy)),
         Err(NotChanged::Password(error)) => Err(error.into()),
@@ -111,6 +114,13 @@ async fn set_password(
         Err(NotChanged::Stale) => Err(Failure::new(Problem::StaleForm)),
         Ok(done) => Ok(done),
     }
+}
+
+/// What somebody wants their password to be.
+struct NewPassword {
+    password: Secret,
+    /// Whether the access of applications is to end as well.
+    everywhere: bool,
 }
 
 /// What whoever changed their password may go on with.
@@ -147,7 +157,7 @@ async fn change(
     visitor: &Visitor,
     person: &SignedIn,
     current: &str,
-    new: Secret,
+    new: NewPassword,
 ) -> Result<Result<NewProof, PasswordProblem>, NotChanged> {
     let (user, session) = (&person.user.id, &person.session.id);
     let mut attempt = Try::password_of(app, session);
@@ -170,13 +180,16 @@ async fn change(
         return Ok(Err(PasswordProblem::Wrong));
     }
     attempt.was_theirs().await?;
-    let hash = app.passwords.hash_at(&place, new).await?;
-    let changed = Event::PasswordChanged { user, session };
+    let hash = app.passwords.hash_at(&place, new.password).await?;
+    let ended = if new.everywhere { Ended::Everything } else { Ended::Sessions };
+    let storage = app.noting(&Actor::User, Event::PasswordChanged { user, session, ended });
+    let storage = if new.everywhere { storage.ending(Ending::Everything) } else { storage };
     let change = PasswordChange { user, session, sign_in, hash: &hash };
     // Their session may have ended while two passwords were hashed, or the old one may be another by now.
-    let counts = app.noting(&Actor::User, changed).change_password(change, app.now()).await?;
-    let Some(counts) = counts else { return Err(NotChanged::Stale) };
-    tracing::info!(user = %person.user.id, "password changed; every session ended");
+    let Some(counts) = storage.change_password(change, app.now()).await? else {
+        return Err(NotChanged::Stale);
+    };
+    tracing::info!(user = %person.user.id, everywhere = new.everywhere, "password changed; every session ended");
     Ok(Ok(NewProof { counts, known_since: password::salt_of(&hash).unwrap_or_default() }))
 }
 
@@ -251,6 +264,7 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
             start: initiated_login::link(client, app.issuer(), &person.user.username, &scope),
             since: text.date(access.since.unix()),
             last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),
+            presented_again: access.grace_used_at.map(|at| text.when(at.unix(), app.now().unix())),
         });
     }
     Ok(rows)
@@ -284,17 +298,21 @@ async fn access(app: &App, person: &SignedIn) -> Result<Vec<Access>, Failure> {
             allowed: consent.allowed,
             since: consent.created_at,
             last_used_at: None,
+            grace_used_at: None,
         })
         .collect();
     for grant in granted {
         match all.iter_mut().find(|access| access.client_id == grant.client_id) {
-            Some(access) => access.last_used_at = Some(grant.last_used_at),
+            Some(access) => {
+                (access.last_used_at, access.grace_used_at) = (Some(grant.last_used_at), grant.grace_used_at);
+            }
             // Access without a consent: the operator's own application.
             None => all.push(Access {
                 client_id: grant.client_id,
                 allowed: Allowed::default(),
                 since: grant.since,
                 last_used_at: Some(grant.last_used_at),
+                grace_used_at: grant.grace_used_at,
             }),
         }
     }

@@ -24,6 +24,7 @@ use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::{self, Unproven};
 use crate::protocol::claims;
 use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
+use crate::protocol::left;
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Consent, Remember, Yes};
@@ -210,7 +211,7 @@ impl Flow {
     }
 
     pub async fn issue_in(
-        self,
+        mut self,
         envelope: &Envelope,
         app: &App,
         visitor: &Visitor,
@@ -219,6 +220,10 @@ impl Flow {
     ) -> Answer {
         if let Err(error) = authorize::may_still_answer(&self.client, &self.request) {
             return self.refuse(app, visitor, &error).await;
+        }
+        match left::of_request(self.request.clone(), &self.client, &app.registry.catalogue()) {
+            Ok(left) => self.request = left,
+            Err(error) => return self.refuse(app, visitor, &error).await,
         }
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {

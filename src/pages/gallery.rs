@@ -107,6 +107,7 @@ fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Opt
         resources: used.map(|_| vec!["Calendars".to_owned(), "Invoices".to_owned()]).unwrap_or_default(),
         since: text.date(NOW - 90 * 86_400),
         last_used: used.map(|at| text.when(at, NOW)),
+        presented_again: used.map(|at| text.when(at, NOW)),
         start: used.map(|_| "https://calendar.acme.example/start".to_owned()),
     }
 }

@@ -297,6 +297,8 @@ pub struct AppRow {
     pub resources: Vec<String>,
     pub since: String,
     pub last_used: Option<String>,
+    /// When a refresh token that had been replaced was last presented.
+    pub presented_again: Option<String>,
     /// Where it is started, if it can be.
     pub start: Option<String>,
 }

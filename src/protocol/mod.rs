@@ -18,6 +18,7 @@ pub mod initiated_login;
 pub mod interaction;
 pub mod introspection;
 pub mod jwt;
+pub mod left;
 pub mod legacy_userinfo;
 pub mod logout;
 pub mod parameters;

@@ -1,14 +1,14 @@
 //! Refresh tokens (RFC 6749 6, RFC 9700 4.14): rotation, the grace for a lost response, replay.
 
 use super::error::{ErrorCode, OAuthError};
-use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, RotationPolicy, Timestamp};
+use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, RotationPolicy, ScopeSet, Timestamp};
 
 /// How long refresh tokens live, for one client.
 #[derive(Debug, Clone, Copy)]
 pub struct RefreshPolicy {
     /// Since the last rotation.
     pub idle: Lifetime,
-    /// Seconds after a rotation in which its predecessor gets the same successor again.
+    /// Seconds after a rotation in which its predecessor gets the same successor again; 0: none, not even at once.
     pub grace: i64,
     pub rotation: RotationPolicy,
     /// Seconds a token has to be old before it is used.
@@ -18,8 +18,10 @@ pub struct RefreshPolicy {
 /// What to do with a presented refresh token.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It is the valid one, or its immediate predecessor within the grace: give its successor.
+    /// It is the valid one: give its successor.
     Rotate,
+    /// It is the immediate predecessor of the valid one, within the grace: give that one again.
+    RotateAgain,
     /// It is the valid one and stays it.
     Reuse,
     /// An older one: somebody holds a copy. Revoke the grant (RFC 9700 4.14.2).
@@ -48,11 +50,20 @@ pub fn judge(
         ));
     }
     let is_predecessor = generation.checked_add(1) == Some(current.generation);
-    let in_grace = now.since(current.rotated_at) <= policy.grace;
+    let in_grace = policy.grace > 0 && now.since(current.rotated_at) <= policy.grace;
     if generation == current.generation {
         return valid(*current, policy, now);
     }
-    if is_predecessor && in_grace { Verdict::Rotate } else { Verdict::Replay }
+    if is_predecessor && in_grace { Verdict::RotateAgain } else { Verdict::Replay }
+}
+
+/// Whether a grant of which this scope is left is still refreshed: it would come with a refresh token today. Nothing is
+/// revoked when not, so that an operator's slip ends nobody's access for good.
+pub fn must_be_allowed(client: &Client, left: ScopeSet) -> Result<ScopeSet, OAuthError> {
+    if client.gets_refresh_token(&left) {
+        return Ok(left);
+    }
+    Err(OAuthError::invalid_grant("The client may not refresh what it was granted any more."))
 }
 
 fn valid(current: Refresh, policy: RefreshPolicy, now: Timestamp) -> Verdict {

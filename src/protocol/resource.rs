@@ -1,5 +1,6 @@
 //! Resource indicators (RFC 8707): which APIs a token is asked for, and what that makes of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use url::Url;
@@ -263,6 +264,33 @@ fn find(name: &str, client: &Client, catalogue: &Catalogue) -> Option<Found> {
         Some(_) => None,
         None => in_audience.then(|| Found::Audience(name.to_owned())),
     }
+}
+
+/// What of a token's audience its client may still ask for; none: nothing. The issuer alone is what every client's tokens
+/// are for when nothing else is registered, and nobody takes that away.
+pub fn left<'a>(
+    audience: &'a Audience,
+    client: &Client,
+    catalogue: &Catalogue,
+    issuer: &str,
+) -> Option<Cow<'a, Audience>> {
+    let is_left = |name: &&str| find(name, client, catalogue).is_some();
+    if matches!(audience, Audience::One(one) if one == issuer) || audience.iter().all(|name| is_left(&name)) {
+        return Some(Cow::Borrowed(audience));
+    }
+    let left: Vec<String> = audience.iter().filter(is_left).map(str::to_owned).collect();
+    (!left.is_empty()).then(|| Cow::Owned(Audience::of(&left, issuer)))
+}
+
+/// Whether a scope still belongs to what a token is for: what a resource has not any more is in no token for it. A
+/// default audience takes every scope.
+pub fn still_admits(audience: &Audience, scope: &str, client: &Client, catalogue: &Catalogue) -> bool {
+    let is_default = |name: &str| client.audience.iter().any(|one| one == name);
+    if audience.iter().any(is_default) {
+        return true;
+    }
+    let resources = audience.iter().filter_map(|name| catalogue.resource(name).map(Arc::clone)).collect();
+    Target { resources, audiences: Vec::new() }.admits(scope)
 }
 
 /// RFC 9068 4: UserInfo is a resource of this server's own, so it takes no token that is for other ones only.

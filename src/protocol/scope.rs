@@ -70,15 +70,16 @@ pub fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<Scope
     let asked = read(text, client).ok_or_else(|| {
         invalid("A scope holds a character that none may have, or there are more than 200.")
     })?;
-    let strategy = client.policy().scope_strategy;
-    let is_registered = covered_by(strategy, catalogue, &client.scope);
-    let may_ask = |scope: &str| {
-        is_registered(scope) || (scope == Scope::OFFLINE_ACCESS && is_registered_for_offline(client))
-    };
-    if !asked.iter().all(may_ask) {
+    if !asked.iter().all(may_ask(client, catalogue)) {
         return Err(invalid("A scope is not registered for this client."));
     }
     Ok(asked)
+}
+
+/// Whether what the client is registered with covers a scope.
+pub(super) fn may_ask<'a>(client: &'a Client, catalogue: &'a Catalogue) -> impl Fn(&str) -> bool + 'a {
+    let is_registered = covered_by(client.policy().scope_strategy, catalogue, &client.scope);
+    move |scope| is_registered(scope) || (scope == Scope::OFFLINE_ACCESS && is_registered_for_offline(client))
 }
 
 /// RFC 6749 6: the scope MUST NOT include one that was not granted.

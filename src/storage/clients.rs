@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::FromRow;
 
-use super::changes::Topic;
+use super::changes::{Topic, raise};
 use super::db::{Value, values};
 use super::{Storage, StorageError};
 use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
@@ -180,6 +180,29 @@ impl Storage {
         let bound = update_values(client, &metadata, &columns, now);
         let updated = self.write(Topic::Clients, UPDATE, &bound).await? == 1;
         Ok(updated)
+    }
+
+    /// Ends all access of a client: revokes what it was granted and forgets what its users allowed it, and writes its
+    /// metadata, which says that its other tokens end too. How many grants were revoked; none when there is no such client.
+    pub async fn end_access_of_client(
+        &self,
+        client: &Client,
+        secrets: &ClientSecrets,
+        now: Timestamp,
+    ) -> Result<Option<u64>, StorageError> {
+        const REVOKE: &str =
+            "UPDATE grants SET state = 'revoked' WHERE client_id = $1 AND state <> 'revoked'";
+        const FORGET: &str = "DELETE FROM consents WHERE client_id = $1";
+        let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
+        let mut tx = self.db.begin().await?;
+        if tx.execute(UPDATE, &update_values(client, &metadata, &columns, now)).await? == 0 {
+            return Ok(None);
+        }
+        let revoked = tx.execute(REVOKE, values![client.id.as_str()]).await?;
+        tx.execute(FORGET, values![client.id.as_str()]).await?;
+        raise(&mut tx, Topic::Clients).await?;
+        tx.commit().await?;
+        Ok(Some(revoked))
     }
 
     /// Deletes a client with all its grants and consents. False when there is no such client.

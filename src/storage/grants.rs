@@ -8,8 +8,8 @@ use super::db::{Locking, Transaction, Value, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
-    Authentication, ClientId, CodeConditions, ConsentGeneration, Grant, GrantContext, GrantId, GrantState,
-    Refresh, SessionId, Timestamp, User, UserId,
+    Authentication, ClientId, CodeBinding, CodeConditions, ConsentGeneration, Grant, GrantContext, GrantId,
+    GrantState, NewGrant, Refresh, SessionId, Timestamp, User, UserId,
 };
 
 /// Inserts a grant from what it comes from, with locks in the order of [`super::authority`].
@@ -157,7 +157,7 @@ pub struct Rotation {
     /// The generation presented. Its successor becomes the valid one.
     pub from: u32,
     pub now: Timestamp,
-    /// How many seconds after a rotation its predecessor still gets the same successor.
+    /// How many seconds after a rotation its predecessor still gets the same successor; 0: none.
     pub grace: i64,
 }
 
@@ -169,21 +169,6 @@ pub struct SignIn<'a> {
     pub session: Option<&'a SessionId>,
     pub auth_time: Timestamp,
     pub issued_at: Timestamp,
-}
-
-/// A client that holds live grants of a user.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AppAccess {
-    pub client_id: ClientId,
-    pub since: Timestamp,
-    pub last_used_at: Timestamp,
-}
-
-#[derive(FromRow)]
-struct AppAccessRow {
-    client_id: String,
-    since: i64,
-    last_used_at: i64,
 }
 
 /// The columns that depend on the state.
@@ -379,7 +364,7 @@ impl Storage {
 
     /// The same of a grant that is about to give its first tokens, and how many others with refresh tokens the user has
     /// with the client.
-    pub async fn new_grant(&self, id: &GrantId) -> Result<Option<(Grant, User, i64)>, StorageError> {
+    pub async fn new_grant(&self, id: &GrantId) -> Result<Option<NewGrant>, StorageError> {
         const FIND_NEW: &str = concat!(
             grant_and_user!(
                 ", (SELECT COUNT(*) FROM grants o WHERE o.user_id = g.user_id AND o.client_id = g.client_id \
@@ -388,7 +373,20 @@ impl Storage {
             "WHERE g.id = $1"
         );
         let row: Option<NewGrantRow> = self.db.fetch_optional(FIND_NEW, values![id.as_str()]).await?;
-        row.map(|row| Ok((row.grant.into_grant()?, row.user.into_user()?, row.others))).transpose()
+        let read = |row: NewGrantRow| {
+            let code = CodeBinding {
+                redirect_uri: row.grant.redirect_uri.clone(),
+                code_challenge: row.grant.code_challenge.clone(),
+                redeemed: row.grant.generation > 0,
+            };
+            Ok(NewGrant {
+                code,
+                grant: row.grant.into_grant()?,
+                user: row.user.into_user()?,
+                others: row.others,
+            })
+        };
+        row.map(read).transpose()
     }
 
     /// The newest live grant that an ID token of these claims may have come from, with its user as of now: of the same
@@ -428,21 +426,30 @@ impl Storage {
         Ok(self.db.execute(REDEEM, values![id.as_str(), now.unix()]).await? == 1)
     }
 
-    /// Moves a grant's refresh token to the next generation, or confirms that it was moved there within the grace.
-    /// True when the successor of `rotation.from` is now the valid generation.
+    /// Moves a grant's refresh token to the next generation. False when `rotation.from` is not the valid one.
     pub async fn rotate(&self, id: &GrantId, rotation: Rotation) -> Result<bool, StorageError> {
-        const ROTATE: &str = "UPDATE grants SET rotated_at = CASE WHEN generation = $2 THEN $4 ELSE rotated_at END, \
-             generation = $3 WHERE id = $1 AND state = 'active' AND refreshable \
-             AND (generation = $2 OR (generation = $3 AND rotated_at >= $5))";
+        const ROTATE: &str = "UPDATE grants SET rotated_at = $4, generation = $3 \
+             WHERE id = $1 AND state = 'active' AND refreshable AND generation = $2";
         let from = i64::from(rotation.from);
+        let bound = values![id.as_str(), from, from + 1, rotation.now.unix()];
+        Ok(self.db.execute(ROTATE, bound).await? == 1)
+    }
+
+    /// Confirms that a grant's refresh token was moved to the next generation within the grace, and counts that it was
+    /// presented again. False when it was not, and always without a grace.
+    pub async fn rotate_again(&self, id: &GrantId, rotation: Rotation) -> Result<bool, StorageError> {
+        const AGAIN: &str = "UPDATE grants SET grace_uses = grace_uses + 1, grace_used_at = $4 \
+             WHERE id = $1 AND state = 'active' AND refreshable AND generation = $2 AND rotated_at >= $3";
+        if rotation.grace <= 0 {
+            return Ok(false);
+        }
         let bound = values![
             id.as_str(),
-            from,
-            from + 1,
-            rotation.now.unix(),
+            i64::from(rotation.from) + 1,
             rotation.now.plus(-rotation.grace).unix(),
+            rotation.now.unix(),
         ];
-        Ok(self.db.execute(ROTATE, bound).await? == 1)
+        Ok(self.db.execute(AGAIN, bound).await? == 1)
     }
 
     /// Notes that a refresh token was used that stays valid. False when it is not the valid one any more.
@@ -455,6 +462,12 @@ impl Storage {
         const USE: &str = "UPDATE grants SET rotated_at = $3 \
              WHERE id = $1 AND state = 'active' AND refreshable AND generation = $2";
         Ok(self.db.execute(USE, values![id.as_str(), i64::from(generation), now.unix()]).await? == 1)
+    }
+
+    /// Makes a grant one that is not refreshed, and so ends with its session.
+    pub async fn end_refreshing(&self, id: &GrantId) -> Result<(), StorageError> {
+        const END: &str = "UPDATE grants SET refreshable = FALSE WHERE id = $1 AND refreshable";
+        self.db.execute(END, values![id.as_str()]).await.map(|_| ())
     }
 
     /// Revokes a user's oldest grants with refresh tokens to a client, so that with `newest` at most `most` are left.
@@ -470,22 +483,5 @@ impl Storage {
     pub async fn revoke_grant(&self, id: &GrantId) -> Result<(), StorageError> {
         const REVOKE: &str = "UPDATE grants SET state = 'revoked' WHERE id = $1 AND state <> 'revoked'";
         self.db.execute(REVOKE, values![id.as_str()]).await.map(|_| ())
-    }
-
-    /// The clients that hold live grants of a user.
-    pub async fn access_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<AppAccess>, StorageError> {
-        const LIST: &str = "SELECT client_id, MIN(created_at) AS since, MAX(rotated_at) AS last_used_at FROM grants \
-             WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2) \
-             AND (state = 'active' OR (state = 'code' AND access_token_issued)) \
-             GROUP BY client_id ORDER BY client_id";
-        let rows: Vec<AppAccessRow> = self.db.fetch_all(LIST, values![user.as_str(), now.unix()]).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| AppAccess {
-                client_id: ClientId::new(row.client_id),
-                since: Timestamp::from_unix(row.since),
-                last_used_at: Timestamp::from_unix(row.last_used_at),
-            })
-            .collect())
     }
 }

@@ -3,6 +3,7 @@
 //! Portable SQL only: `$1` placeholders, TEXT, BIGINT and BOOLEAN, no `now()`. A write that must happen once is one
 //! conditional statement.
 
+mod app_access;
 mod assertions;
 mod audit;
 mod authority;
@@ -12,6 +13,7 @@ mod consents;
 mod data_keys;
 pub mod db;
 mod device_authorizations;
+mod ending;
 mod error;
 mod grant_walks;
 mod grants;
@@ -34,15 +36,17 @@ mod users;
 
 use std::sync::Arc;
 
+pub use app_access::AppAccess;
 pub use audit::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange};
 pub use authority::{Authority, Insertion, Yes};
 pub use changes::{Topic, Versions};
 pub use consents::{Consent, Remember};
 pub use data_keys::{SealedClientSecrets, SealedSigningKey};
 pub use db::Db;
+pub use ending::Ending;
 pub use error::StorageError;
 pub use grant_walks::{EndlessGrant, GrantWalk};
-pub use grants::{AppAccess, Rotation, SignIn};
+pub use grants::{Rotation, SignIn};
 pub use handovers::Counts;
 pub use purge::Purged;
 pub use registrations::{NewRegistration, RegistrationOutcome};
@@ -60,12 +64,14 @@ pub struct Storage {
     /// Seconds that what has ended is kept.
     kept: i64,
     walks: Arc<grant_walks::Walks>,
+    /// What ends with sessions.
+    ending: Ending,
 }
 
 impl Storage {
     /// What has ended is kept for so many seconds, so that whoever comes late is told why.
     pub fn new(db: Db, kept: i64) -> Self {
-        Self { db, kept, walks: Arc::default() }
+        Self { db, kept, walks: Arc::default(), ending: Ending::Online }
     }
 
     pub fn kept(&self) -> i64 {

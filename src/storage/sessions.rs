@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::authority::{Insertion, hold, inserting};
 use super::db::{Locking, Transaction, Value, values};
+use super::ending::{Ending, end_access_of_session, end_access_of_user};
 use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
@@ -18,20 +19,6 @@ macro_rules! session_columns {
          s.last_seen_at, s.expires_at, s.user_agent, s.address, s.acr, s.request_id, s.persistent"
     };
 }
-
-/// What of the grants ends with a session: what is not for offline use, and what nobody has come for yet.
-macro_rules! ends_with_session {
-    () => {
-        "(NOT refreshable OR state = 'code' \
-         OR EXISTS (SELECT 1 FROM device_authorizations d WHERE d.id = grants.id AND d.state = 'approved')) \
-         AND state <> 'revoked'"
-    };
-}
-
-const REVOKE_OF_SESSION: &str = concat!(
-    "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 AND ",
-    ends_with_session!()
-);
 
 #[derive(FromRow)]
 struct SessionRow {
@@ -217,8 +204,7 @@ impl Storage {
         Ok(rows.into_iter().map(|(id,)| ClientId::new(id)).collect())
     }
 
-    /// Ends a session of this user, and with it every grant made in it that is not for offline use, or whose code was
-    /// not redeemed. The clients are going to be told. Ending it again changes nothing.
+    /// Ends a session of this user, and the access that ends with it: as [`Storage::ending`] says. The clients are going to be told. Ending it again changes nothing.
     pub async fn end_session(
         &self,
         id: &SessionId,
@@ -230,7 +216,7 @@ impl Storage {
         hold(&mut tx, user).await?;
         tell_of(&mut tx, id, user, now).await?;
         let ended = tx.execute(DELETE, values![id.as_str(), user.as_str()]).await? == 1;
-        tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
+        end_access_of_session(&mut tx, self.ending, id, user).await?;
         tx.commit().await?;
         Ok(ended)
     }
@@ -269,22 +255,21 @@ impl Storage {
         if tx.execute(DELETE, values![id.as_str(), now.unix()]).await? == 0 {
             return Ok(());
         }
-        tx.execute(REVOKE_OF_SESSION, values![id.as_str(), user.as_str()]).await?;
+        end_access_of_session(&mut tx, self.ending, id, user).await?;
         tx.commit().await
     }
 }
 
-/// Ends every session of a user whose sign-ins were ended before, and with them every grant that is not for offline use, or whose code was not redeemed.
-/// The clients are going to be told.
+/// Ends every session of a user whose sign-ins were ended before, and what ends with them. The clients are going to be
+/// told.
 pub(super) async fn end_sessions(
     tx: &mut Transaction,
+    ending: Ending,
     user: &UserId,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    const REVOKE: &str =
-        concat!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND ", ends_with_session!());
     const DELETE: &str = "DELETE FROM sessions WHERE user_id = $1";
     tell_of_all(tx, user, now).await?;
     tx.execute(DELETE, values![user.as_str()]).await?;
-    tx.execute(REVOKE, values![user.as_str()]).await.map(|_| ())
+    end_access_of_user(tx, ending, user).await
 }

@@ -22,7 +22,11 @@ pub(super) use user_columns;
 /// A user `u` with what they sign in with.
 macro_rules! credentials_columns {
     () => {
-        concat!("u.id AS user_id, ", $crate::storage::users::user_columns!(), ", u.password_hash, u.sign_in_generation")
+        concat!(
+            "u.id AS user_id, ",
+            $crate::storage::users::user_columns!(),
+            ", u.password_hash, u.sign_in_generation"
+        )
     };
 }
 pub(super) use credentials_columns;
@@ -32,9 +36,23 @@ pub(super) use credentials_columns;
 macro_rules! whom_login_names {
     ($name:literal, $mail:literal, $plain:literal) => {
         concat!(
-            "WHERE u.username_key IN (", $name, ", ", $plain, ") OR u.email_key IN (", $mail, ", ", $plain, ") \
-             ORDER BY CASE WHEN u.username_key = ", $plain, " THEN 0 WHEN u.username_key = ", $name, " THEN 1 \
-             WHEN u.email_key = ", $plain, " THEN 2 ELSE 3 END LIMIT 1"
+            "WHERE u.username_key IN (",
+            $name,
+            ", ",
+            $plain,
+            ") OR u.email_key IN (",
+            $mail,
+            ", ",
+            $plain,
+            ") \
+             ORDER BY CASE WHEN u.username_key = ",
+            $plain,
+            " THEN 0 WHEN u.username_key = ",
+            $name,
+            " THEN 1 \
+             WHEN u.email_key = ",
+            $plain,
+            " THEN 2 ELSE 3 END LIMIT 1"
         )
     };
 }
@@ -159,12 +177,8 @@ impl Storage {
 
     /// The user who signs in as `login`: a user name, or the mail address of a user.
     pub async fn credentials(&self, login: &str) -> Result<Option<Credentials>, StorageError> {
-        const FIND: &str = concat!(
-            "SELECT ",
-            credentials_columns!(),
-            " FROM users u ",
-            whom_login_names!("$1", "$2", "$3")
-        );
+        const FIND: &str =
+            concat!("SELECT ", credentials_columns!(), " FROM users u ", whom_login_names!("$1", "$2", "$3"));
         let bound = login_keys(login);
         let row: Option<CredentialsRow> =
             self.db.fetch_optional(FIND, values![&bound[0], &bound[1], &bound[2]]).await?;
@@ -260,7 +274,7 @@ impl Storage {
         let mut tx = self.db.begin().await?;
         let found = end_sign_ins(&mut tx, id).await?;
         write_password(&mut tx, id, hash, now).await?;
-        end_sessions(&mut tx, id, now).await?;
+        end_sessions(&mut tx, self.ending, id, now).await?;
         tx.commit().await?;
         Ok(found)
     }
@@ -284,7 +298,7 @@ impl Storage {
             Some((generation,)) => {
                 end_sign_ins(&mut tx, user).await?;
                 write_password(&mut tx, user, hash, now).await?;
-                end_sessions(&mut tx, user, now).await?;
+                end_sessions(&mut tx, self.ending, user, now).await?;
                 Some(SignInGeneration::new(generation + 1))
             }
             None => None,
@@ -336,7 +350,7 @@ impl Storage {
         }
         let found = tx.execute(UPDATE, values![id.as_str(), disabled, now.unix()]).await? == 1;
         if disabled {
-            end_sessions(&mut tx, id, now).await?;
+            end_sessions(&mut tx, self.ending, id, now).await?;
         }
         tx.commit().await?;
         Ok(found)
@@ -346,7 +360,7 @@ impl Storage {
     pub async fn end_sessions(&self, id: &UserId, now: Timestamp) -> Result<(), StorageError> {
         let mut tx = self.db.begin().await?;
         end_sign_ins(&mut tx, id).await?;
-        end_sessions(&mut tx, id, now).await?;
+        end_sessions(&mut tx, self.ending, id, now).await?;
         tx.commit().await
     }
 

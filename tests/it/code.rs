@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{CHALLENGE, TestServer, VERIFIER, on_both, text};
+use crate::support::{CHALLENGE, REDIRECT_URI, TestServer, VERIFIER, on_both, text};
 
 on_both! {
     async fn a_code_that_is_unknown_or_malformed_is_refused(kind: Kind) {
@@ -122,6 +122,74 @@ on_both! {
         assert_eq!(server.get_with_token("/userinfo", &access_token).await.status, 401);
         server.refresh(&client, &refresh_token).await.assert_error(400, "invalid_grant");
         server.redeem(&client, &code).await.assert_error(400, "invalid_grant");
+    }
+
+    async fn a_used_code_ends_nothing_for_who_has_the_code_alone(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.user("ada").await;
+        let client = server.public_client().await;
+        let code = server.code(&client, "ada", &[]).await;
+        let tokens = server.redeem_public(&client, &code).await.json();
+        let another = VERIFIER.replace('d', "e");
+        let form = [("grant_type", "authorization_code"), ("code", code.as_str())];
+        let (told, _) = server.told(async {
+            for more in [
+                vec![],
+                vec![("redirect_uri", REDIRECT_URI)],
+                vec![("redirect_uri", REDIRECT_URI), ("code_verifier", another.as_str())],
+                vec![("redirect_uri", "https://wrong.example/"), ("code_verifier", VERIFIER)],
+                vec![("redirect_uri", "https://wrong.example/")],
+            ] {
+                let answer = server.post_public(&client, "/token", &[&form[..], &more].concat()).await;
+                answer.assert_error(400, "invalid_grant");
+                assert_eq!(answer.json()["error_description"], "The code was used before.");
+            }
+        })
+        .await;
+        assert!(told.is_empty(), "{told:?}");
+        assert!(server.get_with_token("/userinfo", &text(&tokens, "access_token")).await.status == 200);
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        assert_eq!(server.post_public(&client, "/token", &refresh).await.status, 200);
+        // Whoever could have redeemed it shows that two had it.
+        server.redeem_public(&client, &code).await.assert_error(400, "invalid_grant");
+        assert!(server.get_with_token("/userinfo", &text(&tokens, "access_token")).await.status == 401);
+    }
+
+    async fn a_used_code_of_a_client_with_a_secret_ends_nothing_with_a_wrong_verifier_or_redirect_uri(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.user("ada").await;
+        for client in [server.client(json!({})).await, server.client(json!({"pkce": "optional"})).await] {
+            let code = server.code(&client, "ada", &[]).await;
+            let tokens = server.redeem(&client, &code).await.json();
+            for wrong in [("code_verifier", ""), ("code_verifier", CHALLENGE), ("redirect_uri", "https://wrong.example/")] {
+                server.redeem_with(&client, &code, &[wrong]).await.assert_error(400, "invalid_grant");
+                assert!(server.is_active(&client, &text(&tokens, "access_token")).await, "{wrong:?}");
+            }
+        }
+    }
+
+    async fn a_code_that_ended_unused_is_told_as_that_and_is_no_replay(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, user) = (server.client(json!({})).await, server.user("ada").await);
+        let codes = [
+            server.code(&client, "ada", &[]).await,
+            server.code(&client, "ada", &[]).await,
+            server.code(&client, "ada", &[]).await,
+        ];
+        let why = async |code: &str| {
+            let answer = server.redeem(&client, code).await;
+            answer.assert_error(400, "invalid_grant");
+            text(&answer.json(), "error_description")
+        };
+        server.redeem_with(&client, &codes[0], &[("code_verifier", CHALLENGE)]).await.assert_error(400, "invalid_grant");
+        assert!(why(&codes[0]).await.starts_with("The code was never redeemed"));
+        let storage = &server.app.storage;
+        storage.end_sessions(&user.id, server.app.now()).await.unwrap();
+        assert!(why(&codes[1]).await.starts_with("The code was never redeemed"));
+        storage.set_disabled(&user.id, true, server.app.now()).await.unwrap();
+        assert_eq!(why(&codes[2]).await, "The user is disabled.");
+        let scrape = server.scrape().await;
+        assert_eq!(scrape.at(r#"chancery_replays_total{kind="authorization_code"}"#), 0.0);
     }
 
     async fn a_second_use_revokes_however_late_it_comes(kind: Kind) {

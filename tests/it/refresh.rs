@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::{Registration, START, TestServer, claims_of, on_both, text};
+use crate::support::{Browser, Registration, START, TestServer, all, assert_told, claims_of, on_both, text};
 
 const TEN_YEARS: i64 = 10 * 365 * 86_400;
 
@@ -79,6 +79,50 @@ on_both! {
         server.advance(1);
         server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
         server.refresh(&client, &successor).await.assert_error(400, "invalid_grant");
+    }
+
+    async fn without_a_grace_a_token_that_was_replaced_is_a_replay_at_once(kind: Kind) {
+        let server = TestServer::start_with(kind, &[("TOKENS__REFRESH_GRACE_SECONDS", "0")]).await;
+        let (client, token) = first(&server, json!({})).await;
+        let successor = server.refresh(&client, &token).await.text("refresh_token");
+        server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
+        server.refresh(&client, &successor).await.assert_error(400, "invalid_grant");
+        // However many at once: one gets tokens, and the next ends the grant.
+        let (client, token) = first(&server, json!({})).await;
+        let answers = all((0..8).map(|_| server.refresh(&client, &token)).collect()).await;
+        let given: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+        assert!(given.len() <= 1, "{given:?}");
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants WHERE state = 'active'").await, 0);
+    }
+
+    async fn a_token_presented_again_within_the_grace_is_counted_told_and_seen_by_its_user(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, token) = first(&server, json!({})).await;
+        let uses = async || server.number("SELECT grace_uses FROM grants").await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let seen = async |browser: &mut Browser<'_>| browser.get("/account").await.body.contains("was used twice");
+        let successor = server.refresh(&client, &token).await.text("refresh_token");
+        assert_eq!((uses().await, seen(&mut browser).await), (0, false));
+        let (told, _) = server.told(async {
+            for _ in 0..3 {
+                assert_eq!(server.refresh(&client, &token).await.text("refresh_token"), successor);
+            }
+        })
+        .await;
+        let used = json!({"event": "grant.grace_used", "actor": "client", "client": client.id});
+        assert_told(&told, &[used.clone(), used.clone(), used]);
+        assert_eq!((uses().await, seen(&mut browser).await), (3, true));
+        let scrape = server.scrape().await;
+        assert_eq!(scrape.at(r#"chancery_replays_total{kind="refresh_token_in_grace"}"#), 3.0);
+        assert_eq!(scrape.at(r#"chancery_replays_total{kind="refresh_token"}"#), 0.0);
+        // A thief who stays in step with the client is seen, too: whoever comes second each time is counted.
+        let (mut theirs, mut thiefs) = (successor.clone(), successor);
+        for round in 4..8 {
+            theirs = server.refresh(&client, &theirs).await.text("refresh_token");
+            thiefs = server.refresh(&client, &thiefs).await.text("refresh_token");
+            assert_eq!((uses().await, &theirs), (round, &thiefs));
+        }
     }
 
     async fn a_narrower_scope_is_for_this_access_token_only(kind: Kind) {

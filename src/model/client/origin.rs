@@ -25,6 +25,10 @@ pub struct ClientOrigin {
     /// What a person reads, in other languages (RFC 7591 2.2): by member and language tag, as `client_name#fr`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub localized: BTreeMap<String, String>,
+    /// Access tokens from up to this moment that no grant vouches for are good no more: the operator ended all access of
+    /// the client then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_not_before: Option<Timestamp>,
     /// None: the operator registered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_registered: Option<SelfRegistered>,

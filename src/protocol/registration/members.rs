@@ -103,6 +103,7 @@ pub const LOCALIZABLE: &[&str] = &["client_name", "client_uri", "logo_uri", "pol
 
 /// This server's own switches. They are the operator's: an application cannot have them by asking.
 pub const OPERATORS: &[&str] = &[
+    "tokens_not_before",
     "scope_strategy",
     "access_token_signed_response_alg",
     "audience",

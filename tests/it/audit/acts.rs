@@ -41,6 +41,7 @@ on_both! {
             (&create, json!({"event": "client.created", "client": "app"})),
             (&["client", "update", "app", "--name", "B"], json!({"event": "client.updated", "client": "app"})),
             (&["client", "rotate-secret", "app"], json!({"event": "client.secret_rotated", "client": "app"})),
+            (&["client", "revoke", "app"], json!({"event": "client.access_ended", "client": "app"})),
             (&["client", "delete", "app"], json!({"event": "client.deleted", "client": "app"})),
         ])
         .await;
@@ -61,10 +62,10 @@ on_both! {
         server.sql("INSERT INTO sessions (id, salt, user_id, auth_time, amr, created_at, last_seen_at, expires_at, \
             user_agent, address) SELECT 's', 's', id, 0, 'pwd', 0, 0, 9000000000, '', '' FROM users").await;
         assert_acts(&server, &[
-            (&["user", "sign-out", "grace-h"], json!({"event": "user.signed_out", "user": user})),
-            (&["user", "set-password", "grace-h", "--generate-password"], json!({"event": "user.password_set", "user": user})),
+            (&["user", "sign-out", "grace-h"], json!({"event": "user.signed_out", "user": user, "ended": "sessions"})),
+            (&["user", "set-password", "grace-h", "--generate-password"], json!({"event": "user.password_set", "user": user, "ended": "everything"})),
             (&["user", "set-claims", "grace-h", "--claim", "nickname=amazing"], json!({"event": "user.updated", "user": user})),
-            (&["user", "disable", "grace-h"], json!({"event": "user.disabled", "user": user})),
+            (&["user", "disable", "grace-h"], json!({"event": "user.disabled", "user": user, "ended": "everything"})),
             (&["user", "enable", "grace-h"], json!({"event": "user.enabled", "user": user})),
             (&["user", "delete", "grace-h"], json!({"event": "user.deleted", "user": user})),
         ])

@@ -144,6 +144,17 @@ on_both! {
         assert_told(&told, &[replayed("refresh_token")]);
     }
 
+    async fn a_token_presented_again_within_the_grace_is_told(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, user) = (server.client(json!({})).await, server.user("ada").await);
+        let token = text(&server.tokens(&client, "ada").await, "refresh_token");
+        let (told, _) = server.told(server.refresh(&client, &token)).await;
+        assert!(told.is_empty(), "{told:?}");
+        let (told, _) = server.told(server.refresh(&client, &token)).await;
+        assert_told(&told, &[json!({"event": "grant.grace_used", "actor": "client", "user": user.id, "client": client.id})]);
+        assert!(told[0]["grant"].is_string() && told[0]["session"].is_string());
+    }
+
     async fn whatever_revokes_a_grant_is_told(kind: Kind) {
         let server = TestServer::start(kind).await;
         let client = server.client(json!({"max_refresh_grants": 1})).await;

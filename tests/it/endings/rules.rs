@@ -1,9 +1,9 @@
 //! The storage's side: the ending comes between the read and the write.
 
 use chancery::model::{
-    Allowed, Authentication, ClientId, CodeConditions, ConsentGeneration, DeviceAuthorization, DeviceAuthorizationId,
-    DeviceState, Grant, GrantContext, GrantId, GrantState, Refresh, Session, SessionId, SignInGeneration,
-    User, UserId,
+    Allowed, Authentication, ClientId, CodeConditions, ConsentGeneration, DeviceAuthorization,
+    DeviceAuthorizationId, DeviceState, Grant, GrantContext, GrantId, GrantState, Refresh, Session,
+    SessionId, SignInGeneration, User, UserId,
 };
 use chancery::storage::{Authority, Insertion, PasswordChange, Remember, Standing, Storage, Yes};
 use serde_json::json;

@@ -61,7 +61,8 @@ impl Grant {
     }
 
     /// A code is good once, for its client, in time, with the right verifier and redirect URI. Any other use by its client
-    /// ends everything that came of it.
+    /// spends it. Once it was redeemed, using it again with everything right ends everything that came of it, and a guess
+    /// nothing.
     pub fn redeem(&mut self, client: usize, is_right: bool, now: i64) -> Outcome {
         if client != self.client || self.state == State::Gone {
             return Outcome::InvalidGrant;
@@ -70,7 +71,9 @@ impl Grant {
             self.state = State::Active { generation: 1, rotated_at: now };
             return Outcome::Tokens { generation: 1 };
         }
-        self.state = State::Revoked;
+        if self.state == State::Code || is_right {
+            self.state = State::Revoked;
+        }
         Outcome::InvalidGrant
     }
 

@@ -16,7 +16,7 @@ pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// What `backend` serves, with scopes of its own.
 const API: &str = "https://api.example";
 /// What `backend` calls, without any.
-const NEXT: &str = "https://next.example";
+pub const NEXT: &str = "https://next.example";
 
 pub struct Place {
     pub server: TestServer,
