@@ -3,5 +3,5 @@
 
 mod held;
 mod losers;
-
+mod rights;
 mod rules;
