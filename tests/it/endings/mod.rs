@@ -5,3 +5,4 @@ mod held;
 mod losers;
 mod rights;
 mod rules;
+mod world;
