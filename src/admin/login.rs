@@ -53,7 +53,7 @@ pub async fn accept(
         return Err(Refusal::disabled());
     }
     // It counts as of now, whenever the browser comes back.
-    let sign_in = standing.map_or(SignInGeneration::FIRST, |standing| standing.sign_in);
+    let sign_in = standing.map_or(SignInGeneration::OF_NOBODY, |standing| standing.sign_in);
     let counts = Counts { sign_in: Some(sign_in), consent: None };
     challenge.answer(&app, &Answer::Accept(login), counts).await
 }

@@ -44,7 +44,13 @@ use crate::storage::StorageError;
 
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
-        if error.is_unavailable() { Self::unavailable(error) } else { Self::server_error(error) }
+        if error.is_unavailable() {
+            Self::unavailable(error)
+        } else if error.is_orphan() {
+            Self::invalid_request("The client or the user was deleted meanwhile.")
+        } else {
+            Self::server_error(error)
+        }
     }
 }
 

@@ -50,6 +50,11 @@ macro_rules! generation {
 
 generation!(SignInGeneration, ConsentGeneration);
 
+impl SignInGeneration {
+    /// Somebody was vouched for who was no user yet.
+    pub const OF_NOBODY: Self = Self(-1);
+}
+
 impl User {
     /// What pages call them.
     pub fn display_name(&self) -> &str {

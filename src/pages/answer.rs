@@ -88,6 +88,10 @@ pub async fn say_failures(
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
+        if error.is_orphan() {
+            tracing::info!(%error, "the client or the user was deleted meanwhile");
+            return Self::new(Problem::Expired);
+        }
         tracing::error!(%error, "page failed");
         Self::new(if error.is_unavailable() { Problem::Unavailable } else { Problem::Internal })
     }

@@ -144,15 +144,13 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
         Some(_) => None,
         None => {
             let at = handover.answered_at.unwrap_or(app.now());
-            let user = app.storage.external_user(&subject, at).await?;
+            let Some((user, counts)) = vouched_for(app, &handover, &subject, at).await? else {
+                // Deleted after the page had accepted.
+                return restart(app, visitor, flow).await;
+            };
             if user.disabled {
                 return refuse_disabled(app, visitor, &flow).await;
             }
-            let counts = match handover.sign_in {
-                Some(counts) => counts,
-                // A server of the version before took the answer.
-                None => app.storage.standing(&user.id).await?.ok_or_else(expired)?.sign_in,
-            };
             match sign_in(app, visitor, &flow, (&user, counts), &accepted, at).await? {
                 Some(started) => Some(started),
                 // Everything of theirs was ended after the page had accepted.
@@ -174,6 +172,27 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
         started.set_cookies(app, &mut response);
     }
     Ok(response)
+}
+
+/// The user whom the page vouched for, and what that counts for. None: they were one, and are gone.
+async fn vouched_for(
+    app: &App,
+    handover: &Handover,
+    subject: &UserId,
+    at: Timestamp,
+) -> Result<Option<(User, SignInGeneration)>, Failure> {
+    match handover.sign_in {
+        Some(SignInGeneration::OF_NOBODY) => {
+            Ok(Some((app.storage.external_user(subject, at).await?, SignInGeneration::FIRST)))
+        }
+        Some(counts) => Ok(app.storage.user(subject).await?.map(|user| (user, counts))),
+        // A server of the version before took the answer.
+        None => {
+            let user = app.storage.external_user(subject, at).await?;
+            let standing = app.storage.standing(subject).await?;
+            Ok(standing.map(|standing| (user, standing.sign_in)))
+        }
+    }
 }
 
 /// OpenID Connect Core 3.1.2.1, 5.5.1: the answer is about the user of id_token_hint or of claims, or an error.

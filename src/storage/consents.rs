@@ -97,7 +97,7 @@ impl Storage {
         authority: Authority<'_>,
     ) -> Result<Insertion, StorageError> {
         let mut tx = self.db.begin().await?;
-        let issued = super::grants::insert(&mut tx, grant, authority).await?;
+        let issued = super::new_grants::insert(&mut tx, grant, authority).await?;
         if issued == Insertion::Inserted {
             remember(&mut tx, grant, remembered).await?;
         }

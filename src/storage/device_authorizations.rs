@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::authority::{Authority, Insertion};
 use super::db::values;
-use super::{Remember, Storage, StorageError, consents, grants};
+use super::{Remember, Storage, StorageError, consents, grants, new_grants};
 use crate::model::{
     ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, Timestamp, UserId,
 };
@@ -136,7 +136,7 @@ impl Storage {
         let bound = values![grant.id.as_str(), grant.user_id.as_str(), grant.created_at.unix()];
         let mut tx = self.db.begin().await?;
         // The grant first: its locks come before all others.
-        if grants::insert(&mut tx, grant, authority).await? == Insertion::Nothing {
+        if new_grants::insert(&mut tx, grant, authority).await? == Insertion::Nothing {
             tx.commit().await?;
             return Ok(Insertion::Nothing);
         }

@@ -31,6 +31,11 @@ impl StorageError {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
 
+    /// Whether a row would have belonged to one that is gone: its client or its user was deleted meanwhile.
+    pub fn is_orphan(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_foreign_key_violation())
+    }
+
     /// Whether the database cannot do it now and may soon: nobody answers, a failover is under way, it is full. What was
     /// asked may have been done all the same.
     pub fn is_unavailable(&self) -> bool {
@@ -52,8 +57,9 @@ impl StorageError {
 fn passes(code: &str) -> bool {
     // Busy, read-only, failing, full, cannot be opened; the extended codes have these as their last byte.
     const SQLITE: [u32; 5] = [5, 8, 10, 13, 14];
-    // Connections; resources; operators' intervention; a standby; a transaction that a distributed engine gave up.
-    const POSTGRES: [&str; 5] = ["08", "53", "57", "25006", "40001"];
+    // Connections; resources; operators' intervention; a standby; a transaction that a distributed engine gave up, or that
+    // was one of a circle that waited for each other.
+    const POSTGRES: [&str; 6] = ["08", "53", "57", "25006", "40001", "40P01"];
     match code.parse::<u32>() {
         Ok(number) if code.len() < 5 => SQLITE.contains(&(number & 0xff)),
         _ => POSTGRES.iter().any(|class| code.starts_with(class)),
@@ -66,7 +72,8 @@ mod tests {
 
     #[test]
     fn what_passes_is_told_from_what_is_wrong() {
-        for code in ["08006", "53300", "53100", "57P01", "57P03", "25006", "40001", "5", "261", "13", "1032"]
+        for code in
+            ["08006", "53300", "53100", "57P01", "57P03", "25006", "40001", "40P01", "5", "261", "13", "1032"]
         {
             assert!(passes(code), "{code}");
         }

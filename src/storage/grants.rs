@@ -2,54 +2,13 @@
 
 use sqlx::FromRow;
 
-use super::authority::{Authority, Insertion, Yes, inserting};
-use super::consents::AllowedColumns;
-use super::db::{Locking, Transaction, Value, values};
+use super::db::{Value, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
-    Authentication, ClientId, CodeBinding, CodeConditions, ConsentGeneration, Grant, GrantContext, GrantId,
-    GrantState, NewGrant, Refresh, SessionId, Timestamp, User, UserId,
+    Authentication, ClientId, CodeBinding, CodeConditions, Grant, GrantContext, GrantId, GrantState,
+    NewGrant, Refresh, SessionId, Timestamp, User, UserId,
 };
-
-/// Inserts a grant from what it comes from, with locks in the order of [`super::authority`].
-macro_rules! insert_grant {
-    ($from:expr, $lock:expr) => {
-        inserting!(
-            "INSERT INTO grants (id, client_id, user_id, session_id, state, salt, scope, auth_time, amr, redirect_uri, \
-             code_challenge, nonce, code_expires_at, refreshable, generation, rotated_at, created_at, expires_at, \
-             context, resources, access_token_issued) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21 ",
-            $from,
-            $lock,
-            " ON CONFLICT (id) DO NOTHING"
-        )
-    };
-}
-
-/// On a password: the generation is $22.
-const BY_PASSWORD: Locking = insert_grant!(
-    "FROM users u JOIN clients cl ON cl.id = $2 WHERE u.id = $3 AND NOT u.disabled AND u.sign_in_generation = $22",
-    " FOR SHARE OF u FOR KEY SHARE OF cl"
-);
-
-/// On a session: the generation of an earlier yes is $22.
-const IN_SESSION: Locking = insert_grant!(
-    "FROM users u JOIN sessions s ON s.user_id = u.id JOIN clients cl ON cl.id = $2 \
-     WHERE u.id = $3 AND NOT u.disabled AND s.id = $4 AND s.expires_at > $17 \
-     AND u.consent_generation = COALESCE($22, u.consent_generation)",
-    " FOR SHARE OF u FOR SHARE OF s FOR KEY SHARE OF cl"
-);
-
-/// On a session, and on a consent that is remembered for the scope $23 and what $24 says of resources.
-const UPON_CONSENT: Locking = insert_grant!(
-    "FROM users u JOIN sessions s ON s.user_id = u.id JOIN clients cl ON cl.id = $2 \
-     JOIN consents c ON c.user_id = u.id AND c.client_id = cl.id \
-     WHERE u.id = $3 AND NOT u.disabled AND s.id = $4 AND s.expires_at > $17 \
-     AND u.consent_generation = COALESCE($22, u.consent_generation) \
-     AND c.scope = $23 AND c.resources = $24 AND (c.expires_at IS NULL OR c.expires_at > $17)",
-    " FOR SHARE OF u FOR SHARE OF s FOR KEY SHARE OF cl FOR SHARE OF c"
-);
 
 /// Grants with their users; what is given is selected beside them.
 macro_rules! grant_and_user {
@@ -245,14 +204,14 @@ fn context_column(grant: &Grant) -> Result<Option<String>, StorageError> {
 }
 
 /// The columns whose text has to be put together.
-struct Texts {
+pub(super) struct Texts {
     scope: String,
     context: Option<String>,
     resources: String,
 }
 
 impl Texts {
-    fn of(grant: &Grant) -> Result<Self, StorageError> {
+    pub(super) fn of(grant: &Grant) -> Result<Self, StorageError> {
         Ok(Self {
             scope: grant.scope.to_string(),
             context: context_column(grant)?,
@@ -261,52 +220,8 @@ impl Texts {
     }
 }
 
-/// A statement that inserts a grant, with its values.
-struct Insert<'a> {
-    sql: Locking,
-    values: Vec<Value<'a>>,
-}
-
-impl<'a> Insert<'a> {
-    fn new(
-        grant: &'a Grant,
-        texts: &'a Texts,
-        authority: Authority<'_>,
-        remembered: &'a Option<AllowedColumns>,
-    ) -> Result<Self, StorageError> {
-        let mut values = columns_of(grant, texts)?.to_vec();
-        let sql = match (authority, &grant.session_id, remembered) {
-            (Authority::Password(generation), None, None) => {
-                values.push(generation.number().into());
-                BY_PASSWORD
-            }
-            (Authority::Session(yes), Some(_), remembered) => {
-                values.push(yes.given_at.map(ConsentGeneration::number).into());
-                let columns = remembered.iter().flat_map(|allowed| [&allowed.scope, &allowed.resources]);
-                values.extend(columns.map(Value::from));
-                if remembered.is_some() { UPON_CONSENT } else { IN_SESSION }
-            }
-            _ => {
-                let what = "inserted on another authority than it names";
-                return Err(StorageError::impossible("grants", grant.id.as_str(), what));
-            }
-        };
-        Ok(Self { sql, values })
-    }
-}
-
-/// The consent that is built upon, as its columns have it.
-fn remembered(authority: Authority<'_>) -> Result<Option<AllowedColumns>, StorageError> {
-    match authority {
-        Authority::Session(Yes { remembered: Some(consent), .. }) => {
-            AllowedColumns::of(&consent.client_id, &consent.allowed).map(Some)
-        }
-        Authority::Session(Yes { remembered: None, .. }) | Authority::Password(_) => Ok(None),
-    }
-}
-
 /// The columns of a new grant.
-fn columns_of<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 21], StorageError> {
+pub(super) fn columns_of<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 21], StorageError> {
     let columns = StateColumns::of(grant)?;
     Ok([
         grant.id.as_str().into(),
@@ -333,29 +248,7 @@ fn columns_of<'a>(grant: &'a Grant, texts: &'a Texts) -> Result<[Value<'a>; 21],
     ])
 }
 
-/// Inserts a grant in a transaction.
-pub(super) async fn insert(
-    tx: &mut Transaction,
-    grant: &Grant,
-    authority: Authority<'_>,
-) -> Result<Insertion, StorageError> {
-    let (texts, remembered) = (Texts::of(grant)?, remembered(authority)?);
-    let Insert { sql, values } = Insert::new(grant, &texts, authority, &remembered)?;
-    tx.execute_locking(sql, &values).await.map(Insertion::of)
-}
-
 impl Storage {
-    /// Inserts a grant, while what it comes from stands.
-    pub async fn insert_grant(
-        &self,
-        grant: &Grant,
-        authority: Authority<'_>,
-    ) -> Result<Insertion, StorageError> {
-        let (texts, remembered) = (Texts::of(grant)?, remembered(authority)?);
-        let Insert { sql, values } = Insert::new(grant, &texts, authority, &remembered)?;
-        self.db.execute_locking(sql, &values).await.map(Insertion::of)
-    }
-
     /// A grant with its user as of now.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<(Grant, User)>, StorageError> {
         let row: Option<GrantAndUserRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;

@@ -19,6 +19,7 @@ mod grant_walks;
 mod grants;
 mod handovers;
 mod logout_deliveries;
+mod new_grants;
 mod purge;
 mod registrations;
 mod requests;

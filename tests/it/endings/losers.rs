@@ -187,6 +187,18 @@ on_both! {
         assert_eq!(server.number("SELECT COUNT(*) FROM sessions").await, 1);
     }
 
+    async fn somebody_who_is_deleted_after_an_external_page_accepted_them_is_not_made_again(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let (user, client, mut browser) = (server.user("ada").await, server.external_client().await, server.browser());
+        let ui = ExternalUi(&server);
+        let challenge = ui.start(&mut browser, &client, &[]).await;
+        let accepted = ui.put("login/accept", &challenge, json!({"subject": user.id})).await;
+        assert!(server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap());
+        let answer = browser.get(&redirect_to(&accepted)).await;
+        assert_ne!(login_challenge(&answer), challenge);
+        assert_eq!(server.number("SELECT COUNT(*) FROM users").await, 0);
+    }
+
     async fn an_answer_that_is_sent_again_counts_as_of_the_first_time(kind: Kind) {
         let server = TestServer::with_external_ui(kind, &[]).await;
         let (user, client, mut browser) = (server.user("ada").await, server.external_client().await, server.browser());

@@ -1,0 +1,296 @@
+//! Two processes on one database: one in which things are made, one in which what they come from is ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chancery::clock::Clock;
+use chancery::crypto::random;
+use chancery::model::{Secret, SubjectClaim, TrustedIssuer, User, UserId};
+use serde_json::json;
+
+use super::cells::{Creation, Ending};
+use crate::device::DEVICE_CODE;
+use crate::support::{
+    Answer, Browser, JWT_BEARER, Kind, PASSWORD, Process, REDIRECT_URI, Registration, START, Signer,
+    TestServer, VERIFIER, hidden, query_of,
+};
+use crate::token_exchange::TOKEN_EXCHANGE;
+
+pub const PARTNER: &str = "https://partner.example";
+pub const NEW_PASSWORD: &str = "another correct horse battery";
+const GRANT_TYPES: [&str; 7] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "password",
+    DEVICE_CODE,
+    JWT_BEARER,
+    TOKEN_EXCHANGE,
+];
+
+pub struct Scene {
+    pub here: TestServer,
+    there: TestServer,
+    /// A process of the operating system that is there instead.
+    process: Option<Arc<Process>>,
+    pub signer: Signer,
+    hash: String,
+    pub new_hash: String,
+}
+
+/// A request that makes something.
+pub enum Act {
+    Get(String),
+    Post(&'static str, Vec<(&'static str, String)>),
+    Token(Registration, Vec<(&'static str, String)>),
+}
+
+/// What is made and who makes it.
+pub struct Item {
+    pub cookies: BTreeMap<String, String>,
+    pub act: Act,
+    /// The device code, where it is a device's.
+    pub device_code: String,
+}
+
+/// What came of it.
+pub struct Made {
+    pub answer: Answer,
+    pub cookies: BTreeMap<String, String>,
+    pub device_code: String,
+}
+
+/// One user with a client, and a browser in which they are signed in.
+pub struct Round<'s> {
+    pub user: User,
+    pub client: Registration,
+    pub owner: Browser<'s>,
+    /// Of the owner's forms.
+    pub csrf: String,
+}
+
+impl Scene {
+    pub async fn start(kind: Kind, own_process: bool) -> Self {
+        let settings = [("GRANTS__PASSWORD", "true"), ("SERVER__TRUSTED_PROXIES", "127.0.0.0/8")];
+        let here = TestServer::with_external_ui(kind, &settings).await;
+        let there = here.replica().await;
+        let process = match own_process {
+            true => Some(Arc::new(Process::start(&here.environment).await)),
+            false => None,
+        };
+        let signer = Signer::new("ES256");
+        let issuer = TrustedIssuer {
+            issuer: PARTNER.to_owned(),
+            jwks: Some(signer.jwks()),
+            jwks_uri: None,
+            subject_claim: SubjectClaim::Sub,
+            created_at: START,
+        };
+        assert!(here.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
+        let hash = async |password: &str| here.app.passwords.hash(Secret::new(password)).await.unwrap();
+        let (hash, new_hash) = (hash(PASSWORD).await, hash(NEW_PASSWORD).await);
+        Self { here, there, process, signer, hash, new_hash }
+    }
+
+    /// Another user, and another client where that is what ends.
+    pub async fn round(&self, creation: Creation) -> Round<'_> {
+        match self.process {
+            Some(_) => self.here.advance(Clock::System.now().since(self.here.app.now())),
+            // What is counted of one address begins anew.
+            None => self.here.advance(1000),
+        }
+        let username = format!("u{}", random::id().to_lowercase());
+        let user = User { username, email: None, id: UserId::new(random::id()), ..self.somebody() };
+        self.here.app.storage.insert_user(&user, Some(&self.hash)).await.unwrap().unwrap();
+        let external = matches!(creation, Creation::ExternalLogin | Creation::ExternalConsent);
+        let client = self.here.client(json!({
+            "grant_types": GRANT_TYPES,
+            "first_party": true,
+            "token_exchange_policy": "any",
+            "backchannel_logout_uri": "https://app.example/logout",
+            "ui": if external { "external" } else { "own" },
+        }));
+        let (client, mut owner) = (client.await, self.here.browser());
+        owner.headers.push(("x-forwarded-for", address()));
+        let page = owner.get("/login").await;
+        let form = [("csrf", &*hidden(&page, "csrf")), ("username", &*user.username), ("password", PASSWORD)];
+        assert_eq!(owner.post("/login", &form).await.status, 303);
+        let csrf = hidden(&owner.get("/account").await, "csrf");
+        Round { user, client, owner, csrf }
+    }
+
+    fn somebody(&self) -> User {
+        User {
+            id: UserId::new(""),
+            username: String::new(),
+            email: None,
+            email_verified: false,
+            phone_number: None,
+            phone_number_verified: false,
+            profile: chancery::model::Profile::default(),
+            groups: Vec::new(),
+            disabled: false,
+            created_at: self.here.app.now(),
+            updated_at: self.here.app.now(),
+        }
+    }
+
+    /// A browser here with these cookies.
+    pub fn browser(&self, cookies: &BTreeMap<String, String>) -> Browser<'_> {
+        let mut browser = self.here.browser();
+        browser.cookies = cookies.clone();
+        browser.headers.push(("x-forwarded-for", address()));
+        browser
+    }
+
+    /// Does it there.
+    pub async fn make(&self, item: Item) -> Made {
+        let mut browser = self.there.browser();
+        (browser.cookies, browser.headers) = (item.cookies, vec![("x-forwarded-for", address())]);
+        if let Some(process) = &self.process {
+            browser.visit(process);
+        }
+        let answer = match &item.act {
+            Act::Get(path) => browser.get(path).await,
+            Act::Post(path, form) => browser.post(path, &pairs(form)).await,
+            Act::Token(client, form) => match &self.process {
+                Some(process) => process.post(client, "/token", &pairs(form)).await,
+                None => self.there.post_as(client, "/token", &pairs(form)).await,
+            },
+        };
+        Made { answer, cookies: browser.cookies, device_code: item.device_code }
+    }
+
+    /// Whether anything of it is good.
+    pub async fn lives(&self, creation: Creation, client: &Registration, made: &Made) -> bool {
+        match creation {
+            Creation::Session | Creation::Renewal | Creation::ExternalLogin => {
+                self.browser(&made.cookies).get("/account").await.status == 200
+            }
+            Creation::Form | Creation::Silent | Creation::ExternalConsent => {
+                let Some(code) = query_of(made.answer.location(), "code") else { return false };
+                let answer = self.here.redeem(client, &code).await;
+                self.is_good(client, &answer).await
+            }
+            Creation::Device => {
+                let form = [("grant_type", DEVICE_CODE), ("device_code", &*made.device_code)];
+                let answer = self.here.post_as(client, "/token", &form).await;
+                self.is_good(client, &answer).await
+            }
+            Creation::Code
+            | Creation::Refresh
+            | Creation::Exchange
+            | Creation::Assertion
+            | Creation::Password => self.is_good(client, &made.answer).await,
+        }
+    }
+
+    async fn is_good(&self, client: &Registration, answer: &Answer) -> bool {
+        if answer.status != 200 {
+            return false;
+        }
+        let token = answer.text("access_token");
+        let about = self.here.introspect(client, &token).await;
+        about.status == 200 && about.json()["active"] == true
+    }
+
+    /// The other process has heard of what changed.
+    pub fn there_forgets(&self) {
+        self.there.app.clients.forget();
+    }
+
+    /// Grants of sessions that are over whose clients nobody is going to tell.
+    pub async fn untold(&self) -> i64 {
+        self.here
+            .number(
+                "SELECT COUNT(*) FROM grants g WHERE g.session_id IS NOT NULL \
+                 AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id) \
+                 AND NOT EXISTS (SELECT 1 FROM logout_deliveries d \
+                 WHERE d.session_id = g.session_id AND d.client_id = g.client_id)",
+            )
+            .await
+    }
+
+    /// Ends what the round stands on. False where the owner's form was not taken: their session was renewed by somebody
+    /// else, and their cookie is worthless.
+    pub async fn end(&self, ending: Ending, round: &mut Round<'_>) -> bool {
+        let (storage, now, id) = (&self.here.app.storage, self.here.app.now(), round.user.id.clone());
+        let csrf = round.csrf.clone();
+        let csrf = ("csrf", csrf.as_str());
+        match ending {
+            Ending::PasswordSet => assert!(storage.set_password(&id, &self.new_hash, now).await.unwrap()),
+            Ending::PasswordChanged => {
+                let [current, new, again] = ["current_password", "new_password", "repeat_password"];
+                let form = [csrf, (current, PASSWORD), (new, NEW_PASSWORD), (again, NEW_PASSWORD)];
+                let answer = round.owner.post("/account/password", &form).await;
+                return answer.status == 303;
+            }
+            Ending::Disabled => assert!(storage.set_disabled(&id, true, now).await.unwrap()),
+            Ending::Deleted => assert!(storage.delete_user(&id, now).await.unwrap()),
+            Ending::SignedOut => {
+                let answer = round.owner.post("/logout", &[csrf, ("decision", "sign_out")]).await;
+                return answer.status.is_success();
+            }
+            Ending::SignedOutOfAll => {
+                let answer = round.owner.post("/select_account", &[csrf, ("decision", "sign_out_all")]).await;
+                return answer.status == 303;
+            }
+            Ending::SignedOutByOperator => storage.end_sessions(&id, now).await.unwrap(),
+            Ending::AccessTakenBack => {
+                let form = [csrf, ("client_id", &*round.client.id)];
+                let answer = round.owner.post("/account/apps/revoke", &form).await;
+                return answer.status == 303;
+            }
+            Ending::ClientDeleted => {
+                let client = chancery::model::ClientId::new(&round.client.id);
+                assert!(storage.delete_client(&client).await.unwrap());
+                self.here.app.clients.forget();
+            }
+            Ending::GrantTypeTaken => {
+                let left = json!({"grant_types": ["client_credentials"]});
+                self.here.change_client(&round.client, left).await;
+            }
+            Ending::RedirectUriTaken => {
+                let left = json!({"redirect_uris": ["https://app.example/elsewhere"]});
+                self.here.change_client(&round.client, left).await;
+            }
+            Ending::KeyWithdrawn => self.withdraw_key().await,
+        }
+        true
+    }
+
+    async fn withdraw_key(&self) {
+        let app = &self.here.app;
+        let kid = chancery::model::KeyId::new(self.signing_kid().await);
+        let times = chancery::app::rotation_times(&app.settings);
+        assert!(chancery::keys::withdraw(&app.keeper(), &kid, app.now(), times).await.unwrap());
+        app.reload_keys().await.unwrap();
+    }
+
+    /// The key that signs access tokens now.
+    pub async fn signing_kid(&self) -> String {
+        let client = self.here.client(json!({})).await;
+        let token = self.here.client_token(&client, "read").await;
+        jsonwebtoken::decode_header(&token).unwrap().kid.unwrap()
+    }
+
+    /// The parameters that redeem a code.
+    pub fn redemption(code: String) -> Vec<(&'static str, String)> {
+        vec![
+            ("grant_type", "authorization_code".to_owned()),
+            ("code", code),
+            ("redirect_uri", REDIRECT_URI.to_owned()),
+            ("code_verifier", VERIFIER.to_owned()),
+        ]
+    }
+}
+
+pub fn pairs<'f>(form: &'f [(&'static str, String)]) -> Vec<(&'static str, &'f str)> {
+    form.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// One of many, so that nobody's tries are counted together.
+fn address() -> String {
+    let [a, b, c] = random::bytes::<3>();
+    format!("10.{a}.{b}.{c}")
+}
