@@ -123,7 +123,12 @@ fn sort(name: &str, value: &Value) -> Sorted {
     if let Some(member) =
         members::known(STANDARD, name).or((name == SOFTWARE_STATEMENT).then_some(SOFTWARE_STATEMENT))
     {
-        let bounded = matches!(member, "jwks" | SOFTWARE_STATEMENT) || is_bounded(value);
+        let bounded = match member {
+            // Its texts are as long as keys are.
+            "jwks" => value["keys"].as_array().is_none_or(|keys| keys.len() <= MOST_ENTRIES),
+            SOFTWARE_STATEMENT => true,
+            _ => is_bounded(value),
+        };
         return match bounded {
             true => Sorted::Taken(member),
             false => refused(
