@@ -5,7 +5,7 @@
 //! The places are counted in the memory of this process, in quarters of an hour; with several replicas they multiply by
 //! their number.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderValue;
@@ -48,6 +48,9 @@ struct State {
     window: i64,
     taken: HashMap<Holder, u32>,
     all: u32,
+    /// What was taken up, so that a form that is sent again and again frees no more than the one place. Each of these has
+    /// taken a place before, so they are no more than those.
+    given_back: HashSet<(Holder, String)>,
     told: bool,
 }
 
@@ -92,20 +95,23 @@ impl Waiting {
         Ok(())
     }
 
-    /// A person has taken up what waited. Where that was stored by another process, one of its places is free later and
-    /// one of this process sooner, which evens out.
-    pub fn give_back(&self, holder: &Holder, now: Timestamp) {
+    /// A person has taken up what waited, the request of this id: that gives its place back, once. Where it was stored by
+    /// another process, one of its places is free later and one of this process sooner, which evens out.
+    pub fn give_back(&self, holder: &Holder, id: &str, now: Timestamp) {
         let mut state = self.state(now);
-        let Some(own) = state.taken.get_mut(holder) else { return };
-        *own -= 1;
-        if *own == 0 {
-            state.taken.remove(holder);
+        if state.taken.contains_key(holder) && state.given_back.insert((holder.clone(), id.to_owned())) {
+            state.free(holder);
         }
-        state.all = state.all.saturating_sub(1);
+    }
+
+    /// Nothing was stored after all.
+    pub fn undo(&self, holder: &Holder, now: Timestamp) {
+        self.state(now).free(holder);
     }
 
     /// How many places are taken.
-    pub fn taken(&self, now: Timestamp) -> u32 {
+    #[cfg(test)]
+    fn taken(&self, now: Timestamp) -> u32 {
         self.state(now).all
     }
 
@@ -120,6 +126,15 @@ impl Waiting {
 }
 
 impl State {
+    fn free(&mut self, holder: &Holder) {
+        let Some(own) = self.taken.get_mut(holder) else { return };
+        *own -= 1;
+        if *own == 0 {
+            self.taken.remove(holder);
+        }
+        self.all = self.all.saturating_sub(1);
+    }
+
     /// Once in a window.
     fn tell(&mut self, holder: &Holder) {
         if !std::mem::replace(&mut self.told, true) {
@@ -173,8 +188,10 @@ mod tests {
     fn a_place_is_given_back_once_a_person_is_there_and_all_are_after_a_quarter_of_an_hour() {
         let waiting = Waiting::new(LIMITS);
         assert_eq!(taken(&waiting, &address(1), 50), 20);
-        waiting.give_back(&address(1), NOW);
-        waiting.give_back(&address(2), NOW);
+        for _ in 0..5 {
+            waiting.give_back(&address(1), "request", NOW);
+            waiting.give_back(&address(2), "request", NOW);
+        }
         assert_eq!(taken(&waiting, &address(1), 50), 1);
         assert_eq!(waiting.take(address(1), NOW.plus(WINDOW - 1)), Err(Full));
         assert_eq!(waiting.take(address(1), NOW.plus(WINDOW)), Ok(()));

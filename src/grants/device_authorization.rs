@@ -162,7 +162,8 @@ pub async fn approve(
     let storage = app.audit.noting(&Actor::User, &events, app.now());
     let approved = storage.approve_device(&grant, remember, Authority::Session(upon)).await?;
     if approved == Insertion::Inserted {
-        app.waiting.give_back(&Holder::of(client, &authorization.address), app.now());
+        let holder = Holder::of(client, &authorization.address);
+        app.waiting.give_back(&holder, authorization.id.as_str(), app.now());
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device approved");
     }
     Ok(approved)

@@ -44,7 +44,7 @@ async fn answer(
     };
     let started = device_authorization::start(app, &client, &parameters, origin).await;
     if started.is_err() {
-        app.waiting.give_back(&holder, app.now());
+        app.waiting.undo(&holder, app.now());
     }
     Ok(json::respond(started))
 }

@@ -42,7 +42,7 @@ async fn answer(
     let Some(holder) = place(app, &client, address) else { return Ok(error::too_many(TOO_MANY)) };
     let pushed = pushed_request::push(app, &client, &parameters).await;
     if pushed.is_err() {
-        app.waiting.give_back(&holder, app.now());
+        app.waiting.undo(&holder, app.now());
     }
     Ok(json::created(pushed))
 }

@@ -54,8 +54,14 @@ async fn begin_pushed(app: &App, visitor: &Visitor, client: Arc<Client>, handle:
     let (now, holder) = (app.now(), Holder::at(&visitor.address));
     app.waiting.take(holder.clone(), now).map_err(|_| Failure::new(Problem::TooManyRequests))?;
     let taken = pushed_request::take(app, &client, handle, visitor.browser_digest()).await;
-    let not_taken = !matches!(taken, Ok(Ok(_)));
-    app.waiting.give_back(&if not_taken { holder } else { Holder::of(&client, &visitor.address) }, now);
+    match &taken {
+        Ok(Ok(pending)) => {
+            // Of a public client both places may be of one address.
+            let pushed = format!("pushed {}", pending.id);
+            app.waiting.give_back(&Holder::of(&client, &visitor.address), &pushed, now);
+        }
+        Ok(Err(_)) | Err(_) => app.waiting.undo(&holder, now),
+    }
     let pending = taken??;
     let request = pending.request.clone();
     let target = RedirectTarget::of(&request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;

@@ -162,7 +162,7 @@ async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Hand
     let session: Option<SessionId> = session.or(started.as_ref().map(|started| started.session.id.clone()));
     if let Some(session) = &session {
         app.storage.set_request_account(id, session, Means::SignIn).await?;
-        flow::taken_up(app, visitor);
+        flow::taken_up(app, visitor, id);
     }
     if let Some(pending) = &mut flow.pending {
         pending.account = session.map(|session_id| RequestAccount { session_id, by: Means::SignIn });

@@ -252,8 +252,8 @@ impl Flow {
             Approved::AnsweredBefore => return Err(Failure::new(Problem::Expired)),
             Approved::Ended => return Box::pin(self.again(app, visitor)).await,
         };
-        if self.pending.as_ref().is_some_and(|pending| pending.account.is_none()) {
-            taken_up(app, visitor);
+        if self.pending.is_some() {
+            taken_up(app, visitor, id);
         }
         let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
         let answer = self.target.success(app.issuer(), success);
@@ -345,6 +345,6 @@ pub(super) async fn store(
 }
 
 /// A person has taken up a request that waited.
-pub(super) fn taken_up(app: &App, visitor: &Visitor) {
-    app.waiting.give_back(&Holder::at(&visitor.address), app.now());
+pub(super) fn taken_up(app: &App, visitor: &Visitor, id: &RequestId) {
+    app.waiting.give_back(&Holder::at(&visitor.address), id.as_str(), app.now());
 }

@@ -118,7 +118,7 @@ async fn enter(app: &App, visitor: &Visitor, goal: Goal, recognised: &Recognised
         Goal::Request(flow) => {
             let pending = flow.pending.ok_or_else(|| Failure::new(Problem::Expired))?;
             app.storage.set_request_account(&pending.id, &started.session.id, Means::SignIn).await?;
-            flow::taken_up(app, visitor);
+            flow::taken_up(app, visitor, &pending.id);
             format!("/login?request={}", pending.id)
         }
     };

@@ -101,7 +101,7 @@ async fn choose(
         Goal::Request(flow) => {
             let pending = flow.pending.as_ref().ok_or_else(|| Failure::new(Problem::Expired))?;
             app.storage.set_request_account(&pending.id, id, Means::Choice).await?;
-            flow::taken_up(app, visitor);
+            flow::taken_up(app, visitor, &pending.id);
             Ok(goal.by_way_of(app, "/login"))
         }
         Goal::Page(own) => Ok(own.path(app)),

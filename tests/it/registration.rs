@@ -85,6 +85,9 @@ on_both! {
         };
         assert_eq!(server.register(with(190)).await.status, StatusCode::CREATED);
         server.register(with(201)).await.assert_error(400, "invalid_client_metadata");
+        let many = server.register(json!({"jwks": {"keys": vec![Signer::new("ES256").jwk(); 51]}})).await;
+        many.assert_error(400, "invalid_client_metadata");
+        assert!(many.body.contains("too many entries"), "{many:?}");
     }
 
     async fn consent_is_never_skipped_whatever_the_operator_writes_later(kind: Kind) {

@@ -123,7 +123,12 @@ fn sort(name: &str, value: &Value) -> Sorted {
     if let Some(member) =
         members::known(STANDARD, name).or((name == SOFTWARE_STATEMENT).then_some(SOFTWARE_STATEMENT))
     {
-        let excess = if matches!(member, "jwks" | SOFTWARE_STATEMENT) { None } else { excess(value) };
+        let excess = match member {
+            // Its texts are as long as keys are.
+            "jwks" => value["keys"].as_array().and_then(|keys| too_many(keys.len())),
+            SOFTWARE_STATEMENT => None,
+            _ => excess(value),
+        };
         return match excess {
             None => Sorted::Taken(member),
             Some(problem) => refused(member, &problem),
@@ -147,10 +152,12 @@ fn sort(name: &str, value: &Value) -> Sorted {
     }
 }
 
+fn too_many(entries: usize) -> Option<String> {
+    (entries > MOST_ENTRIES).then(|| format!("it has more than {MOST_ENTRIES} entries"))
+}
+
 /// What is too much or could disturb a page or a terminal: a text that is too long or cannot be read, a list too long.
 fn excess(value: &Value) -> Option<String> {
-    let too_many =
-        |entries| (entries > MOST_ENTRIES).then(|| format!("it has more than {MOST_ENTRIES} entries"));
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
         Value::String(text) if text.len() > LONGEST_TEXT => {
