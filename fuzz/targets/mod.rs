@@ -10,7 +10,7 @@ mod tokens;
 /// A target, by the name of its folder in the corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 23] = [
     ("assertion", tokens::assertion),
     ("authorization", requests::authorization),
     ("basic", requests::basic),
@@ -22,6 +22,7 @@ pub const TARGETS: [Target; 21] = [
     ("hook", documents::hook),
     ("jwe", tokens::jwe),
     ("jwks", documents::jwks),
+    ("name", texts::name),
     ("opaque", tokens::opaque),
     ("redirect_uri", texts::redirect_uri),
     ("registration", documents::registration),
@@ -30,6 +31,7 @@ pub const TARGETS: [Target; 21] = [
     ("scope", texts::scope),
     ("statement", tokens::statement),
     ("user_code", texts::user_code),
+    ("user_name", texts::user_name),
     ("verifier", texts::verifier),
     ("webfinger", texts::webfinger),
 ];
