@@ -183,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_counted_once_however_its_name_is_written() {
+        let throttle = Throttle::default();
+        for number in 0..PER_PAIR {
+            let name = ["jörg", "jo\u{308}rg", "JÖRG", "ｊörg"][number as usize % 4];
+            throttle.failed(&attempt(name, "192.0.2.1", 0));
+        }
+        assert!(!throttle.allows(&attempt("Jo\u{308}rg", "192.0.2.1", 0)));
+    }
+
+    #[test]
     fn an_address_that_tries_many_accounts_is_refused() {
         let throttle = Throttle::default();
         for number in 0..PER_ADDRESS {

@@ -27,6 +27,7 @@ mod signing_keys;
 mod software_issuers;
 mod trusted_issuers;
 mod turns;
+mod user_keys;
 mod users;
 
 use std::sync::Arc;
