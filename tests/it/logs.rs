@@ -130,7 +130,7 @@ on_both! {
         assert!(!text.contains("\u{1b}") && !text.lines().any(|line| line.starts_with("2026-11-30T00")), "{text}");
         // A second revocation changes nothing either.
         for _ in 0..2 {
-            server.revoke(&client, &tokens["refresh_token"].as_str().unwrap().to_owned()).await;
+            server.revoke(&client, tokens["refresh_token"].as_str().unwrap()).await;
         }
         assert_eq!(log.text().matches("grant revoked by its client").count(), 1);
         browser.post("/account/apps/revoke", &[("csrf", &csrf), ("client_id", &client.id)]).await;
