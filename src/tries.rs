@@ -142,3 +142,18 @@ impl<'a> Try<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::nobody;
+    use crate::crypto::master_key::MasterKey;
+
+    #[test]
+    fn a_name_that_nobody_has_is_counted_once_however_it_is_written() {
+        let key = MasterKey::new(&[7; 32]);
+        for same in ["jo\u{308}rg", "JÖRG", "ｊörg", "Jo\u{308}rg "] {
+            assert_eq!(nobody(&key, same), nobody(&key, "jörg"), "{same}");
+        }
+        assert_ne!(nobody(&key, "jorg"), nobody(&key, "jörg"));
+    }
+}

@@ -10,7 +10,7 @@ mod tokens;
 /// A target, by the name of its folder in the corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     ("assertion", tokens::assertion),
     ("authorization", requests::authorization),
     ("basic", requests::basic),
@@ -23,6 +23,7 @@ pub const TARGETS: [Target; 22] = [
     ("jwe", tokens::jwe),
     ("jwks", documents::jwks),
     ("known_browser", tokens::known_browser),
+    ("name", texts::name),
     ("opaque", tokens::opaque),
     ("redirect_uri", texts::redirect_uri),
     ("registration", documents::registration),
@@ -31,6 +32,7 @@ pub const TARGETS: [Target; 22] = [
     ("scope", texts::scope),
     ("statement", tokens::statement),
     ("user_code", texts::user_code),
+    ("user_name", texts::user_name),
     ("verifier", texts::verifier),
     ("webfinger", texts::webfinger),
 ];

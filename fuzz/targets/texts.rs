@@ -3,7 +3,7 @@
 use std::str::from_utf8;
 
 use chancery::crypto::digest;
-use chancery::model::ScopeSet;
+use chancery::model::{ScopeSet, text as shown, user_name};
 use chancery::protocol::device::{ALPHABET, UserCode};
 use chancery::protocol::{pkce, redirect_uri as uri, resource as resources, webfinger as finger};
 use url::Url;
@@ -74,6 +74,34 @@ pub fn redirect_uri(data: &[u8]) {
             url
         });
         assert_eq!(one, other);
+    }
+}
+
+/// What is written out can be read, is the same when it is written out again, and a name that can be read stays as it is.
+pub fn name(data: &[u8]) {
+    let Ok(name) = from_utf8(data) else { return };
+    let shown = shown::escaped(name);
+    assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    assert_eq!(shown::escaped(&shown), shown);
+    if shown::check_readable(name).is_ok() {
+        assert!(shown.chars().any(|char| !char.is_whitespace()));
+        assert_eq!(shown::check_characters(name), Ok(()));
+    }
+    let _ = shown::check_script(name);
+}
+
+/// RFC 8265: a name that is accepted has one form, and every key is its own.
+pub fn user_name(data: &[u8]) {
+    let Ok(name) = from_utf8(data) else { return };
+    for key in [user_name::username_key, user_name::email_key] {
+        let once = key(name);
+        assert_eq!(key(&once), once, "{name:?}");
+        assert!(!once.contains(|char: char| char.is_ascii_uppercase()), "{once:?}");
+    }
+    if let Ok(prepared) = user_name::prepared(name) {
+        assert_eq!(user_name::prepared(&prepared).as_ref(), Ok(&prepared), "{name:?}");
+        assert_eq!(user_name::username_key(&prepared), user_name::username_key(name));
+        assert!(!prepared.is_empty() && !prepared.contains(char::is_whitespace));
     }
 }
 

@@ -78,7 +78,11 @@ pub async fn migrate(settings: &Settings, storage: &Storage) -> Result<(), Start
         DatabaseUrl::Sqlite { path } => Some(lock_beside(path)?),
         DatabaseUrl::Postgres { .. } => None,
     };
-    Ok(storage.db().migrate().await?)
+    storage.db().migrate().await?;
+    for user in storage.renew_user_keys().await? {
+        tracing::warn!(%user, "a name or mail address is another user's in another form (RFC 8265); both sign in as before");
+    }
+    Ok(())
 }
 
 /// The master key, made and kept in a file of mode 0600 where the settings say so, and the ones before it.

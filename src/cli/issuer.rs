@@ -10,7 +10,7 @@ use super::{Failure, key_file, output};
 use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
-use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer};
+use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer, text};
 use crate::outbound::Outbound;
 use crate::storage::Storage;
 
@@ -88,7 +88,7 @@ fn what(purpose: IssuerPurpose) -> &'static str {
 fn problems_of(settings: &Settings, asked: &IssuerAdd) -> Vec<String> {
     let mut problems = Vec::new();
     let name = &asked.issuer;
-    if name.is_empty() || name.len() > 512 || name.contains(|char: char| char.is_control() || char == ' ') {
+    if name.len() > 512 || name.contains(' ') || text::check_readable(name).is_err() {
         problems.push("issuer: give what is in iss, 1 to 512 bytes without spaces".to_owned());
     }
     if name == settings.server.issuer.as_str() {

@@ -48,6 +48,9 @@ impl Commands<'_> {
         problems.extend(claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err()));
         problems.extend(password::problem(&chosen.password));
         Failure::of("creating the user", problems)?;
+        if let Err(misleading) = text::check_script(&user.username) {
+            output::complain(&format!("warning: username: {misleading}"));
+        }
         let hash = password::hash(&self.office.settings.passwords, chosen.password.clone()).await?;
         self.office.noting(Event::UserCreated { user: &user.id })?.insert_user(&user, Some(&hash)).await?.map_err(|_| {
             let name = &user.username;
@@ -261,6 +264,9 @@ fn problems(user: &User) -> Vec<String> {
     if user.email.as_deref().is_some_and(|email| !is_address(email)) {
         problems.push("email: it does not look like an email address".to_owned());
     }
+    if user.phone_number.as_deref().is_some_and(|number| text::check_readable(number).is_err()) {
+        problems.push("phone: it holds something that cannot be seen".to_owned());
+    }
     for group in &user.groups {
         problems.extend(text::check_readable(group).err().map(|error| format!("group: {error}")));
     }
@@ -399,10 +405,11 @@ mod tests {
             assert_eq!(problems(&user(name, None)).len(), 1, "{name:?}");
         }
         let mut odd = user("ann", Some("ann\u{200b}@mail.example"));
+        odd.phone_number = Some("+49\u{202e}".to_owned());
         odd.groups = vec![" ".to_owned(), "a\u{2066}".to_owned(), "staff".to_owned()];
         odd.profile.name = Some("\u{3164}".to_owned());
         odd.profile.family_name = Some("A\u{202e}B".to_owned());
-        assert_eq!(problems(&odd).len(), 5);
+        assert_eq!(problems(&odd).len(), 6);
     }
 
     #[test]

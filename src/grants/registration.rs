@@ -128,9 +128,11 @@ pub async fn update(
 pub async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
     let registration = authorized(app, id, token).await?;
     let client = &registration.client.id;
-    app.noting(&Actor::Client, Event::ClientDeleted { client }).delete_client(client).await?;
+    let deleted = app.noting(&Actor::Client, Event::ClientDeleted { client }).delete_client(client).await?;
     app.clients.forget();
-    tracing::info!(client = id, address, "client deleted its registration");
+    if deleted {
+        tracing::info!(client = id, address, "client deleted its registration");
+    }
     Ok(())
 }
 

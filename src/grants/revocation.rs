@@ -4,7 +4,7 @@ use super::access_tokens;
 use crate::app::App;
 use crate::audit::{Actor, Event, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{ClientId, GrantId};
+use crate::model::{ClientId, GrantId, GrantState};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -16,6 +16,9 @@ pub async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str) -> Res
             return Ok(());
         }
         must_own(caller, &grant.client_id)?;
+        if grant.state == GrantState::Revoked {
+            return Ok(());
+        }
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant revoked by its client");
         let revoked = Event::GrantRevoked { granted: (&grant).into(), reason: Revocation::ByClient };
         return Ok(app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await?);

@@ -31,6 +31,10 @@ pub fn prepared(name: &str) -> Result<String, UnfitUserName> {
 /// What user names are compared by: RFC 8265 3.3. A name that it does not allow, as there are older ones, in lower case.
 pub fn username_key(name: &str) -> String {
     let name = name.trim();
+    // Every rule leaves these as they are, but for their case.
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return name.to_ascii_lowercase();
+    }
     let allowed = |name: &str| UsernameCaseMapped::enforce(name).ok().map(String::from);
     let key = allowed(name).or_else(|| allowed(&folded(name))).unwrap_or_else(|| folded(name));
     one_sigma(&key)

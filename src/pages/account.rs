@@ -48,8 +48,9 @@ pub async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent
     let client = ClientId::new(parameters.require("client_id")?);
     let SignedIn { user, session, .. } = &person;
     let revoked = Event::ConsentRevoked { user: &user.id, session: &session.id, client: &client };
-    app.noting(&Actor::User, revoked).withdraw(&user.id, &client).await?;
-    tracing::info!(user = %person.user.id, %client, "access taken back");
+    if app.noting(&Actor::User, revoked).withdraw(&user.id, &client).await? {
+        tracing::info!(user = %person.user.id, %client, "access taken back");
+    }
     Ok(visitor.redirect_to_page(&app, "/account?done=access"))
 }
 
@@ -59,8 +60,9 @@ pub async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sen
     let session = SessionId::new(parameters.require("session")?);
     let (user, reason) = (&person.user.id, SessionEnd::AccountPage);
     let ended = Event::SessionEnded { user, session: &session, reason };
-    app.noting(&Actor::User, ended).end_session(&session, user, app.now()).await?;
-    tracing::info!(user = %person.user.id, %session, "session ended from the account page");
+    if app.noting(&Actor::User, ended).end_session(&session, user, app.now()).await? {
+        tracing::info!(user = %person.user.id, %session, "session ended from the account page");
+    }
     Ok(visitor.redirect_to_page(&app, "/account?done=session"))
 }
 

@@ -148,11 +148,11 @@ async fn end_surplus(app: &App, session: &Session) -> Result<(), StorageError> {
 }
 
 impl SignedIn {
-    /// Ends the session, with what ends with it.
-    pub async fn end(&self, app: &App, reason: SessionEnd) -> Result<(), StorageError> {
+    /// Ends the session, with what ends with it. False when it had ended.
+    pub async fn end(&self, app: &App, reason: SessionEnd) -> Result<bool, StorageError> {
         let (user, session) = (&self.user.id, &self.session.id);
         let ended = app.noting(&Actor::User, Event::SessionEnded { user, session, reason });
-        ended.end_session(session, user, app.now()).await.map(|_| ())
+        ended.end_session(session, user, app.now()).await
     }
 }
 

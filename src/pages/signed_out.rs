@@ -32,8 +32,9 @@ pub async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failure> {
             registered.and_then(|found| logout::frontchannel_page(&found.client, app.issuer(), session));
         frames.extend(page);
     }
-    person.end(app, SessionEnd::SignOut).await?;
-    tracing::info!(user = %person.user.id, %session, "signed out");
+    if person.end(app, SessionEnd::SignOut).await? {
+        tracing::info!(user = %person.user.id, %session, "signed out");
+    }
     Ok(frames)
 }
 

@@ -11,7 +11,7 @@ pub enum InvalidRedirectUri {
     Fragment,
     #[error("it holds a user name or password")]
     UserInfo,
-    #[error("plain http is for loopback addresses only; use an https URI")]
+    #[error("plain http is for loopback addresses only; use https")]
     PlainHttp,
     #[error("its scheme can run code in the browser")]
     DangerousScheme,

@@ -106,16 +106,17 @@ impl Storage {
     }
 
     /// Takes a client's access back: the consent is forgotten and every grant to it revoked, and a yes that is on its way
-    /// counts no more.
-    pub async fn withdraw(&self, user: &UserId, client: &ClientId) -> Result<(), StorageError> {
+    /// counts no more. False where there was none.
+    pub async fn withdraw(&self, user: &UserId, client: &ClientId) -> Result<bool, StorageError> {
         const FORGET: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
         const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
              WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'";
         let mut tx = self.db.begin().await?;
         withdraw_consents(&mut tx, user).await?;
-        tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
-        tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
-        tx.commit().await
+        let revoked = tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
+        let forgotten = tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
+        tx.commit().await?;
+        Ok(forgotten + revoked > 0)
     }
 }
 

@@ -33,6 +33,7 @@ mod software_issuers;
 mod tries;
 mod trusted_issuers;
 mod turns;
+mod user_keys;
 mod users;
 
 use std::sync::Arc;

@@ -50,7 +50,7 @@ fn keys_that_are_private_missing_or_out_of_reach_are_refused() {
         (vec!["--jwks", broken.as_str()], "not a JWK Set"),
         (vec!["--jwks", dear.as_str()], "2048 to 4096 bits with the exponent 65537"),
         (vec!["--jwks", "/no/such/file"], "No such file"),
-        (vec!["--jwks-uri", "http://m.example/jwks"], "use an https URI"),
+        (vec!["--jwks-uri", "http://m.example/jwks"], "use https"),
         (vec!["--jwks-uri", "https://10.0.0.1/jwks"], "10.0.0.1 is not a public address"),
     ] {
         let line = [&MACHINE[..], &["--auth-method", "private_key_jwt"], &keys].concat();

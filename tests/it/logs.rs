@@ -108,6 +108,35 @@ async fn use_tokens(server: &TestServer, client: &Registration, code: &str, secr
 }
 
 on_both! {
+    async fn what_did_not_change_is_neither_logged_nor_audited(kind: Kind) {
+        let (log, _guard) = Captured::start();
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({})).await;
+        server.user("ada").await;
+        let tokens = server.tokens(&client, "ada").await;
+        let mut browser = server.browser();
+        let page = browser.get("/login").await;
+        let own = hidden(&page, "csrf");
+        browser.post("/login", &[("csrf", &own), ("username", "ada"), ("password", PASSWORD)]).await;
+        let forged = "x\n2026-11-30T00:00:00.000000Z ERROR chancery::keys: FORGED \u{1b}[31m";
+        let csrf = hidden(&browser.get("/account").await, "csrf");
+        let (told, ()) = server.told(async {
+            browser.post("/account/apps/revoke", &[("csrf", &csrf), ("client_id", forged)]).await;
+            browser.post("/account/sessions/end", &[("csrf", &csrf), ("session", forged)]).await;
+        }).await;
+        assert_eq!(told, Vec::<serde_json::Value>::new());
+        let text = log.text();
+        assert!(!text.contains("access taken back") && !text.contains("session ended from"), "{text}");
+        assert!(!text.contains("\u{1b}") && !text.lines().any(|line| line.starts_with("2026-11-30T00")), "{text}");
+        // A second revocation changes nothing either.
+        for _ in 0..2 {
+            server.revoke(&client, tokens["refresh_token"].as_str().unwrap()).await;
+        }
+        assert_eq!(log.text().matches("grant revoked by its client").count(), 1);
+        browser.post("/account/apps/revoke", &[("csrf", &csrf), ("client_id", &client.id)]).await;
+        assert_eq!(log.text().matches("access taken back").count(), 1);
+    }
+
     async fn no_secret_is_logged(kind: Kind) {
         let (log, _guard) = Captured::start();
         let server = TestServer::start(kind).await;

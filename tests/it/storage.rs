@@ -670,7 +670,7 @@ on_both! {
                 tokio::spawn(async move {
                     let rotation = Rotation { from: 1, now: START, grace: 30 };
                     match number % 6 {
-                        0 => storage.withdraw(&user, &client).await,
+                        0 => storage.withdraw(&user, &client).await.map(drop),
                         1 => storage.end_session(&session, &user, START).await.map(drop),
                         2 => approve(&storage, &fresh, "openid").await.map(drop),
                         3 => storage.rotate(&id, rotation).await.map(drop),
