@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::data_key::{self, DataKey, LENGTH, Material};
-use super::random;
+use super::{digest, random};
 use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp};
 
 /// Bytes of the id of a master key.
@@ -310,6 +310,13 @@ impl MasterKey {
             return Ok(None);
         }
         self.sealed(key.number, state, &self.material(key)?, key.created_at).map(Some)
+    }
+
+    /// The id of the master key of these that a data key is derived from: whoever knows it knows the data key.
+    pub fn derived_from(&self, key: &SealedDataKey) -> Option<&str> {
+        let material = self.material(key).ok()?;
+        let same = |master: &&Master| digest::equal(&*master.derived, &*material);
+        self.masters.iter().find(same).map(|master| master.id.as_str())
     }
 
     fn material(&self, key: &SealedDataKey) -> Result<Material, MasterKeyError> {

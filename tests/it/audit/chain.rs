@@ -221,7 +221,8 @@ on_both! {
     async fn an_entry_that_was_held_back_and_put_in_later_is_noticed(kind: Kind) {
         let server = ten(kind).await;
         let user = UserId::new("u");
-        let write = || server.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, server.app.now());
+        let event = Event::UserUpdated { user: &user };
+        let write = || server.app.audit.write(&Actor::Server, &event, server.app.now());
         write().await.unwrap();
         server.sql("CREATE TABLE kept AS SELECT * FROM audit_waiting").await;
         server.sql("DELETE FROM audit_waiting").await;
@@ -235,7 +236,8 @@ on_both! {
     async fn a_copy_of_an_entry_that_is_put_in_later_is_noticed(kind: Kind) {
         let server = ten(kind).await;
         let user = UserId::new("u");
-        let write = || server.app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user }, server.app.now());
+        let event = Event::UserUpdated { user: &user };
+        let write = || server.app.audit.write(&Actor::Server, &event, server.app.now());
         write().await.unwrap();
         server.sql("CREATE TABLE kept AS SELECT * FROM audit_waiting").await;
         write().await.unwrap();
@@ -273,7 +275,8 @@ on_both! {
         let server = ten(kind).await;
         let (app, user) = (&server.app, server.user("ada").await);
         server.sql("ALTER TABLE audit_waiting RENAME TO away").await;
-        let write = || app.audit.write(&Actor::Server, &Event::UserUpdated { user: &user.id }, app.now());
+        let event = Event::UserUpdated { user: &user.id };
+        let write = || app.audit.write(&Actor::Server, &event, app.now());
         assert!(write().await.is_err() && write().await.is_err());
         server.sql("ALTER TABLE away RENAME TO audit_waiting").await;
         write().await.unwrap();
