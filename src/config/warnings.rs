@@ -22,11 +22,6 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.server.trusted_proxies.networks().iter().any(|network| network.is_everything()),
         "server.trusted_proxies holds every address, so any client can claim any address".to_owned(),
     );
-    warn(
-        !settings.secrets.previous_master_keys.is_empty(),
-        "secrets.previous_master_keys is set: after `chancery secrets rotate` nothing needs it; `chancery secrets list` says so"
-            .to_owned(),
-    );
     let tokens = &settings.tokens;
     warn(
         tokens.authorization_code_seconds > 60,
@@ -79,7 +74,12 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    warnings.into_iter().chain(of_token_hook(settings)).collect()
+    warnings.into_iter().chain(of_token_hook(settings)).chain(of_secrets(settings)).collect()
+}
+
+fn of_secrets(settings: &Settings) -> Option<String> {
+    let sentence = "secrets.previous_master_keys is set: after `chancery secrets rotate` nothing needs it; `chancery secrets list` says so";
+    (!settings.secrets.previous_master_keys.is_empty()).then(|| sentence.to_owned())
 }
 
 fn of_token_hook(settings: &Settings) -> Option<String> {

@@ -160,13 +160,13 @@ impl MasterKey {
 
     /// Encrypts a token for `purpose`.
     pub fn seal_token(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
-        self.ring().current.seal_token(purpose, plain)
+        self.ring().current.seal_apart(purpose, plain)
     }
 
     /// Opens what [`MasterKey::seal_token`] made for the same purpose.
     pub fn open_token(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        self.ring().counting().find_map(|key| key.open_token(purpose, bytes.clone()))
+        self.ring().counting().find_map(|key| key.open_apart(purpose, bytes.clone()))
     }
 
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists give the same input.

@@ -142,6 +142,9 @@ impl NotedEntries {
 
     pub fn answered(&self, written: bool) {
         self.settle(if written { WRITTEN } else { SPARED });
+        if written {
+            self.tally.written(&self.sequences);
+        }
     }
 
     /// What is written stays so, whatever the same act tries again.
@@ -155,7 +158,7 @@ impl NotedEntries {
 impl Drop for NotedEntries {
     fn drop(&mut self) {
         match *self.fate.get_mut() {
-            WRITTEN => self.tally.written(&self.sequences),
+            WRITTEN => {}
             UNSURE => self.tally.unsure(&self.sequences),
             _ => self.tally.spared(&self.sequences),
         }
