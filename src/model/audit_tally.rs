@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn a_number_that_was_not_used_is_given_again() {
         let tally = Tally::default();
-        (at(&tally, 0), at(&tally, 0));
+        at(&tally, 0);
+        at(&tally, 0);
         tally.written(&[2]);
         tally.spared(&[1]);
         assert_eq!(at(&tally, 0), (1, 0));
@@ -200,7 +201,8 @@ mod tests {
     #[test]
     fn nothing_is_complete_beyond_what_nobody_knows_of() {
         let tally = Tally::default();
-        (at(&tally, 0), at(&tally, 0));
+        at(&tally, 0);
+        at(&tally, 0);
         tally.written(&[1]);
         tally.unsure(&[2]);
         assert_eq!(at(&tally, 0), (3, 1));
@@ -223,7 +225,8 @@ mod tests {
     #[test]
     fn there_is_more_to_say_when_entries_were_written_that_none_says_so_of() {
         let tally = Tally::default();
-        (at(&tally, 0), at(&tally, 0));
+        at(&tally, 0);
+        at(&tally, 0);
         assert!(!tally.has_more_to_say());
         tally.written(&[1, 2]);
         assert!(tally.has_more_to_say());
