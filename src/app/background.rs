@@ -194,7 +194,7 @@ async fn keep_audit_log(app: Arc<App>) {
         if let Err(error) = app.audit.flush(app.now()).await {
             tracing::warn!(%error, "could not write to the audit log; tried again in a second");
         }
-        if round.is_multiple_of(CLOSE_AUDIT) {
+        if (round + 1).is_multiple_of(CLOSE_AUDIT) {
             app.audit.close(app.now());
         }
         match app.audit.chain_waiting(app.now()).await {

@@ -63,8 +63,13 @@ async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failur
     let replacement = Replacement { storage, master, audit, actor: open::operator(), now: office.now };
     let done = steps(&replacement, asked).await.map_err(StartError::from)?;
     if asked.output.json {
-        let (replaced, ended) = (done.replaced, done.ended);
-        return output::json(&json!({ "master_key": master.id(), "sealed_again": replaced, "ended": ended }));
+        let derived: Vec<i64> = done.derived.iter().map(|(number, _)| *number).collect();
+        return output::json(&json!({
+            "master_key": master.id(),
+            "sealed_again": done.replaced,
+            "ended": done.ended,
+            "derived_from_a_previous_master_key": derived,
+        }));
     }
     let Replaced { data_keys, signing_keys, clients } = done.replaced;
     output::line(&format!(
@@ -73,12 +78,21 @@ async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failur
     for number in &done.ended {
         output::line(&format!("what was made with data key {number} does not count any more"))?;
     }
-    Ok(output::line(&format!("everything is sealed under the master key {}", master.id()))?)
+    output::line(&format!("everything is sealed under the master key {}", master.id()))?;
+    for (number, from) in &done.derived {
+        output::line(&format!(
+            "data key {number} is derived from the master key {from}, so whoever has that knows it: if it leaked, end it with \
+             --everything"
+        ))?;
+    }
+    Ok(())
 }
 
 struct Done {
     replaced: Replaced,
     ended: Vec<i64>,
+    /// Data keys that count and that a previous master key gives away, with its id.
+    derived: Vec<(i64, String)>,
 }
 
 /// Whatever was begun before is ended too.
@@ -101,7 +115,18 @@ async fn steps(replacement: &Replacement<'_>, asked: &SecretsRotate) -> Result<D
         replaced.signing_keys += late.signing_keys;
         replaced.clients += late.clients;
     }
-    Ok(Done { replaced: Replaced { data_keys, ..replaced }, ended })
+    let derived = derived(replacement).await?;
+    Ok(Done { replaced: Replaced { data_keys, ..replaced }, ended, derived })
+}
+
+async fn derived(replacement: &Replacement<'_>) -> Result<Vec<(i64, String)>, SecretsError> {
+    let keys = replacement.storage.data_keys().await?;
+    let counting = keys.iter().filter(|key| key.state != DataKeyState::Ended);
+    let from = |key: &SealedDataKey| {
+        let from = replacement.master.derived_from(key).filter(|id| *id != replacement.master.id())?;
+        Some((key.number, from.to_owned()))
+    };
+    Ok(counting.filter_map(from).collect())
 }
 
 /// Seconds within which what was begun is done.

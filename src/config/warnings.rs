@@ -22,11 +22,6 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.server.trusted_proxies.networks().iter().any(|network| network.is_everything()),
         "server.trusted_proxies holds every address, so any client can claim any address".to_owned(),
     );
-    warn(
-        !settings.secrets.previous_master_keys.is_empty(),
-        "secrets.previous_master_keys is set: after `chancery secrets rotate` nothing needs it; `chancery secrets list` says so"
-            .to_owned(),
-    );
     let tokens = &settings.tokens;
     warn(
         tokens.authorization_code_seconds > 60,
@@ -79,7 +74,8 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    warnings.into_iter().chain(of_assertions(settings)).chain(of_token_hook(settings)).collect()
+    let others = of_assertions(settings).into_iter().chain(of_token_hook(settings)).chain(of_secrets(settings));
+    warnings.into_iter().chain(others).collect()
 }
 
 fn of_assertions(settings: &Settings) -> Option<String> {
@@ -87,6 +83,11 @@ fn of_assertions(settings: &Settings) -> Option<String> {
     let sentence =
         "clients.assertion_audience is issuer_or_token_endpoint: better allow it to the clients that need it";
     is_wide.then(|| sentence.to_owned())
+}
+
+fn of_secrets(settings: &Settings) -> Option<String> {
+    let sentence = "secrets.previous_master_keys is set: after `chancery secrets rotate` nothing needs it; `chancery secrets list` says so";
+    (!settings.secrets.previous_master_keys.is_empty()).then(|| sentence.to_owned())
 }
 
 fn of_token_hook(settings: &Settings) -> Option<String> {

@@ -71,7 +71,7 @@ impl DataKey {
 
     /// Encrypts a token for `purpose`. Random nonces are good for some 2^32 messages under one key (NIST SP 800-38D
     /// 8.3), which a busy server seals in weeks; so each token has a key of its own, derived with a random salt.
-    pub fn seal_token(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
+    pub fn seal_apart(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
         let salt = random::bytes::<TOKEN_SALT>();
         let mut sealed = Vec::with_capacity(TOKEN_SALT + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&salt);
@@ -79,7 +79,7 @@ impl DataKey {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    pub fn open_token(&self, purpose: &str, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+    pub fn open_apart(&self, purpose: &str, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
         let (salt, body) = sealed.split_first_chunk_mut::<TOKEN_SALT>()?;
         let key = self.token_key(purpose, salt).ok()?;
         decrypt(&key, purpose, body).ok().map(|plain| plain.to_vec())

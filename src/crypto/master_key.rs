@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::data_key::{self, DataKey, LENGTH, Material};
-use super::random;
+use super::{digest, random};
 use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp};
 
 /// Bytes of the id of a master key.
@@ -160,13 +160,13 @@ impl MasterKey {
 
     /// Encrypts a token for `purpose`.
     pub fn seal_token(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
-        self.ring().current.seal_token(purpose, plain)
+        self.ring().current.seal_apart(purpose, plain)
     }
 
     /// Opens what [`MasterKey::seal_token`] made for the same purpose.
     pub fn open_token(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        self.ring().counting().find_map(|key| key.open_token(purpose, bytes.clone()))
+        self.ring().counting().find_map(|key| key.open_apart(purpose, bytes.clone()))
     }
 
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists give the same input.
@@ -310,6 +310,13 @@ impl MasterKey {
             return Ok(None);
         }
         self.sealed(key.number, state, &self.material(key)?, key.created_at).map(Some)
+    }
+
+    /// The id of the master key of these that a data key is derived from: whoever knows it knows the data key.
+    pub fn derived_from(&self, key: &SealedDataKey) -> Option<&str> {
+        let material = self.material(key).ok()?;
+        let same = |master: &&Master| digest::equal(&*master.derived, &*material);
+        self.masters.iter().find(same).map(|master| master.id.as_str())
     }
 
     fn material(&self, key: &SealedDataKey) -> Result<Material, MasterKeyError> {

@@ -319,6 +319,14 @@ on_both! {
         after.audit_log().await;
         assert!(after.verify_audit_log(None).await.is_ok());
         assert_eq!(server.number("SELECT COUNT(*) FROM data_keys").await, 1);
+        // Another master key does not help against whoever has this one, and the command says so.
+        let mut both = server.environment.clone();
+        both.push(("CHANCERY_SECRETS__MASTER_KEY".to_owned(), other.expose().to_owned()));
+        both.push(("CHANCERY_SECRETS__PREVIOUS_MASTER_KEYS".to_owned(), text.expose().to_owned()));
+        let (good, said, problem) = run(&both, &["secrets", "rotate"]).await;
+        assert!(good && said.contains("data key 1 is derived from the master key"), "{said} {problem}");
+        let (good, said, problem) = run(&both, &["secrets", "rotate", "--everything", "--wait", "1"]).await;
+        assert!(good && !said.contains("is derived from"), "{said} {problem}");
     }
 
     async fn what_a_master_key_is_needed_for_is_listed(kind: Kind) {
@@ -339,8 +347,10 @@ on_both! {
         assert!(said.contains("needed by nothing"), "{said}");
         let (_, said, _) = run(&both, &["check-config"]).await;
         assert!(said.contains("secrets.previous_master_keys is set"), "{said}");
-        let process = Process::start(&both).await;
-        drop(process);
+        // It stops where it cannot listen.
+        let nowhere = [&both[..], &[("CHANCERY_SERVER__LISTEN".to_owned(), "192.0.2.1:1".to_owned())]].concat();
+        let (good, _, said) = run(&nowhere, &["serve"]).await;
+        assert!(!good && said.contains("nothing in the database needs this previous master key"), "{said}");
     }
 
     async fn the_master_key_may_come_from_a_program_or_a_socket(kind: Kind) {

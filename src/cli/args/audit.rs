@@ -18,7 +18,7 @@ pub enum AuditCommand {
     Head(Output),
     /// Print entries as JSON, one a line, the oldest first.
     Export(AuditExport),
-    /// Begin a new chain after the last entry, where the log does not verify any more or the master key is another one.
+    /// Begin a new chain after the last entry, where the log does not verify any more.
     Restart(Output),
 }
 

@@ -65,7 +65,10 @@ on_both! {
             server.app.audit.finish(server.app.now()).await.unwrap();
         })
         .await;
-        assert_told(&told[60..], &[json!({"event": "audit.left_out", "of": "admin_api.refused", "count": 1})]);
+        assert_told(&told[60..], &[
+            json!({"event": "audit.left_out", "of": "admin_api.refused", "count": 1}),
+            json!({"event": "audit.complete"}),
+        ]);
     }
 
     async fn what_is_being_written_when_the_server_stops_is_written(kind: Kind) {
@@ -84,6 +87,6 @@ on_both! {
             server.app.audit.finish(server.app.now()).await.unwrap();
         })
         .await;
-        assert_told(&told, &[json!({"event": "admin_api.refused"})]);
+        assert_told(&told, &[json!({"event": "admin_api.refused"}), json!({"event": "audit.complete"})]);
     }
 }
