@@ -81,6 +81,7 @@ mod scopes;
 mod session_management;
 mod sign_in;
 mod storage;
+mod strangers;
 mod support;
 mod tls;
 mod token;
