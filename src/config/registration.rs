@@ -18,6 +18,8 @@ pub struct RegistrationSettings {
     pub max_per_address: u32,
     /// Seconds; none: for ever.
     pub unused_seconds: Option<i64>,
+    /// Seconds after which a registration access token that nobody used counts no more; none: never.
+    pub token_unused_seconds: Option<i64>,
     pub same_host: bool,
     pub require_software_statement: bool,
 }
@@ -41,6 +43,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<RegistrationSettings> {
     let max_clients = reader.number("registration.max_clients", 1..=1_000_000);
     let max_per_address = reader.number("registration.max_per_address", 1..=1_000_000);
     let unused = reader.lifetime("registration.unused_seconds", DAY..=10 * YEAR);
+    let token_unused = reader.lifetime("registration.token_unused_seconds", DAY..=10 * YEAR);
     let same_host = reader.boolean("registration.same_host");
     let statement = reader.boolean("registration.require_software_statement");
     Some(RegistrationSettings {
@@ -51,6 +54,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<RegistrationSettings> {
         max_clients: max_clients?,
         max_per_address: max_per_address?,
         unused_seconds: unused?,
+        token_unused_seconds: token_unused?,
         same_host: same_host?,
         require_software_statement: statement?,
     })

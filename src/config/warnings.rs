@@ -1,6 +1,6 @@
 //! The choices that are weaker than the defaults, told once at start.
 
-use super::{LogLevel, OnFailure, RegistrationMode, Settings};
+use super::{LogLevel, OnFailure, RegistrationMode, RegistrationSettings, Settings};
 use crate::model::{AssertionAudience, PkcePolicy};
 
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
@@ -46,15 +46,6 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.grants.password,
         "grants.password is true: applications see passwords, which RFC 9700 2.4 forbids".to_owned(),
     );
-    let registration = &settings.registration;
-    warn(
-        registration.mode == RegistrationMode::Open,
-        format!("registration.mode is open: anybody may register up to {} clients", registration.max_clients),
-    );
-    warn(
-        registration.mode != RegistrationMode::Off && registration.pkce == PkcePolicy::Optional,
-        "registration.pkce is optional: clients that registered themselves may do without it".to_owned(),
-    );
     warn(
         settings.grants.implicit,
         "grants.implicit is true: access tokens go through browsers, which RFC 9700 2.1.2 advises against"
@@ -74,8 +65,13 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         settings.log.level > LogLevel::Info,
         "log.level is below info: the log holds the addresses and paths of every request".to_owned(),
     );
-    let others = of_assertions(settings).into_iter().chain(of_token_hook(settings)).chain(of_secrets(settings));
-    warnings.into_iter().chain(others).collect()
+    warnings
+        .into_iter()
+        .chain(of_registration(&settings.registration))
+        .chain(of_assertions(settings))
+        .chain(of_token_hook(settings))
+        .chain(of_secrets(settings))
+        .collect()
 }
 
 fn of_assertions(settings: &Settings) -> Option<String> {
@@ -88,6 +84,22 @@ fn of_assertions(settings: &Settings) -> Option<String> {
 fn of_secrets(settings: &Settings) -> Option<String> {
     let sentence = "secrets.previous_master_keys is set: after `chancery secrets rotate` nothing needs it; `chancery secrets list` says so";
     (!settings.secrets.previous_master_keys.is_empty()).then(|| sentence.to_owned())
+}
+
+fn of_registration(registration: &RegistrationSettings) -> Vec<String> {
+    let is_on = registration.mode != RegistrationMode::Off;
+    let open =
+        format!("registration.mode is open: anybody may register up to {} clients", registration.max_clients);
+    let pkce = "registration.pkce is optional: clients that registered themselves may do without it";
+    let kept = "registration.token_unused_seconds is -1: a registration access token counts however long it lay around";
+    [
+        (registration.mode == RegistrationMode::Open, open),
+        (is_on && registration.pkce == PkcePolicy::Optional, pkce.to_owned()),
+        (is_on && registration.token_unused_seconds.is_none(), kept.to_owned()),
+    ]
+    .into_iter()
+    .filter_map(|(weak, sentence)| weak.then_some(sentence))
+    .collect()
 }
 
 fn of_token_hook(settings: &Settings) -> Option<String> {

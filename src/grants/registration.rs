@@ -18,12 +18,13 @@ use crate::model::{
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT};
+use crate::protocol::registration::recognition;
 use crate::protocol::registration::request::{self, Members, Terms};
 use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sector_identifier;
-use crate::storage::{NewRegistration, RegistrationOutcome, StorageError};
+use crate::storage::{NewRegistration, RegistrationOutcome, StorageError, StoredRegistration};
 use crate::throttle::Attempt;
 
 /// Why there is no answer.
@@ -87,13 +88,18 @@ pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str
         RegistrationOutcome::Full => return Err(full().into()),
     }
     tracing::info!(client = %client.id, name = client.name, address, "client registered itself");
-    Ok(answer(app, &client, &salt, secret.as_ref())?)
+    Ok(answer(app, &client, &salt, 0, secret.as_ref())?)
 }
 
 /// A client read request (RFC 7592 2.1). Of the secret only a digest is kept, so it is not said again.
 pub async fn read(app: &App, id: &str, token: Option<&str>) -> Result<Value, Refusal> {
-    let registration = authorized(app, id, token).await?;
-    Ok(answer(app, &registration.client, &registration.salt, None)?)
+    let Registration { client, salt, next, .. } = used(app, id, token).await?;
+    Ok(answer(app, &client, &salt, next, None)?)
+}
+
+/// The same for who asks for its head only: nothing is used (RFC 9110 9.2.1).
+pub async fn look(app: &App, id: &str, token: Option<&str>) -> Result<(), Refusal> {
+    authorized(app, id, token).await.map(|_| ())
 }
 
 /// A client update request (RFC 7592 2.2): what it names takes the place of all there was.
@@ -104,7 +110,7 @@ pub async fn update(
     body: &[u8],
     address: &str,
 ) -> Result<Value, Refusal> {
-    let Registration { client: before, secrets, salt } = authorized(app, id, token).await?;
+    let Registration { client: before, secrets, salt, next } = used(app, id, token).await?;
     admit(app, address)?;
     let mut given = request::read(body)?;
     check_identity(&mut given, &before, &secrets)?;
@@ -116,12 +122,14 @@ pub async fn update(
     let had_secret = before.token_endpoint_auth_method.has_secret();
     let (secret, secrets) = clients::renewed(&client, had_secret, secrets, app.now(), seal(app, &client))?;
     let updated = Event::ClientUpdated { client: &client.id };
-    if !app.noting(&Actor::Client, updated).update_client(&client, &secrets, app.now()).await? {
+    let is_another = !recognition::looks_the_same(&before, &client);
+    let storage = app.noting(&Actor::Client, updated);
+    if !storage.update_registration(&client, &secrets, app.now(), is_another).await? {
         return Err(Refusal::WrongToken);
     }
     app.clients.forget();
-    tracing::info!(client = %client.id, address, "client changed its registration");
-    Ok(answer(app, &client, &salt, secret.as_ref())?)
+    tracing::info!(client = %client.id, address, is_another, "client changed its registration");
+    Ok(answer(app, &client, &salt, next, secret.as_ref())?)
 }
 
 /// A client delete request (RFC 7592 2.3): what was granted to it ends with it.
@@ -161,22 +169,38 @@ struct Registration {
     client: Client,
     secrets: ClientSecrets,
     salt: String,
+    /// The generation of the token that takes the place of the one that was shown.
+    next: u32,
 }
 
 /// RFC 7592 2: the token MUST be the one of this very client; nothing tells whether there is such a client.
+///
+/// The newest token counts, and the one before it until the newest has been used: its client may never have got the
+/// answer. One that nobody used for too long counts no more.
 async fn authorized(app: &App, id: &str, token: Option<&str>) -> Result<Registration, Refusal> {
     let token = token.ok_or(Refusal::NoToken)?;
     let handle = Handle::parse(Purpose::RegistrationAccessToken, token).ok_or(Refusal::WrongToken)?;
     if handle.id() != id {
         return Err(Refusal::WrongToken);
     }
-    let found = app.storage.registration(id).await?;
-    let (client, secrets, salt) = found.ok_or(Refusal::WrongToken)?;
-    if handle.is_genuine(&app.master_key, &salt) {
-        Ok(Registration { client, secrets, salt })
-    } else {
-        Err(Refusal::WrongToken)
+    let found = app.storage.registration(id).await?.ok_or(Refusal::WrongToken)?;
+    let shown = i64::from(handle.generation());
+    let counts = shown == found.generation || shown + 1 == found.generation;
+    let kept = app.settings.registration.token_unused_seconds;
+    let is_over = found.used_at.zip(kept).is_some_and(|(at, kept)| at.plus(kept) <= app.now());
+    if !handle.is_genuine(&app.master_key, &found.salt) || !counts || is_over {
+        return Err(Refusal::WrongToken);
     }
+    let StoredRegistration { client, secrets, salt, .. } = found;
+    Ok(Registration { client, secrets, salt, next: handle.generation().saturating_add(1) })
+}
+
+/// The same, and its token is used up: the answer has the next one (RFC 7592 3).
+async fn used(app: &App, id: &str, token: Option<&str>) -> Result<Registration, Refusal> {
+    let registration = authorized(app, id, token).await?;
+    let shown = i64::from(registration.next) - 1;
+    app.storage.use_registration(&registration.client.id, shown, app.now()).await?;
+    Ok(registration)
 }
 
 /// RFC 7592 2.2: the update names its own client, shows its own secret if any, and nothing else that the server makes.
@@ -350,9 +374,15 @@ fn full() -> OAuthError {
 }
 
 /// The client information response (RFC 7591 3.2.1, RFC 7592 3).
-fn answer(app: &App, client: &Client, salt: &str, secret: Option<&Secret>) -> Result<Value, OAuthError> {
+fn answer(
+    app: &App,
+    client: &Client,
+    salt: &str,
+    generation: u32,
+    secret: Option<&Secret>,
+) -> Result<Value, OAuthError> {
     let id = client.id.as_str();
-    let token = handle::issue(&app.master_key, Purpose::RegistrationAccessToken, id, 0, salt);
+    let token = handle::issue(&app.master_key, Purpose::RegistrationAccessToken, id, generation, salt);
     let token = token.ok_or_else(|| OAuthError::server_error("the client's id is malformed"))?;
     let mut document = registration::public_document(client);
     document["registration_access_token"] = json!(token.expose());

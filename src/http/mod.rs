@@ -102,6 +102,6 @@ fn registration(app: &App) -> Router<Arc<App>> {
     if app.settings.registration.mode == RegistrationMode::Off {
         return Router::new();
     }
-    let one = get(register::get).put(register::put).delete(register::delete);
+    let one = get(register::get).head(register::head).put(register::put).delete(register::delete);
     Router::new().route("/register", post(register::post)).route("/register/{client_id}", one)
 }

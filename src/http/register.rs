@@ -41,6 +41,15 @@ pub async fn get(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) 
     answer(&app, StatusCode::OK, result.await)
 }
 
+/// RFC 9110 9.2.1: whether the token is good, which is not used.
+pub async fn head(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
+    let result = async { registration::look(&app, &named(id), bearer::token(&headers, None)?).await };
+    match result.await {
+        Ok(()) => json::no_store(StatusCode::OK, Vec::new()),
+        Err(refusal) => refuse(&app, &refusal),
+    }
+}
+
 /// RFC 7592 2.2
 pub async fn put(
     State(app): State<Arc<App>>,

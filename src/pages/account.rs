@@ -9,6 +9,7 @@ use super::accounts::{SignedIn, is_live};
 use super::answer::{Answer, Failure, retry_after};
 use super::browser;
 use super::i18n::Messages;
+use super::links::WebLink;
 use super::select_account;
 use super::sent::{Form, Query};
 
@@ -258,12 +259,15 @@ async fn app_rows(app: &App, text: &Messages, person: &SignedIn) -> Result<Vec<A
         let client = &registered.client;
         let permission = |scope| Permission::new(text, &catalogue, scope, false);
         let scope = access.allowed.all_scopes();
+        let start = initiated_login::link(client, app.issuer(), &person.user.username, &scope);
+        let unchecked = start.as_deref().filter(|_| client.is_self_registered());
         rows.push(AppRow {
             client_id: access.client_id.as_str().to_owned(),
             application: Application::of(client, text.tag()),
             permissions: scope.iter().map(permission).collect(),
             resources: Place::allowed(&access.allowed, &catalogue),
-            start: initiated_login::link(client, app.issuer(), &person.user.username, &scope),
+            start_host: unchecked.and_then(WebLink::parse).map(|link| link.host),
+            start,
             since: text.date(access.since.unix()),
             last_used: access.last_used_at.map(|at| text.when(at.unix(), app.now().unix())),
             presented_again: access.grace_used_at.map(|at| text.when(at.unix(), app.now().unix())),

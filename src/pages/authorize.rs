@@ -42,7 +42,7 @@ async fn begin(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Ans
     };
     match checked {
         Ok((target, request)) => Flow::new(client, target, request, None).advance(app, visitor).await,
-        Err(Refused::Told(target, error)) => visitor.refuse(app, &client, &target, &error).await,
+        Err(Refused::Told(target, error)) => visitor.refuse_unseen(app, &client, &target, &error).await,
         Err(Refused::Unproven(unproven)) => Err(unproven.into()),
         Err(Refused::Nowhere(error)) => Err(error.into()),
     }

@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::answer::Failure;
-use super::views::{Application, FormPostPage};
+use super::links::ReturnTo;
+use super::views::{Application, FormPostPage, Problem, StrangerPage};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::authorization_response::Envelope;
@@ -41,6 +42,30 @@ impl Visitor {
     ) -> Result<Response, Failure> {
         let envelope = Envelope::find(app, client, target).await?;
         self.refuse_in(&envelope, app, client, target, error)
+    }
+
+    /// The same where no person has seen anything of the request yet: one who is to be led to an application that registered
+    /// itself is asked first.
+    pub async fn refuse_unseen(
+        &self,
+        app: &App,
+        client: &Client,
+        target: &RedirectTarget,
+        error: &OAuthError,
+    ) -> Result<Response, Failure> {
+        if self.may_be_led_to(app, client).await? {
+            return self.refuse(app, client, target, error).await;
+        }
+        crate::http::log(error);
+        let envelope = Envelope::find(app, client, target).await?;
+        let answer = envelope.seal(app, client, target.failure(app.issuer(), error))?;
+        let place = ReturnTo::parse(target.uri()).ok_or_else(|| Failure::new(Problem::WrongReturnAddress))?;
+        let frame = self.frame(app, None);
+        let application = Application::of(client, frame.text.tag());
+        let view = StrangerPage { frame, application, place, detail: &error.description, answer: &answer };
+        let mut response = self.page_with_opener(app, StatusCode::BAD_REQUEST, &view);
+        crate::http::note(&mut response, error);
+        Ok(response)
     }
 
     pub fn refuse_in(

@@ -53,7 +53,7 @@ pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &Ext
     }
     let who = flow.who(app, visitor).await?;
     let live = match flow.next(app, &who).await?.0 {
-        Step::Refuse(error) => return flow.refuse(app, visitor, &error).await,
+        Step::Refuse(error) => return flow.refuse_unseen(app, visitor, &error).await,
         // Choosing an account is that page's work too.
         Step::SelectAccount | Step::SignIn => None,
         Step::Consent { .. } | Step::Issue => who.person(),

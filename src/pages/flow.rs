@@ -134,7 +134,7 @@ impl Flow {
             (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
             (Step::SelectAccount, _) => self.wait_at(app, visitor, "/select_account").await,
             (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
-            (Step::Refuse(error), _) => self.refuse(app, visitor, &error).await,
+            (Step::Refuse(error), _) => self.refuse_unseen(app, visitor, &error).await,
         }
     }
 
@@ -294,6 +294,19 @@ impl Flow {
             app.storage.note_answered(&pending.id).await?;
         }
         visitor.refuse(app, &self.client, &self.target, error).await
+    }
+
+    /// The same where it may be that no person has seen a page about the request: signing in and choosing are on pages that
+    /// name where it leads.
+    pub async fn refuse_unseen(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+        let Some(pending) = &self.pending else {
+            return visitor.refuse_unseen(app, &self.client, &self.target, error).await;
+        };
+        if pending.account.is_some() {
+            return self.refuse(app, visitor, error).await;
+        }
+        app.storage.note_answered(&pending.id).await?;
+        visitor.refuse_unseen(app, &self.client, &self.target, error).await
     }
 
     /// Sends the browser to a page that carries only the request's id.

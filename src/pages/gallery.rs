@@ -12,6 +12,7 @@ use super::links::{ReturnTo, WebLink};
 use super::site::{Branding, Frame, Site};
 use super::views::*;
 use crate::model::Catalogue;
+use crate::protocol::response::Delivery;
 
 const NOW: i64 = 1_772_539_200;
 const LONG: &str = "The Extraordinarily Long-Winded Donaudampfschifffahrtsgesellschaftskapitänsmütze Planner";
@@ -109,6 +110,7 @@ fn app_row(text: &Messages, application: Application, scopes: &[&str], used: Opt
         last_used: used.map(|at| text.when(at, NOW)),
         presented_again: used.map(|at| text.when(at, NOW)),
         start: used.map(|_| "https://calendar.acme.example/start".to_owned()),
+        start_host: used.map(|_| "calendar.acme.example".to_owned()),
     }
 }
 
@@ -158,7 +160,14 @@ fn logout(frame: Frame<'_>) -> LogoutPage<'_> {
 }
 
 fn logged_out(frame: Frame<'_>) -> LoggedOutPage<'_> {
-    LoggedOutPage { frame, application: Some(acme()), continue_to: None, refused: false, frames: Vec::new() }
+    LoggedOutPage {
+        frame,
+        application: Some(acme()),
+        continue_to: None,
+        place: None,
+        refused: false,
+        frames: Vec::new(),
+    }
 }
 
 fn device(frame: Frame<'_>) -> DevicePage<'_> {
@@ -260,6 +269,15 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
     let continue_to = Some("https://app.acme.example/bye".to_owned());
     let frames = vec!["https://mail.acme.example/logout?sid=s-1", "https://app.acme.example/logout?sid=s-1"];
     add("logged-out-frames", &LoggedOutPage { continue_to, frames, ..logged_out(frame) });
+    let continue_to = Some("https://calendar.acme.example/bye".to_owned());
+    let place = ReturnTo::parse("https://calendar.acme.example/bye");
+    add("logged-out-stranger", &LoggedOutPage { continue_to, place, ..logged_out(frame) });
+    let redirect =
+        Delivery::Redirect("https://calendar.acme.example/callback?error=invalid_scope".to_owned());
+    add("stranger", &stranger(frame, acme(), &redirect));
+    let action = "https://calendar.acme.example/callback".to_owned();
+    let form = Delivery::Form { action, fields: vec![("error", "invalid_scope".to_owned())] };
+    add("stranger-form", &stranger(frame, Application::new(LONG, None, None), &form));
     add("form-post", &form_post(frame, acme()));
     add("form-post-long", &form_post(frame, Application::new(LONG, None, None)));
     add("error", &error(frame, Problem::Internal));
@@ -273,6 +291,11 @@ fn pages(frame: Frame<'_>) -> Vec<(String, String)> {
 fn form_post(frame: Frame<'_>, application: Application) -> FormPostPage<'_> {
     let fields = vec![("code", "c-1".to_owned()), ("state", "s-1".to_owned())];
     FormPostPage { frame, application, action: "https://calendar.acme.example/callback", fields }
+}
+
+fn stranger<'a>(frame: Frame<'a>, application: Application, answer: &'a Delivery) -> StrangerPage<'a> {
+    let place = ReturnTo::parse("https://calendar.acme.example/callback").unwrap();
+    StrangerPage { frame, application, place, detail: "The client may not ask for the scope x.", answer }
 }
 
 fn place(name: &str, is_new: bool) -> Place {
@@ -315,7 +338,7 @@ fn every_page_obeys_the_house_rules() {
         assert!(html.matches(" autofocus").count() <= 1, "{name}");
         for post in html.split("<form ").skip(1) {
             // One that goes to an application is not ours to check.
-            let away = post.contains("class=\"by-itself\"");
+            let away = post.contains("class=\"by-itself\"") || post.contains("class=\"away\"");
             assert!(post.contains("method=\"post\"") && (away || post.contains("name=\"csrf\"")), "{name}");
         }
         assert!(html.len() + assets < 20_000, "{name} is {} bytes", html.len() + assets);

@@ -19,6 +19,7 @@ use crate::grants::subject;
 use crate::model::{Client, ClientId};
 use crate::protocol::Parameters;
 use crate::protocol::logout::{self, Hint, ReturnTo};
+use crate::protocol::registration::recognition;
 
 /// What an application may send, and what the confirmation page sends along.
 const PARAMETERS: [&str; 6] =
@@ -63,6 +64,17 @@ impl Request<'_> {
             && logout::hints_at(self.logout_hint, &person.user, &subject)
     }
 
+    /// Whether this person has seen where it returns to: they allowed the application, at a place that its answers go to.
+    /// Of the operator's own clients nobody has to.
+    async fn has_been_seen(&self, app: &App, person: Option<&SignedIn>) -> Result<bool, Failure> {
+        let Some(client) = self.client.as_ref().filter(|client| client.is_self_registered()) else {
+            return Ok(true);
+        };
+        let (ReturnTo::To(address), Some(person)) = (&self.return_to, person) else { return Ok(false) };
+        let consent = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
+        Ok(consent.is_some() && recognition::is_known_place(client, address))
+    }
+
     fn application(&self, text: &Messages) -> Option<Application> {
         Some(Application::of(self.client.as_ref()?, text.tag()))
     }
@@ -76,7 +88,10 @@ async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: 
     if let Some(person) = meant {
         return sign_out(app, visitor, accounts, &person, &request).await;
     }
-    let Some(person) = accounts.current.clone() else { return Ok(done(app, visitor, &request, &[])) };
+    let Some(person) = accounts.current.clone() else {
+        let seen = request.has_been_seen(app, None).await?;
+        return Ok(done(app, visitor, &request, &[], seen));
+    };
     match (way, parameters.get("decision")) {
         (Way::Form, Some(decision)) => {
             if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
@@ -122,16 +137,18 @@ async fn sign_out(
     person: &SignedIn,
     request: &Request<'_>,
 ) -> Answer {
+    let seen = request.has_been_seen(app, Some(person)).await?;
     let frames = signed_out::end(app, person).await?;
-    let mut response = done(app, visitor, request, &frames);
+    let mut response = done(app, visitor, request, &frames, seen);
     accounts.remove(&person.session.id);
     accounts.set_cookies(app, &mut response);
     Ok(response)
 }
 
-fn done(app: &App, visitor: &Visitor, request: &Request<'_>, frames: &[Url]) -> Response {
+fn done(app: &App, visitor: &Visitor, request: &Request<'_>, frames: &[Url], seen: bool) -> Response {
     let frame = visitor.frame(app, request.ui_locales);
-    let onward = Onward::Return { application: request.application(frame.text), to: &request.return_to };
+    let onward =
+        Onward::Return { application: request.application(frame.text), to: &request.return_to, seen };
     signed_out::answer(app, visitor, frame, onward, frames)
 }
 

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::accounts::SignedIn;
 use super::answer::Failure;
+use super::links;
 use super::site::Frame;
 use super::views::{Application, LoggedOutPage};
 use super::visitor::Visitor;
@@ -17,7 +18,12 @@ use crate::protocol::logout::{self, ReturnTo};
 /// Where somebody who signed out goes on.
 pub enum Onward<'a> {
     /// To the application that asked for it.
-    Return { application: Option<Application>, to: &'a ReturnTo },
+    Return {
+        application: Option<Application>,
+        to: &'a ReturnTo,
+        /// Whether the person has seen before where that is (RFC 9700 4.11.2).
+        seen: bool,
+    },
     /// To a page of ours.
     Page(&'a str),
 }
@@ -46,21 +52,22 @@ pub fn answer(
     onward: Onward<'_>,
     frames: &[Url],
 ) -> Response {
-    let (application, continue_to, refused) = match onward {
+    let (application, continue_to, refused, seen) = match onward {
         Onward::Page(page) if frames.is_empty() => return visitor.redirect_to_page(app, page),
-        Onward::Page(page) => (None, Some(frame.path(page)), false),
-        Onward::Return { to: ReturnTo::To(address), .. } if frames.is_empty() => {
+        Onward::Page(page) => (None, Some(frame.path(page)), false, true),
+        Onward::Return { to: ReturnTo::To(address), seen: true, .. } if frames.is_empty() => {
             return visitor.redirect(app, address);
         }
-        Onward::Return { application, to: ReturnTo::To(address) } => {
-            (application, Some(address.clone()), false)
+        Onward::Return { application, to: ReturnTo::To(address), seen } => {
+            (application, Some(address.clone()), false, seen)
         }
-        Onward::Return { application, to: ReturnTo::Nowhere } => (application, None, false),
-        Onward::Return { application, to: ReturnTo::Refused } => (application, None, true),
+        Onward::Return { application, to: ReturnTo::Nowhere, .. } => (application, None, false, true),
+        Onward::Return { application, to: ReturnTo::Refused, .. } => (application, None, true, true),
     };
     let view = LoggedOutPage {
         frame,
         application,
+        place: continue_to.as_deref().filter(|_| !seen).and_then(links::ReturnTo::parse),
         continue_to,
         refused,
         frames: frames.iter().map(Url::as_str).collect(),

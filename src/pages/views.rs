@@ -2,6 +2,7 @@
 
 mod device;
 mod place;
+mod stranger;
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -14,6 +15,7 @@ use crate::tries::Wait;
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
 pub use place::Place;
+pub use stranger::StrangerPage;
 
 /// The application a page speaks of.
 #[derive(Debug, Clone)]
@@ -301,6 +303,8 @@ pub struct AppRow {
     pub presented_again: Option<String>,
     /// Where it is started, if it can be.
     pub start: Option<String>,
+    /// The host of that, where nobody here has looked at it.
+    pub start_host: Option<String>,
 }
 
 /// An app to start.
@@ -395,6 +399,8 @@ pub struct LoggedOutPage<'a> {
     pub application: Option<Application>,
     /// Where it goes on when the frames have been shown, in place of its home.
     pub continue_to: Option<String>,
+    /// Where that is, if its user has not seen it before: then it takes a person to go there.
+    pub place: Option<ReturnTo>,
     /// Whether the application wanted its user to return to an address that is not its own.
     pub refused: bool,
     /// Pages of applications that are to hear of it.

@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
+use super::answer::Failure;
 use super::cookies::Cookie;
 use super::csrf;
 use super::i18n::{self, Messages};
@@ -16,7 +17,7 @@ use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::{digest, random};
 use crate::http::extract;
 use crate::http::middleware::ClientAddress;
-use crate::model::SessionId;
+use crate::model::{Client, SessionId};
 use crate::request;
 
 /// A browser's request for a page.
@@ -41,6 +42,8 @@ pub struct Visitor {
     accept_language: Option<String>,
     /// The browser says that the request came from another site (Fetch Metadata).
     from_elsewhere: bool,
+    /// The browser says that the answer goes into a frame of another page, so that its own address stays.
+    in_frame: bool,
 }
 
 impl FromRequestParts<Arc<App>> for Visitor {
@@ -64,6 +67,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
             request_id: request::with(|facts| facts.map(|facts| facts.id.to_string())).unwrap_or_default(),
             accept_language: text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned),
             from_elsewhere,
+            in_frame: matches!(text(headers, "sec-fetch-dest"), Some("iframe" | "frame")),
         })
     }
 }
@@ -80,6 +84,20 @@ impl Visitor {
     /// What a waiting request is bound to.
     pub fn browser_digest(&self) -> String {
         digest::sha256_base64url(&self.browser)
+    }
+
+    /// Whether the browser may be led to an application without a person's doing (RFC 9700 4.11.2): the operator knows it, one
+    /// of those who are signed in here has allowed it, or nobody sees where the answer leads.
+    pub async fn may_be_led_to(&self, app: &App, client: &Client) -> Result<bool, Failure> {
+        if !client.is_self_registered() || self.in_frame {
+            return Ok(true);
+        }
+        for person in self.accounts(app).await?.all() {
+            if app.storage.consent(&person.user.id, &client.id, app.now()).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub fn messages(&self, ui_locales: Option<&str>) -> &'static Messages {

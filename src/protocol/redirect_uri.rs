@@ -91,6 +91,15 @@ pub fn host(uri: &str) -> Option<String> {
     Url::parse(uri).ok().filter(|_| check_web(uri).is_ok())?.host_str().map(str::to_owned)
 }
 
+/// Where a URI leads, as people tell places apart: host and port, or a scheme of an app's own.
+pub fn place(uri: &str) -> String {
+    let Ok(url) = Url::parse(uri) else { return uri.to_owned() };
+    let host = url.host_str().filter(|_| matches!(url.scheme(), "https" | "http"));
+    let Some(host) = host else { return url.scheme().to_owned() };
+    let port = url.port().filter(|_| !is_loopback(&url)).map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{host}{port}")
+}
+
 /// Whether a request's redirect URI is the registered one: the same text (RFC 9700 2.1), where only the port of a
 /// loopback IP literal is free (RFC 8252 7.3).
 pub fn matches(registered: &str, requested: &str) -> bool {

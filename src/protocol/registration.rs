@@ -7,6 +7,7 @@ mod identity;
 mod logout;
 pub mod members;
 mod origin;
+pub mod recognition;
 pub mod request;
 mod requests;
 pub mod self_registered;

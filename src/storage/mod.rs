@@ -51,7 +51,7 @@ pub use grant_walks::{EndlessGrant, GrantWalk};
 pub use grants::{Rotation, SignIn};
 pub use handovers::Counts;
 pub use purge::Purged;
-pub use registrations::{NewRegistration, RegistrationOutcome};
+pub use registrations::{NewRegistration, RegistrationOutcome, StoredRegistration};
 pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::changes::Topic;
+use super::changes::{self, Topic};
 use super::clients::{ClientRow, SecretColumns, UPDATE, client_columns, metadata, update_values};
 use super::db::values;
 use super::{Storage, StorageError};
@@ -35,6 +35,19 @@ struct RegistrationRow {
     #[sqlx(flatten)]
     client: ClientRow,
     registration_salt: String,
+    registration_generation: i64,
+    registration_used_at: Option<i64>,
+}
+
+/// A client that registered itself, and what its registration access token is made of.
+pub struct StoredRegistration {
+    pub client: Client,
+    pub secrets: ClientSecrets,
+    pub salt: String,
+    /// Of the newest token that was given out.
+    pub generation: i64,
+    /// None: the client was registered before this was noted.
+    pub used_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -73,8 +86,8 @@ impl Storage {
         const RAISE: &str = "UPDATE changes SET version = version + 1 WHERE topic = 'registrations'";
         const SPEND: &str = "UPDATE registration_tokens SET uses_left = uses_left - 1 WHERE id = $1 \
              AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $2)";
-        const INSERT: &str = "INSERT INTO clients (id, metadata, registration_salt, unused_until, created_at, updated_at) \
-             SELECT $1, $2, $3, $4, $5, $5 \
+        const INSERT: &str = "INSERT INTO clients (id, metadata, registration_salt, unused_until, created_at, updated_at, \
+             registration_used_at) SELECT $1, $2, $3, $4, $5, $5, $5 \
              WHERE (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) < $6";
         let (metadata, columns) = (metadata(new.client)?, SecretColumns::from(new.secrets));
         let unused_until = new.client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
@@ -102,20 +115,65 @@ impl Storage {
         Ok(RegistrationOutcome::Registered)
     }
 
-    /// A client that registered itself, with the salt of its registration access token.
-    pub async fn registration(
-        &self,
-        id: &str,
-    ) -> Result<Option<(Client, ClientSecrets, String)>, StorageError> {
+    /// A client that registered itself.
+    pub async fn registration(&self, id: &str) -> Result<Option<StoredRegistration>, StorageError> {
         const FIND: &str = concat!(
             "SELECT ",
             client_columns!(),
-            ", registration_salt FROM clients WHERE id = $1 AND registration_salt IS NOT NULL"
+            ", registration_salt, registration_generation, registration_used_at \
+              FROM clients WHERE id = $1 AND registration_salt IS NOT NULL"
         );
         let row: Option<RegistrationRow> = self.db.fetch_optional(FIND, values![id]).await?;
         let Some(row) = row else { return Ok(None) };
         let (client, secrets) = row.client.into_client()?;
-        Ok(Some((client, secrets, row.registration_salt)))
+        Ok(Some(StoredRegistration {
+            client,
+            secrets,
+            salt: row.registration_salt,
+            generation: row.registration_generation,
+            used_at: row.registration_used_at.map(Timestamp::from_unix),
+        }))
+    }
+
+    /// Notes the use of a registration access token, and that the one after this generation is given out. Where others do
+    /// it at once, it is the same one.
+    pub async fn use_registration(
+        &self,
+        id: &ClientId,
+        generation: i64,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        const USE: &str = "UPDATE clients SET registration_used_at = $3, registration_generation = \
+             CASE WHEN registration_generation = $2 THEN $2 + 1 ELSE registration_generation END WHERE id = $1";
+        self.db.execute(USE, values![id.as_str(), generation, now.unix()]).await.map(|_| ())
+    }
+
+    /// Replaces what a client registered. Where people would not know it again, what they allowed it is forgotten in the same
+    /// transaction, and what waits for one of them is over. False when there is no such client.
+    pub async fn update_registration(
+        &self,
+        client: &Client,
+        secrets: &ClientSecrets,
+        now: Timestamp,
+        is_another: bool,
+    ) -> Result<bool, StorageError> {
+        const FORGET: &str = "DELETE FROM consents WHERE client_id = $1";
+        const DROP: &str = "DELETE FROM authorization_requests WHERE client_id = $1";
+        const DENY: &str =
+            "UPDATE device_authorizations SET state = 'denied' WHERE client_id = $1 AND state = 'pending'";
+        let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
+        let mut tx = self.db.begin().await?;
+        if tx.execute(UPDATE, &update_values(client, &metadata, &columns, now)).await? != 1 {
+            return Ok(false);
+        }
+        if is_another {
+            for sql in [FORGET, DROP, DENY] {
+                tx.execute(sql, values![client.id.as_str()]).await?;
+            }
+        }
+        changes::raise(&mut tx, Topic::Clients).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Notes that a client is used: it is not removed any more.

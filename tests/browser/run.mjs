@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
 import { Report, assert, assertEqual } from "../support/report.mjs";
+import { borrowedClicks } from "./clicks.mjs";
 import { application, assertPosted } from "./form_post.mjs";
 import { Inspector } from "./inspector.mjs";
 import { Listener, applicationsHearOfSignOut, signOutWithoutJavaScript } from "./logout.mjs";
@@ -250,6 +251,10 @@ async function main() {
     const browser = await launch();
     try {
       await visit(browser, about, { javaScriptEnabled: false }, (person) => withoutJavaScript(report, person));
+      await visit(browser, about, {}, (person) => borrowedClicks(report, person, "clicks"));
+      await visit(browser, about, { javaScriptEnabled: false }, (person) =>
+        borrowedClicks(report, person, "clicks, without JavaScript"),
+      );
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
         for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device, accounts]) {

@@ -41,7 +41,7 @@ async function register(chancery, port) {
   const uris = ["callback", "popup", "silent"].flatMap((path) => ["--redirect-uri", `http://127.0.0.1:${port}/${path}`]);
   const create = async (name, ...options) => {
     const client = await chancery.command([
-      ...["client", "create", "--name", name, "--auth-method", "none", ...uris],
+      ...["client", "create", "--name", name, "--auth-method", "none", "--consent-policy", "remember", ...uris],
       ...["--post-logout-redirect-uri", `http://127.0.0.1:${port}/signed-out`, ...options],
     ]);
     return client.client_id;

@@ -90,6 +90,7 @@ mod session_management;
 mod sign_in;
 mod storage;
 mod stored_requests;
+mod strangers;
 mod support;
 mod taken_away;
 mod tls;

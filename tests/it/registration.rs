@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::authorization::{is_consent, is_sign_in};
 use crate::support::{
-    BY_TOKEN, OPEN, PASSWORD, Signer, TestServer, all, dear_rsa_keys, hidden, names, on_both,
+    BY_TOKEN, OPEN, PASSWORD, REDIRECT_URI, Signer, TestServer, all, dear_rsa_keys, hidden, names, on_both,
     registration_of, text,
 };
 
@@ -100,7 +100,7 @@ on_both! {
         let first = browser.get(&server.authorization(&client, &[])).await;
         assert!(is_consent(&browser.follow(first).await));
         let silent = browser.get(&server.authorization(&client, &[("prompt", "none")])).await;
-        silent.assert_redirect_error("consent_required");
+        silent.assert_asks_before_redirect(REDIRECT_URI, "consent_required");
     }
 
     async fn what_the_client_says_in_the_language_of_the_person_is_shown(kind: Kind) {
@@ -146,7 +146,7 @@ on_both! {
         refused.assert_error(400, "invalid_redirect_uri");
         let answer = server.register_with(Some(&token), json!({})).await;
         assert_eq!(answer.status, StatusCode::CREATED);
-        let (client, _, _) = server.app.storage.registration(&text(&answer.json(), "client_id")).await.unwrap().unwrap();
+        let client = server.app.storage.registration(&text(&answer.json(), "client_id")).await.unwrap().unwrap().client;
         assert_eq!(client.origin.self_registered.unwrap().initial_access_token.as_deref(), Some("partners"));
     }
 

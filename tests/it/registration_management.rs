@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 
+use crate::support::authorization::is_consent;
 use crate::support::{
     BY_TOKEN, Documents, OPEN, REDIRECT_URI, Registration, Signer, TestServer, claims_of, merged, on_both,
     registration_of, text,
@@ -30,8 +31,12 @@ on_both! {
         let before = registered(&server, json!({"client_name#fr": "Agenda", "contacts": ["a@b.example"]})).await;
         let answer = server.manage(Method::GET, &before, &json!({})).await;
         assert_eq!((answer.status, answer.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"));
-        let secret = json!({"client_secret": null, "client_secret_expires_at": null});
-        assert_eq!(answer.json(), merged(before, &secret));
+        // The token is another with each use.
+        let changed = json!({
+            "client_secret": null, "client_secret_expires_at": null,
+            "registration_access_token": answer.json()["registration_access_token"],
+        });
+        assert_eq!(answer.json(), merged(before, &changed));
     }
 
     async fn an_update_replaces_all_that_was(kind: Kind) {
@@ -48,7 +53,7 @@ on_both! {
         for gone in ["contacts", "client_name#fr", "client_uri", "client_secret"] {
             assert_eq!(after[gone], json!(null), "{gone}");
         }
-        for kept in ["client_id", "client_id_issued_at", "registration_access_token", "registration_client_uri"] {
+        for kept in ["client_id", "client_id_issued_at", "registration_client_uri"] {
             assert_eq!(after[kept], before[kept], "{kept}");
         }
         assert_eq!(server.manage(Method::GET, &before, &json!({})).await.json(), after);
@@ -205,7 +210,7 @@ on_both! {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let client = registration_of(&registered(&server, json!({"scope": "openid email"})).await);
         let more = server.get(&server.authorization(&client, &[("scope", "openid profile")])).await;
-        more.assert_redirect_error("invalid_scope");
+        more.assert_asks_before_redirect(REDIRECT_URI, "invalid_scope");
     }
 
     async fn only_the_same_text_matches_a_registered_redirect_uri(kind: Kind) {
@@ -227,7 +232,7 @@ on_both! {
         // Its query stays in the answer (OpenID Connect Core 3.1.2.5).
         let change = [("redirect_uri", "https://app.example/callback?x=1"), ("prompt", "none")];
         let answer = server.get(&server.authorization(&client, &change)).await;
-        assert!(answer.location().starts_with("https://app.example/callback?x=1&error=login_required&"), "{answer:?}");
+        answer.assert_asks_before_redirect("https://app.example/callback?x=1", "login_required");
     }
 
     async fn the_consent_page_links_to_what_was_registered(kind: Kind) {
@@ -324,5 +329,102 @@ on_both! {
         let hint = text(&tokens, "id_token");
         let path = format!("/logout?id_token_hint={hint}&post_logout_redirect_uri={out}");
         assert_eq!(browser.get(&path).await.location(), out);
+    }
+}
+
+/// Reads with this token: the next one, or none where it does not count.
+async fn next_token(server: &TestServer, registered: &Value, token: &str) -> Option<String> {
+    let with = merged(registered.clone(), &json!({"registration_access_token": token}));
+    let answer = server.manage(Method::GET, &with, &json!({})).await;
+    if answer.status != StatusCode::OK {
+        answer.assert_error(401, "invalid_token");
+        return None;
+    }
+    Some(text(&answer.json(), "registration_access_token"))
+}
+
+on_both! {
+    async fn each_use_gives_another_token_and_the_one_before_counts_until_that_is_used(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let before = registered(&server, json!({})).await;
+        let first = text(&before, "registration_access_token");
+        let second = next_token(&server, &before, &first).await.unwrap();
+        assert_ne!(first, second);
+        // The answer was lost.
+        assert_eq!(next_token(&server, &before, &first).await.as_ref(), Some(&second));
+        let with = merged(before.clone(), &json!({"registration_access_token": second}));
+        let third = server.manage(Method::PUT, &with, &update_of(&before, json!({"contacts": ["a@b.example"]}))).await;
+        let third = text(&third.json(), "registration_access_token");
+        assert!(third != first && third != second);
+        assert_eq!(next_token(&server, &before, &first).await, None);
+        assert_eq!(next_token(&server, &before, &second).await.as_ref(), Some(&third));
+        let fourth = next_token(&server, &before, &third).await.unwrap();
+        assert_eq!(next_token(&server, &before, &second).await, None);
+        // An answer that says no uses nothing up.
+        let with = merged(before.clone(), &json!({"registration_access_token": fourth}));
+        server.manage(Method::PUT, &with, &json!({})).await.assert_error(400, "invalid_client_metadata");
+        assert!(next_token(&server, &before, &fourth).await.is_some());
+        assert_eq!(server.manage(Method::DELETE, &with, &json!({})).await.status, StatusCode::NO_CONTENT);
+    }
+
+    async fn of_many_at_once_all_get_the_same_next_token(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let before = registered(&server, json!({})).await;
+        let first = text(&before, "registration_access_token");
+        let all = crate::support::all((0..20).map(|_| next_token(&server, &before, &first)).collect()).await;
+        assert!(all[0].is_some() && all.iter().all(|token| *token == all[0]), "{all:?}");
+    }
+
+    async fn a_token_that_nobody_uses_expires(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__TOKEN_UNUSED_SECONDS", "86400")]).await;
+        let before = registered(&server, json!({})).await;
+        let mut token = text(&before, "registration_access_token");
+        for _ in 0..3 {
+            server.advance(86_399);
+            token = next_token(&server, &before, &token).await.unwrap();
+        }
+        // Of a client that was registered before this was noted, not until it is used.
+        server.sql("UPDATE clients SET registration_used_at = NULL").await;
+        server.advance(200_000);
+        token = next_token(&server, &before, &token).await.unwrap();
+        server.advance(86_400);
+        assert_eq!(next_token(&server, &before, &token).await, None);
+        server.manage(Method::DELETE, &merged(before, &json!({"registration_access_token": token})), &json!({})).await
+            .assert_error(401, "invalid_token");
+    }
+
+    async fn a_client_that_becomes_another_loses_its_consents_and_what_waits(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "1000")]).await;
+        server.user("ada").await;
+        let other = registration_of(&registered(&server, json!({})).await);
+        for (change, is_another) in [
+            (json!({"client_name": "Bank"}), true),
+            (json!({"client_name#de": "Kalender"}), true),
+            (json!({"logo_uri": "https://app.example/other.png"}), true),
+            (json!({"redirect_uris": [REDIRECT_URI, "https://evil.example/cb"]}), true),
+            (json!({"subject_type": "pairwise"}), true),
+            (json!({"contacts": ["a@b.example"]}), false),
+            (json!({"redirect_uris": [REDIRECT_URI, "https://app.example/other"]}), false),
+        ] {
+            let before = registered(&server, json!({})).await;
+            let client = registration_of(&before);
+            let mut browser = server.browser();
+            for client in [&client, &other] {
+                browser.authorize_as(&server.authorization(client, &[("scope", "openid")]), "ada").await;
+            }
+            let more = server.authorization(&client, &[("scope", "openid email")]);
+            let answer = browser.get(&more).await;
+            let waiting = browser.follow(answer).await;
+            assert!(is_consent(&waiting), "{waiting:?}");
+            let answer = server.manage(Method::PUT, &before, &update_of(&before, change.clone())).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            let silent = browser.get(&server.authorization(&client, &[("scope", "openid")])).await;
+            assert_eq!(silent.returned("code").is_none(), is_another, "{change}: {silent:?}");
+            // What was shown was another application.
+            let decided = browser.decide(&waiting, "allow").await;
+            assert_eq!(decided.status == StatusCode::BAD_REQUEST, is_another, "{change}: {decided:?}");
+            let silent = browser.get(&server.authorization(&other, &[("scope", "openid")])).await;
+            assert!(silent.returned("code").is_some(), "others are untouched: {silent:?}");
+        }
     }
 }

@@ -452,7 +452,7 @@ on_both! {
             let answer = server.get(&server.authorization(&client, &none)).await;
             match optional {
                 true => crate::support::authorization::assert_accepted(&answer),
-                false => answer.assert_redirect_error("invalid_request"),
+                false => answer.assert_asks_before_redirect(crate::support::REDIRECT_URI, "invalid_request"),
             }
         }
     }

@@ -83,6 +83,15 @@ impl Answer {
         }
     }
 
+    /// Asserts a page that leads to the application with an error only if a person wants that.
+    #[track_caller]
+    pub fn assert_asks_before_redirect(&self, redirect_uri: &str, code: &str) {
+        self.assert_page_error(400);
+        let separator = if redirect_uri.contains('?') { "&#38;" } else { "?" };
+        let link = format!("href=\"{redirect_uri}{separator}error={code}&#38;");
+        assert!(self.body.contains(&link), "{link} in {self:?}");
+    }
+
     /// A parameter that comes back to the application: in the query, the fragment, or the form.
     pub fn returned(&self, name: &str) -> Option<String> {
         match self.location() {
