@@ -1,6 +1,7 @@
 //! How much of something each household holds, so that none takes it all.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,10 +51,11 @@ impl Shares {
     }
 
     pub(super) fn remove(&self, of: Household) {
-        let mut held = self.held();
-        match held.get_mut(&of) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(held.remove(&of)),
+        if let Entry::Occupied(mut count) = self.held().entry(of) {
+            match count.get() {
+                0 | 1 => drop(count.remove()),
+                _ => *count.get_mut() -= 1,
+            }
         }
     }
 
