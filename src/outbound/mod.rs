@@ -199,7 +199,7 @@ impl Outbound {
     ) -> Result<Response<Bytes>, OutboundError> {
         let exchange = async {
             let host = url.host_str().unwrap_or_default().to_owned();
-            let host = self.by_host.get_with(host, || Arc::default());
+            let host = self.by_host.get_with(host, Arc::default);
             // No semaphore is ever closed, so a permit that is not given only means that none is held.
             let (_waits, _own) = match wanted {
                 Wanted::Document(_) => {
