@@ -22,7 +22,7 @@ use crate::http::tls::Tls;
 use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
-use crate::outbound::Outbound;
+use crate::outbound::{Documents, Outbound};
 use crate::pages::Site;
 use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
@@ -41,6 +41,7 @@ pub struct App {
     pub registry: Registry,
     pub keys: Keys,
     pub outbound: Arc<Outbound>,
+    pub documents: Documents,
     pub remote_keys: RemoteKeys,
     pub token_hook: Option<TokenHook>,
     pub master_key: Arc<MasterKey>,
@@ -82,6 +83,7 @@ impl App {
             keys: Keys::new(ring),
             remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
             token_hook: start::token_hook(&settings, &outbound)?,
+            documents: Documents::new(Arc::clone(&outbound)),
             outbound,
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),

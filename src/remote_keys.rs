@@ -1,20 +1,17 @@
 //! Key sets fetched from a `jwks_uri`, cached as their headers say.
 //!
-//! Every URI has one place with a lock, so that requests that come at once share one fetch. A fetch that fails changes
+//! Every URI has one place, and requests that come at once share one fetch. A fetch that fails changes
 //! nothing: the last good copy counts for a while. A key that is not in the copy is worth one fetch, but not more
 //! than one a minute, because anybody can make up a `kid`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tracing::Instrument as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::cache::{self, Cache};
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
-use crate::model::Timestamp;
-use crate::outbound::{Outbound, OutboundError};
-use crate::request;
+use crate::load::Crowded;
+use crate::model::{ClientId, Timestamp};
+use crate::outbound::{Flights, Outbound, OutboundError, Room};
 
 const MOST: u64 = 10_000;
 /// A URI that nobody asks for is forgotten.
@@ -37,12 +34,22 @@ const ACCEPT: &str = "application/jwk-set+json, application/json";
 pub struct RemoteKeys {
     outbound: Arc<Outbound>,
     known: Cache<String, Arc<Mutex<Place>>>,
+    flights: Flights<Landed>,
+}
+
+/// What came of a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Landed {
+    /// There is a new copy, or a reason why not.
+    Tried,
+    /// Too much was asked of that host.
+    Crowded,
 }
 
 #[derive(Default)]
 struct Place {
     copy: Option<Copy>,
-    /// When a fetch was tried last.
+    /// When the last fetch ended.
     tried_at: Option<Timestamp>,
 }
 
@@ -62,7 +69,7 @@ enum FetchError {
 impl RemoteKeys {
     pub fn new(outbound: Arc<Outbound>) -> Self {
         let known = cache::recent(MOST).time_to_idle(UNUSED).build();
-        Self { outbound, known }
+        Self { outbound, known, flights: Flights::default() }
     }
 
     /// How many are cached.
@@ -70,53 +77,100 @@ impl RemoteKeys {
         cache::entries(&self.known)
     }
 
-    /// The keys at `uri`, with the one named `kid` if it can be had. None: nothing could be fetched.
-    pub async fn find(&self, uri: &str, kid: Option<&str>, now: Timestamp) -> Option<Arc<KeySet>> {
-        self.find_suited(uri, |keys| kid.is_none_or(|kid| keys.holds(kid)), now).await
+    /// The keys at `uri`, which this client registered or the operator, with the one named `kid` if it can be had. None:
+    /// nothing could be fetched.
+    pub async fn find(
+        &self,
+        client: Option<&ClientId>,
+        uri: &str,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<KeySet>>, Crowded> {
+        self.find_suited(client, uri, |keys| kid.is_none_or(|kid| keys.holds(kid)), now).await
     }
 
     /// The keys at `uri`, such as suit if they can be had. None: nothing could be fetched.
     pub async fn find_suited(
         &self,
+        client: Option<&ClientId>,
         uri: &str,
         suits: impl Fn(&KeySet) -> bool,
         now: Timestamp,
-    ) -> Option<Arc<KeySet>> {
+    ) -> Result<Option<Arc<KeySet>>, Crowded> {
         let place = self.known.get_with_by_ref(uri, Arc::default);
-        let mut place = place.lock_owned().await;
-        if place.wants_fetch(suits, now) && place.may_fetch(now) {
-            // In a task of its own: a caller that hangs up must not take the one attempt of the minute with it.
-            let fetch = refresh(Arc::clone(&self.outbound), uri.to_owned(), place, now);
-            place = tokio::spawn(request::carried(fetch.in_current_span())).await.ok()?;
+        let is_due = {
+            let place = lock(&place);
+            place.wants_fetch(&suits, now) && place.may_fetch(now)
+        };
+        let landed = if is_due { self.fetch(client, uri, &place, now).await } else { Landed::Tried };
+        let copy = lock(&place).copy_at(now);
+        match copy {
+            Some(copy) if landed == Landed::Tried || suits(&copy) => Ok(Some(copy)),
+            None if landed == Landed::Tried => Ok(None),
+            _ => Err(Crowded),
         }
-        let copy = place.copy.as_ref().filter(|copy| copy.fresh_until.plus(LAST_GOOD) > now)?;
-        Some(Arc::clone(&copy.keys))
+    }
+
+    async fn fetch(
+        &self,
+        client: Option<&ClientId>,
+        uri: &str,
+        place: &Arc<Mutex<Place>>,
+        now: Timestamp,
+    ) -> Landed {
+        let refresh = || {
+            let room = self.outbound.reserve(client)?;
+            Ok(refresh(Arc::clone(&self.outbound), room, uri.to_owned(), Arc::clone(place), now))
+        };
+        self.flights.join(uri, refresh).await.unwrap_or(Landed::Crowded)
     }
 }
 
 /// Puts a new copy in its place, if one can be fetched.
 async fn refresh(
     outbound: Arc<Outbound>,
+    room: Room,
     uri: String,
-    mut place: OwnedMutexGuard<Place>,
+    place: Arc<Mutex<Place>>,
     now: Timestamp,
-) -> OwnedMutexGuard<Place> {
-    place.tried_at = Some(now);
-    match fetch(&outbound, &uri, now).await {
+) -> Landed {
+    // Another fetch may have ended since somebody saw that one was due.
+    if !lock(&place).may_fetch(now) {
+        return Landed::Tried;
+    }
+    let begun = Instant::now();
+    let fetched = fetch(&outbound, room, &uri, now).await;
+    if matches!(&fetched, Err(FetchError::Outbound(error)) if error.is_busy()) {
+        return Landed::Crowded;
+    }
+    let mut place = lock(&place);
+    // A server that stalls is left alone from the end of its time on.
+    place.tried_at = Some(now.plus(begun.elapsed().as_secs() as i64));
+    match fetched {
         Ok(copy) => place.copy = Some(copy),
         Err(error) => tracing::warn!(uri, %error, "could not fetch a jwks_uri; its last good copy stays"),
     }
-    place
+    Landed::Tried
 }
 
-async fn fetch(outbound: &Outbound, uri: &str, now: Timestamp) -> Result<Copy, FetchError> {
-    let fetched = outbound.get(uri, ACCEPT).await?;
+fn lock(place: &Mutex<Place>) -> MutexGuard<'_, Place> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn fetch(outbound: &Outbound, room: Room, uri: &str, now: Timestamp) -> Result<Copy, FetchError> {
+    let fetched = outbound.get(room, uri, ACCEPT).await?;
     let keys = KeySet::parse(&fetched.body)?;
     let fresh = fetched.freshness.unwrap_or(UNSAID).clamp(SHORTEST, LONGEST);
     Ok(Copy { keys: Arc::new(keys), fresh_until: now.plus(fresh) })
 }
 
 impl Place {
+    /// The copy, as long as it counts.
+    fn copy_at(&self, now: Timestamp) -> Option<Arc<KeySet>> {
+        let copy = self.copy.as_ref().filter(|copy| copy.fresh_until.plus(LAST_GOOD) > now)?;
+        Some(Arc::clone(&copy.keys))
+    }
+
     fn wants_fetch(&self, suits: impl Fn(&KeySet) -> bool, now: Timestamp) -> bool {
         let Some(copy) = &self.copy else { return true };
         copy.fresh_until <= now || !suits(&copy.keys)

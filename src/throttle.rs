@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::cache::{self, Cache};
 use crate::crypto::digest;
-use crate::model::Timestamp;
+use crate::model::{Household, Timestamp};
 
 /// Seconds after which a count begins anew.
 const WINDOW: i64 = 900;
@@ -63,13 +63,10 @@ impl Window {
     }
 }
 
-/// One household has one IPv4 address or one IPv6 /64.
+/// Those whose address cannot be read are one.
 pub fn network(address: &str) -> String {
-    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V6(address)) => format!("{:x?}", &address.segments()[..4]),
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Err(_) => String::new(),
-    }
+    let address: Option<IpAddr> = address.parse().ok();
+    address.map(|address| Household::of(address).to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

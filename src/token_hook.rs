@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::{OnFailure, TokenHookSettings};
 use crate::crypto::random;
 use crate::crypto::webhook::{InvalidWebhookSecret, WebhookKey};
+use crate::load::{self, Crowded};
 use crate::model::{Client, Timestamp};
 use crate::observe::span;
 use crate::outbound::{Channel, ChannelLimits, Outbound, OutboundError, Reach};
@@ -31,6 +32,8 @@ pub enum HookFailure {
     Answer(#[from] InvalidAnswer),
     #[error("the request cannot be written: {0}")]
     Request(#[from] serde_json::Error),
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
 }
 
 impl TokenHook {
@@ -67,7 +70,7 @@ impl TokenHook {
         let mut headers =
             vec![("webhook-id", &*id), ("webhook-timestamp", &*at), ("webhook-signature", &*signature)];
         headers.extend(context.as_deref().map(|context| (span::TRACEPARENT, context)));
-        let reply = self.channel.post(JSON, &headers, body.into()).await?;
+        let reply = load::aside(self.channel.post(JSON, &headers, body.into())).await??;
         span::answered(&span, reply.status.as_u16());
         Ok(read(reply.status.as_u16(), &reply.body)?)
     }

@@ -1,5 +1,7 @@
 //! `chancery client`: registering applications. A secret is shown once, when it is made.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
@@ -14,6 +16,7 @@ use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
     Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType,
 };
+use crate::outbound::Documents;
 use crate::protocol::registration::{self, InvalidMetadata, forms};
 use crate::sector_identifier;
 
@@ -189,7 +192,8 @@ impl Commands<'_> {
 
     /// Whether the sector that the client names lists its redirect URIs.
     async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
-        let checked = sector_identifier::check(&app::outbound(self.office.settings)?, client).await;
+        let documents = Documents::new(Arc::new(app::outbound(self.office.settings)?));
+        let checked = sector_identifier::check(&documents, client, self.office.now).await;
         let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
         Failure::of(doing, problem.into_iter().collect())
     }

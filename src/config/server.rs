@@ -18,6 +18,10 @@ pub struct ServerSettings {
     pub request_timeout: Duration,
     /// Requests in hand at once.
     pub max_requests: usize,
+    /// Of these, of one address.
+    pub max_requests_per_address: usize,
+    /// Requests that wait for somebody else's server.
+    pub max_waiting: usize,
     /// How long work that is ready may wait before new requests are refused.
     pub max_delay: Duration,
 }
@@ -48,6 +52,8 @@ impl ServerSettings {
         let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
         let request_timeout = reader.seconds("server.request_timeout_seconds", 1..=600);
         let max_requests = reader.number("server.max_requests", 1..=100_000);
+        let per_address = reader.number("server.max_requests_per_address", 1..=100_000);
+        let max_waiting = reader.number("server.max_waiting", 1..=100_000);
         let max_delay = reader.number("server.max_delay_ms", 50..=60_000);
         Some(Self {
             issuer: issuer?,
@@ -58,6 +64,8 @@ impl ServerSettings {
             max_body_bytes: max_body_bytes?,
             request_timeout: request_timeout?,
             max_requests: max_requests?,
+            max_requests_per_address: per_address?,
+            max_waiting: max_waiting?,
             max_delay: Duration::from_millis(max_delay?),
         })
     }

@@ -71,6 +71,7 @@ pub(super) fn of(settings: &Settings) -> Vec<String> {
         .chain(of_assertions(settings))
         .chain(of_token_hook(settings))
         .chain(of_secrets(settings))
+        .chain(of_shares(settings))
         .collect()
 }
 
@@ -106,4 +107,11 @@ fn of_token_hook(settings: &Settings) -> Option<String> {
     settings.token_hook.as_ref().filter(|hook| hook.on_failure == OnFailure::Issue)?;
     let sentence = "token_hook.on_failure is issue: while the token hook fails, tokens are issued without its claims or refusal";
     Some(sentence.to_owned())
+}
+
+fn of_shares(settings: &Settings) -> Option<String> {
+    let server = &settings.server;
+    let (one, all) = (server.max_requests_per_address, server.max_requests);
+    let sentence = "server.max_requests_per_address is more than half of server.max_requests: one address may keep others out";
+    (one.saturating_mul(2) > all).then(|| sentence.to_owned())
 }

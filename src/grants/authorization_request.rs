@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::clients::Registered;
+use crate::load::Crowded;
 use crate::model::{AuthorizationRequest, Client};
 use crate::protocol::authorize::{self, Arrival, Offer, Unproven};
 use crate::protocol::request_object::{self, RequestObject, Source};
@@ -95,7 +96,11 @@ async fn fetch(app: &App, registered: &Registered, uri: &str) -> Result<request_
         tracing::warn!(uri, %cause, "could not fetch a request_uri");
         request_object::invalid_uri("The request object at request_uri could not be fetched.")
     };
-    let fetched = app.outbound.get(address, ACCEPT).await.map_err(|error| failed(&error))?;
+    let fetched = app.documents.get(Some(&registered.client.id), address, ACCEPT, app.now()).await;
+    let fetched = match fetched {
+        Err(error) if error.is_busy() => return Err(Crowded.into()),
+        fetched => fetched.map_err(|error| failed(&error))?,
+    };
     let object = std::str::from_utf8(&fetched.body).map_err(|error| failed(&error))?;
     read(app, registered, object.trim_ascii()).await
 }
@@ -116,7 +121,7 @@ async fn read(
         RequestObject::read(object, client, issuer, now)?
     };
     let keys = match object.needs_key() {
-        Some(kid) => super::client_authentication::public_keys(app, registered, kid).await,
+        Some(kid) => super::client_authentication::public_keys(app, registered, kid).await?,
         None => None,
     };
     object.proven(keys.as_deref())

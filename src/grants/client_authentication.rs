@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::clients::{self, Registered};
 use crate::crypto::jwks::KeySet;
+use crate::load::Crowded;
 use crate::model::{AssertionAudience, AuthMethod, Client, Secret};
 use crate::observe::Replay;
 use crate::protocol::OAuthError;
@@ -46,7 +47,7 @@ pub async fn authenticate(
     if let (Some(found), Some(assertion)) = (registered.as_deref(), presented.assertion()) {
         match found.client.token_endpoint_auth_method {
             AuthMethod::ClientSecretJwt => shared = shared_secrets(app, found)?,
-            AuthMethod::PrivateKeyJwt => keys = public_keys(app, found, assertion.kid.as_deref()).await,
+            AuthMethod::PrivateKeyJwt => keys = public_keys(app, found, assertion.kid.as_deref()).await?,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {}
         }
     }
@@ -91,11 +92,16 @@ fn shared_secrets(app: &App, found: &Registered) -> Result<Vec<SharedSecret>, OA
 }
 
 /// The public keys of a client, with the one named `kid` if it can be had.
-pub async fn public_keys(app: &App, found: &Registered, kid: Option<&str>) -> Option<Arc<KeySet>> {
-    let Client { jwks_uri, .. } = &*found.client;
+pub async fn public_keys(
+    app: &App,
+    found: &Registered,
+    kid: Option<&str>,
+) -> Result<Option<Arc<KeySet>>, Crowded> {
+    let Client { id, jwks_uri, .. } = &*found.client;
     match (&found.keys, jwks_uri) {
-        (Some(keys), _) => Some(Arc::clone(keys)),
-        (None, Some(uri)) => app.remote_keys.find(uri, kid, app.now()).await,
-        (None, None) => None,
+        (Some(keys), _) => Ok(Some(Arc::clone(keys))),
+        // Boxed: few keys have to be asked for, and every request would reserve the room.
+        (None, Some(uri)) => Box::pin(app.remote_keys.find(Some(id), uri, kid, app.now())).await,
+        (None, None) => Ok(None),
     }
 }

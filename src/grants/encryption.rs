@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::clients::{self, Registered};
 use crate::crypto::jwe::{self, Payload, Recipient};
 use crate::crypto::jwks::KeySet;
+use crate::load::Crowded;
 use crate::model::{Client, Encryption};
 use crate::protocol::OAuthError;
 
@@ -37,7 +38,7 @@ impl Encryptor {
             Some(registered) if encryption.alg.is_symmetric() => {
                 shared(app, &registered, encryption)?.map(Key::Shared)
             }
-            Some(registered) => public(app, &registered, encryption).await.map(Key::Public),
+            Some(registered) => public(app, &registered, encryption).await?.map(Key::Public),
             None => None,
         };
         let key = key.ok_or_else(|| no_key(client, encryption, answer))?;
@@ -57,16 +58,21 @@ impl Encryptor {
     }
 }
 
-async fn public(app: &App, registered: &Registered, encryption: Encryption) -> Option<Arc<KeySet>> {
+async fn public(
+    app: &App,
+    registered: &Registered,
+    encryption: Encryption,
+) -> Result<Option<Arc<KeySet>>, Crowded> {
+    let suits = |keys: &KeySet| keys.encryption_key(encryption.alg).is_some();
     let keys = match (&registered.keys, &registered.client.jwks_uri) {
-        (Some(keys), _) => Arc::clone(keys),
+        (Some(keys), _) => Some(Arc::clone(keys)),
         (None, Some(uri)) => {
-            let suits = |keys: &KeySet| keys.encryption_key(encryption.alg).is_some();
-            app.remote_keys.find_suited(uri, suits, app.now()).await?
+            let client = Some(&registered.client.id);
+            app.remote_keys.find_suited(client, uri, suits, app.now()).await?
         }
-        (None, None) => return None,
+        (None, None) => None,
     };
-    keys.encryption_key(encryption.alg).is_some().then_some(keys)
+    Ok(keys.filter(|keys| suits(keys)))
 }
 
 /// OpenID Connect Core 10.2

@@ -9,6 +9,7 @@ use super::{TokenResponse, client_authentication};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
+use crate::load::Crowded;
 use crate::model::{Client, GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
 use crate::protocol::assertion::{Assertion, Purpose};
@@ -48,7 +49,7 @@ pub(super) async fn vouched_for(
     let accepted = client_authentication::accepted_audience(app, Some(client));
     assertion.must_suit(accepted, app.issuer()).map_err(OAuthError::invalid_grant)?;
     let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;
-    if !keys(app, &issuer, &assertion).await.is_some_and(|keys| assertion.is_signed_by(&keys)) {
+    if !keys(app, &issuer, &assertion).await?.is_some_and(|keys| assertion.is_signed_by(&keys)) {
         return Err(not_trusted());
     }
     let user = user(app, &issuer, &assertion.subject).await?;
@@ -71,11 +72,15 @@ fn not_trusted() -> OAuthError {
     )
 }
 
-async fn keys(app: &App, issuer: &TrustedIssuer, assertion: &Assertion) -> Option<Arc<KeySet>> {
+async fn keys(
+    app: &App,
+    issuer: &TrustedIssuer,
+    assertion: &Assertion,
+) -> Result<Option<Arc<KeySet>>, Crowded> {
     match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => KeySet::read(jwks).ok().map(Arc::new),
-        (None, Some(uri)) => app.remote_keys.find(uri, assertion.kid.as_deref(), app.now()).await,
-        (None, None) => None,
+        (Some(jwks), _) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
+        (None, Some(uri)) => app.remote_keys.find(None, uri, assertion.kid.as_deref(), app.now()).await,
+        (None, None) => Ok(None),
     }
 }
 

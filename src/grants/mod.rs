@@ -35,6 +35,7 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, Granted, Revocation};
+use crate::load::Crowded;
 use crate::model::{Client, Grant, GrantType};
 use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
@@ -51,6 +52,13 @@ impl From<StorageError> for OAuthError {
         } else {
             Self::server_error(error)
         }
+    }
+}
+
+impl From<Crowded> for OAuthError {
+    fn from(_: Crowded) -> Self {
+        let description = "Too many requests wait for the servers of others. Try again in a moment.";
+        Self::new(ErrorCode::TemporarilyUnavailable, description)
     }
 }
 

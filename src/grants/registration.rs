@@ -12,6 +12,7 @@ use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::jwks::KeySet;
 use crate::crypto::{digest, random};
+use crate::load::Crowded;
 use crate::model::{
     Algorithm, Client, ClientId, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy, Secret,
     SelfRegistered, SoftwareIssuer, Ui,
@@ -230,17 +231,21 @@ async fn believed(app: &App, mut given: Members) -> Result<Members, OAuthError> 
     let jwt = jwt.as_str().ok_or_else(|| statement::invalid("software_statement is a JWT, a text."))?;
     let statement = Statement::read(jwt, app.now())?;
     let issuer = app.storage.software_issuer(&statement.issuer).await?.ok_or_else(statement::unapproved)?;
-    let keys = keys(app, &issuer, &statement).await.ok_or_else(statement::keyless)?;
+    let keys = keys(app, &issuer, &statement).await?.ok_or_else(statement::keyless)?;
     let claims = statement.verified(&keys)?;
     statement::lay_over(&mut given, claims);
     Ok(given)
 }
 
-async fn keys(app: &App, issuer: &SoftwareIssuer, statement: &Statement) -> Option<Arc<KeySet>> {
+async fn keys(
+    app: &App,
+    issuer: &SoftwareIssuer,
+    statement: &Statement,
+) -> Result<Option<Arc<KeySet>>, Crowded> {
     match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => KeySet::read(jwks).ok().map(Arc::new),
-        (None, Some(uri)) => app.remote_keys.find(uri, statement.kid.as_deref(), app.now()).await,
-        (None, None) => None,
+        (Some(jwks), _) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
+        (None, Some(uri)) => app.remote_keys.find(None, uri, statement.kid.as_deref(), app.now()).await,
+        (None, None) => Ok(None),
     }
 }
 
@@ -294,8 +299,11 @@ async fn check_sector(app: &App, client: &Client, before: Option<&Client>) -> Re
     if before.is_some_and(|before| asked(before) == asked(client)) {
         return Ok(());
     }
-    let checked = sector_identifier::check(&app.outbound, client).await;
+    let checked = sector_identifier::check(&app.documents, client, app.now()).await;
     checked.map_err(|error| {
+        if error.is_busy() {
+            return Crowded.into();
+        }
         request::refusal(vec![InvalidMetadata {
             member: sector_identifier::MEMBER,
             problem: error.to_string(),

@@ -87,6 +87,8 @@ impl<'a> Draft<'a> {
                 // RFC 6749 4.1.2.1, RFC 8628 3.5: the server denied the request.
                 Err(Unsettled::Denied(OAuthError::new(ErrorCode::AccessDenied, description)))
             }
+            // Whoever makes others wait must not get tokens without its claims for that.
+            Err(HookFailure::Crowded(crowded)) => Err(Unsettled::Failed(crowded.into())),
             Err(failure) => failed(hook, self.client, &failure),
         }
     }

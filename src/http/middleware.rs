@@ -41,7 +41,8 @@ use tracing::Span;
 use super::accept;
 use super::cors::{self, Cors, Methods};
 use crate::config::{ServerSettings, TrustedProxies};
-use crate::load::{Load, Slot};
+use crate::load::{self, Bounds, Load, Slot};
+use crate::model::Household;
 use crate::observe::{self, Connections, Endpoint, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
 use crate::request::{self, Facts};
@@ -107,7 +108,7 @@ pub fn layers_with(
 ) -> Edge {
     let rules = Rules {
         router,
-        load: Load::new(settings.max_requests),
+        load: Load::new(bounds(settings)),
         overload,
         cors,
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -118,6 +119,14 @@ pub fn layers_with(
         watch,
     };
     Edge(Arc::new(rules))
+}
+
+fn bounds(settings: &ServerSettings) -> Bounds {
+    Bounds {
+        requests: settings.max_requests,
+        per_address: settings.max_requests_per_address,
+        waiting: settings.max_waiting,
+    }
 }
 
 impl<B> Service<Request<B>> for Edge
@@ -191,12 +200,18 @@ impl Rules {
         {
             return State::Preflight(methods);
         }
-        let slot = self.load.take();
+        let slot = self.load.take(self.household(&parts));
         if slot.is_none() && !self.overload.exempt.iter().any(|path| path == parts.uri.path()) {
             return self.shed(parts);
         }
         let request = Request::from_parts(parts, Body::from(body));
-        State::Running { future: self.router.clone().call(request), _slot: slot }
+        State::Running { future: self.router.clone().call(request), slot }
+    }
+
+    /// None: a trusted proxy that does not say for whom it asks.
+    fn household(&self, parts: &Parts) -> Option<Household> {
+        let ClientAddress(address) = parts.extensions.get()?;
+        (!self.trusted_proxies.contains(*address)).then(|| Household::of(*address))
     }
 
     fn shed<B>(&self, parts: Parts) -> State<B> {
@@ -227,8 +242,8 @@ enum State<B> {
     Receiving(Receiving<B>),
     Running {
         future: RouteFuture<Infallible>,
-        /// None where it is answered even in an overload.
-        _slot: Option<Slot>,
+        /// None where it is answered even in an overload, and while it waits for somebody else's server.
+        slot: Option<Slot>,
     },
     /// A browser is told of the overload.
     Shed(RouteFuture<Infallible>),
@@ -273,7 +288,8 @@ where
             }
         }
         let polled = match &mut self.state {
-            State::Running { future, .. } | State::Shed(future) => run(future, cx),
+            State::Running { future, slot } => load::within(slot, || run(future, cx)),
+            State::Shed(future) => run(future, cx),
             State::Preflight(methods) => Poll::Ready(Ok(methods.preflight())),
             State::Refused(refusal) => Poll::Ready(Ok(refusal.response())),
             State::Receiving(_) => Poll::Pending,

@@ -35,10 +35,11 @@ use tokio_rustls::TlsAcceptor;
 use tower::{BoxError, Service};
 
 use crate::config::ServerSettings;
+use crate::load::Share;
 use crate::observe::{Connections, Open};
 use handshake::Handshake;
 use patience::{Patience, Phase, Timed};
-use shares::{Share, Shares};
+use shares::Shares;
 
 type Request = hyper::Request<Incoming>;
 /// Its sender goes when the server ends.

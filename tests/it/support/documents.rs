@@ -1,5 +1,6 @@
 //! A tiny web server on loopback whose one document the test changes, and which can misbehave.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,7 +32,12 @@ impl Drop for Documents {
 
 impl Documents {
     pub async fn serve(document: &Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve_at([127, 0, 0, 1], document).await
+    }
+
+    /// At this address of the loopback interface: hosts are told apart by theirs.
+    pub async fn serve_at(address: [u8; 4], document: &Value) -> Self {
+        let listener = TcpListener::bind(SocketAddr::from((address, 0))).await.unwrap();
         let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
         let state = Arc::new(State {
             response: Mutex::default(),
