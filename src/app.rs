@@ -16,6 +16,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::random;
 use crate::grants::access_tokens::VerifiedTokens;
+use crate::grants::password_renewal::Renewals;
 use crate::grants::unused;
 use crate::http::tls::Tls;
 use crate::keys::{self, Keeper, Keys};
@@ -42,6 +43,7 @@ pub struct App {
     pub token_hook: Option<TokenHook>,
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
+    pub renewals: Renewals,
     pub verified_tokens: VerifiedTokens,
     pub throttle: Throttle,
     pub site: Site,
@@ -78,6 +80,7 @@ impl App {
             remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
             token_hook: start::token_hook(&settings, &outbound)?,
             outbound,
+            renewals: Renewals::default(),
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             site: start::site(&settings)?,
