@@ -17,6 +17,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::random;
 use crate::grants::access_tokens::VerifiedTokens;
+use crate::grants::password_renewal::Renewals;
 use crate::grants::unused;
 use crate::http::tls::Tls;
 use crate::keys::{self, Keeper, Keys};
@@ -46,6 +47,7 @@ pub struct App {
     pub token_hook: Option<TokenHook>,
     pub master_key: Arc<MasterKey>,
     pub passwords: PasswordHasher,
+    pub renewals: Renewals,
     pub verified_tokens: VerifiedTokens,
     pub throttle: Throttle,
     pub waiting: Waiting,
@@ -85,6 +87,7 @@ impl App {
             token_hook: start::token_hook(&settings, &outbound)?,
             documents: Documents::new(Arc::clone(&outbound)),
             outbound,
+            renewals: Renewals::default(),
             verified_tokens: VerifiedTokens::default(),
             throttle: Throttle::default(),
             waiting: Waiting::new(settings.authorization.waiting),

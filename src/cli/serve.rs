@@ -189,6 +189,9 @@ pub async fn signalled(mut stopped: watch::Receiver<bool>) {
 /// Ends the background tasks, then the database's connections.
 pub async fn close(app: &App, background: Background) {
     background.end().await;
+    if tokio::time::timeout(CLOSE, app.renewals.end()).await.is_err() {
+        tracing::warn!("the hash of a password was not renewed in time");
+    }
     if let Err(error) = app.audit.finish(app.now()).await {
         tracing::error!(%error, "could not write the last entries of the audit log");
     }

@@ -24,7 +24,7 @@ use crate::model::{Secret, text};
 use crate::observe::{self, WAITS, span};
 use costs::Costs;
 use places::Places;
-pub use places::{Asker, Moment, Place};
+pub use places::{Entry, Place};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
 pub const SHORTEST_CHARACTERS: usize = 8;
@@ -178,23 +178,28 @@ impl PasswordHasher {
         Ok(Self { jobs, line, places, costs })
     }
 
-    /// Now, for [`PasswordHasher::place`].
-    pub fn moment(&self) -> Moment {
-        self.places.moment()
-    }
-
-    /// A place in the line, for somebody who looked at that moment whether there are others.
+    /// A place in the line for somebody who is not known yet, at this network, with what they typed.
     ///
     /// # Errors
-    /// [`PasswordError::Busy`] when all are taken, or this asker has their share.
-    pub fn place(&self, asker: &Asker<'_>, since: Moment) -> Result<Place, PasswordError> {
-        self.places.take(asker, since).ok_or_else(|| {
-            self.line.refused.fetch_add(1, Ordering::Relaxed);
-            PasswordError::Busy
-        })
+    /// [`PasswordError::Busy`] when all are taken, or theirs.
+    pub fn enter(&self, network: &str, typed: &str) -> Result<Entry, PasswordError> {
+        self.places.enter(network, typed).ok_or_else(|| self.busy())
     }
 
-    /// A place for an operator.
+    /// The place of somebody who is known now: who they are as far as can be told, and the account.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when those of the account are taken.
+    pub fn place(&self, entry: Entry, one: &str, account: &str) -> Result<Place, PasswordError> {
+        entry.known(one, account).ok_or_else(|| self.busy())
+    }
+
+    fn busy(&self) -> PasswordError {
+        self.line.refused.fetch_add(1, Ordering::Relaxed);
+        PasswordError::Busy
+    }
+
+    /// A place for an operator, and for what is bounded otherwise.
     pub fn operators_place(&self) -> Place {
         Place::uncounted()
     }
@@ -388,7 +393,7 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::{Against, Asker, Cost, Done, PasswordError, PasswordHasher, Work, salt_of};
+    use super::{Against, Cost, Done, PasswordError, PasswordHasher, Work, salt_of};
     use crate::model::Secret;
 
     fn hasher(queue: usize) -> PasswordHasher {
@@ -512,8 +517,7 @@ mod tests {
                 let hasher = hasher.clone();
                 tokio::spawn(async move {
                     let who = number.to_string();
-                    let place =
-                        hasher.place(&Asker { one: &who, account: &who, network: &who }, hasher.moment())?;
+                    let place = hasher.place(hasher.enter(&who, &who)?, &who, &who)?;
                     hasher.hash_at(&place, Secret::new("x")).await
                 })
             })

@@ -19,6 +19,7 @@ mod jwt_bearer;
 pub mod logout_delivery;
 mod password;
 pub mod password_check;
+pub mod password_renewal;
 pub mod pushed_request;
 mod refresh_token;
 pub mod registration;

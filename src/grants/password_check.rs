@@ -1,10 +1,11 @@
 //! Whether a password is right: the same check, the same limits and the same time for the sign-in page and the password
 //! grant.
 
+use super::password_renewal;
 use crate::app::App;
 use crate::audit::{Actor, Event, SignInProblem};
 use crate::crypto::known_browser::KnownBrowser;
-use crate::crypto::password::{self, Against, Asker, LONGEST_BYTES, PasswordError, Place};
+use crate::crypto::password::{self, Against, LONGEST_BYTES, PasswordError, Place};
 use crate::model::{Secret, SignInGeneration, User, UserId};
 use crate::observe::Login;
 use crate::storage::{Credentials, StorageError, Tried};
@@ -83,15 +84,15 @@ async fn check(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised>
         return Err(Unrecognised::Wrong);
     }
     let network = tries::network(&app.master_key, typed.address);
-    let places = (network.as_str(), typed.browser.map_or("", KnownBrowser::id));
-    // Before the read: of those that come together one may count afterwards.
-    let since = app.passwords.moment();
-    let found = app.storage.credentials_and_tries(typed.username, places, app.now()).await?;
+    let browser = typed.browser.map_or("", KnownBrowser::id);
     let nobody = tries::nobody(&app.master_key, typed.username);
+    // Before the read: of those that read together one may count afterwards.
+    let entry = app.passwords.enter(&network, &format!("{nobody} {browser}"))?;
+    let found = app.storage.credentials_and_tries(typed.username, (&network, browser), app.now()).await?;
     let (attempt, tried) = attempt(app, typed, &network, found.as_ref(), &nobody);
     let found = found.map(|found| found.credentials);
     let account = found.as_ref().map_or(nobody.as_str(), |found| found.user.id.as_str());
-    let place = app.passwords.place(&Asker { one: attempt.one(), account, network: &network }, since)?;
+    let place = app.passwords.place(entry, attempt.one(), account)?;
     let attempt = reserve(app, attempt, tried, &place, found.as_ref().map(|found| &found.user.id)).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.as_deref());
     let against = hash.map_or(Against::Nothing(&nobody), Against::Hash);
@@ -106,7 +107,7 @@ async fn check(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised>
         (None, Some(Credentials { user, password_hash: Some(hash), sign_in: proof })) => {
             attempt.was_theirs().await?;
             let known_since = password::salt_of(&hash).unwrap_or_default();
-            renew(app, &user.id, typed.password, hash);
+            password_renewal::begin(app, &user.id, typed.password, hash);
             Ok(Recognised { user, proof, known_since })
         }
         (reason, found) => {
@@ -163,24 +164,6 @@ async fn reserve<'a>(
             Err(Unrecognised::TooMany(wait))
         }
     }
-}
-
-/// Renews a hash that would be made otherwise today, while nobody waits for it: the next sign-in finds it done, or does it.
-fn renew(app: &App, user: &UserId, password: &str, old: String) {
-    const RENEWING: Asker<'_> = Asker { one: "renewing", account: "renewing", network: "renewing" };
-    if !app.passwords.is_outdated(&old) {
-        return;
-    }
-    let Ok(place) = app.passwords.place(&RENEWING, app.passwords.moment()) else { return };
-    let (passwords, storage, user) = (app.passwords.clone(), app.storage.clone(), user.clone());
-    let password = Secret::new(password);
-    tokio::spawn(async move {
-        let Ok(new) = passwords.renew(&place, password, &old).await else { return };
-        match storage.replace_hash(&user, &old, &new).await {
-            Ok(_) => tracing::debug!(%user, "the hash of a password was renewed"),
-            Err(error) => tracing::warn!(%user, %error, "could not renew the hash of a password"),
-        }
-    });
 }
 
 /// A proof that was right, and of which nothing was made, as everything of its user was ended meanwhile.

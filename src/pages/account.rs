@@ -20,7 +20,7 @@ use super::views::{
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Ended, Event, SessionEnd};
-use crate::crypto::password::{self, Against, Asker, PasswordError, UnacceptablePassword};
+use crate::crypto::password::{self, Against, PasswordError, UnacceptablePassword};
 use crate::grants::password_check::Recognised;
 use crate::model::{Allowed, ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
@@ -165,8 +165,8 @@ async fn change(
     let (user, session) = (&person.user.id, &person.session.id);
     let mut attempt = Try::password_of(app, session);
     let network = tries::network(&app.master_key, &visitor.address);
-    let asker = Asker { one: attempt.one(), account: user.as_str(), network: &network };
-    let place = app.passwords.place(&asker, app.passwords.moment())?;
+    let entry = app.passwords.enter(&network, attempt.one())?;
+    let place = app.passwords.place(entry, attempt.one(), user.as_str())?;
     if let Err(wait) = attempt.count().await? {
         app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
         return Ok(Err(PasswordProblem::TooMany(wait)));

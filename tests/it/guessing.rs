@@ -454,6 +454,8 @@ on_both! {
                         ..45 => status(&server, "192.0.2.1", "ada", PASSWORD).await,
                         _ => status(&server, "192.0.2.2", &format!("user{}", nth - 45), PASSWORD).await,
                     });
+                    // Nothing is waited for where there is no place, and others have a turn on this thread too.
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 }
                 seen
             })

@@ -1,5 +1,8 @@
 //! The places before the threads that hash: so many in all, a quarter of them for one account and for one network, and two
 //! for an account at one network. Whoever has none is told at once, and what others do leaves them a place.
+//!
+//! A place is taken in two steps. The first one needs only what came with the request, so that who is too much costs the
+//! database nothing; the second one is about the account, once it is known.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,18 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const OF_ONE: usize = 2;
 /// The share of an account or a network is one part of so many.
 const PARTS: usize = 4;
-
 /// So many memories of when somebody's place was given back: two share one now and then, at the cost of a statement.
 const STRIPES: usize = 1024;
-
-/// Who wants a password hashed.
-#[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
-    /// Who is one person as far as is known: an account at a network, in a browser, in a session.
-    pub one: &'a str,
-    pub account: &'a str,
-    pub network: &'a str,
-}
 
 /// All places.
 #[derive(Clone)]
@@ -40,25 +33,37 @@ struct Taken {
     stripes: RandomState,
 }
 
-/// A moment in the life of the places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment(u64);
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
+    /// What was typed at a network.
+    Typed(String, String),
+    Network(String),
+    /// Who is one person as far as is known: an account at a network, in a browser, in a session.
     One(String),
     Account(String),
-    Network(String),
+}
+
+/// A place of somebody who is not known yet.
+pub struct Entry {
+    held: Held,
+    /// How many had been given back.
+    since: u64,
 }
 
 /// One place. It is free again when the last of its clones is dropped.
 #[derive(Clone)]
-pub struct Place(Arc<Held>);
+pub struct Place(Arc<Seat>);
 
-struct Held {
-    /// None: it is not counted.
-    of: Option<(Places, [Key; 3])>,
+struct Seat {
+    _entry: Option<Held>,
+    _account: Option<Held>,
     alone: bool,
+}
+
+/// What is given back when it is dropped.
+struct Held {
+    places: Places,
+    keys: [Key; 2],
 }
 
 impl Places {
@@ -73,30 +78,16 @@ impl Places {
         Self { most, share: (most / PARTS).max(OF_ONE), taken: Arc::new(Mutex::new(taken)) }
     }
 
-    pub(super) fn moment(&self) -> Moment {
-        Moment(self.taken().given_back)
-    }
-
-    /// None: there are too many, of all or of this asker, who knows what was so at that moment.
-    pub(super) fn take(&self, asker: &Asker<'_>, since: Moment) -> Option<Place> {
-        let keys = [
-            Key::One(asker.one.to_owned()),
-            Key::Account(asker.account.to_owned()),
-            Key::Network(asker.network.to_owned()),
-        ];
+    /// None: there are too many, of all, of this network, or of what was typed there.
+    pub(super) fn enter(&self, network: &str, typed: &str) -> Option<Entry> {
         let mut taken = self.taken();
-        let [one, account, network] =
-            keys.each_ref().map(|key| taken.by.get(key).copied().unwrap_or_default());
-        if taken.all >= self.most || one >= OF_ONE || account.max(network) >= self.share {
+        let keys = [Key::Typed(network.to_owned(), typed.to_owned()), Key::Network(network.to_owned())];
+        if taken.all >= self.most || !taken.add(&keys, self.share) {
             return None;
         }
         taken.all += 1;
-        for key in &keys {
-            *taken.by.entry(key.clone()).or_default() += 1;
-        }
-        let stripe = taken.stripe(asker.one);
-        let alone = one == 0 && taken.last.get(stripe).is_some_and(|last| *last <= since.0);
-        Some(Place(Arc::new(Held { of: Some((self.clone(), keys)), alone })))
+        let since = taken.given_back;
+        Some(Entry { held: Held { places: self.clone(), keys }, since })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -105,19 +96,48 @@ impl Places {
 }
 
 impl Taken {
+    /// Adds one to both, the first of which has few and the second one a share; false where one has no more.
+    fn add(&mut self, keys: &[Key; 2], share: usize) -> bool {
+        let [few, many] = keys.each_ref().map(|key| self.by.get(key).copied().unwrap_or_default());
+        if few >= OF_ONE || many >= share {
+            return false;
+        }
+        for key in keys {
+            *self.by.entry(key.clone()).or_default() += 1;
+        }
+        true
+    }
+
     fn stripe(&self, one: &str) -> usize {
         self.stripes.hash_one(one) as usize % STRIPES
+    }
+}
+
+impl Entry {
+    /// The place of somebody who is known now. None: there are too many of the account.
+    pub(super) fn known(self, one: &str, account: &str) -> Option<Place> {
+        let places = self.held.places.clone();
+        let mut taken = places.taken();
+        let keys = [Key::One(one.to_owned()), Key::Account(account.to_owned())];
+        let stripe = taken.stripe(one);
+        let others = taken.by.contains_key(&keys[0]);
+        let alone = !others && taken.last.get(stripe).is_some_and(|last| *last <= self.since);
+        let added = taken.add(&keys, places.share);
+        drop(taken);
+        added.then(|| {
+            let account = Held { places, keys };
+            Place(Arc::new(Seat { _entry: Some(self.held), _account: Some(account), alone }))
+        })
     }
 }
 
 impl Place {
     /// For an operator, who is nobody's neighbour.
     pub(super) fn uncounted() -> Self {
-        Self(Arc::new(Held { of: None, alone: true }))
+        Self(Arc::new(Seat { _entry: None, _account: None, alone: true }))
     }
 
-    /// Whether the same one had no other place when this one was taken, and none was given back after the moment since
-    /// which the asker knows how things are.
+    /// Whether the same one had no other place since this one entered.
     pub fn was_alone(&self) -> bool {
         self.0.alone
     }
@@ -125,17 +145,18 @@ impl Place {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let Some((places, keys)) = &self.of else { return };
-        let mut taken = places.taken();
-        taken.all = taken.all.saturating_sub(1);
+        let mut taken = self.places.taken();
         taken.given_back += 1;
-        if let [Key::One(one), ..] = keys {
-            let (stripe, now) = (taken.stripe(one), taken.given_back);
-            if let Some(last) = taken.last.get_mut(stripe) {
-                *last = now;
+        match &self.keys {
+            [Key::One(one), _] => {
+                let (stripe, now) = (taken.stripe(one), taken.given_back);
+                if let Some(last) = taken.last.get_mut(stripe) {
+                    *last = now;
+                }
             }
+            _ => taken.all = taken.all.saturating_sub(1),
         }
-        for key in keys {
+        for key in &self.keys {
             match taken.by.get_mut(key) {
                 Some(count) if *count > 1 => *count -= 1,
                 _ => drop(taken.by.remove(key)),
@@ -148,9 +169,9 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
-    /// An account at a network.
+    /// An account at a network, by its name.
     fn take(places: &Places, account: &str, network: &str) -> Option<Place> {
-        places.take(&Asker { one: &format!("{account} {network}"), account, network }, places.moment())
+        places.enter(network, account)?.known(&format!("{account} {network}"), account)
     }
 
     #[test]
@@ -160,6 +181,8 @@ mod tests {
         assert!(first.was_alone() && !second.was_alone());
         assert!(take(&places, "ada", "1").is_none());
         assert!(take(&places, "ada", "2").is_some() && take(&places, "bob", "1").is_some());
+        let mail = places.enter("1", "ada@mail.example").unwrap();
+        assert!(mail.known("ada 1", "ada").is_none(), "by another name");
         let job = first.clone();
         drop(first);
         assert!(take(&places, "ada", "1").is_none(), "it is still being hashed");
@@ -171,16 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn whoever_looked_before_another_one_was_done_was_not_alone() {
+    fn what_was_typed_at_a_network_enters_twice_at_a_time() {
         let places = Places::new(100);
-        let ada = Asker { one: "ada", account: "ada", network: "1" };
-        let before = places.moment();
-        let first = places.take(&ada, before).unwrap();
-        let meanwhile = places.moment();
+        let held: Vec<_> = (0..9).filter_map(|_| places.enter("1", "ada")).collect();
+        assert_eq!(held.len(), 2);
+        assert!(places.enter("2", "ada").is_some() && places.enter("1", "bob").is_some());
+    }
+
+    #[test]
+    fn whoever_entered_before_another_one_was_done_was_not_alone() {
+        let places = Places::new(100);
+        let first = take(&places, "ada", "1").unwrap();
+        let early = places.enter("1", "ada").unwrap();
         drop(first);
-        for (looked, alone) in [(before, false), (meanwhile, false), (places.moment(), true)] {
-            assert_eq!(places.take(&ada, looked).unwrap().was_alone(), alone);
-        }
+        let late = places.enter("1", "ada@mail.example").unwrap();
+        assert!(!early.known("ada 1", "ada").unwrap().was_alone());
+        drop(late);
+        assert!(take(&places, "ada", "1").unwrap().was_alone());
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::task::{Expect, Pool, Task, tokens};
 
 /// Below the lifetime of a code (60 s) with room for the measurement itself.
 const PREPARE_LIMIT: Duration = Duration::from_secs(20);
-/// More at once would only wait in the queue for password hashing, which refuses when it is full.
-const MOST_SIGN_INS: usize = 32;
+/// More at once would only wait in the queue for password hashing, which has so many places for one address by default.
+const MOST_SIGN_INS: usize = 16;
 /// Sign-ins at once beside another operation: more than there are threads for hashing on most machines.
 const HASHING: usize = 16;
 /// Everything a user can consent to here; what an operation asks later is part of it.
@@ -174,11 +174,11 @@ impl Context {
     }
 
     fn sign_in_tasks(&self, client: &Client) -> Result<Vec<Task>> {
-        Ok((0..self.concurrency.min(MOST_SIGN_INS)).map(|_| self.sign_in_task(client)).collect())
+        Ok((0..self.concurrency.min(MOST_SIGN_INS)).map(|number| self.sign_in_task(client, number)).collect())
     }
 
-    fn sign_in_task(&self, client: &Client) -> Task {
-        Task::SignIn { target: self.target.clone(), client: client.clone() }
+    fn sign_in_task(&self, client: &Client, number: usize) -> Task {
+        Task::SignIn { target: Arc::new(self.target.for_user(number)), client: client.clone() }
     }
 
     fn client_credentials_tasks(&self, machine: &Client) -> Vec<Task> {
@@ -189,7 +189,7 @@ impl Context {
     fn while_hashing(&self, machine: &Client) -> Result<Vec<Task>> {
         let mut tasks = self.client_credentials_tasks(machine);
         let web = self.target.client("web-es256")?;
-        tasks.extend((0..HASHING).map(|_| Task::Aside(Box::new(self.sign_in_task(web)))));
+        tasks.extend((0..HASHING).map(|number| Task::Aside(Box::new(self.sign_in_task(web, number)))));
         Ok(tasks)
     }
 

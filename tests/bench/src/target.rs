@@ -136,6 +136,8 @@ pub struct Target {
     pub endpoints: Endpoints,
     pub extras: Extras,
     pub user: Option<User>,
+    /// Others who may sign in at the same time.
+    others: Vec<User>,
     clients: HashMap<&'static str, Client>,
 }
 
@@ -163,7 +165,17 @@ impl Target {
         }
         let user = fixtures.join("user.json");
         let user = user.exists().then(|| User::read(&user)).transpose()?;
-        Ok(Self { server, endpoints, extras, user, clients })
+        let others = (1..).map(|number| fixtures.join(format!("user-{number}.json")));
+        let others =
+            others.take_while(|path| path.exists()).map(|path| User::read(&path)).collect::<Result<_>>()?;
+        Ok(Self { server, endpoints, extras, user, others, clients })
+    }
+
+    /// The same for another user: a server need not take many sign-ins of one at once.
+    pub fn for_user(&self, number: usize) -> Self {
+        let users: Vec<&User> = self.user.iter().chain(&self.others).collect();
+        let user = users.get(number % users.len().max(1)).map(|user| (*user).clone());
+        Self { user, ..self.clone() }
     }
 
     pub fn client(&self, name: &str) -> Result<&Client> {
