@@ -41,14 +41,17 @@ impl KnownBrowser {
 
     /// Whether this user has signed in here. `since` is something that changes with their password.
     pub fn knows(&self, key: &MasterKey, user: &UserId, since: &str) -> bool {
-        let tag = tag(key, &self.id, user, since);
-        self.tags.iter().any(|known| digest::equal(known.as_bytes(), tag.as_bytes()))
+        let is_known = |tag: &[u8; 32]| {
+            let tag = written(tag);
+            self.tags.iter().any(|known| digest::equal(known.as_bytes(), tag.as_bytes()))
+        };
+        key.is_tag(&parts(&self.id, user, since), is_known)
     }
 
     /// The same browser, or a new one, after this user has signed in.
     pub fn after_sign_in(before: Option<&Self>, key: &MasterKey, user: &UserId, since: &str) -> Self {
         let id = before.map_or_else(random::id, |before| before.id.clone());
-        let tag = tag(key, &id, user, since);
+        let tag = written(&key.tag(&parts(&id, user, since)));
         let others = before.map(|before| before.tags.as_slice()).unwrap_or_default();
         let others = others.iter().filter(|other| **other != tag).take(MOST - 1).cloned();
         let tags = std::iter::once(tag.clone()).chain(others).collect();
@@ -62,9 +65,12 @@ impl KnownBrowser {
     }
 }
 
-fn tag(key: &MasterKey, id: &str, user: &UserId, since: &str) -> String {
-    let parts = [b"known browser".as_slice(), id.as_bytes(), user.as_str().as_bytes(), since.as_bytes()];
-    URL_SAFE_NO_PAD.encode(&key.tag(&parts)[..16])
+fn parts<'p>(id: &'p str, user: &'p UserId, since: &'p str) -> [&'p [u8]; 4] {
+    [b"known browser", id.as_bytes(), user.as_str().as_bytes(), since.as_bytes()]
+}
+
+fn written(tag: &[u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(&tag[..16])
 }
 
 #[cfg(test)]

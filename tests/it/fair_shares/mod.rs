@@ -4,7 +4,6 @@
 //! row takes two seconds in a debug build; `scripts/fair-shares` takes ten, with the release binary, and prints the table.
 
 mod requests;
-mod table;
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
