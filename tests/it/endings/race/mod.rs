@@ -88,8 +88,7 @@ async fn race(scene: &Scene, creation: Creation, ending: Ending, pairs: usize) -
                 alive
             }
             Meeting::NoMore => {
-                scene.there_forgets();
-                let late = [scene.make(probe.expect("one more")).await];
+                let late = [scene.make_here(probe.expect("one more")).await];
                 survivors(scene, creation, &client, &late).await
             }
             Meeting::Anew | Meeting::Apart => 0,

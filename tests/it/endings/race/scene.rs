@@ -145,20 +145,12 @@ impl Scene {
 
     /// Does it there.
     pub async fn make(&self, item: Item) -> Made {
-        let mut browser = self.there.browser();
-        (browser.cookies, browser.headers) = (item.cookies, vec![("x-forwarded-for", address())]);
-        if let Some(process) = &self.process {
-            browser.visit(process);
-        }
-        let answer = match &item.act {
-            Act::Get(path) => browser.get(path).await,
-            Act::Post(path, form) => browser.post(path, &pairs(form)).await,
-            Act::Token(client, form) => match &self.process {
-                Some(process) => process.post(client, "/token", &pairs(form)).await,
-                None => self.there.post_as(client, "/token", &pairs(form)).await,
-            },
-        };
-        Made { answer, cookies: browser.cookies, device_code: item.device_code }
+        make_at(&self.there, self.process.as_ref(), item).await
+    }
+
+    /// Does it in the process that knows at once what a client may.
+    pub async fn make_here(&self, item: Item) -> Made {
+        make_at(&self.here, None, item).await
     }
 
     /// Whether anything of it is good.
@@ -192,11 +184,6 @@ impl Scene {
         let token = answer.text("access_token");
         let about = self.here.introspect(client, &token).await;
         about.status == 200 && about.json()["active"] == true
-    }
-
-    /// The other process has heard of what changed.
-    pub fn there_forgets(&self) {
-        self.there.app.clients.forget();
     }
 
     /// Grants of sessions that are over whose clients nobody is going to tell.
@@ -283,6 +270,23 @@ impl Scene {
             ("code_verifier", VERIFIER.to_owned()),
         ]
     }
+}
+
+async fn make_at(server: &TestServer, process: Option<&Arc<Process>>, item: Item) -> Made {
+    let mut browser = server.browser();
+    (browser.cookies, browser.headers) = (item.cookies, vec![("x-forwarded-for", address())]);
+    if let Some(process) = process {
+        browser.visit(process);
+    }
+    let answer = match &item.act {
+        Act::Get(path) => browser.get(path).await,
+        Act::Post(path, form) => browser.post(path, &pairs(form)).await,
+        Act::Token(client, form) => match process {
+            Some(process) => process.post(client, "/token", &pairs(form)).await,
+            None => server.post_as(client, "/token", &pairs(form)).await,
+        },
+    };
+    Made { answer, cookies: browser.cookies, device_code: item.device_code }
 }
 
 pub fn pairs<'f>(form: &'f [(&'static str, String)]) -> Vec<(&'static str, &'f str)> {
