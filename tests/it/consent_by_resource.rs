@@ -160,7 +160,7 @@ on_both! {
             let challenge = ui.log_in(&mut browser, &challenge, login.clone()).await;
             assert_eq!(ui.get("consent", &challenge).await.json()["skip"], skip, "{audience}");
             let remember = json!({
-                "grant_scope": ["openid", "read"], "grant_access_token_audience": granted, "remember": audience != "",
+                "grant_scope": ["openid", "read"], "grant_access_token_audience": granted, "remember": !audience.is_empty(),
             });
             ui.allow(&mut browser, &challenge, remember).await;
         }
