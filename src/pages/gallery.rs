@@ -470,6 +470,7 @@ fn every_key_in_use_exists_and_every_key_is_in_use() {
         include_str!("../../templates/logged_out.html"),
         include_str!("../../templates/error.html"),
         include_str!("../../templates/form_post.html"),
+        include_str!("../../templates/stranger.html"),
         include_str!("site.rs"),
         include_str!("../../templates/device.html"),
         include_str!("../../templates/device_confirm.html"),

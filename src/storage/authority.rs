@@ -3,12 +3,12 @@
 //!
 //! Two sides keep it so. Who makes something locks the user, the session, the client and the consent, in this order, in
 //! the very statement that inserts ([`Authority`]). Who ends something locks the user first ([`end_sign_ins`],
-//! [`withdraw_consents`], [`hold`]), and tells, deletes and revokes in later statements, each of which sees all that was
+//! [`withdraw_consents`], [`hold`]), or the client ([`hold_client`]), and tells, deletes and revokes in later statements, each of which sees all that was
 //! made before the lock.
 
-use super::db::{Transaction, values};
+use super::db::{Locking, Transaction, values};
 use super::{Consent, StorageError};
-use crate::model::{ConsentGeneration, SignInGeneration, UserId};
+use crate::model::{ClientId, ConsentGeneration, SignInGeneration, UserId};
 
 /// A statement that inserts on an authority: its columns, what it selects for them, and what must hold. `$lock` is what
 /// keeps the rows as they are until the end; SQLite has one writer, and needs none.
@@ -80,4 +80,14 @@ pub(super) async fn withdraw_consents(tx: &mut Transaction, user: &UserId) -> Re
 pub(super) async fn hold(tx: &mut Transaction, user: &UserId) -> Result<bool, StorageError> {
     const HOLD: &str = "UPDATE users SET sign_in_generation = sign_in_generation WHERE id = $1";
     Ok(tx.lock(HOLD, values![user.as_str()]).await? == 1)
+}
+
+/// The same of what is being made for a client. The first statement of all that ends what it was granted. Who makes a grant
+/// has its client's row in share, and a mere UPDATE of other columns would not wait for that.
+pub(super) async fn hold_client(tx: &mut Transaction, client: &ClientId) -> Result<(), StorageError> {
+    const HOLD: Locking = Locking {
+        postgres: "SELECT id FROM clients WHERE id = $1 FOR UPDATE",
+        sqlite: "SELECT id FROM clients WHERE id = $1",
+    };
+    tx.lock_rows(HOLD, values![client.as_str()]).await
 }

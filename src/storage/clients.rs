@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::FromRow;
 
+use super::authority::hold_client;
 use super::changes::{Topic, raise};
 use super::db::{Value, values};
 use super::{Storage, StorageError};
@@ -195,6 +196,7 @@ impl Storage {
         const FORGET: &str = "DELETE FROM consents WHERE client_id = $1";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let mut tx = self.db.begin().await?;
+        hold_client(&mut tx, &client.id).await?;
         if tx.execute(UPDATE, &update_values(client, &metadata, &columns, now)).await? == 0 {
             return Ok(None);
         }

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::authority::hold_client;
 use super::changes::{self, Topic};
 use super::clients::{ClientRow, SecretColumns, UPDATE, client_columns, metadata, update_values};
 use super::db::values;
@@ -163,6 +164,9 @@ impl Storage {
             "UPDATE device_authorizations SET state = 'denied' WHERE client_id = $1 AND state = 'pending'";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let mut tx = self.db.begin().await?;
+        if is_another {
+            hold_client(&mut tx, &client.id).await?;
+        }
         if tx.execute(UPDATE, &update_values(client, &metadata, &columns, now)).await? != 1 {
             return Ok(false);
         }

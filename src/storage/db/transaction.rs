@@ -37,11 +37,19 @@ impl Transaction {
 
     /// Runs a write that locks what it depends on, and returns how many rows it touched.
     pub async fn execute_locking(&mut self, sql: Locking, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        let sql = match &self.inner {
+        self.execute(self.text(sql), values).await
+    }
+
+    /// Reads rows for the lock that it takes.
+    pub async fn lock_rows(&mut self, sql: Locking, values: &[Value<'_>]) -> Result<(), StorageError> {
+        self.lock(self.text(sql), values).await.map(|_| ())
+    }
+
+    fn text(&self, sql: Locking) -> &'static str {
+        match &self.inner {
             Inner::Postgres(_) => sql.postgres,
             Inner::Sqlite(_) => sql.sqlite,
-        };
-        self.execute(sql, values).await
+        }
     }
 
     /// Runs a write that changes nothing: for the lock it takes.
