@@ -8,6 +8,7 @@ pub(super) mod notes;
 mod pool;
 pub(super) mod rows;
 mod transaction;
+mod value;
 mod watch;
 
 use std::collections::HashSet;
@@ -34,6 +35,8 @@ use pool::{Fit, PATIENCE, Pool};
 pub use pool::{Lending, PoolSize};
 use transaction::Inner;
 pub use transaction::Transaction;
+pub(super) use value::values;
+pub use value::{Locking, Value};
 pub use watch::{NoConnection, Operation, Watch};
 
 /// Readers on SQLite; the one writer comes on top.
@@ -48,53 +51,6 @@ const OPEN_PAUSE: Duration = Duration::from_millis(50);
 pub trait Row: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
 
 impl<T> Row for T where T: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
-
-/// A bound value: the three portable column types.
-#[derive(Debug, Clone, Copy)]
-pub enum Value<'a> {
-    Text(&'a str),
-    OptionalText(Option<&'a str>),
-    Integer(i64),
-    OptionalInteger(Option<i64>),
-    Boolean(bool),
-}
-
-macro_rules! values {
-    ($($from:ty => $variant:ident),+ $(,)?) => {$(
-        impl<'a> From<$from> for Value<'a> {
-            fn from(value: $from) -> Self {
-                Self::$variant(value)
-            }
-        }
-    )+};
-}
-
-values! {
-    &'a str => Text,
-    Option<&'a str> => OptionalText,
-    i64 => Integer,
-    Option<i64> => OptionalInteger,
-    bool => Boolean,
-}
-
-impl<'a> From<&'a String> for Value<'a> {
-    fn from(value: &'a String) -> Self {
-        Self::Text(value)
-    }
-}
-
-/// A statement that locks rows which it only reads. Postgres has to be told so; SQLite has one writer.
-#[derive(Debug, Clone, Copy)]
-pub struct Locking {
-    pub postgres: &'static str,
-    pub sqlite: &'static str,
-}
-
-/// Lists bound values of mixed types: `values![id.as_str(), now, true]`.
-macro_rules! values_list {
-    ($($value:expr),* $(,)?) => { &[$($crate::storage::db::Value::from($value)),*] };
-}
-pub(super) use values_list as values;
 
 /// Both databases behind the same verbs. Cheap to clone.
 #[derive(Clone)]

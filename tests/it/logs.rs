@@ -105,6 +105,7 @@ async fn use_tokens(server: &TestServer, client: &Registration, code: &str, secr
     server.advance(31);
     server.refresh(client, &refresh_token).await.assert_error(400, "invalid_grant");
     server.redeem_with(client, code, &[("code_verifier", "x")]).await;
+    server.redeem(client, code).await;
 }
 
 on_both! {

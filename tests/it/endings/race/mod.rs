@@ -7,6 +7,7 @@ mod scene;
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 pub use cells::{Creation, Ending, Meeting};
 use chancery::crypto::random;
 use scene::{Made, Scene};
@@ -48,6 +49,13 @@ struct Tally {
     mistakes: usize,
 }
 
+/// One account has few places before the threads that hash: who finds none there is told so, and makes nothing.
+fn is_mistake(creation: Creation, made: &Made) -> bool {
+    let hashes = matches!(creation, Creation::Session | Creation::Renewal | Creation::Password);
+    let status = made.answer.status;
+    status.is_server_error() && !(hashes && status == StatusCode::SERVICE_UNAVAILABLE)
+}
+
 async fn race(scene: &Scene, creation: Creation, ending: Ending, pairs: usize) -> Tally {
     let (meeting, mut tally) = (Meeting::of(creation, ending), Tally::default());
     while tally.pairs < pairs {
@@ -74,7 +82,7 @@ async fn race(scene: &Scene, creation: Creation, ending: Ending, pairs: usize) -
             continue;
         }
         tally.pairs += made.len();
-        tally.mistakes += made.iter().filter(|made| made.answer.status.is_server_error()).count();
+        tally.mistakes += made.iter().filter(|made| is_mistake(creation, made)).count();
         tally.made += made.iter().filter(|made| is_made(creation, made)).count();
         tally.survivors += match meeting {
             Meeting::Dies => survivors(scene, creation, &client, &made).await,
