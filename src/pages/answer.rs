@@ -14,6 +14,7 @@ use super::views::{Application, ErrorPage, Problem};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::password::PasswordError;
+use crate::model::Client;
 use crate::protocol::authorize::Unproven;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::StorageError;
@@ -52,11 +53,22 @@ pub struct Failure {
     pub problem: Problem,
     /// For a developer; never anything secret.
     pub detail: Option<String>,
+    /// The application to go back to; none where it is not proven who asks.
+    pub client: Option<Arc<Client>>,
 }
 
 impl Failure {
     pub fn new(problem: Problem) -> Self {
-        Self { problem, detail: None }
+        Self { problem, detail: None, client: None }
+    }
+
+    /// The request of this application was answered before, or waited for too long.
+    pub fn expired_at(client: &Arc<Client>) -> Self {
+        Self { client: Some(Arc::clone(client)), ..Self::new(Problem::Expired) }
+    }
+
+    fn told(problem: Problem, detail: String) -> Self {
+        Self { detail: Some(detail), ..Self::new(problem) }
     }
 }
 
@@ -114,7 +126,7 @@ impl From<OAuthError> for Failure {
             ErrorCode::ServerError => Self::new(Problem::Internal),
             ErrorCode::TemporarilyUnavailable if error.cause.is_some() => Self::new(Problem::Unavailable),
             ErrorCode::TemporarilyUnavailable => Self::new(Problem::Busy),
-            _ => Self { problem: Problem::BadRequest, detail: Some(error.description.into_owned()) },
+            _ => Self::told(Problem::BadRequest, error.description.into_owned()),
         }
     }
 }
@@ -127,7 +139,7 @@ impl From<Unproven> for Failure {
             Unproven::Malformed | Unproven::StateTooLong | Unproven::StateRepeated => Problem::BadRequest,
             Unproven::PushedRequestUnusable => Problem::Expired,
         };
-        Self { problem, detail: Some(unproven.description().to_owned()) }
+        Self::told(problem, unproven.description().to_owned())
     }
 }
 
@@ -187,10 +199,12 @@ impl Visitor {
 
     /// The page that says what went wrong.
     pub fn failure(&self, app: &App, failure: Failure) -> Response {
+        let frame = self.frame(app, None);
+        let application = failure.client.as_deref().map(|client| Application::of(client, frame.text.tag()));
         let view = ErrorPage {
-            frame: self.frame(app, None),
+            frame,
             problem: failure.problem,
-            application: None::<Application>,
+            application,
             detail: failure.detail.as_deref(),
             request_id: &self.request_id,
         };

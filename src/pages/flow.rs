@@ -111,7 +111,7 @@ impl Flow {
         if is_over {
             // One that was answered is not started again: its grant has its id.
             if app.storage.grant(&GrantId::new(id)).await?.is_some() {
-                return Err(expired());
+                return Err(Failure::expired_at(&flow.client));
             }
             flow.pending = None;
             return Box::pin(flow.advance(app, visitor)).await.map(Resumed::Elsewhere);
@@ -249,7 +249,7 @@ impl Flow {
         };
         let success = match approval::approve(app, approval).await? {
             Approved::Success(success) => success,
-            Approved::AnsweredBefore => return Err(Failure::new(Problem::Expired)),
+            Approved::AnsweredBefore => return Err(Failure::expired_at(&self.client)),
             Approved::Ended => return Box::pin(self.again(app, visitor)).await,
         };
         if self.pending.is_some() {

@@ -188,6 +188,27 @@ on_both! {
         }
     }
 
+    async fn who_goes_back_to_a_page_that_was_answered_finds_the_way_to_the_application(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let client = server.client(json!({"client_uri": "https://app.example/home"})).await;
+        server.user("ada").await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let page = start(&mut browser, &server, &client, "openid").await;
+        let consent = format!("/consent?request={}", hidden(&page, "request"));
+        let code = code(&browser.decide(&page, "allow").await);
+        assert_eq!(server.redeem(&client, &code).await.status, StatusCode::OK);
+        for seconds in [0, 1800] {
+            server.app.clock.advance(seconds);
+            let answer = browser.get(&consent).await;
+            answer.assert_page_error(400);
+            assert!(answer.body.contains("href=\"https://app.example/home\""), "{answer:?}");
+        }
+        // Of another browser's request nothing is told.
+        let answer = server.browser().get(&consent).await;
+        assert!(!answer.body.contains("app.example"), "{answer:?}");
+    }
+
     async fn only_a_form_of_ours_with_a_known_answer_decides(kind: Kind) {
         let server = TestServer::start(kind).await;
         let client = server.client(json!({})).await;
