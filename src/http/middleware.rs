@@ -200,8 +200,9 @@ impl Rules {
         {
             return State::Preflight(methods);
         }
-        let slot = self.load.take(self.household(&parts));
-        if slot.is_none() && !self.overload.exempt.iter().any(|path| path == parts.uri.path()) {
+        let is_exempt = self.overload.exempt.iter().any(|path| path == parts.uri.path());
+        let slot = if is_exempt { None } else { self.load.take(self.household(&parts)) };
+        if slot.is_none() && !is_exempt {
             return self.shed(parts);
         }
         let request = Request::from_parts(parts, Body::from(body));

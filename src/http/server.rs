@@ -237,12 +237,12 @@ where
     service_fn(move |mut request: Request| {
         request.extensions_mut().insert(ConnectInfo(peer));
         phase.serving();
-        let answer = (head::size(&request) <= most).then(|| service.clone().call(request));
-        let (phase, stopping) = (phase.clone(), Arc::clone(&stopping));
+        let (mut service, phase, stopping) = (service.clone(), phase.clone(), Arc::clone(&stopping));
         async move {
-            let mut answer = match answer {
-                Some(answer) => answer.await?,
-                None => head::too_large(),
+            // Made where it is awaited: it is large, and would be moved.
+            let mut answer = match head::size(&request) <= most {
+                true => service.call(request).await?,
+                false => head::too_large(),
             };
             phase.served();
             if stopping.has_changed().is_err() {

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use crate::model::Household;
@@ -15,7 +16,9 @@ const A_LINE_EVERY: Duration = Duration::from_secs(60);
 /// What every household may hold of one thing.
 pub struct Shares {
     most: usize,
-    held: Mutex<HashMap<Household, usize>>,
+    /// Every request is in it for a while, so its hash is a fast one. It has a seed, and no more entries than there are
+    /// connections.
+    held: Mutex<HashMap<Household, usize, RandomState>>,
     told: Mutex<Option<Instant>>,
 }
 
@@ -69,7 +72,7 @@ impl Shares {
         is_time
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Household, usize>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Household, usize, RandomState>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
