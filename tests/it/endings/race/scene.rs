@@ -71,7 +71,13 @@ pub struct Round<'s> {
 
 impl Scene {
     pub async fn start(kind: Kind, own_process: bool) -> Self {
-        let settings = [("GRANTS__PASSWORD", "true"), ("SERVER__TRUSTED_PROXIES", "127.0.0.0/8")];
+        // All of it comes from one address.
+        let settings = [
+            ("GRANTS__PASSWORD", "true"),
+            ("SERVER__TRUSTED_PROXIES", "127.0.0.0/8"),
+            ("AUTHORIZATION__MAX_WAITING_PER_ADDRESS", "1000000"),
+            ("AUTHORIZATION__MAX_WAITING", "10000000"),
+        ];
         let here = TestServer::with_external_ui(kind, &settings).await;
         let there = here.replica().await;
         let process = match own_process {
