@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -61,7 +61,7 @@ pub fn spawn(app: &Arc<App>) -> Background {
     tasks.spawn(tell_of_logouts(Arc::clone(app)));
     tasks.spawn(keep_audit_log(Arc::clone(app)));
     if let Some(tls) = &app.tls {
-        tasks.spawn(watch_certificate(Arc::clone(tls), app.clock.clone()));
+        tasks.spawn(watch_certificate(Arc::clone(tls), app.clock.clone(), hang_ups()));
     }
     Background(tasks)
 }
@@ -115,13 +115,17 @@ async fn notice(app: &App, seen: &mut Option<Versions>) -> Result<(), StorageErr
     Ok(())
 }
 
-/// Looks at the files of the TLS certificate, now and then and when SIGHUP asks for it.
-async fn watch_certificate(tls: Arc<Tls>, clock: Clock) {
-    let mut hangup = signal(SignalKind::hangup())
+/// Every SIGHUP from now on, which would end a process that does not listen for it yet.
+fn hang_ups() -> Option<Signal> {
+    signal(SignalKind::hangup())
         .inspect_err(|error| tracing::error!(%error, "SIGHUP is not listened for"))
-        .ok();
-    let mut asked = async || match &mut hangup {
-        Some(hangup) => hangup.recv().await,
+        .ok()
+}
+
+/// Looks at the files of the TLS certificate, now and then and when SIGHUP asks for it.
+async fn watch_certificate(tls: Arc<Tls>, clock: Clock, mut hang_ups: Option<Signal>) {
+    let mut asked = async || match &mut hang_ups {
+        Some(hang_ups) => hang_ups.recv().await,
         None => std::future::pending().await,
     };
     loop {

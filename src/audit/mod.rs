@@ -4,6 +4,7 @@
 //! second ([`Audit::note`]). Either way it waits without a place; [`Audit::chain_waiting`] gives places to what waits, a
 //! batch at a time, in whatever process comes first.
 
+mod body;
 mod chain;
 mod event;
 mod queue;
@@ -13,9 +14,6 @@ mod verify;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
 pub use chain::line;
 pub use event::{
     Actor, Ended, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
@@ -24,12 +22,12 @@ pub use verify::{Flaw, Place, Verified};
 
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
-use crate::http::extract;
 use crate::model::{
     AuditEntry, ChainedEntry, Household, Mark, Marks, NotedEntries, Tally, TallyPlace, Timestamp,
 };
-use crate::request::{self, Facts};
+use crate::request;
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
+use body::Told;
 use chain::End;
 use queue::{Cause, Queue};
 
@@ -118,26 +116,10 @@ impl Audit {
         now: Timestamp,
         place: Option<TallyPlace>,
     ) -> AuditEntry {
-        let mut body = members(event);
-        body.extend(members(actor));
-        body.extend(request::with(|facts| facts.map(origin_members)).into_iter().flatten());
-        if let Some(place) = place {
-            body.insert("process".to_owned(), self.process.as_str().into());
-            body.insert("sequence".to_owned(), place.sequence.into());
-            body.insert("complete_to".to_owned(), place.complete_to.into());
-        }
-        let event = match body.remove("event") {
-            Some(Value::String(name)) => name,
-            _ => String::new(),
-        };
-        let entry = AuditEntry {
-            id: random::id(),
-            at: now,
-            ordinal: place.map_or(0, |place| place.ordinal),
-            event,
-            body: Value::Object(body).to_string(),
-            tag: String::new(),
-        };
+        let Told { event, body } =
+            request::with(|facts| Told::new(event, actor, facts, &self.process, place));
+        let ordinal = place.map_or(0, |place| place.ordinal);
+        let entry = AuditEntry { id: random::id(), at: now, ordinal, event, body, tag: String::new() };
         chain::seal(&self.master_key, entry)
     }
 
@@ -349,24 +331,4 @@ impl Audit {
 /// Whether the mark of the end was set with a data key of this master key.
 pub fn is_head_set_by(key: &MasterKey, head: &Mark) -> bool {
     chain::is_set_by_us(key, End::Head, head)
-}
-
-/// What serializes as a map, which events and actors do.
-fn members(value: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(members)) => members,
-        _ => Map::new(),
-    }
-}
-
-fn origin_members(facts: &Facts) -> Vec<(String, Value)> {
-    let mut members = vec![
-        ("address".to_owned(), facts.address.to_string().into()),
-        ("request_id".to_owned(), facts.id.as_str().into()),
-    ];
-    let user_agent = extract::bounded_user_agent(facts.user_agent.as_ref());
-    if !user_agent.is_empty() {
-        members.push(("user_agent".to_owned(), user_agent.into()));
-    }
-    members
 }

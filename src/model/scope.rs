@@ -74,6 +74,11 @@ impl ScopeSet {
         Self(self.0.iter().filter(|scope| keep(scope.as_str())).cloned().collect())
     }
 
+    /// Takes out those that `keep` says no to.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|scope| keep(scope.as_str()));
+    }
+
     /// The scopes of this set that are in `other` too.
     pub fn within(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|scope| other.contains(scope.as_str())).cloned().collect())

@@ -88,9 +88,10 @@ impl IntoResponse for Failure {
 pub async fn say_failures(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    request.extensions_mut().insert(visitor.clone());
     let mut response = next.run(request).await;
     match response.extensions_mut().remove() {
         Some(failure) => visitor.failure(&app, failure),

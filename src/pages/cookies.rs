@@ -22,10 +22,49 @@ pub enum Cookie {
     BrowserState,
 }
 
+/// The values of the cookies in a request (RFC 6265 4.2); of each the first.
+#[derive(Debug, Default)]
+pub struct Cookies<'h>([Option<&'h str>; Cookie::ALL.len()]);
+
+impl<'h> Cookies<'h> {
+    /// Where there is none of the installation's own name, that of the name it had before.
+    pub fn read(headers: &'h HeaderMap, issuer: &Issuer) -> Self {
+        let (prefix, suffix) = (prefix(issuer), issuer.place_on_host());
+        let had_another = !suffix.is_empty() && !issuer.is_loopback_http();
+        let (mut own, mut before) = (Self::default(), Self::default());
+        for (name, value) in pairs(headers) {
+            if let Some(cookie) = Cookie::named(name, prefix, suffix) {
+                own.keep(cookie, value);
+            } else if had_another && let Some(cookie) = Cookie::named(name, EVERYBODYS, "") {
+                before.keep(cookie, value);
+            }
+        }
+        for (value, before) in own.0.iter_mut().zip(before.0) {
+            *value = value.or(before);
+        }
+        own
+    }
+
+    fn keep(&mut self, cookie: Cookie, value: &'h str) {
+        self.0[cookie as usize].get_or_insert(value);
+    }
+
+    pub fn get(&self, cookie: Cookie) -> Option<&'h str> {
+        self.0[cookie as usize]
+    }
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}
+
 /// What every https issuer's cookies had before the installation's own names.
 const EVERYBODYS: &str = "__Host-";
 
 impl Cookie {
+    const ALL: [Self; 5] = [Self::Session, Self::Accounts, Self::Browser, Self::Known, Self::BrowserState];
+
     pub fn name(self, issuer: &Issuer) -> String {
         format!("{}{}{}", prefix(issuer), self.word(), issuer.place_on_host())
     }
@@ -40,22 +79,10 @@ impl Cookie {
         }
     }
 
-    /// The value in a request (RFC 6265 4.2), where there is none that of the name it had before.
-    pub fn read<'h>(self, headers: &'h HeaderMap, issuer: &Issuer) -> Option<&'h str> {
-        let own = self.find(headers, prefix(issuer), issuer.place_on_host());
-        let had_another = !issuer.place_on_host().is_empty() && !issuer.is_loopback_http();
-        own.or_else(|| self.find(headers, EVERYBODYS, "").filter(|_| had_another))
-    }
-
-    fn find<'h>(self, headers: &'h HeaderMap, prefix: &str, suffix: &str) -> Option<&'h str> {
-        let is_it = |name: &str| {
-            name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(self.word())) == Some(suffix)
-        };
-        let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(name, value)| is_it(name).then_some(value))
+    /// The one with this name, which begins and ends like all of its installation.
+    fn named(name: &str, prefix: &str, suffix: &str) -> Option<Self> {
+        let word = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
+        Self::ALL.into_iter().find(|cookie| cookie.word() == word)
     }
 
     /// A `Set-Cookie` value. `max_age` in seconds: none lasts as long as the browser runs, zero removes it.
@@ -92,7 +119,7 @@ fn prefix(issuer: &Issuer) -> &'static str {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::Cookie;
+    use super::{Cookie, Cookies};
     use crate::config::Issuer;
 
     fn issuer(text: &str) -> Issuer {
@@ -102,7 +129,7 @@ mod tests {
     fn read(issuer_text: &str, cookies: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_str(cookies).unwrap());
-        Cookie::Session.read(&headers, &issuer(issuer_text)).map(str::to_owned)
+        Cookies::read(&headers, &issuer(issuer_text)).get(Cookie::Session).map(str::to_owned)
     }
 
     #[test]

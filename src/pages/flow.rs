@@ -7,6 +7,7 @@ use axum::response::Response;
 use super::accounts::{self, SignedIn};
 use super::answer::{Answer, Failure};
 use super::external;
+use super::session_state;
 use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -221,9 +222,8 @@ impl Flow {
         if let Err(error) = authorize::may_still_answer(&self.client, &self.request) {
             return self.refuse(app, visitor, &error).await;
         }
-        match left::of_request(self.request.clone(), &self.client, &app.registry.catalogue()) {
-            Ok(left) => self.request = left,
-            Err(error) => return self.refuse(app, visitor, &error).await,
+        if let Err(error) = left::narrow_request(&mut self.request, &self.client, &app.registry.catalogue()) {
+            return self.refuse(app, visitor, &error).await;
         }
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
@@ -255,10 +255,12 @@ impl Flow {
         if self.pending.is_some() {
             taken_up(app, visitor, id);
         }
-        let success = Success { session_state: visitor.session_state(app, &self.request, id), ..success };
+        let browser_state = visitor.browser_state(app);
+        let session_state = session_state::of_answer(&self.request, id, &browser_state);
+        let success = Success { session_state, ..success };
         let answer = self.target.success(app.issuer(), success);
         let mut response = visitor.deliver(app, &self.client, envelope, answer)?;
-        visitor.mend_browser_state(app, &mut response);
+        visitor.mend_browser_state(app, &browser_state, &mut response);
         Ok(response)
     }
 

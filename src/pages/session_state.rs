@@ -84,21 +84,15 @@ fn write(app: &App, response: &mut Response, state: &str) {
 }
 
 impl Visitor {
-    /// `session_state` of the answer to a request, where it is one of OpenID Connect. The salt is the request's own id: it
-    /// is random, and an answer that is given twice is the same.
-    pub fn session_state(&self, app: &App, request: &AuthorizationRequest, id: &RequestId) -> Option<String> {
-        if !request.scope.contains(Scope::OPENID) {
-            return None;
-        }
-        let state = browser_state(app, self.session_handles());
-        session_state::compute(&request.client_id, &request.redirect_uri, &state, id.as_str())
+    /// The state that the browser's sessions make.
+    pub fn browser_state(&self, app: &App) -> String {
+        browser_state(app, self.session_handles())
     }
 
-    /// Gives a browser the cookie that it should have and has not.
-    pub fn mend_browser_state(&self, app: &App, response: &mut Response) {
-        let state = browser_state(app, self.session_handles());
-        if self.browser_state_cookie.as_deref() != Some(&state) {
-            write(app, response, &state);
+    /// Gives a browser the cookie of this state, if it should have it and has not.
+    pub fn mend_browser_state(&self, app: &App, state: &str, response: &mut Response) {
+        if self.browser_state_cookie.as_deref() != Some(state) {
+            write(app, response, state);
         }
     }
 
@@ -107,4 +101,13 @@ impl Visitor {
         let others = self.accounts_cookie.as_deref().unwrap_or_default().split(SEPARATOR);
         self.session_cookie.as_deref().into_iter().chain(others)
     }
+}
+
+/// `session_state` of the answer to a request, where it is one of OpenID Connect. The salt is the request's own id: it is
+/// random, and an answer that is given twice is the same.
+pub fn of_answer(request: &AuthorizationRequest, id: &RequestId, browser_state: &str) -> Option<String> {
+    if !request.scope.contains(Scope::OPENID) {
+        return None;
+    }
+    session_state::compute(&request.client_id, &request.redirect_uri, browser_state, id.as_str())
 }

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
 use super::answer::Failure;
-use super::cookies::Cookie;
+use super::cookies::{Cookie, Cookies};
 use super::csrf;
 use super::i18n::{self, Messages};
 use super::site::Frame;
@@ -20,8 +20,8 @@ use crate::http::middleware::ClientAddress;
 use crate::model::{Client, SessionId};
 use crate::request;
 
-/// A browser's request for a page.
-#[derive(Debug)]
+/// A browser's request for a page. It is read once: what goes around a handler leaves it there for the handler.
+#[derive(Debug, Clone)]
 pub struct Visitor {
     /// The browser's random name, and whether it has yet to be told.
     pub browser: String,
@@ -50,18 +50,23 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let (headers, issuer) = (&parts.headers, &app.settings.server.issuer);
-        let known = Cookie::Browser.read(headers, issuer).filter(|name| is_browser_name(name));
+        if let Some(seen) = parts.extensions.remove::<Self>() {
+            return Ok(seen);
+        }
+        let headers = &parts.headers;
+        let cookies = Cookies::read(headers, &app.settings.server.issuer);
+        let cookie = |cookie| cookies.get(cookie).map(str::to_owned);
+        let known = cookies.get(Cookie::Browser).filter(|name| is_browser_name(name));
         let address = parts.extensions.get::<ClientAddress>();
         let from_elsewhere = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         Ok(Self {
             browser: known.map_or_else(random::id, str::to_owned),
             browser_is_new: known.is_none(),
             may_name_browser: known.is_none() && !(from_elsewhere && parts.method == Method::POST),
-            session_cookie: Cookie::Session.read(headers, issuer).map(str::to_owned),
-            browser_state_cookie: Cookie::BrowserState.read(headers, issuer).map(str::to_owned),
-            accounts_cookie: Cookie::Accounts.read(headers, issuer).map(str::to_owned),
-            known: Cookie::Known.read(headers, issuer).and_then(KnownBrowser::parse),
+            session_cookie: cookie(Cookie::Session),
+            browser_state_cookie: cookie(Cookie::BrowserState),
+            accounts_cookie: cookie(Cookie::Accounts),
+            known: cookies.get(Cookie::Known).and_then(KnownBrowser::parse),
             user_agent: extract::user_agent(headers),
             address: address.map(|address| address.0.to_string()).unwrap_or_default(),
             request_id: request::with(|facts| facts.map(|facts| facts.id.to_string())).unwrap_or_default(),

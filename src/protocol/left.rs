@@ -7,9 +7,7 @@ use std::borrow::Cow;
 use super::claims::{AccessTokenClaims, Audience};
 use super::error::{ErrorCode, OAuthError};
 use super::{resource, scope};
-use crate::model::{
-    AuthorizationRequest, Catalogue, ClaimsRequest, Client, Grant, GrantType, RequestedClaim, ScopeSet,
-};
+use crate::model::{AuthorizationRequest, Catalogue, Client, Grant, GrantType, RequestedClaim, ScopeSet};
 
 /// The scopes that the client may still ask for.
 pub fn scope(granted: &ScopeSet, client: &Client, catalogue: &Catalogue) -> ScopeSet {
@@ -19,11 +17,11 @@ pub fn scope(granted: &ScopeSet, client: &Client, catalogue: &Catalogue) -> Scop
 /// The same of scopes that a request names, of which something has to be left.
 pub fn scope_asked(asked: &ScopeSet, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
     let left = scope(asked, client, catalogue);
-    if left.is_empty() && !asked.is_empty() {
-        let description = "None of the scopes that were asked for is left to the client.";
-        return Err(OAuthError::new(ErrorCode::InvalidScope, description));
-    }
-    Ok(left)
+    if left.is_empty() && !asked.is_empty() { Err(none_left()) } else { Ok(left) }
+}
+
+fn none_left() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidScope, "None of the scopes that were asked for is left to the client.")
 }
 
 /// The same of a grant, of which something has to be left.
@@ -60,17 +58,20 @@ pub fn claims<'c>(
     }
 }
 
-/// An authorization request that was checked when its client may have been able to ask for more.
-pub fn of_request(
-    request: AuthorizationRequest,
+/// Takes out of an authorization request what its client could ask for when it was checked, and cannot any more.
+pub fn narrow_request(
+    request: &mut AuthorizationRequest,
     client: &Client,
     catalogue: &Catalogue,
-) -> Result<AuthorizationRequest, OAuthError> {
-    let left = |claims: &[RequestedClaim]| self::claims(claims, client, catalogue).into_owned();
-    let claims =
-        ClaimsRequest { userinfo: left(&request.claims.userinfo), id_token: left(&request.claims.id_token) };
-    let scope = scope_asked(&request.scope, client, catalogue)?;
-    Ok(AuthorizationRequest { scope, claims, ..request })
+) -> Result<(), OAuthError> {
+    let may_ask = scope::may_ask(client, catalogue);
+    let AuthorizationRequest { scope, claims, .. } = request;
+    for single in [&mut claims.userinfo, &mut claims.id_token] {
+        single.retain(|claim| may_ask(claim.scope.as_str()));
+    }
+    let asked_for_some = !scope.is_empty();
+    scope.retain(may_ask);
+    if asked_for_some && scope.is_empty() { Err(none_left()) } else { Ok(()) }
 }
 
 /// What an access token still says; none: nothing of its audience or of its scope is left, or its client may not have

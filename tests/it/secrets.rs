@@ -347,8 +347,10 @@ on_both! {
         assert!(said.contains("needed by nothing"), "{said}");
         let (_, said, _) = run(&both, &["check-config"]).await;
         assert!(said.contains("secrets.previous_master_keys is set"), "{said}");
-        // It stops where it cannot listen.
-        let nowhere = [&both[..], &[("CHANCERY_SERVER__LISTEN".to_owned(), "192.0.2.1:1".to_owned())]].concat();
+        // It stops because its port is taken.
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap().to_string();
+        let nowhere = [&both[..], &[("CHANCERY_SERVER__LISTEN".to_owned(), listen)]].concat();
         let (good, _, said) = run(&nowhere, &["serve"]).await;
         assert!(!good && said.contains("nothing in the database needs this previous master key"), "{said}");
     }

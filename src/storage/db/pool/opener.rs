@@ -125,11 +125,21 @@ impl<C: Fit> Pool<C> {
         }
         // What is dropped after the runtime's end lacks nothing.
         let Ok(runtime) = Handle::try_current() else { return };
-        let mut state = self.0.opener.state();
-        if state.dialing.is_none() {
-            state.dialing = Some(Instant::now());
-            runtime.spawn(Turn(self.clone()).open());
+        if let Some(turn) = self.take_turn() {
+            runtime.spawn(turn.open());
         }
+    }
+
+    /// The turn, if nobody has it. A runtime that ends drops at once what is given to it, and a turn that is dropped needs
+    /// the lock that is held here.
+    fn take_turn(&self) -> Option<Turn<C>> {
+        let mut state = self.0.opener.state();
+        if state.dialing.is_some() {
+            return None;
+        }
+        state.dialing = Some(Instant::now());
+        drop(state);
+        Some(Turn(self.clone()))
     }
 
     /// Whether one more is to be opened.
@@ -212,4 +222,39 @@ async fn connect<C: Fit>(options: &C::Options) -> Result<C, sqlx::Error> {
     let mut connection = options.connect().await?;
     connection.prove_fit().await?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use sqlx::SqliteConnection;
+    use tokio::runtime::Builder;
+
+    use super::Pool;
+
+    #[test]
+    fn a_connection_that_is_given_up_as_the_runtime_ends_keeps_nobody_waiting() {
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            let (lent, has_lent) = mpsc::channel();
+            runtime.spawn(async move {
+                let options = "sqlite::memory:".parse().unwrap();
+                let pool = Pool::<SqliteConnection>::open(options, 2, Duration::from_secs(1)).await.unwrap();
+                // So that the one that is given up is missed.
+                pool.keep(1).await.unwrap();
+                let lease = pool.lend().await.unwrap();
+                lent.send(()).unwrap();
+                pending::<()>().await;
+                drop(lease);
+            });
+            has_lent.recv().unwrap();
+            drop(runtime);
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
 }
