@@ -3,13 +3,11 @@
 //!
 //! The counts are in the memory of this process: with several replicas the limits multiply by their number.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::cache::{self, Cache};
-use crate::crypto::digest;
 use crate::model::{Household, Timestamp};
 
 /// Seconds after which a count begins anew.
@@ -18,7 +16,7 @@ const WINDOW: i64 = 900;
 const MOST: u64 = 100_000;
 
 /// Counts attempts.
-pub struct Throttle(Cache<[u8; 32], Arc<Window>>);
+pub struct Throttle(Cache<Option<Household>, Arc<Window>>);
 
 struct Window {
     since: Timestamp,
@@ -41,7 +39,8 @@ impl Default for Throttle {
 impl Throttle {
     /// Counts an attempt, whether or not it works out, and says whether it may be made.
     pub fn admits(&self, attempt: &Attempt<'_>) -> bool {
-        let key = digest::sha256(network(attempt.address).as_bytes());
+        // Those whose address cannot be read are one.
+        let key = Household::at(attempt.address);
         let current = self.0.get(&key).filter(|window| window.is_open(attempt.now));
         let window = current.unwrap_or_else(|| {
             let fresh = Arc::new(Window { since: attempt.now, attempts: AtomicU32::new(0) });
@@ -61,12 +60,6 @@ impl Window {
     fn is_open(&self, now: Timestamp) -> bool {
         now.since(self.since) < WINDOW
     }
-}
-
-/// Those whose address cannot be read are one.
-pub fn network(address: &str) -> String {
-    let address: Option<IpAddr> = address.parse().ok();
-    address.map(|address| Household::of(address).to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,9 +11,8 @@ use crate::app::App;
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::master_key::MasterKey;
 use crate::model::user_name::username_key;
-use crate::model::{SessionId, TryLimit, TryRule, UserId};
+use crate::model::{Household, SessionId, TryLimit, TryRule, UserId};
 use crate::storage::{StorageError, try_id};
-use crate::throttle;
 
 /// Passwords for one account from one network, or in a browser that is known: ten at once, then after 2 seconds, 4, 8 and
 /// so on to a quarter of an hour, until one is right or there was none for an hour.
@@ -42,9 +41,11 @@ pub struct Try<'a> {
     counted: bool,
 }
 
-/// The network of an address, as it is named where tries are counted. No dot is in it.
+/// The network of an address, as it is named where tries are counted. No dot is in it. Those whose address cannot be read
+/// are one.
 pub fn network(key: &MasterKey, address: &str) -> String {
-    short(&key.tag(&[b"network of tries", throttle::network(address).as_bytes()]))
+    let household = Household::at(address).map(|household| household.to_string()).unwrap_or_default();
+    short(&key.tag(&[b"network of tries", household.as_bytes()]))
 }
 
 /// What stands for the account of a name that nobody has. No user's id begins like this.

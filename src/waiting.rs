@@ -61,7 +61,7 @@ pub struct Full;
 impl Holder {
     /// Whoever is at this address, as it is written.
     pub fn at(address: &str) -> Self {
-        Self::Address(address.parse().ok().map(Household::of))
+        Self::Address(Household::at(address))
     }
 
     /// The client where it has proven who it is; anybody can say to be a public one.
@@ -75,8 +75,22 @@ impl Waiting {
         Self { limits, state: Mutex::default() }
     }
 
-    /// Takes a place, before anything is stored.
-    pub fn take(&self, holder: Holder, now: Timestamp) -> Result<(), Full> {
+    /// What `store` keeps, in a place of this holder that is taken before; it is free again where nothing was kept.
+    pub async fn with_place<T, E>(
+        &self,
+        holder: Holder,
+        now: impl Fn() -> Timestamp,
+        store: impl Future<Output = Result<T, E>>,
+    ) -> Result<Result<T, E>, Full> {
+        self.take(holder.clone(), now())?;
+        let stored = store.await;
+        if stored.is_err() {
+            self.undo(&holder, now());
+        }
+        Ok(stored)
+    }
+
+    fn take(&self, holder: Holder, now: Timestamp) -> Result<(), Full> {
         let most = match holder {
             Holder::Address(_) => self.limits.per_address,
             Holder::Client(_) => self.limits.per_client,
@@ -104,8 +118,7 @@ impl Waiting {
         }
     }
 
-    /// Nothing was stored after all.
-    pub fn undo(&self, holder: &Holder, now: Timestamp) {
+    fn undo(&self, holder: &Holder, now: Timestamp) {
         self.state(now).free(holder);
     }
 
@@ -182,6 +195,23 @@ mod tests {
         assert_eq!(taken(&waiting, &address(9), 20), 2);
         assert_eq!((10..100).map(|number| taken(&waiting, &address(number), 20)).sum::<u32>(), 23);
         assert_eq!(waiting.taken(NOW), 100);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_stored_takes_no_place_and_who_has_none_stores_nothing() {
+        let waiting = Waiting::new(LIMITS);
+        let ask =
+            async |stored: Result<u32, ()>| waiting.with_place(address(1), || NOW, async { stored }).await;
+        for _ in 0..50 {
+            assert_eq!(ask(Err(())).await, Ok(Err(())));
+        }
+        for number in 0..20 {
+            assert_eq!(ask(Ok(number)).await, Ok(Ok(number)));
+        }
+        let begun = std::cell::Cell::new(false);
+        let store = async { Ok::<(), ()>(begun.set(true)) };
+        assert_eq!(waiting.with_place(address(1), || NOW, store).await, Err(Full));
+        assert!(!begun.get());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::middleware::ClientAddress;
-use super::{error, extract, json, par};
+use super::{error, extract, json, place};
 use crate::app::App;
 use crate::grants::device_authorization::{self, Origin};
 use crate::protocol::{OAuthError, Parameters};
@@ -39,12 +39,7 @@ async fn answer(
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
     let client = extract::client(app, headers, &parameters).await?;
-    let Some(holder) = par::place(app, &client, &origin.address) else {
-        return Ok(error::too_many(par::TOO_MANY));
-    };
-    let started = device_authorization::start(app, &client, &parameters, origin).await;
-    if started.is_err() {
-        app.waiting.undo(&holder, app.now());
-    }
-    Ok(json::respond(started))
+    let address = origin.address.clone();
+    let start = device_authorization::start(app, &client, &parameters, origin);
+    Ok(place::keep(app, &client, &address, start, json::respond).await)
 }

@@ -12,6 +12,7 @@ pub mod json;
 mod metadata;
 pub mod middleware;
 mod par;
+mod place;
 mod register;
 mod revoke;
 pub mod server;

@@ -8,12 +8,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::middleware::ClientAddress;
-use super::{error, extract, json};
+use super::{error, extract, json, place};
 use crate::app::App;
 use crate::grants::pushed_request;
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::{OAuthError, Parameters};
-use crate::waiting::Holder;
 
 pub async fn push(
     State(app): State<Arc<App>>,
@@ -38,20 +36,6 @@ async fn answer(
     let parameters = Parameters::parse(&form)?;
     parameters.refuse_repeated()?;
     let client = extract::client_at("/par", app, headers, &parameters).await?;
-    // RFC 9126 2.3: 429 for a client that pushes too much.
-    let Some(holder) = place(app, &client, address) else { return Ok(error::too_many(TOO_MANY)) };
-    let pushed = pushed_request::push(app, &client, &parameters).await;
-    if pushed.is_err() {
-        app.waiting.undo(&holder, app.now());
-    }
-    Ok(json::created(pushed))
-}
-
-/// For the developer of whoever has no place left.
-pub(super) const TOO_MANY: &str = "Too many requests wait for somebody to sign in: those of this client, or of this address if the client is public.";
-
-/// Takes a place for a request of this client, before anything is stored; none when it has none left.
-pub(super) fn place(app: &App, client: &AuthenticatedClient, address: &str) -> Option<Holder> {
-    let holder = Holder::of(client, address);
-    app.waiting.take(holder.clone(), app.now()).ok().map(|()| holder)
+    let push = pushed_request::push(app, &client, &parameters);
+    Ok(place::keep(app, &client, address, push, json::created).await)
 }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::answer::{Answer, Failure};
-use super::flow::Flow;
+use super::answer::Answer;
+use super::flow::{self, Flow};
 use super::sent::{Form, Query};
-use super::views::Problem;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::grants::authorization_request::{self, Refused};
@@ -51,18 +50,11 @@ async fn begin(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Ans
 /// RFC 9126 4: nothing but what was pushed counts.
 async fn begin_pushed(app: &App, visitor: &Visitor, client: Arc<Client>, handle: &str) -> Answer {
     // It waits for whoever is at the browser now, and no more for the one who pushed it.
-    let (now, holder) = (app.now(), Holder::at(&visitor.address));
-    app.waiting.take(holder.clone(), now).map_err(|_| Failure::new(Problem::TooManyRequests))?;
-    let taken = pushed_request::take(app, &client, handle, visitor.browser_digest()).await;
-    match &taken {
-        Ok(Ok(pending)) => {
-            // Of a public client both places may be of one address.
-            let pushed = format!("pushed {}", pending.id);
-            app.waiting.give_back(&Holder::of(&client, &visitor.address), &pushed, now);
-        }
-        Ok(Err(_)) | Err(_) => app.waiting.undo(&holder, now),
-    }
-    let pending = taken??;
+    let take = async { Ok(pushed_request::take(app, &client, handle, visitor.browser_digest()).await??) };
+    let pending = flow::with_place(app, visitor, take).await?;
+    // Of a public client both places may be of one address.
+    let pushed = format!("pushed {}", pending.id);
+    app.waiting.give_back(&Holder::of(&client, &visitor.address), &pushed, app.now());
     let request = pending.request.clone();
     let target = RedirectTarget::of(&request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
     Flow::new(client, target, request, Some(pending)).advance(app, visitor).await

@@ -29,7 +29,7 @@ use crate::protocol::left;
 use crate::protocol::response::{RedirectTarget, Success};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Consent, Remember, Yes};
-use crate::waiting::Holder;
+use crate::waiting::{Full, Holder};
 
 /// A request whose client and redirect URI are proven.
 pub struct Flow {
@@ -352,11 +352,18 @@ pub(super) async fn store(
         created_at: now,
         expires_at: now.plus(app.settings.sessions.request_seconds),
     };
-    // Nobody is known yet who could be held to it: whoever is at this address has so many places.
-    let holder = Holder::at(&visitor.address);
-    app.waiting.take(holder, now).map_err(|_| Failure::new(Problem::TooManyRequests))?;
-    app.storage.insert_request(&pending).await?;
+    with_place(app, visitor, async { Ok(app.storage.insert_request(&pending).await?) }).await?;
     Ok(pending.id)
+}
+
+/// Nobody is known yet who could be held to what is stored: whoever is at this address has so many places.
+pub(super) async fn with_place<T>(
+    app: &App,
+    visitor: &Visitor,
+    store: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let placed = app.waiting.with_place(Holder::at(&visitor.address), || app.now(), store).await;
+    placed.map_err(|Full| Failure::new(Problem::TooManyRequests))?
 }
 
 /// A person has taken up a request that waited.

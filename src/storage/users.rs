@@ -58,6 +58,21 @@ macro_rules! whom_login_names {
 }
 pub(super) use whom_login_names;
 
+/// The user by what they are called in one column: as it is typed ($1), or from before it was prepared, which comes first ($2).
+macro_rules! find_by {
+    ($key:literal) => {
+        concat!(
+            "SELECT u.id AS user_id, ",
+            user_columns!(),
+            " FROM users u WHERE ",
+            $key,
+            " IN ($1, $2) ORDER BY ",
+            $key,
+            " = $2 DESC LIMIT 1"
+        )
+    };
+}
+
 /// What a user may be found by of what somebody typed to sign in.
 pub(super) fn login_keys(login: &str) -> [String; 3] {
     [username_key(login), email_key(login), plain_key(login)]
@@ -187,27 +202,21 @@ impl Storage {
 
     /// The user of this name, as people type it.
     pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, StorageError> {
-        const FIND: &str = concat!(
-            "SELECT u.id AS user_id, ",
-            user_columns!(),
-            " FROM users u WHERE u.username_key IN ($1, $2) \
-             ORDER BY u.username_key = $2 DESC LIMIT 1"
-        );
-        let (key, plain) = (username_key(username), plain_key(username));
-        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key, &plain]).await?;
-        row.map(UserRow::into_user).transpose()
+        self.user_called(find_by!("u.username_key"), &username_key(username), &plain_key(username)).await
     }
 
     /// The user of this mail address, verified or not.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StorageError> {
-        const FIND: &str = concat!(
-            "SELECT u.id AS user_id, ",
-            user_columns!(),
-            " FROM users u WHERE u.email_key IN ($1, $2) \
-             ORDER BY u.email_key = $2 DESC LIMIT 1"
-        );
-        let (key, plain) = (email_key(email), plain_key(email));
-        let row: Option<UserRow> = self.db.fetch_optional(FIND, values![&key, &plain]).await?;
+        self.user_called(find_by!("u.email_key"), &email_key(email), &plain_key(email)).await
+    }
+
+    async fn user_called(
+        &self,
+        find: &'static str,
+        key: &str,
+        plain: &str,
+    ) -> Result<Option<User>, StorageError> {
+        let row: Option<UserRow> = self.db.fetch_optional(find, values![key, plain]).await?;
         row.map(UserRow::into_user).transpose()
     }
 

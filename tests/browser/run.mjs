@@ -5,11 +5,11 @@
 import { join } from "node:path";
 import { freePort, projectRoot, withChancery } from "../support/chancery.mjs";
 import { Report, assert, assertEqual } from "../support/report.mjs";
-import { borrowedClicks } from "./clicks.mjs";
+import { borrowedClicks, doubleClicks } from "./clicks.mjs";
 import { application, assertPosted } from "./form_post.mjs";
 import { Inspector } from "./inspector.mjs";
 import { Listener, applicationsHearOfSignOut, signOutWithoutJavaScript } from "./logout.mjs";
-import { ALLOW, DENY, launch, visit } from "./person.mjs";
+import { ALLOW, DENY, Person, launch, visit } from "./person.mjs";
 import { authorization, endpoint } from "./request.mjs";
 
 async function withoutJavaScript(report, person) {
@@ -217,6 +217,34 @@ async function device(report, inspector, person) {
   await inspector.look(page, "device-allowed");
 }
 
+/** An application that registered itself, a request that cannot be answered, and who tries too often. */
+async function strangers(report, inspector, person) {
+  const { page, about } = person;
+  const metadata = { client_name: "Photo Printing", redirect_uris: ["https://photos.example/callback"] };
+  const registered = await fetch(endpoint(about, "/register"), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...metadata, token_endpoint_auth_method: "none" }),
+  });
+  const { client_id } = await registered.json();
+  const ask = (more) => authorization(about, { client_id, redirect_uri: metadata.redirect_uris[0], ...more }).url;
+  await report.check("an application that nobody checked leads nobody anywhere unseen", async () => {
+    await page.goto(ask({ prompt: "none" }));
+    assert(person.at(about.issuer), page.url());
+    assertEqual(await person.text("a.button"), "Go on to photos.example", "the way there");
+  });
+  await inspector.look(page, "stranger");
+  await page.goto(ask({ state: "s".repeat(5000) }));
+  await inspector.look(page, "state-too-long");
+  await report.check("whoever tries too often is told how long to wait", async () => {
+    await page.goto(endpoint(about, "/account"));
+    const nobody = { ...about, username: "nobody" };
+    for (let time = 0; time < 12; time++) await new Person(page, nobody).signIn({ password: "a wrong one" });
+    assert((await person.text(".problem")).includes("try again in"), await person.text("main"));
+  });
+  await inspector.look(page, "login-too-often");
+}
+
 /** Starts `chancery try` and answers what it prints when it is ready. */
 async function startTry(chancery) {
   let printed;
@@ -232,7 +260,7 @@ async function main() {
   const report = new Report(`browser ${database}: `);
   const screenshots = process.env.SCREENSHOTS ?? join(projectRoot, "target", "screenshots");
   // The application that hears of sign-out is on this computer.
-  const settings = { CHANCERY_OUTBOUND__ALLOW_PRIVATE: "true" };
+  const settings = { CHANCERY_OUTBOUND__ALLOW_PRIVATE: "true", CHANCERY_REGISTRATION__MODE: "open" };
   return withChancery(database, settings, async (chancery) => {
     const about = { ...(await startTry(chancery)), complaints: [] };
     const television = await chancery.command([
@@ -255,12 +283,16 @@ async function main() {
       await visit(browser, about, { javaScriptEnabled: false }, (person) =>
         borrowedClicks(report, person, "clicks, without JavaScript"),
       );
+      await visit(browser, about, {}, (person) => doubleClicks(report, person));
       await visit(browser, about, {}, async (person) => {
         // One after the other: each starts where the one before has left the person.
         for (const part of [firstSignIn, tokens, consentTakenBack, revokeAndSignOut, device, accounts]) {
           await report.together(part.name, () => part(report, inspector, person));
         }
       });
+      await visit(browser, about, {}, (person) =>
+        report.together("strangers", () => strangers(report, inspector, person)),
+      );
       await visit(browser, about, {}, (person) => formPost(report, person, true));
       await visit(browser, about, { javaScriptEnabled: false }, (person) => formPost(report, person, false));
       await visit(browser, about, {}, (person) => applicationsHearOfSignOut(report, listener, person));

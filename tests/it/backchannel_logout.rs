@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Browser, Kind, PASSWORD, Process, Receiver, Registration, START, TestServer, all, claims_of,
-    hidden, names, on_both, program, query_of, text,
+    hidden, names, on_both, output, program, query_of, text,
 };
 
 const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUND__TIMEOUT_SECONDS", "1")];
@@ -380,8 +380,7 @@ on_both! {
         place.server.tokens(&place.client, "ada").await;
         let process = Process::start(&place.server.environment).await;
         let run = async |line: &[&str]| {
-            let mut command = program(&place.server.environment, line);
-            let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let output = output(program(&place.server.environment, line)).await;
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap()
         };

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::{LONGEST, Watchdog, ended_by_itself, output_of, signal};
+
 /// A directory that goes when the test ends.
 pub struct Place(pub PathBuf);
 
@@ -37,13 +39,13 @@ impl Place {
     }
 
     pub fn run(&self, line: &[&str]) -> Output {
-        self.command(line).output().unwrap()
+        output_of(&mut self.command(line))
     }
 
     fn run_with_input(&self, line: &[&str], input: &str) -> Output {
         let mut child = self.command(line).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        ended_by_itself(child, LONGEST)
     }
 
     /// What a command that works says.
@@ -85,20 +87,26 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// A program that keeps running, ended by its process id.
-struct Running(Child);
+struct Running {
+    child: Child,
+    _watchdog: Watchdog,
+}
 
 impl Running {
+    fn new(child: Child) -> Self {
+        Self { _watchdog: Watchdog::over(&child, LONGEST), child }
+    }
+
     fn stop(mut self) -> Option<i32> {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.0.wait().unwrap().code()
+        assert!(signal(self.child.id(), "-TERM"));
+        self.child.wait().unwrap().code()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -301,13 +309,12 @@ fn keys_are_not_rotated_under_another_master_key() {
 #[test]
 fn the_configuration_is_checked_as_a_whole() {
     let place = Place::new();
-    let output = place
-        .command(&["check-config"])
+    let mut check = place.command(&["check-config"]);
+    check
         .env("CHANCERY_SERVER__ISSUER", "http://app.example")
         .env("CHANCERY_LOG__LEVEL", "loud")
-        .env("CHANCERY_TOKENS__ID_TOKEN_SECONDS", "never")
-        .output()
-        .unwrap();
+        .env("CHANCERY_TOKENS__ID_TOKEN_SECONDS", "never");
+    let output = output_of(&mut check);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("3 problems"), "{told}");
@@ -322,7 +329,7 @@ fn the_configuration_is_checked_as_a_whole() {
 fn postgres_without_a_master_key_is_refused_before_it_is_asked() {
     let place = Place::new();
     let url = "postgres://chancery:hunter2@localhost:1/chancery";
-    let output = place.command(&["serve"]).env("CHANCERY_DATABASE__URL", url).output().unwrap();
+    let output = output_of(place.command(&["serve"]).env("CHANCERY_DATABASE__URL", url));
     let refusal = refusal(&output);
     assert!(refusal.contains("secrets.master_key: it is not set"), "{refusal}");
     assert!(!refusal.contains("hunter2"));
@@ -332,15 +339,14 @@ fn postgres_without_a_master_key_is_refused_before_it_is_asked() {
 fn a_schema_that_may_not_be_migrated_has_to_be_there() {
     let place = Place::new();
     for line in [&["serve"][..], &["client", "list"]] {
-        let output =
-            place.command(line).env("CHANCERY_DATABASE__MIGRATE_ON_START", "false").output().unwrap();
+        let output = output_of(place.command(line).env("CHANCERY_DATABASE__MIGRATE_ON_START", "false"));
         assert!(errors(&output).contains("run `chancery migrate` first"), "{}", errors(&output));
         assert_eq!(output.status.code(), Some(1));
     }
     assert_eq!(place.text(&["migrate"]), "the database is up to date\n");
     let list =
-        place.command(&["client", "list"]).env("CHANCERY_DATABASE__MIGRATE_ON_START", "false").output();
-    assert!(list.unwrap().status.success());
+        output_of(place.command(&["client", "list"]).env("CHANCERY_DATABASE__MIGRATE_ON_START", "false"));
+    assert!(list.status.success());
 }
 
 /// A free address that stays free: the other tests, which take any port all the time, listen on 127.0.0.1.
@@ -353,7 +359,7 @@ fn serve_answers_until_it_is_told_to_stop() {
     let place = Place::new();
     let listener = listener_of_its_own(2);
     let address = listener.local_addr().unwrap().to_string();
-    let taken = place.command(&["serve"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
+    let taken = output_of(place.command(&["serve"]).env("CHANCERY_SERVER__LISTEN", &address));
     assert!(errors(&taken).contains(&format!("server.listen: {address}: ")), "{}", errors(&taken));
     drop(listener);
 
@@ -369,13 +375,12 @@ fn serve_answers_until_it_is_told_to_stop() {
     ]);
     let mut child = place.command(&["serve"]).env("CHANCERY_SERVER__LISTEN", &address).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let running = Running(child);
+    let running = Running::new(child);
     let warned = log.find(|line| line.contains("a client weakens a default")).expect("a warning");
     assert!(warned.contains("ilert") && warned.contains("PKCE optional"), "{warned}");
     let told = log.find(|line| line.contains("listening")).expect("a line that says so");
     assert!(told.contains(&address) && told.contains("SQLite") && told.contains("http://localhost:8080"));
-    let health =
-        || place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address).output().unwrap();
+    let health = || output_of(place.command(&["healthcheck"]).env("CHANCERY_SERVER__LISTEN", &address));
     // It gives up after three seconds, which is not much on a busy machine.
     let healthy = (0..5).any(|_| health().status.success());
     assert!(healthy, "{}", errors(&health()));
@@ -392,11 +397,12 @@ fn serve_has_an_admin_listener_beside_the_public_one_and_ends_both() {
     serve.env("CHANCERY_SERVER__LISTEN", &public).env("CHANCERY_ADMIN__LISTEN", &admin);
     let mut child = serve.spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let running = Running(child);
+    let running = Running::new(child);
     let told: Vec<String> = log.by_ref().filter(|line| line.contains("listening")).take(2).collect();
     assert!(told[0].contains(&public) && told[1].contains(&admin), "{told:?}");
     let ask = |address: &str| {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LONGEST)).unwrap();
         let path = "/oauth2/auth/requests/login?login_challenge=x";
         write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -419,7 +425,7 @@ fn a_client_uses_external_pages_only_where_there_are_some() {
     command
         .env("CHANCERY_UI__LOGIN_URL", "https://l.example")
         .env("CHANCERY_UI__CONSENT_URL", "https://c.example");
-    let output = command.env("CHANCERY_ADMIN__LISTEN", "127.0.0.1:8090").output().unwrap();
+    let output = output_of(command.env("CHANCERY_ADMIN__LISTEN", "127.0.0.1:8090"));
     let client: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(client["ui"], "external");
     let id = client["client_id"].as_str().unwrap();
@@ -433,7 +439,7 @@ fn try_says_where_to_go_and_keeps_the_password() {
         let line = ["try", "--json", "--port", "0", "--demo-port", "0"];
         let mut child = place.command(&line).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-        let running = Running(child);
+        let running = Running::new(child);
         let told: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
         (running, told)
     };

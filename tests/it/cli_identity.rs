@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cli::Place;
-use crate::support::Documents;
+use crate::support::{Documents, output_of};
 
 const CREATE: [&str; 7] =
     ["client", "create", "--name", "App", "--redirect-uri", "https://app.example/cb", "--id"];
@@ -100,7 +100,7 @@ async fn a_sector_counts_only_if_its_list_names_every_redirect_uri() {
     let documents = Documents::serve(&json!(["https://app.example/cb", "https://other.example/cb"])).await;
     let run = |line: &[&str]| {
         let mut command = place.command(&[line, &["--json"]].concat());
-        let output = command.env("CHANCERY_OUTBOUND__ALLOW_PRIVATE", "true").output().unwrap();
+        let output = output_of(command.env("CHANCERY_OUTBOUND__ALLOW_PRIVATE", "true"));
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     let sector = ["--subject-type", "pairwise", "--sector-identifier-uri", &documents.url];

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::cli::Place;
+use crate::support::output_of;
 
 #[test]
 fn pr_02_an_administrator_registers_a_client_with_its_grant_types_and_gets_id_and_secret() {
@@ -60,8 +61,8 @@ fn aq_12_clients_are_added_on_the_command_line() {
         "read",
     ];
     assert!(place.refusal(&line).contains("grants.password"));
-    let created =
-        place.command(&line).arg("--json").env("CHANCERY_GRANTS__PASSWORD", "true").output().unwrap();
+    let mut create = place.command(&line);
+    let created = output_of(create.arg("--json").env("CHANCERY_GRANTS__PASSWORD", "true"));
     let created: Value = serde_json::from_slice(&created.stdout).unwrap();
     assert_eq!((&created["client_id"], &created["first_party"]), (&json!("com.app.ios"), &json!(true)));
     assert_eq!(created["grant_types"], json!(["password", "refresh_token"]));

@@ -4,7 +4,7 @@ use chancery::model::ClientId;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Browser, Kind, PASSWORD, Registration, TestServer, assert_told, hidden, on_both, program, text,
+    Browser, Kind, PASSWORD, Registration, TestServer, assert_told, hidden, on_both, output, program, text,
 };
 
 const NEW: &str = "another battery staple";
@@ -20,8 +20,7 @@ async fn start(kind: Kind, settings: &[(&str, &str)]) -> (TestServer, Registrati
 
 /// Runs a command as another process on the same database: what it printed as JSON.
 async fn run(server: &TestServer, line: &[&str]) -> Value {
-    let mut command = program(&server.environment, &[line, &["--json"]].concat());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let output = output(program(&server.environment, &[line, &["--json"]].concat())).await;
     assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
     server.app.clients.forget();
     serde_json::from_slice(&output.stdout).unwrap_or_default()

@@ -6,7 +6,7 @@ use chancery::model::{ClientId, Timestamp, TokenId};
 use chancery::storage::{StorageError, db};
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Registration, START, TestServer, all, on_both, text};
+use crate::support::{Kind, LONGEST, Registration, START, TestServer, all, on_both, text, within};
 
 const DAY: i64 = 86_400;
 
@@ -46,13 +46,14 @@ fn copies(state: &str, code_expires_at: &str, refreshable: bool) -> &'static str
 
 /// The reads of this index, once Postgres, which is a second late, tells of so many looks into it and the primary key.
 async fn told_reads_of(server: &TestServer, index: &str, looks: i64) -> (i64, i64) {
-    loop {
-        let (by_id, by_index) = (reads_of(server, "grants_pkey").await, reads_of(server, index).await);
-        if by_id.0 + by_index.0 >= looks {
-            return by_index;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    let mut told = (0, 0);
+    within(LONGEST, "the looks are told", async || {
+        let by_id = reads_of(server, "grants_pkey").await;
+        told = reads_of(server, index).await;
+        by_id.0 + told.0 >= looks
+    })
+    .await;
+    told
 }
 
 /// How often Postgres has looked into an index of grants, and how many of its entries it has read.

@@ -10,9 +10,12 @@ use chancery::clock::Clock;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::scrape::Scrape;
-use crate::support::{Answer, Kind, Process, Registration, START, TestServer, on_both, text};
+use crate::support::{
+    Answer, Kind, LONGEST, Process, Registration, START, TestServer, on_both, text, within,
+};
 
 const CLIENT_CREDENTIALS: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "read")];
 
@@ -217,7 +220,7 @@ async fn scrape(process: &Process) -> Scrape {
     let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    timeout(LONGEST, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let mut headers = axum::http::HeaderMap::new();
@@ -245,7 +248,7 @@ async fn a_process_tells_of_its_connections_its_memory_and_slow_requests() {
     broken.try_write(b"nonsense\r\n\r\n").unwrap();
     let mut end = Vec::new();
     let mut broken = broken;
-    broken.read_to_end(&mut end).await.unwrap();
+    timeout(LONGEST, broken.read_to_end(&mut end)).await.unwrap().unwrap();
     let slow = process.logged("slow request").await;
     for part in
         ["endpoint=\"/token\"", "outcome=\"success\"", "database_ms=", "pool_ms=", "signing_ms=", "id="]
@@ -260,13 +263,14 @@ async fn a_process_tells_of_its_connections_its_memory_and_slow_requests() {
     assert!(number("statements") >= 2, "{slow}");
     assert!(!slow.contains("ada") && !slow.contains(&client.id), "{slow}");
     const BROKEN: &str = r#"chancery_connections_broken_total{listener="public"}"#;
-    let mut told = scrape(&process).await;
+    let mut told = None;
     // The client may see the end of a connection before the server has counted it.
-    while told.at(BROKEN) == 0.0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        told = scrape(&process).await;
-    }
-    let scrape = told;
+    within(LONGEST, "the broken connection is counted", async || {
+        let scrape = told.insert(scrape(&process).await);
+        scrape.at(BROKEN) > 0.0
+    })
+    .await;
+    let scrape = told.unwrap();
     assert_eq!(scrape.at(r#"chancery_connections_open{listener="metrics"}"#), 1.0);
     assert_eq!(scrape.at(r#"chancery_connections_accepted_total{listener="public"}"#), 2.0);
     assert_eq!(scrape.at(BROKEN), 1.0);

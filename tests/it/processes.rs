@@ -2,17 +2,18 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::{
-    Answer, Database, Deployment, Kind, Process, REDIRECT_URI, Registration, VERIFIER, on_both, program,
-    query_of, text,
+    Answer, Database, Deployment, Kind, LONGEST, Process, REDIRECT_URI, Registration, VERIFIER, on_both,
+    output, program, query_of, text, within,
 };
 
 const MANY: usize = 40;
@@ -47,20 +48,15 @@ impl Deployment {
 
     /// Runs the command line on the same database.
     async fn command(&self, line: &[&str]) -> Value {
-        let mut command = program(&self.pages.environment, line);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let output = output(program(&self.pages.environment, line)).await;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }
 
 /// Asks until it is so, for at most three seconds.
-async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so().await {
-        assert!(begin.elapsed() < Duration::from_secs(3), "{what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+async fn soon(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    within(Duration::from_secs(3), what, is_so).await;
 }
 
 on_both! {
@@ -179,7 +175,7 @@ on_both! {
         assert!(TcpStream::connect(&process.address).await.is_err(), "nobody else is let in");
         connection.write_all(&body.as_bytes()[5..]).await.unwrap();
         let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.unwrap();
+        timeout(LONGEST, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("access_token"), "{answer}");
         assert_eq!(process.ended().await, Some(0));
         drop(idle);
@@ -260,8 +256,7 @@ on_both! {
         let database = Database::empty(kind).await;
         let environment = [("CHANCERY_DATABASE__URL".to_owned(), database.url.clone())];
         let run = async |line: &'static [&'static str]| {
-            let mut command = program(&environment, line);
-            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+            output(program(&environment, line)).await
         };
         let migrated = run(&["migrate"]).await;
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chancery::storage::{Db, Waits};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::support::{Database, Kind, on_both, program};
+use crate::support::{Database, Kind, on_both, output, program};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -19,8 +19,7 @@ async fn run(
     let mut environment = vec![("CHANCERY_DATABASE__URL".to_owned(), database.url.clone())];
     environment.push(("CHANCERY_SECRETS__MASTER_KEY".to_owned(), "A".repeat(43) + "="));
     environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let mut command = program(&environment, line);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = output(program(&environment, line)).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }

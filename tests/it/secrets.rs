@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::device::{device_client, poll, start as start_device, type_code};
 use crate::support::{
     CLIENT_ASSERTION, Database, Deployment, Kind, OPEN, Process, Registration, Signer, TestServer, claims_of,
-    on_both, program, query_of, text,
+    on_both, output, program, query_of, text,
 };
 
 /// The cookie that scripts compare.
@@ -156,8 +156,7 @@ impl Before {
 
 /// Whether it succeeded, what it printed, and what it complained of.
 async fn run(environment: &[(String, String)], line: &[&str]) -> (bool, String, String) {
-    let mut command = program(environment, line);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = output(program(environment, line)).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }

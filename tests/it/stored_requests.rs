@@ -73,6 +73,21 @@ on_both! {
         }
     }
 
+    async fn what_the_database_did_not_take_counts_no_more(kind: Kind) {
+        let server = TestServer::start_with(kind, &limits("2", "2")).await;
+        let client = server.client(json!({})).await;
+        let path = server.authorization(&client, &[]);
+        server.sql("ALTER TABLE authorization_requests RENAME TO away").await;
+        for _ in 0..5 {
+            get_from(&server, "192.0.2.1", &path).await.assert_page_error(500);
+        }
+        server.sql("ALTER TABLE away RENAME TO authorization_requests").await;
+        for _ in 0..2 {
+            assert_accepted(&get_from(&server, "192.0.2.1", &path).await);
+        }
+        assert_no_place(&get_from(&server, "192.0.2.1", &path).await);
+    }
+
     async fn a_client_pushes_so_many_requests_and_one_that_is_used_counts_no_more(kind: Kind) {
         let server = TestServer::start_with(kind, &limits("2", "3")).await;
         let (client, other) = (server.client(json!({})).await, server.client(json!({})).await);

@@ -23,7 +23,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 
-use crate::support::{Deployment, Kind, Process, Registration, TestServer, on_both, program};
+use crate::support::{Deployment, Kind, Process, Registration, TestServer, on_both, output, program};
 
 const HOST: &str = "id.example";
 /// A ClientHello of TLS 1.1 (RFC 4346 7.4.1.2) with one cipher suite, and extensions so that only its version is old.
@@ -288,18 +288,15 @@ async fn the_health_check_asks_over_tls() {
     let secure = Secure::start(Kind::Sqlite, &[]).await;
     let mut environment = secure.environment.clone();
     environment.push(("CHANCERY_SERVER__LISTEN".to_owned(), secure.process.address.clone()));
-    let check = || {
-        let mut command = program(&environment, &["healthcheck"]);
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-    };
-    let output = check().await.unwrap();
+    let check = || output(program(&environment, &["healthcheck"]));
+    let output = check().await;
     assert!(output.status.success(), "{output:?}");
     // What is served goes on to be served, so it is healthy.
     secure.files.put(("expired.pem", "second.pkcs1.pem"));
-    assert!(check().await.unwrap().status.success());
+    assert!(check().await.status.success());
     secure.process.kill();
     secure.process.ended().await;
-    assert!(!check().await.unwrap().status.success());
+    assert!(!check().await.status.success());
 }
 
 #[tokio::test]
@@ -319,8 +316,7 @@ async fn files_that_cannot_be_used_are_refused_at_start_in_words() {
         environment.push(("CHANCERY_SERVER__TLS_CERTIFICATE_FILE".to_owned(), file(certificate)));
         environment.push(("CHANCERY_SERVER__TLS_KEY_FILE".to_owned(), file(key)));
         for command in ["serve", "check-config"] {
-            let mut command = program(&environment, &[command]);
-            let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let output = output(program(&environment, &[command])).await;
             let said = [output.stdout, output.stderr].concat();
             let said = String::from_utf8_lossy(&said);
             assert!(!output.status.success() && said.contains(expected), "{expected}: {said}");

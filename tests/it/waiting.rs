@@ -15,8 +15,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::request_objects;
 use crate::support::{
-    Answer, CLIENT_ASSERTION, Documents, HookService, Kind, OPEN, Registration, Signer, TestServer, encode,
-    on_both, text,
+    Answer, CLIENT_ASSERTION, Documents, HookService, Kind, LONGEST, OPEN, Registration, Signer, TestServer,
+    encode, on_both, text, within,
 };
 
 const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUND__TIMEOUT_SECONDS", "2")];
@@ -65,9 +65,7 @@ fn send(server: &Arc<TestServer>, request: Request<Body>) -> JoinHandle<Answer> 
 }
 
 async fn arrived(documents: &Documents) {
-    while documents.requests() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    within(LONGEST, "a request arrives", async || documents.requests() > 0).await;
 }
 
 on_both! {

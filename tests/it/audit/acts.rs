@@ -11,13 +11,13 @@ use chancery::model::KeyId;
 use chancery::secrets::Replacement;
 use serde_json::{Value, json};
 
-use crate::support::{Signer, TestServer, assert_told, on_both, program, text};
+use crate::support::{Signer, TestServer, assert_told, on_both, output, program, text};
 
 /// Runs a command as another process on the same database: what it printed as JSON.
 async fn run(server: &TestServer, line: &[&str]) -> Value {
     let mut command = program(&server.environment, &[line, &["--json"]].concat());
     command.env("SUDO_USER", "olga").env("USER", "root");
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let output = output(command).await;
     assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }

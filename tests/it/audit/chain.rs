@@ -8,7 +8,7 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::model::UserId;
 use serde_json::json;
 
-use crate::support::{Kind, TestServer, assert_told, on_both, program};
+use crate::support::{Kind, TestServer, assert_told, on_both, output, program};
 
 /// Queues this many entries.
 fn queue(server: &TestServer, many: usize) {
@@ -454,8 +454,7 @@ on_both! {
         server.app.note(&Actor::Server, Event::AdminApiRefused);
         server.audit_log().await;
         let run = async |line: &[&str]| {
-            let mut command = program(&server.environment, line);
-            let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+            let output = output(program(&server.environment, line)).await;
             let text = |bytes| String::from_utf8(bytes).unwrap();
             (output.status.success(), text(output.stdout), text(output.stderr))
         };

@@ -1,25 +1,28 @@
 //! `chancery audit export --follow`: a log collector gets every entry once, in order, whatever happens meanwhile.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::chain::{ten, write};
-use crate::support::{TestServer, on_both, program};
+use crate::support::{LONGEST, TestServer, Watchdog, on_both, program, signal};
 
 const ENOUGH: Duration = Duration::from_secs(20);
 const DAY: i64 = 86_400;
 
 /// A running export; killed when dropped.
-struct Export(Child);
+struct Export {
+    child: Child,
+    _watchdog: Watchdog,
+}
 
 impl Drop for Export {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -27,27 +30,27 @@ impl Export {
     fn begin(server: &TestServer, more: &[&str]) -> Self {
         let line = [&["audit", "export", "--follow"], more].concat();
         let mut command = program(&server.environment, &line);
-        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { _watchdog: Watchdog::over(&child, LONGEST), child }
     }
 
     /// Its lines, read as they come.
     fn lines(&mut self) -> Receiver<String> {
-        let lines = BufReader::new(self.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let lines = BufReader::new(self.child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let (sender, receiver) = channel();
         std::thread::spawn(move || lines.take_while(|line| sender.send(line.clone()).is_ok()).count());
         receiver
     }
 
     fn terminate(&self) {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(signal(self.child.id(), "-TERM"));
     }
 
     /// Its exit code and what it complained of.
     fn ended(mut self) -> (Option<i32>, String) {
         let mut told = String::new();
-        self.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        (self.0.wait().unwrap().code(), told)
+        self.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        (self.child.wait().unwrap().code(), told)
     }
 }
 
@@ -99,7 +102,7 @@ on_both! {
         export.terminate();
         tokio::time::sleep(Duration::from_millis(200)).await;
         let mut text = String::new();
-        export.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        export.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(export.ended(), (Some(0), String::new()));
         assert!(text.len() > 65_536, "{} bytes fit into the pipe", text.len());
         let seen: Vec<i64> = text.lines().map(number_of).collect();

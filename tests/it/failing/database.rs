@@ -3,13 +3,14 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::header;
 use chancery::storage::Db;
 
 use crate::support::{
-    Answer, Deployment, Kind, Line, Process, Relay, TestServer, on_both, program, program_through, text,
+    Answer, Deployment, Kind, Line, Process, Relay, TestServer, on_both, output, program, program_through,
+    text, within,
 };
 
 const CLIENT_CREDENTIALS: [(&str, &str); 1] = [("grant_type", "client_credentials")];
@@ -21,12 +22,8 @@ pub(super) fn assert_unavailable(answer: &Answer) {
 }
 
 /// Asks until it is so, for at most ten seconds.
-pub(super) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so().await {
-        assert!(begin.elapsed() < Duration::from_secs(10), "{what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+pub(super) async fn soon(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    within(Duration::from_secs(10), what, is_so).await;
 }
 
 /// What is answered though nothing can be written.
@@ -131,7 +128,7 @@ async fn while_the_database_is_away_what_needs_it_is_refused_and_afterwards_all_
         assert_eq!(process.get(&pages.authorization(client, &[]), &[]).await.status, 503, "{line:?}");
         let mut change = program(&pages.environment, &["client", "update", &client.id]);
         change.args(["--access-token-lifetime", &lifetime.to_string(), "--json"]);
-        assert!(change.output().unwrap().status.success());
+        assert!(output(change).await.status.success());
         relay.set(Line::Open);
         soon("it is back", async || process.refresh(client, &refresh).await.status == 200).await;
         soon("what changed meanwhile is known", async || {
@@ -152,8 +149,7 @@ on_both! {
         let key = chancery::crypto::master_key::MasterKey::generate();
         let environment = [("DATABASE__URL", url), ("SECRETS__MASTER_KEY", key.expose())];
         let environment = environment.map(|(name, value)| (format!("CHANCERY_{name}"), value.to_owned()));
-        let mut command = program(&environment, &["serve"]);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let output = output(program(&environment, &["serve"])).await;
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(told.contains("chancery: ") && !told.contains("panicked"), "{told}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::database::{assert_unavailable, limit_files, reads_are_answered, soon};
-use crate::support::{Deployment, Kind, Process, program, program_through, text};
+use crate::support::{Deployment, Kind, Process, output, program, program_through, text};
 
 /// The program as a user to whom the mode of a file counts: root gives up the right to pass it over.
 fn held_to_modes(environment: &[(String, String)], set_up: &str) -> Command {
@@ -63,10 +63,10 @@ async fn a_start_on_a_read_only_file_is_refused_and_says_which() {
     set_modes(&file, 0o400, 0o500);
     let mut command = held_to_modes(&deployment.pages.environment, ":");
     command.env("CHANCERY_SERVER__LISTEN", "127.0.0.1:0");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let refused = output(command).await;
     set_modes(&file, 0o600, 0o700);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{told}");
     assert!(told.contains(&format!("chancery: {}: Permission denied", file.display())), "{told}");
-    assert!(program(&deployment.pages.environment, &["client", "list"]).output().unwrap().status.success());
+    assert!(output(program(&deployment.pages.environment, &["client", "list"])).await.status.success());
 }

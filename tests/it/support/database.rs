@@ -6,6 +6,8 @@ use chancery::crypto::random;
 use chancery::storage::Db;
 use tokio::sync::OnceCell;
 
+use super::LONGEST;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Sqlite,
@@ -120,7 +122,10 @@ async fn run(sql: String) {
 
 async fn execute(sql: String) {
     use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
-    let mut connection = sqlx::PgConnection::connect(&server_url()).await.unwrap();
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
-    connection.close().await.unwrap();
+    let executed = tokio::time::timeout(LONGEST, async {
+        let mut connection = sqlx::PgConnection::connect(&server_url()).await.unwrap();
+        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    executed.await.expect("Postgres does not answer");
 }

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use chancery::crypto::random;
 
+use super::{LONGEST, Watchdog};
+
 /// Stopped and removed when it is dropped.
 pub struct Postgres {
     directory: PathBuf,
@@ -72,7 +74,9 @@ impl Postgres {
         let auth: &[&str] = if program.ends_with("initdb") { &["--auth=scram-sha-256"] } else { &[] };
         command.args(["-D", "data"]).args(auth).args(arguments).current_dir(&self.directory);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().unwrap().success()
+        let mut child = command.spawn().unwrap();
+        let _watchdog = Watchdog::over(&child, LONGEST);
+        child.wait().unwrap().success()
     }
 }
 

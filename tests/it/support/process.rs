@@ -1,9 +1,11 @@
 //! The real program as a process of its own, and HTTP to it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Method, Request, Uri, header};
@@ -42,6 +44,65 @@ fn alone(mut command: Command, environment: &[(String, String)]) -> Command {
     command
 }
 
+/// What comes to an end by itself does so in less, on the slowest machine too.
+pub const LONGEST: Duration = Duration::from_secs(120);
+
+/// Runs a program to its end.
+pub async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || output_of(&mut command)).await.unwrap()
+}
+
+/// The same where nothing else has to go on meanwhile.
+pub fn output_of(command: &mut Command) -> Output {
+    ended_by_itself(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap(), LONGEST)
+}
+
+/// What a program prints until its end.
+pub fn ended_by_itself(child: Child, time: Duration) -> Output {
+    let watchdog = Watchdog::over(&child, time);
+    let output = child.wait_with_output().unwrap();
+    assert!(!watchdog.has_killed(), "killed after {time:?}, it does not end: {output:?}");
+    output
+}
+
+/// Kills a process that is there for too long, so that whoever waits for its end or for what it prints goes on. Called off
+/// when it is dropped.
+pub struct Watchdog {
+    called_off: mpsc::Sender<()>,
+    kills: JoinHandle<bool>,
+}
+
+impl Watchdog {
+    pub fn over(child: &Child, time: Duration) -> Self {
+        let (called_off, off) = mpsc::channel();
+        let id = child.id();
+        let kills = thread::spawn(move || {
+            off.recv_timeout(time) == Err(RecvTimeoutError::Timeout) && signal(id, "-KILL")
+        });
+        Self { called_off, kills }
+    }
+
+    /// Calls it off.
+    pub fn has_killed(self) -> bool {
+        drop(self.called_off);
+        self.kills.join().unwrap()
+    }
+}
+
+/// Whether there is such a process.
+pub fn signal(process: u32, name: &str) -> bool {
+    Command::new("kill").args([name, &process.to_string()]).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// Asks until it is so.
+pub async fn within(time: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so().await {
+        assert!(begin.elapsed() < time, "not within {time:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// A `chancery serve` on a port of its own; killed when dropped.
 pub struct Process {
     child: Child,
@@ -72,6 +133,7 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let watchdog = Watchdog::over(&child, LONGEST);
         let (stderr, log) = (BufReader::new(child.stderr.take().unwrap()), Arc::default());
         let more: Arc<Mutex<Vec<String>>> = Arc::clone(&log);
         let address = tokio::task::spawn_blocking(move || {
@@ -84,10 +146,11 @@ impl Process {
                 address
             });
             // Read on, so that the program never waits for room in the pipe.
-            std::thread::spawn(move || log.for_each(|line| more.lock().unwrap().push(line)));
+            thread::spawn(move || log.for_each(|line| more.lock().unwrap().push(line)));
             listening.unwrap_or_else(|| panic!("it does not listen: {said:#?}"))
         });
         let address = address.await.unwrap();
+        drop(watchdog);
         Self { child, address, log, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
@@ -107,8 +170,7 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+        assert!(signal(self.child.id(), name));
     }
 
     pub fn terminate(&self) {
@@ -138,7 +200,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("it does not end");
     }
@@ -147,6 +209,11 @@ impl Process {
     pub async fn try_send(&self, mut request: Request<Body>) -> Option<Answer> {
         let uri = format!("http://{}{}", self.address, request.uri());
         *request.uri_mut() = uri.parse::<Uri>().unwrap();
+        let answer = tokio::time::timeout(LONGEST, self.answer(request)).await;
+        answer.unwrap_or_else(|_| panic!("no answer within {LONGEST:?} from {uri}"))
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Option<Answer> {
         let (parts, body) = self.client.request(request).await.ok()?.into_parts();
         let body = axum::body::to_bytes(Body::new(body), usize::MAX).await.ok()?;
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -184,5 +251,26 @@ impl Process {
 
     pub async fn is_active(&self, client: &Registration, token: &str) -> bool {
         self.post(client, "/introspect", &[("token", token)]).await.json()["active"].as_bool().unwrap()
+    }
+}
+
+mod tests {
+    use super::*;
+
+    fn script(text: &str) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", text]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    #[test]
+    #[should_panic(expected = "as far as this")]
+    fn a_program_that_never_ends_is_killed_and_what_it_printed_is_told() {
+        ended_by_itself(script("echo as far as this; exec sleep 600"), Duration::from_millis(300));
+    }
+
+    #[test]
+    fn a_program_that_ends_by_itself_is_left_alone() {
+        let output = ended_by_itself(script("echo done; exit 3"), LONGEST);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"done\n"[..]));
     }
 }
