@@ -74,7 +74,7 @@ async fn answer(
     let single = left::claims(&context.claims.userinfo, &registered.client, &app.registry.catalogue());
     about.extend(claims_request::answer(&single, &user));
     let locales = context.claims_locales.as_deref();
-    about.extend(claims::of_user(subject, &user, claims.scope.split(' '), locales));
+    about.append(&mut claims::of_user(subject, &user, claims.scope.split(' '), locales));
     as_registered(app, &registered.client, about).await
 }
 

@@ -227,6 +227,7 @@ impl ClientPolicy {
     }
 
     /// The strict defaults; a lifetime that is none is the server's.
+    #[inline]
     fn strict() -> Self {
         Self {
             pkce: PkcePolicy::Required,
@@ -255,6 +256,7 @@ impl ClientPolicy {
     }
 
     /// What a profile presets for a client that authenticates by this method.
+    #[inline]
     fn preset(profile: ClientProfile, method: AuthMethod) -> Self {
         let strict = Self::strict();
         let year = Some(Lifetime::Seconds(YEAR));
@@ -315,6 +317,7 @@ impl ClientPolicy {
     }
 
     /// What is for clients with a secret or a key falls back to the strict choice for one without.
+    #[inline]
     fn for_method(self, method: AuthMethod) -> Self {
         // Only a secret signs HS256: a client with a key has none.
         let userinfo = if method.has_secret() { self.userinfo } else { UserinfoProfile::Standard };
@@ -341,7 +344,8 @@ impl Client {
         self.switches.first_party.unwrap_or(false) && !self.is_self_registered()
     }
 
-    /// What holds for this client.
+    /// What holds for this client. Inlined, so that who wants one member does not work out the others.
+    #[inline(always)]
     pub fn policy(&self) -> ClientPolicy {
         let preset = ClientPolicy::preset(self.profile(), self.token_endpoint_auth_method);
         let own = &self.switches;

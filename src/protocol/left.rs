@@ -50,6 +50,9 @@ pub fn claims<'c>(
     client: &Client,
     catalogue: &Catalogue,
 ) -> Cow<'c, [RequestedClaim]> {
+    if granted.is_empty() {
+        return Cow::Borrowed(granted);
+    }
     let may_ask = scope::may_ask(client, catalogue);
     let is_left = |claim: &&RequestedClaim| may_ask(claim.scope.as_str());
     match granted.iter().all(|claim| is_left(&claim)) {

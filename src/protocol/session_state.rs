@@ -11,8 +11,8 @@ use crate::model::ClientId;
 pub fn compute(client: &ClientId, redirect_uri: &str, browser_state: &str, salt: &str) -> Option<String> {
     let url = Url::parse(redirect_uri).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
     let origin = url.origin().ascii_serialization();
-    let hash = digest::sha256_base64url(&format!("{client} {origin} {browser_state} {salt}"));
-    Some(format!("{hash}.{salt}"))
+    let hash = digest::sha256_base64url(&[client.as_str(), &origin, browser_state, salt].join(" "));
+    Some([&hash, salt].join("."))
 }
 
 #[cfg(test)]
