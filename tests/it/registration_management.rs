@@ -99,7 +99,7 @@ on_both! {
         let update = update_of(&before, json!({"scope": "openid groups", "client_name": "New"}));
         let answer = server.manage(Method::PUT, &before, &update).await;
         assert_eq!((answer.status, &answer.json()["access_token_lifetime"]), (StatusCode::OK, &json!(null)));
-        let (after, _) = server.app.storage.client(&chancery::model::ClientId::new(&*client.id)).await.unwrap().unwrap();
+        let after = server.app.storage.client(&chancery::model::ClientId::new(&*client.id)).await.unwrap().unwrap().client;
         assert_eq!((after.access_token_lifetime, after.name.as_str()), (Some(60), "New"));
         assert!(after.is_self_registered());
     }

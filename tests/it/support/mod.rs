@@ -29,7 +29,7 @@ pub use deployment::Deployment;
 pub use documents::Documents;
 pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use hook_service::HookService;
-pub use process::{Process, program, program_through};
+pub use process::{Process, program, program_through, run};
 pub use receiver::Receiver;
 pub use registration::{BY_TOKEN, OPEN, registration_of};
 pub use relay::{Line, Relay};
