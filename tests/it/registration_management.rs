@@ -427,4 +427,27 @@ on_both! {
             assert!(silent.returned("code").is_some(), "others are untouched: {silent:?}");
         }
     }
+
+    async fn nothing_is_remembered_of_a_yes_beside_a_client_that_becomes_another(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "1000")]).await;
+        let replica = server.replica().await;
+        server.user("ada").await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        for round in 0..40 {
+            let before = registered(&server, json!({})).await;
+            let path = server.authorization(&registration_of(&before), &[("scope", "openid")]);
+            let asked = browser.get(&path).await;
+            let page = browser.follow(asked).await;
+            let update = update_of(&before, json!({"client_name": "Bank"}));
+            let become_another = async {
+                tokio::time::sleep(std::time::Duration::from_micros(round * 100)).await;
+                replica.manage(Method::PUT, &before, &update).await.status
+            };
+            let (answer, updated) = tokio::join!(browser.decide(&page, "allow"), become_another);
+            assert_eq!(updated, StatusCode::OK);
+            assert!(answer.returned("code").is_some() || answer.status.is_client_error() || answer.status == 303, "{answer:?}");
+            assert_eq!(server.number("SELECT COUNT(*) FROM consents").await, 0, "{round}");
+        }
+    }
 }

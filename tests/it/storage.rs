@@ -15,6 +15,7 @@ use chancery::storage::{
 };
 use serde_json::json;
 
+use crate::support::authorization::keep_request_of;
 use crate::support::{REDIRECT_URI, START, TestServer, on_both};
 
 const DAY: i64 = 86_400;
@@ -43,6 +44,7 @@ async fn insert(storage: &Storage, grant: &Grant) -> Result<bool, StorageError> 
 
 async fn approve(storage: &Storage, grant: &Grant, scope: &str) -> Result<bool, StorageError> {
     let authority = authority_of(storage, grant).await;
+    keep_request_of(storage, grant).await;
     Ok(storage.approve(grant, &forever(scope), authority).await? == Insertion::Inserted)
 }
 
