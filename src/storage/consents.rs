@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
-use super::authority::{Authority, Insertion, withdraw_consents};
-use super::db::{Transaction, values};
+use super::authority::{Authority, Insertion, ending_grants, withdraw_consents};
+use super::db::{Locking, Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{Allowed, ClientId, Grant, ScopeSet, Timestamp, UserId};
 
@@ -111,11 +111,12 @@ impl Storage {
     /// counts no more. False where there was none.
     pub async fn withdraw(&self, user: &UserId, client: &ClientId) -> Result<bool, StorageError> {
         const FORGET: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
-        const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
-             WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'";
+        const REVOKE: Locking = ending_grants!(
+            "UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'"
+        );
         let mut tx = self.db.begin().await?;
         withdraw_consents(&mut tx, user).await?;
-        let revoked = tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
+        let revoked = tx.execute_locking(REVOKE, values![user.as_str(), client.as_str()]).await?;
         let forgotten = tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
         tx.commit().await?;
         Ok(forgotten + revoked > 0)
