@@ -9,7 +9,7 @@ use crate::crypto::jwks::KeySet;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::{digest, random};
 use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Storage, StorageError, StoredClient};
 
 const MOST: u64 = 10_000;
 /// The longest a change can go unnoticed, should every other way fail.
@@ -25,6 +25,9 @@ pub struct Registered {
     /// Whether its first use would still have to be noted.
     unused: AtomicBool,
 }
+
+/// How often a change is made anew, upon what somebody else has made of the client meanwhile.
+pub const TRIES: usize = 10;
 
 /// Seconds a secret counts beside the one that replaced it because the server has to know it.
 const OLD_SECRET_KEPT: i64 = 86_400;
@@ -125,7 +128,9 @@ impl Clients {
             return Ok(Some(known));
         }
         let epoch = self.epoch.load(Ordering::Acquire);
-        let Some((client, secrets)) = self.storage.client(id).await? else { return Ok(None) };
+        let Some(StoredClient { client, secrets, .. }) = self.storage.client(id).await? else {
+            return Ok(None);
+        };
         // What is registered was read before; a set that cannot be read is one that verifies nothing.
         let keys = client.jwks.as_ref().map(|jwks| Arc::new(KeySet::read(jwks).unwrap_or_default()));
         let unused =

@@ -175,7 +175,7 @@ pub struct ClientUpdate {
 
 /// What a client is set to; absent means the default when it is created, and no change when it is
 /// updated. An empty text clears.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ClientSettings {
     /// A redirect URI; may be repeated.
     #[arg(long = "redirect-uri", value_name = "URI")]

@@ -19,6 +19,7 @@ use crate::model::{
 use crate::outbound::Documents;
 use crate::protocol::registration::{self, InvalidMetadata, forms};
 use crate::sector_identifier;
+use crate::storage::StoredClient;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
@@ -27,7 +28,7 @@ pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failu
         ClientCommand::Create(create) => commands.create(*create).await?,
         ClientCommand::List(output) => commands.list(output.json).await?,
         ClientCommand::Show(asked) => {
-            let (client, _) = commands.find(&asked.id).await?;
+            let client = commands.find(&asked.id).await?.client;
             show(&client, None, asked.output.json)?;
         }
         ClientCommand::Update(update) => commands.update(*update).await?,
@@ -104,60 +105,88 @@ impl Commands<'_> {
     }
 
     async fn update(&self, asked: ClientUpdate) -> Result<(), Failure> {
-        let (mut client, secrets) = self.find(&asked.id).await?;
-        // What was registered before its rule stays, until it is changed itself.
-        let known = written(&forms::problems(&client));
-        let had_secret = client.token_endpoint_auth_method.has_secret();
-        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
-        let is_renamed = asked.name.is_some();
-        client.name = asked.name.unwrap_or(client.name);
-        let names_resources = asked.settings.tokens.names_resources();
-        let mut problems = client_settings::apply(&mut client, asked.settings);
-        problems.extend(client_settings::problems(&client, self.office.settings));
-        if names_resources {
-            problems
-                .extend(client_tokens::unknown_resources(&client, &self.office.storage.catalogue().await?));
-        }
-        problems.retain(|problem| !known.contains(problem));
-        Failure::of("changing the client", problems)?;
-        if is_renamed {
+        let make = async |stored: &mut StoredClient| self.update_once(stored, &asked).await;
+        let write = async |changed: &StoredClient| {
+            self.save(changed, Event::ClientUpdated { client: &changed.client.id }).await
+        };
+        let (client, secret, ()) = self.change(&asked.id, make, write).await?;
+        if asked.name.is_some() {
             warn_of_names(&client);
         }
-        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
-            self.check_sector("changing the client", &client).await?;
-        }
-        let seal = |secret: &Secret| self.seal(&client, secret);
-        let (secret, secrets) = clients::renewed(&client, had_secret, secrets, self.office.now, seal)?;
-        self.save(&client, &secrets, Event::ClientUpdated { client: &client.id }).await?;
         show(&client, secret.as_ref(), asked.output.json)
     }
 
+    /// Changes what was asked for; the new secret, if the client needs one now.
+    async fn update_once(
+        &self,
+        stored: &mut StoredClient,
+        asked: &ClientUpdate,
+    ) -> Result<Option<Secret>, Failure> {
+        let StoredClient { client, secrets, .. } = stored;
+        // What was registered before its rule stays, until it is changed itself.
+        let known = written(&forms::problems(client));
+        let had_secret = client.token_endpoint_auth_method.has_secret();
+        let sector = (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
+        if let Some(name) = &asked.name {
+            client.name.clone_from(name);
+        }
+        let names_resources = asked.settings.tokens.names_resources();
+        let mut problems = client_settings::apply(client, asked.settings.clone());
+        problems.extend(client_settings::problems(client, self.office.settings));
+        if names_resources {
+            problems
+                .extend(client_tokens::unknown_resources(client, &self.office.storage.catalogue().await?));
+        }
+        problems.retain(|problem| !known.contains(problem));
+        Failure::of("changing the client", problems)?;
+        if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
+            self.check_sector("changing the client", client).await?;
+        }
+        let seal = |secret: &Secret| self.seal(client, secret);
+        let (secret, renewed) =
+            clients::renewed(client, had_secret, std::mem::take(secrets), self.office.now, seal)?;
+        *secrets = renewed;
+        Ok(secret)
+    }
+
     async fn rotate_secret(&self, asked: RotateSecret) -> Result<(), Failure> {
-        let (client, secrets) = self.find(&asked.id).await?;
+        let make = async |stored: &mut StoredClient| self.rotate_once(stored, asked.keep_old);
+        let write = async |changed: &StoredClient| {
+            self.save(changed, Event::ClientSecretRotated { client: &changed.client.id }).await
+        };
+        let (client, secret, ()) = self.change(&asked.id, make, write).await?;
+        show(&client, Some(&secret), asked.output.json)
+    }
+
+    fn rotate_once(&self, stored: &mut StoredClient, keep_old: Option<i64>) -> Result<Secret, Failure> {
+        let StoredClient { client, secrets, .. } = stored;
         if !client.token_endpoint_auth_method.has_secret() {
             let (id, method) = (&client.id, client.token_endpoint_auth_method.as_str());
             return Err(Failure::refused(format!(
                 "the method of the client {id} is {method}, so it has no secret\n    `chancery client update {id} --auth-method client_secret_basic` gives it one"
             )));
         }
-        let keep = asked.keep_old.filter(|seconds| *seconds > 0);
+        let keep = keep_old.filter(|seconds| *seconds > 0);
         let sealed = secrets.sealed.clone();
         let retire =
             |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.office.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
-        let secret = clients::new_secret(&client);
-        let secrets = ClientSecrets { retired, ..self.secrets_of(&client, &secret)? };
-        self.save(&client, &secrets, Event::ClientSecretRotated { client: &client.id }).await?;
-        show(&client, Some(&secret), asked.output.json)
+        let secret = clients::new_secret(client);
+        *secrets = ClientSecrets { retired, ..self.secrets_of(client, &secret)? };
+        Ok(secret)
     }
 
     async fn revoke(&self, id: &str, as_json: bool) -> Result<(), Failure> {
-        let (mut client, secrets) = self.find(id).await?;
         let now = self.office.now;
-        client.origin.tokens_not_before = Some(now);
-        let ended = Event::ClientAccessEnded { client: &client.id };
-        let revoked = self.office.noting(ended)?.end_access_of_client(&client, &secrets, now).await?;
-        let revoked = revoked.ok_or_else(|| unknown(id))?;
+        let make = async |stored: &mut StoredClient| {
+            stored.client.origin.tokens_not_before = Some(now);
+            Ok(())
+        };
+        let write = async |changed: &StoredClient| {
+            let ended = Event::ClientAccessEnded { client: &changed.client.id };
+            Ok(self.office.noting(ended)?.end_access_of_client(changed, now).await?)
+        };
+        let (client, (), revoked) = self.change(id, make, write).await?;
         if as_json {
             return output::json(&json!({ "client_id": client.id, "revoked_grants": revoked }));
         }
@@ -168,7 +197,7 @@ impl Commands<'_> {
     }
 
     async fn delete(&self, id: &str, as_json: bool) -> Result<(), Failure> {
-        let (client, _) = self.find(id).await?;
+        let client = self.find(id).await?.client;
         let deleted = Event::ClientDeleted { client: &client.id };
         if !self.office.noting(deleted)?.delete_client(&client.id).await? {
             return Err(unknown(id));
@@ -198,16 +227,30 @@ impl Commands<'_> {
         Failure::of(doing, problem.into_iter().collect())
     }
 
-    async fn find(&self, id: &str) -> Result<(Client, ClientSecrets), Failure> {
+    async fn find(&self, id: &str) -> Result<StoredClient, Failure> {
         self.office.storage.client(&ClientId::new(id)).await?.ok_or_else(|| unknown(id))
     }
 
-    async fn save(&self, client: &Client, secrets: &ClientSecrets, event: Event<'_>) -> Result<(), Failure> {
-        if self.office.noting(event)?.update_client(client, secrets, self.office.now).await? {
-            Ok(())
-        } else {
-            Err(unknown(client.id.as_str()))
+    /// Makes a change and writes it. Upon what somebody else has made of the client meanwhile, it is made anew.
+    async fn change<M, W>(
+        &self,
+        id: &str,
+        make: impl AsyncFn(&mut StoredClient) -> Result<M, Failure>,
+        write: impl AsyncFn(&StoredClient) -> Result<Option<W>, Failure>,
+    ) -> Result<(Client, M, W), Failure> {
+        for _ in 0..clients::TRIES {
+            let mut stored = self.find(id).await?;
+            let made = make(&mut stored).await?;
+            if let Some(written) = write(&stored).await? {
+                return Ok((stored.client, made, written));
+            }
         }
+        Err(Failure::refused(format!("others change the client {id} at the same moment; run it again")))
+    }
+
+    /// None: somebody has changed it since it was read.
+    async fn save(&self, changed: &StoredClient, event: Event<'_>) -> Result<Option<()>, Failure> {
+        Ok(self.office.noting(event)?.update_client(changed, self.office.now).await?.then_some(()))
     }
 }
 

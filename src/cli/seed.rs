@@ -2,6 +2,7 @@
 
 use super::client_settings;
 use crate::app::App;
+use crate::clients;
 use crate::crypto::digest;
 use crate::crypto::password::Against;
 use crate::crypto::password::PasswordError;
@@ -25,6 +26,8 @@ pub enum SeedError {
     Password(#[from] PasswordError),
     #[error("the email address of the demo user belongs to another user")]
     Conflict,
+    #[error("others change the demo's clients at this moment; run it again")]
+    Raced,
 }
 
 /// What people sign in and try things with.
@@ -51,13 +54,27 @@ pub async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), See
         (single_page(app, home), None),
     ] {
         let current = secret.map(|secret| digest::sha256(secret.expose().as_bytes()));
-        let secrets = ClientSecrets { current, ..ClientSecrets::default() };
-        if !app.storage.update_client(&client, &secrets, app.now()).await? {
-            app.storage.insert_client(&client, &secrets).await?;
-        }
+        register(app, &client, &ClientSecrets { current, ..ClientSecrets::default() }).await?;
     }
     app.clients.forget();
     Ok(())
+}
+
+/// Puts a client into the place of the one of its id, whatever that was.
+async fn register(app: &App, client: &Client, secrets: &ClientSecrets) -> Result<(), SeedError> {
+    for _ in 0..clients::TRIES {
+        let registered = match app.storage.client(&client.id).await? {
+            Some(mut stored) => {
+                (stored.client, stored.secrets) = (client.clone(), secrets.clone());
+                app.storage.update_client(&stored, app.now()).await?
+            }
+            None => app.storage.insert_client(client, secrets).await?,
+        };
+        if registered {
+            return Ok(());
+        }
+    }
+    Err(SeedError::Raced)
 }
 
 /// A user of that name who has the password already keeps their sessions.

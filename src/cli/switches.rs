@@ -11,7 +11,7 @@ use crate::model::{
 use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_REFRESH_GRANTS};
 
 /// What a client is set to beside what its profile presets. An empty text goes back to the preset.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct SwitchArgs {
     /// Whose clients' ways the client has: default, ilert, fattureincloud, primer, aqueduct, hydra16.
     #[arg(long, value_parser = word::<ClientProfile>)]

@@ -25,7 +25,7 @@ use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sector_identifier;
-use crate::storage::{NewRegistration, RegistrationOutcome, StorageError, StoredRegistration};
+use crate::storage::{NewRegistration, RegistrationOutcome, StorageError, StoredClient, StoredRegistration};
 use crate::throttle::Attempt;
 
 /// Why there is no answer.
@@ -94,8 +94,8 @@ pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str
 
 /// A client read request (RFC 7592 2.1). Of the secret only a digest is kept, so it is not said again.
 pub async fn read(app: &App, id: &str, token: Option<&str>) -> Result<Value, Refusal> {
-    let Registration { client, salt, next, .. } = used(app, id, token).await?;
-    Ok(answer(app, &client, &salt, next, None)?)
+    let Registration { stored, salt, next } = used(app, id, token).await?;
+    Ok(answer(app, &stored.client, &salt, next, None)?)
 }
 
 /// The same for who asks for its head only: nothing is used (RFC 9110 9.2.1).
@@ -111,32 +111,53 @@ pub async fn update(
     body: &[u8],
     address: &str,
 ) -> Result<Value, Refusal> {
-    let Registration { client: before, secrets, salt, next } = used(app, id, token).await?;
+    let mut registration = used(app, id, token).await?;
     admit(app, address)?;
     let mut given = request::read(body)?;
-    check_identity(&mut given, &before, &secrets)?;
+    check_identity(&mut given, &registration.stored)?;
     let given = believed(app, given).await?;
-    let mut client = request::client(&given, kept(&before), &terms_for(&app.settings, &before))?;
+    for _ in 0..clients::TRIES {
+        if let Some(answer) = replace(app, registration, &given, address).await? {
+            return Ok(answer);
+        }
+        // What the operator has set or taken meanwhile counts.
+        registration = authorized(app, id, token).await?;
+    }
+    Err(busy().into())
+}
+
+/// Replaces what was registered by what is given now. None: somebody has changed it since it was read.
+async fn replace(
+    app: &App,
+    registration: Registration,
+    given: &Members,
+    address: &str,
+) -> Result<Option<Value>, Refusal> {
+    let Registration { mut stored, salt, next } = registration;
+    let before = &stored.client;
+    let mut client = request::client(given, kept(before), &terms_for(&app.settings, before))?;
     client.origin.self_registered.clone_from(&before.origin.self_registered);
     settle(&mut client, &app.settings)?;
-    check_sector(app, &client, Some(&before)).await?;
+    check_sector(app, &client, Some(before)).await?;
     let had_secret = before.token_endpoint_auth_method.has_secret();
-    let (secret, secrets) = clients::renewed(&client, had_secret, secrets, app.now(), seal(app, &client))?;
-    let updated = Event::ClientUpdated { client: &client.id };
-    let is_another = !recognition::looks_the_same(&before, &client);
-    let storage = app.noting(&Actor::Client, updated);
-    if !storage.update_registration(&client, &secrets, app.now(), is_another).await? {
-        return Err(Refusal::WrongToken);
+    let is_another = !recognition::looks_the_same(before, &client);
+    let (secret, secrets) =
+        clients::renewed(&client, had_secret, stored.secrets, app.now(), seal(app, &client))?;
+    (stored.client, stored.secrets) = (client, secrets);
+    let client = &stored.client;
+    let storage = app.noting(&Actor::Client, Event::ClientUpdated { client: &client.id });
+    if !storage.update_registration(&stored, app.now(), is_another).await? {
+        return Ok(None);
     }
     app.clients.forget();
     tracing::info!(client = %client.id, address, is_another, "client changed its registration");
-    Ok(answer(app, &client, &salt, next, secret.as_ref())?)
+    Ok(Some(answer(app, client, &salt, next, secret.as_ref())?))
 }
 
 /// A client delete request (RFC 7592 2.3): what was granted to it ends with it.
 pub async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
     let registration = authorized(app, id, token).await?;
-    let client = &registration.client.id;
+    let client = &registration.stored.client.id;
     let deleted = app.noting(&Actor::Client, Event::ClientDeleted { client }).delete_client(client).await?;
     app.clients.forget();
     if deleted {
@@ -167,8 +188,7 @@ async fn initial_access_token(app: &App, token: Option<&str>) -> Result<Option<I
 
 /// A registration, proven by its registration access token.
 struct Registration {
-    client: Client,
-    secrets: ClientSecrets,
+    stored: StoredClient,
     salt: String,
     /// The generation of the token that takes the place of the one that was shown.
     next: u32,
@@ -192,29 +212,29 @@ async fn authorized(app: &App, id: &str, token: Option<&str>) -> Result<Registra
     if !handle.is_genuine(&app.master_key, &found.salt) || !counts || is_over {
         return Err(Refusal::WrongToken);
     }
-    let StoredRegistration { client, secrets, salt, .. } = found;
-    Ok(Registration { client, secrets, salt, next: handle.generation().saturating_add(1) })
+    let StoredRegistration { stored, salt, .. } = found;
+    Ok(Registration { stored, salt, next: handle.generation().saturating_add(1) })
 }
 
 /// The same, and its token is used up: the answer has the next one (RFC 7592 3).
 async fn used(app: &App, id: &str, token: Option<&str>) -> Result<Registration, Refusal> {
     let registration = authorized(app, id, token).await?;
     let shown = i64::from(registration.next) - 1;
-    app.storage.use_registration(&registration.client.id, shown, app.now()).await?;
+    app.storage.use_registration(&registration.stored.client.id, shown, app.now()).await?;
     Ok(registration)
 }
 
 /// RFC 7592 2.2: the update names its own client, shows its own secret if any, and nothing else that the server makes.
-fn check_identity(given: &mut Members, client: &Client, secrets: &ClientSecrets) -> Result<(), OAuthError> {
+fn check_identity(given: &mut Members, stored: &StoredClient) -> Result<(), OAuthError> {
     let wrong = |member, problem: &str| {
         Err(request::refusal(vec![InvalidMetadata { member, problem: problem.to_owned() }]))
     };
-    if given.remove("client_id") != Some(json!(client.id)) {
+    if given.remove("client_id") != Some(json!(stored.client.id)) {
         return wrong("client_id", "an update names the client it changes (RFC 7592 2.2)");
     }
     let Some(secret) = given.remove("client_secret") else { return Ok(()) };
     let digest = digest::sha256(secret.as_str().unwrap_or_default().as_bytes());
-    match secrets.current.is_some_and(|current| digest::equal(&current, &digest)) {
+    match stored.secrets.current.is_some_and(|current| digest::equal(&current, &digest)) {
         true => Ok(()),
         false => wrong("client_secret", "it is not the client's; this server makes secrets (RFC 7592 2.2)"),
     }
@@ -379,6 +399,11 @@ fn seal<'a>(app: &'a App, client: &'a Client) -> impl FnOnce(&Secret) -> Result<
 fn full() -> OAuthError {
     tracing::warn!("no client is registered: there are registration.max_clients that registered themselves");
     OAuthError::new(ErrorCode::TemporarilyUnavailable, "This server takes no more registrations for now.")
+}
+
+fn busy() -> OAuthError {
+    let description = "Others change this client at the same moment, again and again. Try again.";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 
 /// The client information response (RFC 7591 3.2.1, RFC 7592 3).

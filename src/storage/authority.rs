@@ -3,7 +3,8 @@
 //!
 //! Two sides keep it so. Who makes something locks the user, the session, the client and the consent, in this order, in
 //! the very statement that inserts ([`Authority`]). Who ends something locks the user first ([`end_sign_ins`],
-//! [`withdraw_consents`], [`hold`]), or the client ([`hold_client`]), and tells, deletes and revokes in later statements, each of which sees all that was
+//! [`withdraw_consents`], [`hold`]) and the clients of the grants then ([`ending_grants`]), or ends what one client has and locks
+//! that ([`hold_client`]), and tells, deletes and revokes in later statements, each of which sees all that was
 //! made before the lock.
 
 use super::db::{Locking, Transaction, values};
@@ -21,6 +22,21 @@ macro_rules! inserting {
     };
 }
 pub(super) use inserting;
+
+/// A statement that ends grants of a user, each of which it takes only after the grant's client: whoever ends all of a
+/// client's, or deletes it, has that row alone, and is in the middle of none of them.
+macro_rules! ending_grants {
+    ($sql:expr) => {
+        crate::storage::db::Locking {
+            postgres: concat!(
+                $sql,
+                " AND EXISTS (SELECT 1 FROM clients cl WHERE cl.id = grants.client_id FOR KEY SHARE)"
+            ),
+            sqlite: $sql,
+        }
+    };
+}
+pub(super) use ending_grants;
 
 /// What a grant comes from. None is inserted without naming it.
 #[derive(Debug, Clone, Copy)]

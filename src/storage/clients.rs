@@ -20,18 +20,27 @@ pub(super) struct ClientRow {
     sealed_secret: Option<String>,
     retired_sealed_secret: Option<String>,
     unused_until: Option<i64>,
+    revision: i64,
+}
+
+/// A client as it was read. What is changed in it is written only while nobody else has changed it since.
+#[derive(Debug, Clone)]
+pub struct StoredClient {
+    pub client: Client,
+    pub secrets: ClientSecrets,
+    pub(super) revision: i64,
 }
 
 macro_rules! client_columns {
     () => {
         "id, metadata, secret_digest, retired_secret_digest, retired_secret_expires_at, \
-         sealed_secret, retired_sealed_secret, unused_until"
+         sealed_secret, retired_sealed_secret, unused_until, revision"
     };
 }
 pub(super) use client_columns;
 
 impl ClientRow {
-    pub(super) fn into_client(self) -> Result<(Client, ClientSecrets), StorageError> {
+    pub(super) fn into_client(self) -> Result<StoredClient, StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("clients", &self.id, what.to_string());
         let mut client: Client = serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
@@ -51,7 +60,8 @@ impl ClientRow {
             _ => None,
         };
         let current = self.secret_digest.as_deref().map(digest).transpose()?;
-        Ok((client, ClientSecrets { current, sealed: self.sealed_secret.map(Secret::new), retired }))
+        let secrets = ClientSecrets { current, sealed: self.sealed_secret.map(Secret::new), retired };
+        Ok(StoredClient { client, secrets, revision: self.revision })
     }
 }
 
@@ -82,18 +92,20 @@ pub(super) fn metadata(client: &Client) -> Result<String, StorageError> {
         .map_err(|error| StorageError::impossible("clients", client.id.as_str(), error.to_string()))
 }
 
-/// Writes all that follows from a client's metadata and secrets.
+/// Writes all that follows from a client's metadata and secrets, unless somebody else has changed it since it was read.
 pub(super) const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest = $3, retired_secret_digest = $4, \
      retired_secret_expires_at = $5, updated_at = $6, sealed_secret = $7, retired_sealed_secret = $8, \
-     backchannel_logout = $9, for_everybody = $10, frontchannel_logout = $11 WHERE id = $1";
+     backchannel_logout = $9, for_everybody = $10, frontchannel_logout = $11, revision = revision + 1 \
+     WHERE id = $1 AND revision = $12";
 
 /// What [`UPDATE`] binds.
 pub(super) fn update_values<'v>(
     client: &'v Client,
+    revision: i64,
     metadata: &'v str,
     columns: &'v SecretColumns<'v>,
     now: Timestamp,
-) -> [Value<'v>; 11] {
+) -> [Value<'v>; 12] {
     [
         client.id.as_str().into(),
         metadata.into(),
@@ -106,11 +118,12 @@ pub(super) fn update_values<'v>(
         client.logout.backchannel_logout_uri.is_some().into(),
         client.is_for_everybody().into(),
         client.logout.frontchannel_logout_uri.is_some().into(),
+        revision.into(),
     ]
 }
 
 impl Storage {
-    pub async fn client(&self, id: &ClientId) -> Result<Option<(Client, ClientSecrets)>, StorageError> {
+    pub async fn client(&self, id: &ClientId) -> Result<Option<StoredClient>, StorageError> {
         const FIND: &str = concat!("SELECT ", client_columns!(), " FROM clients WHERE id = $1");
         let row: Option<ClientRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
         row.map(ClientRow::into_client).transpose()
@@ -120,7 +133,7 @@ impl Storage {
     pub async fn clients(&self) -> Result<Vec<Client>, StorageError> {
         const LIST: &str = concat!("SELECT ", client_columns!(), " FROM clients ORDER BY created_at, id");
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
-        rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
+        rows.into_iter().map(|row| row.into_client().map(|stored| stored.client)).collect()
     }
 
     /// The next clients after this place, at most a few hundred, and the place after them: for whoever goes through all of
@@ -130,7 +143,7 @@ impl Storage {
             concat!("SELECT ", client_columns!(), " FROM clients WHERE id > $1 ORDER BY id LIMIT 500");
         let rows: Vec<ClientRow> = self.db.fetch_all(NEXT, values![place]).await?;
         let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(None) };
-        let clients = rows.into_iter().map(|row| row.into_client().map(|(client, _)| client));
+        let clients = rows.into_iter().map(|row| row.into_client().map(|stored| stored.client));
         Ok(Some((clients.collect::<Result<_, _>>()?, last)))
     }
 
@@ -139,7 +152,7 @@ impl Storage {
         const LIST: &str =
             concat!("SELECT ", client_columns!(), " FROM clients WHERE for_everybody ORDER BY id");
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
-        rows.into_iter().map(|row| row.into_client().map(|(client, _)| client)).collect()
+        rows.into_iter().map(|row| row.into_client().map(|stored| stored.client)).collect()
     }
 
     /// Registers a client. False when its id is taken.
@@ -148,10 +161,11 @@ impl Storage {
         client: &Client,
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
+        // One of the same id that was deleted is another: what was read of it is written upon nothing of this one.
         const INSERT: &str = "INSERT INTO clients (id, metadata, secret_digest, retired_secret_digest, \
              retired_secret_expires_at, created_at, updated_at, sealed_secret, retired_sealed_secret, backchannel_logout, \
-             for_everybody, frontchannel_logout) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11) \
-             ON CONFLICT (id) DO NOTHING";
+             for_everybody, frontchannel_logout, revision) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $6) ON CONFLICT (id) DO NOTHING";
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
         let bound = values![
             client.id.as_str(),
@@ -170,34 +184,31 @@ impl Storage {
         Ok(inserted)
     }
 
-    /// Replaces a client's metadata and secrets. False when there is no such client.
-    pub async fn update_client(
-        &self,
-        client: &Client,
-        secrets: &ClientSecrets,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
-        let bound = update_values(client, &metadata, &columns, now);
+    /// Replaces a client's metadata and secrets. False when somebody has changed or deleted it since it was read.
+    pub async fn update_client(&self, changed: &StoredClient, now: Timestamp) -> Result<bool, StorageError> {
+        let (metadata, columns) = (metadata(&changed.client)?, SecretColumns::from(&changed.secrets));
+        let bound = update_values(&changed.client, changed.revision, &metadata, &columns, now);
         let updated = self.write(Topic::Clients, UPDATE, &bound).await? == 1;
         Ok(updated)
     }
 
     /// Ends all access of a client: revokes what it was granted and forgets what its users allowed it, and writes its
-    /// metadata, which says that its other tokens end too. How many grants were revoked; none when there is no such client.
+    /// metadata, which says that its other tokens end too. How many grants were revoked; none when somebody has changed or
+    /// deleted it since it was read.
     pub async fn end_access_of_client(
         &self,
-        client: &Client,
-        secrets: &ClientSecrets,
+        changed: &StoredClient,
         now: Timestamp,
     ) -> Result<Option<u64>, StorageError> {
         const REVOKE: &str =
             "UPDATE grants SET state = 'revoked' WHERE client_id = $1 AND state <> 'revoked'";
         const FORGET: &str = "DELETE FROM consents WHERE client_id = $1";
-        let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
+        let client = &changed.client;
+        let (metadata, columns) = (metadata(client)?, SecretColumns::from(&changed.secrets));
         let mut tx = self.db.begin().await?;
         hold_client(&mut tx, &client.id).await?;
-        if tx.execute(UPDATE, &update_values(client, &metadata, &columns, now)).await? == 0 {
+        if tx.execute(UPDATE, &update_values(client, changed.revision, &metadata, &columns, now)).await? == 0
+        {
             return Ok(None);
         }
         let revoked = tx.execute(REVOKE, values![client.id.as_str()]).await?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
-use super::authority::{Authority, Insertion, withdraw_consents};
-use super::db::{Transaction, values};
+use super::authority::{Authority, Insertion, ending_grants, withdraw_consents};
+use super::db::{Locking, Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{Allowed, ClientId, Grant, ScopeSet, Timestamp, UserId};
 
@@ -89,7 +89,8 @@ impl Storage {
         rows.into_iter().map(ConsentRow::into_consent).collect()
     }
 
-    /// Remembers the user's yes and issues the grant, both or neither, while what they come from stands.
+    /// Remembers the user's yes and issues the grant, both or neither, while what they come from stands: the authority, and
+    /// the request, whose id the grant has. A client that became another has taken its requests along.
     pub async fn approve(
         &self,
         grant: &Grant,
@@ -97,9 +98,10 @@ impl Storage {
         authority: Authority<'_>,
     ) -> Result<Insertion, StorageError> {
         let mut tx = self.db.begin().await?;
+        // Its lock on the client first: who makes another of that waits for it, or was waited for and is seen below.
         let issued = super::new_grants::insert(&mut tx, grant, authority).await?;
-        if issued == Insertion::Inserted {
-            remember(&mut tx, grant, remembered).await?;
+        if issued == Insertion::Inserted && !remember(&mut tx, OF_REQUEST, grant, remembered).await? {
+            return Ok(Insertion::Nothing);
         }
         tx.commit().await?;
         Ok(issued)
@@ -109,11 +111,12 @@ impl Storage {
     /// counts no more. False where there was none.
     pub async fn withdraw(&self, user: &UserId, client: &ClientId) -> Result<bool, StorageError> {
         const FORGET: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
-        const REVOKE: &str = "UPDATE grants SET state = 'revoked' \
-             WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'";
+        const REVOKE: Locking = ending_grants!(
+            "UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'"
+        );
         let mut tx = self.db.begin().await?;
         withdraw_consents(&mut tx, user).await?;
-        let revoked = tx.execute(REVOKE, values![user.as_str(), client.as_str()]).await?;
+        let revoked = tx.execute_locking(REVOKE, values![user.as_str(), client.as_str()]).await?;
         let forgotten = tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
         tx.commit().await?;
         Ok(forgotten + revoked > 0)
@@ -134,15 +137,29 @@ impl AllowedColumns {
     }
 }
 
-/// Remembers the user's yes in a transaction.
+/// Remembers a yes to what waits under the id $7 in this table.
+macro_rules! remember_of {
+    ($table:literal) => {
+        concat!(
+            "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, expires_at, resources) \
+             SELECT $1, $2, $3, $4, $4, $5, $6 FROM ",
+            $table,
+            " WHERE id = $7 ON CONFLICT (user_id, client_id) \
+             DO UPDATE SET scope = $3, updated_at = $4, expires_at = $5, resources = $6"
+        )
+    };
+}
+
+const OF_REQUEST: &str = remember_of!("authorization_requests");
+pub(super) const OF_DEVICE: &str = remember_of!("device_authorizations");
+
+/// Remembers the user's yes in a transaction. False when what it was said to is not there any more.
 pub(super) async fn remember(
     tx: &mut Transaction,
+    sql: &'static str,
     grant: &Grant,
     remembered: &Remember,
-) -> Result<(), StorageError> {
-    const REMEMBER: &str = "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, expires_at, resources) \
-         VALUES ($1, $2, $3, $4, $4, $5, $6) ON CONFLICT (user_id, client_id) \
-         DO UPDATE SET scope = $3, updated_at = $4, expires_at = $5, resources = $6";
+) -> Result<bool, StorageError> {
     let allowed = AllowedColumns::of(&grant.client_id, &remembered.allowed)?;
     let bound = values![
         grant.user_id.as_str(),
@@ -151,8 +168,9 @@ pub(super) async fn remember(
         grant.created_at.unix(),
         remembered.until.map(Timestamp::unix),
         &allowed.resources,
+        grant.id.as_str(),
     ];
-    tx.execute(REMEMBER, bound).await.map(|_| ())
+    Ok(tx.execute(sql, bound).await? == 1)
 }
 
 #[cfg(test)]

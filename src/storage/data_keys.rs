@@ -168,8 +168,8 @@ impl Storage {
         &self,
         batch: &[(SealedClientSecrets, SealedClientSecrets)],
     ) -> Result<u64, StorageError> {
-        const RESEAL: &str = "UPDATE clients SET sealed_secret = NULLIF($2, ''), retired_sealed_secret = NULLIF($3, '') \
-             WHERE id = $1 AND COALESCE(sealed_secret, '') = $4 AND COALESCE(retired_sealed_secret, '') = $5";
+        const RESEAL: &str = "UPDATE clients SET sealed_secret = NULLIF($2, ''), retired_sealed_secret = NULLIF($3, ''), \
+             revision = revision + 1 WHERE id = $1 AND COALESCE(sealed_secret, '') = $4 AND COALESCE(retired_sealed_secret, '') = $5";
         let (mut tx, mut written) = (self.db.begin().await?, 0);
         for (from, to) in batch {
             let (current, retired) = (to.current.expose(), to.retired.expose());

@@ -140,10 +140,10 @@ impl Storage {
             tx.commit().await?;
             return Ok(Insertion::Nothing);
         }
-        if tx.execute(APPROVE, bound).await? == 0 {
+        let approved = tx.execute(APPROVE, bound).await? == 1;
+        if !approved || !consents::remember(&mut tx, consents::OF_DEVICE, grant, remembered).await? {
             return Ok(Insertion::Nothing);
         }
-        consents::remember(&mut tx, grant, remembered).await?;
         tx.commit().await?;
         Ok(Insertion::Inserted)
     }

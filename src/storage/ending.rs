@@ -1,7 +1,7 @@
 //! What ends beside the sessions, when sessions end.
 
-use super::authority::withdraw_consents;
-use super::db::{Transaction, values};
+use super::authority::{ending_grants, withdraw_consents};
+use super::db::{Locking, Transaction, values};
 use super::{Storage, StorageError};
 use crate::model::{SessionId, UserId};
 
@@ -39,12 +39,15 @@ pub(super) async fn end_access_of_session(
     session: &SessionId,
     user: &UserId,
 ) -> Result<(), StorageError> {
-    const ONLINE: &str =
-        concat!("UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 AND ", online!());
-    const ALL: &str = "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 \
-         AND state <> 'revoked'";
+    const ONLINE: Locking = ending_grants!(concat!(
+        "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 AND ",
+        online!()
+    ));
+    const ALL: Locking = ending_grants!(
+        "UPDATE grants SET state = 'revoked' WHERE session_id = $1 AND user_id = $2 AND state <> 'revoked'"
+    );
     let revoke = if ending == Ending::Online { ONLINE } else { ALL };
-    tx.execute(revoke, values![session.as_str(), user.as_str()]).await.map(|_| ())
+    tx.execute_locking(revoke, values![session.as_str(), user.as_str()]).await.map(|_| ())
 }
 
 /// Revokes what ends with all sessions of a user.
@@ -53,11 +56,13 @@ pub(super) async fn end_access_of_user(
     ending: Ending,
     user: &UserId,
 ) -> Result<(), StorageError> {
-    const ONLINE: &str = concat!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND ", online!());
-    const ALL: &str = "UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND state <> 'revoked'";
+    const ONLINE: Locking =
+        ending_grants!(concat!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND ", online!()));
+    const ALL: Locking =
+        ending_grants!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND state <> 'revoked'");
     const FORGET: &str = "DELETE FROM consents WHERE user_id = $1";
     let revoke = if ending == Ending::Online { ONLINE } else { ALL };
-    tx.execute(revoke, values![user.as_str()]).await?;
+    tx.execute_locking(revoke, values![user.as_str()]).await?;
     if ending == Ending::Everything {
         // Whoever had the account may have allowed something in its user's name.
         withdraw_consents(tx, user).await?;

@@ -2,7 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::db::{Value, values};
+use super::authority::inserting;
+use super::db::{Locking, Value, values};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
@@ -363,13 +364,19 @@ impl Storage {
         self.db.execute(END, values![id.as_str()]).await.map(|_| ())
     }
 
-    /// Revokes a user's oldest grants with refresh tokens to a client, so that with `newest` at most `most` are left.
+    /// Revokes a user's oldest grants with refresh tokens to a client, so that with `newest` at most `most` are left. Where
+    /// there are some, the user and the client are locked before any of them: no ending of either is in the middle of them.
     pub async fn revoke_oldest_grants(&self, newest: &Grant, most: i64) -> Result<u64, StorageError> {
-        const REVOKE: &str = "UPDATE grants SET state = 'revoked' WHERE state = 'active' AND id IN \
-             (SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 AND state = 'active' AND refreshable \
-             AND id <> $3 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $4)";
+        const REVOKE: Locking = inserting!(
+            "UPDATE grants SET state = 'revoked' WHERE state = 'active' AND id IN (SELECT old.id FROM \
+             (SELECT id, user_id, client_id FROM grants WHERE user_id = $1 AND client_id = $2 AND state = 'active' \
+             AND refreshable AND id <> $3 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $4) old ",
+            "JOIN users u ON u.id = old.user_id JOIN clients cl ON cl.id = old.client_id",
+            " FOR NO KEY UPDATE OF u FOR KEY SHARE OF cl",
+            ")"
+        );
         let bound = values![newest.user_id.as_str(), newest.client_id.as_str(), newest.id.as_str(), most - 1];
-        self.db.execute(REVOKE, bound).await
+        self.db.execute_locking(REVOKE, bound).await
     }
 
     /// Revokes a grant, with everything that came from it. Revoking it again changes nothing.

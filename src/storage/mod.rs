@@ -42,6 +42,7 @@ pub use app_access::AppAccess;
 pub use audit::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange};
 pub use authority::{Authority, Insertion, Yes};
 pub use changes::{Topic, Versions};
+pub use clients::StoredClient;
 pub use consents::{Consent, Remember};
 pub use data_keys::{SealedClientSecrets, SealedSigningKey};
 pub use db::Db;

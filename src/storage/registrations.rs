@@ -4,7 +4,9 @@ use sqlx::FromRow;
 
 use super::authority::hold_client;
 use super::changes::{self, Topic};
-use super::clients::{ClientRow, SecretColumns, UPDATE, client_columns, metadata, update_values};
+use super::clients::{
+    ClientRow, SecretColumns, StoredClient, UPDATE, client_columns, metadata, update_values,
+};
 use super::db::values;
 use super::{Storage, StorageError};
 use crate::model::{Client, ClientId, ClientSecrets, InitialAccessToken, Timestamp};
@@ -42,8 +44,7 @@ struct RegistrationRow {
 
 /// A client that registered itself, and what its registration access token is made of.
 pub struct StoredRegistration {
-    pub client: Client,
-    pub secrets: ClientSecrets,
+    pub stored: StoredClient,
     pub salt: String,
     /// Of the newest token that was given out.
     pub generation: i64,
@@ -90,6 +91,8 @@ impl Storage {
         const INSERT: &str = "INSERT INTO clients (id, metadata, registration_salt, unused_until, created_at, updated_at, \
              registration_used_at) SELECT $1, $2, $3, $4, $5, $5, $5 \
              WHERE (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) < $6";
+        // The revision of a row that was just inserted.
+        const NEW: i64 = 0;
         let (metadata, columns) = (metadata(new.client)?, SecretColumns::from(new.secrets));
         let unused_until = new.client.origin.self_registered.as_ref().and_then(|origin| origin.unused_until);
         let bound = values![
@@ -110,7 +113,7 @@ impl Storage {
         if transaction.execute(INSERT, bound).await? != 1 {
             return Ok(RegistrationOutcome::Full);
         }
-        transaction.execute(UPDATE, &update_values(new.client, &metadata, &columns, now)).await?;
+        transaction.execute(UPDATE, &update_values(new.client, NEW, &metadata, &columns, now)).await?;
         transaction.commit().await?;
         // Unknown ids are in no cache, so no cache has to be told.
         Ok(RegistrationOutcome::Registered)
@@ -126,10 +129,8 @@ impl Storage {
         );
         let row: Option<RegistrationRow> = self.db.fetch_optional(FIND, values![id]).await?;
         let Some(row) = row else { return Ok(None) };
-        let (client, secrets) = row.client.into_client()?;
         Ok(Some(StoredRegistration {
-            client,
-            secrets,
+            stored: row.client.into_client()?,
             salt: row.registration_salt,
             generation: row.registration_generation,
             used_at: row.registration_used_at.map(Timestamp::from_unix),
@@ -150,11 +151,10 @@ impl Storage {
     }
 
     /// Replaces what a client registered. Where people would not know it again, what they allowed it is forgotten in the same
-    /// transaction, and what waits for one of them is over. False when there is no such client.
+    /// transaction, and what waits for one of them is over. False when somebody has changed or deleted it since it was read.
     pub async fn update_registration(
         &self,
-        client: &Client,
-        secrets: &ClientSecrets,
+        changed: &StoredClient,
         now: Timestamp,
         is_another: bool,
     ) -> Result<bool, StorageError> {
@@ -162,12 +162,14 @@ impl Storage {
         const DROP: &str = "DELETE FROM authorization_requests WHERE client_id = $1";
         const DENY: &str =
             "UPDATE device_authorizations SET state = 'denied' WHERE client_id = $1 AND state = 'pending'";
-        let (metadata, columns) = (metadata(client)?, SecretColumns::from(secrets));
+        let client = &changed.client;
+        let (metadata, columns) = (metadata(client)?, SecretColumns::from(&changed.secrets));
         let mut tx = self.db.begin().await?;
         if is_another {
             hold_client(&mut tx, &client.id).await?;
         }
-        if tx.execute(UPDATE, &update_values(client, &metadata, &columns, now)).await? != 1 {
+        if tx.execute(UPDATE, &update_values(client, changed.revision, &metadata, &columns, now)).await? != 1
+        {
             return Ok(false);
         }
         if is_another {

@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::authority::{end_sign_ins, hold};
-use super::db::{Transaction, values};
+use super::authority::{end_sign_ins, ending_grants, hold};
+use super::db::{Locking, Transaction, values};
 use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
@@ -386,9 +386,11 @@ impl Storage {
 
     /// Deletes a user with their sessions, grants and consents. The clients are going to be told.
     pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<bool, StorageError> {
+        const GRANTS: Locking = ending_grants!("DELETE FROM grants WHERE user_id = $1");
         let mut tx = self.db.begin().await?;
         hold(&mut tx, id).await?;
         tell_of_all(&mut tx, id, now).await?;
+        tx.execute_locking(GRANTS, values![id.as_str()]).await?;
         let found = tx.execute("DELETE FROM users WHERE id = $1", values![id.as_str()]).await? == 1;
         tx.commit().await?;
         Ok(found)

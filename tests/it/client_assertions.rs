@@ -471,13 +471,14 @@ on_both! {
         let server = TestServer::start(kind).await;
         let client = secret_client(&server, json!({})).await;
         let id = ClientId::new(&client.id);
-        let (registered, old) = server.app.storage.client(&id).await.unwrap().unwrap();
+        let mut stored = server.app.storage.client(&id).await.unwrap().unwrap();
+        let old = stored.secrets;
         let new = "n".repeat(64);
         let sealed = seal_secret(&server.app.master_key, &id, &Secret::new(&*new)).unwrap();
         let retired =
             RetiredSecret { digest: old.current.unwrap(), sealed: old.sealed, expires_at: START.plus(100) };
-        let secrets = ClientSecrets { current: Some([0; 32]), sealed: Some(sealed), retired: Some(retired) };
-        assert!(server.app.storage.update_client(&registered, &secrets, START).await.unwrap());
+        stored.secrets = ClientSecrets { current: Some([0; 32]), sealed: Some(sealed), retired: Some(retired) };
+        assert!(server.app.storage.update_client(&stored, START).await.unwrap());
         server.app.clients.forget();
         let ask = |secret: String| {
             let claims = server.assertion_claims(&client.id, &client.id, json!({}));
@@ -511,10 +512,10 @@ on_both! {
         let server = TestServer::start(kind).await;
         let client = secret_client(&server, json!({})).await;
         let id = ClientId::new(&client.id);
-        let (registered, mut secrets) = server.app.storage.client(&id).await.unwrap().unwrap();
+        let mut stored = server.app.storage.client(&id).await.unwrap().unwrap();
         let short = "s".repeat(43);
-        secrets.sealed = Some(seal_secret(&server.app.master_key, &id, &Secret::new(&*short)).unwrap());
-        server.app.storage.update_client(&registered, &secrets, START).await.unwrap();
+        stored.secrets.sealed = Some(seal_secret(&server.app.master_key, &id, &Secret::new(&*short)).unwrap());
+        server.app.storage.update_client(&stored, START).await.unwrap();
         for (algorithm, accepted) in [("HS256", true), ("HS384", false), ("HS512", false)] {
             let claims = server.assertion_claims(&client.id, &client.id, json!({}));
             let answer = server.ask_with(&Signer::of_secret(algorithm, short.as_bytes()).sign(&claims), &[]).await;

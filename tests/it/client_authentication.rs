@@ -139,10 +139,11 @@ on_both! {
         let server = TestServer::start(kind).await;
         let client = server.client(json!({})).await;
         let id = ClientId::new(&client.id);
-        let (registered, secrets) = server.app.storage.client(&id).await.unwrap().unwrap();
-        let retired = RetiredSecret { digest: secrets.current.unwrap(), sealed: None, expires_at: START.plus(100) };
-        let secrets = ClientSecrets { current: Some(digest::sha256(b"the new one")), sealed: None, retired: Some(retired) };
-        server.app.storage.update_client(&registered, &secrets, START).await.unwrap();
+        let mut stored = server.app.storage.client(&id).await.unwrap().unwrap();
+        let old = stored.secrets.current.unwrap();
+        let retired = RetiredSecret { digest: old, sealed: None, expires_at: START.plus(100) };
+        stored.secrets = ClientSecrets { current: Some(digest::sha256(b"the new one")), sealed: None, retired: Some(retired) };
+        server.app.storage.update_client(&stored, START).await.unwrap();
         server.app.clients.forget();
         server.advance(99);
         for secret in [client.secret.as_str(), "the new one"] {

@@ -4,7 +4,7 @@ use chancery::model::ClientId;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Browser, Kind, PASSWORD, Registration, TestServer, assert_told, hidden, on_both, output, program, text,
+    Browser, Kind, PASSWORD, Registration, TestServer, assert_told, hidden, on_both, run, text,
 };
 
 const NEW: &str = "another battery staple";
@@ -16,14 +16,6 @@ async fn start(kind: Kind, settings: &[(&str, &str)]) -> (TestServer, Registrati
     let client = server.client(json!({"client_id": "app"})).await;
     let tokens = server.tokens(&client, "ada").await;
     (server, client, tokens)
-}
-
-/// Runs a command as another process on the same database: what it printed as JSON.
-async fn run(server: &TestServer, line: &[&str]) -> Value {
-    let output = output(program(&server.environment, &[line, &["--json"]].concat())).await;
-    assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
-    server.app.clients.forget();
-    serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
 async fn refreshes(server: &TestServer, client: &Registration, tokens: &Value) -> bool {
@@ -85,7 +77,7 @@ on_both! {
         let (told, done) = server.told(run(&server, &["client", "revoke", "app"])).await;
         assert_eq!((&done["client_id"], &done["revoked_grants"]), (&json!("app"), &json!(2)));
         assert_told(&told, &[json!({"event": "client.access_ended", "actor": "operator", "client": "app"})]);
-        let (written, _) = server.app.storage.client(&ClientId::new("app")).await.unwrap().unwrap();
+        let written = server.app.storage.client(&ClientId::new("app")).await.unwrap().unwrap().client;
         assert!(written.origin.tokens_not_before.is_some());
         // The command goes by the clock of the machine, the tokens by the test's.
         server.change_client(&client, json!({"tokens_not_before": server.app.now()})).await;

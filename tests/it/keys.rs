@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chancery::app;
 use chancery::keys::{self, KeyRing};
 use chancery::model::{KeyId, Timestamp};
+use chancery::storage::StoredClient;
 use jsonwebtoken::decode_header;
 use serde_json::{Value, json};
 
@@ -343,7 +344,8 @@ on_both! {
     async fn a_change_that_cannot_be_made_known_is_not_made(kind: Kind) {
         let server = TestServer::start(kind).await;
         let client = server.client(json!({})).await;
-        let (before, secrets) = server.app.storage.client(&chancery::model::ClientId::new(&client.id)).await.unwrap().unwrap();
+        let StoredClient { client: before, secrets, .. } =
+            server.app.storage.client(&chancery::model::ClientId::new(&client.id)).await.unwrap().unwrap();
         let count = async || {
             (server.number("SELECT COUNT(*) FROM clients").await, server.number("SELECT COUNT(*) FROM signing_keys").await)
         };

@@ -13,6 +13,7 @@ mod authorize;
 mod backchannel_logout;
 mod bad_input;
 mod budget;
+mod changed_meanwhile;
 mod claims_request;
 mod cli;
 mod cli_catalogue;

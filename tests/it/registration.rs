@@ -146,7 +146,7 @@ on_both! {
         refused.assert_error(400, "invalid_redirect_uri");
         let answer = server.register_with(Some(&token), json!({})).await;
         assert_eq!(answer.status, StatusCode::CREATED);
-        let client = server.app.storage.registration(&text(&answer.json(), "client_id")).await.unwrap().unwrap().client;
+        let client = server.app.storage.registration(&text(&answer.json(), "client_id")).await.unwrap().unwrap().stored.client;
         assert_eq!(client.origin.self_registered.unwrap().initial_access_token.as_deref(), Some("partners"));
     }
 

@@ -99,7 +99,7 @@ on_both! {
         let update = update_of(&before, json!({"scope": "openid groups", "client_name": "New"}));
         let answer = server.manage(Method::PUT, &before, &update).await;
         assert_eq!((answer.status, &answer.json()["access_token_lifetime"]), (StatusCode::OK, &json!(null)));
-        let (after, _) = server.app.storage.client(&chancery::model::ClientId::new(&*client.id)).await.unwrap().unwrap();
+        let after = server.app.storage.client(&chancery::model::ClientId::new(&*client.id)).await.unwrap().unwrap().client;
         assert_eq!((after.access_token_lifetime, after.name.as_str()), (Some(60), "New"));
         assert!(after.is_self_registered());
     }
@@ -425,6 +425,29 @@ on_both! {
             assert_eq!(decided.status == StatusCode::BAD_REQUEST, is_another, "{change}: {decided:?}");
             let silent = browser.get(&server.authorization(&other, &[("scope", "openid")])).await;
             assert!(silent.returned("code").is_some(), "others are untouched: {silent:?}");
+        }
+    }
+
+    async fn nothing_is_remembered_of_a_yes_beside_a_client_that_becomes_another(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "1000")]).await;
+        let replica = server.replica().await;
+        server.user("ada").await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        for round in 0..40 {
+            let before = registered(&server, json!({})).await;
+            let path = server.authorization(&registration_of(&before), &[("scope", "openid")]);
+            let asked = browser.get(&path).await;
+            let page = browser.follow(asked).await;
+            let update = update_of(&before, json!({"client_name": "Bank"}));
+            let become_another = async {
+                tokio::time::sleep(std::time::Duration::from_micros(round * 100)).await;
+                replica.manage(Method::PUT, &before, &update).await.status
+            };
+            let (answer, updated) = tokio::join!(browser.decide(&page, "allow"), become_another);
+            assert_eq!(updated, StatusCode::OK);
+            assert!(answer.returned("code").is_some() || answer.status.is_client_error() || answer.status == 303, "{answer:?}");
+            assert_eq!(server.number("SELECT COUNT(*) FROM consents").await, 0, "{round}");
         }
     }
 }

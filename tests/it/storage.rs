@@ -10,11 +10,12 @@ use chancery::model::{
     Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
-    Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, TokenState, UserConflict,
-    Yes,
+    Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, StoredClient, TokenState,
+    UserConflict, Yes,
 };
 use serde_json::json;
 
+use crate::support::authorization::keep_request_of;
 use crate::support::{REDIRECT_URI, START, TestServer, on_both};
 
 const DAY: i64 = 86_400;
@@ -43,6 +44,7 @@ async fn insert(storage: &Storage, grant: &Grant) -> Result<bool, StorageError> 
 
 async fn approve(storage: &Storage, grant: &Grant, scope: &str) -> Result<bool, StorageError> {
     let authority = authority_of(storage, grant).await;
+    keep_request_of(storage, grant).await;
     Ok(storage.approve(grant, &forever(scope), authority).await? == Insertion::Inserted)
 }
 
@@ -201,33 +203,61 @@ fn plain(secrets: &ClientSecrets) -> Plain<'_> {
 on_both! {
     async fn a_client_comes_back_as_it_was_registered(kind: Kind) {
         let world = World::start(kind).await;
-        let (mut client, mut secrets): (Client, ClientSecrets) =
-            world.storage().client(&world.client).await.unwrap().unwrap();
-        assert!(!world.storage().insert_client(&client, &secrets).await.unwrap(), "the id is taken");
-        client.name = "Renamed — Überall".into();
-        client.audience = vec!["api".into()];
-        secrets.sealed = Some(Secret::new("sealed"));
+        let mut stored = world.storage().client(&world.client).await.unwrap().unwrap();
+        let taken = world.storage().insert_client(&stored.client, &stored.secrets);
+        assert!(!taken.await.unwrap(), "the id is taken");
+        stored.client.name = "Renamed — Überall".into();
+        stored.client.audience = vec!["api".into()];
+        stored.secrets.sealed = Some(Secret::new("sealed"));
         let sealed = Some(Secret::new("sealed before"));
-        secrets.retired = Some(RetiredSecret { digest: [7; 32], sealed, expires_at: START.plus(5) });
-        assert!(world.storage().update_client(&client, &secrets, START).await.unwrap());
-        let (found, found_secrets) = world.storage().client(&world.client).await.unwrap().unwrap();
-        assert_eq!((&found, plain(&found_secrets)), (&client, plain(&secrets)));
-        assert_eq!(world.storage().clients().await.unwrap(), [client.clone()]);
+        stored.secrets.retired = Some(RetiredSecret { digest: [7; 32], sealed, expires_at: START.plus(5) });
+        assert!(world.storage().update_client(&stored, START).await.unwrap());
+        let found = world.storage().client(&world.client).await.unwrap().unwrap();
+        assert_eq!((&found.client, plain(&found.secrets)), (&stored.client, plain(&stored.secrets)));
+        assert_eq!(world.storage().clients().await.unwrap(), [stored.client.clone()]);
         assert!(world.storage().delete_client(&world.client).await.unwrap());
         assert!(!world.storage().delete_client(&world.client).await.unwrap());
-        assert!(!world.storage().update_client(&client, &secrets, START).await.unwrap());
+        assert!(!world.storage().update_client(&found, START).await.unwrap());
         assert!(world.storage().client(&world.client).await.unwrap().is_none());
         let without = ClientSecrets::default();
-        assert!(world.storage().insert_client(&client, &without).await.unwrap());
-        let (found, found_secrets) = world.storage().client(&world.client).await.unwrap().unwrap();
-        assert_eq!((found, plain(&found_secrets)), (client, plain(&without)));
+        assert!(world.storage().insert_client(&stored.client, &without).await.unwrap());
+        let again = world.storage().client(&world.client).await.unwrap().unwrap();
+        assert_eq!((again.client, plain(&again.secrets)), (stored.client, plain(&without)));
+    }
+
+    async fn a_client_is_written_only_while_it_is_as_it_was_read(kind: Kind) {
+        let world = World::start(kind).await;
+        let read = async || world.storage().client(&world.client).await.unwrap().unwrap();
+        let mut late = read().await;
+        late.client.name = "Late".into();
+        let mut first = late.clone();
+        first.client.name = "First".into();
+        assert!(world.storage().update_client(&first, START).await.unwrap());
+        let refused = async |late: &StoredClient| {
+            assert!(!world.storage().update_client(late, START).await.unwrap());
+            assert_eq!(world.storage().end_access_of_client(late, START).await.unwrap(), None);
+            for is_another in [true, false] {
+                assert!(!world.storage().update_registration(late, START, is_another).await.unwrap());
+            }
+        };
+        refused(&late).await;
+        assert_eq!(read().await.client.name, "First");
+        let late = read().await;
+        assert_eq!(world.storage().end_access_of_client(&late, START).await.unwrap(), Some(0));
+        refused(&late).await;
+        // Who has the id of one that was deleted is another.
+        let late = read().await;
+        assert!(world.storage().delete_client(&world.client).await.unwrap());
+        let client = Client { created_at: START.plus(1), ..late.client.clone() };
+        assert!(world.storage().insert_client(&client, &late.secrets).await.unwrap());
+        refused(&late).await;
     }
 
     async fn a_change_raises_the_counter_of_its_topic_only(kind: Kind) {
         let world = World::start(kind).await;
         let before = world.storage().versions().await.unwrap();
-        let (client, secrets) = world.storage().client(&world.client).await.unwrap().unwrap();
-        world.storage().update_client(&client, &secrets, START).await.unwrap();
+        let stored = world.storage().client(&world.client).await.unwrap().unwrap();
+        world.storage().update_client(&stored, START).await.unwrap();
         let after = world.storage().versions().await.unwrap();
         assert_eq!((after.clients, after.keys), (before.clients + 1, before.keys));
         world.storage().insert_signing_key(&key("new", Algorithm::PS256), 1, START).await.unwrap();

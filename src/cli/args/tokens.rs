@@ -8,7 +8,7 @@ use crate::cli::given::{Given, or_preset, word};
 use crate::model::{ScopeStrategy, TokenFormat};
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ClientTokens {
     /// A registered resource the client may ask tokens for; may be repeated.
     #[arg(long = "resource", value_name = "URI")]

@@ -7,7 +7,7 @@ use crate::cli::given::{self, Given, word};
 use crate::model::{ClientExchange, TokenExchangePolicy};
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ExchangeArgs {
     /// What the client may exchange tokens for: delegation (they name who acts), impersonation (they don't), any.
     #[arg(long, value_name = "POLICY", value_parser = word::<TokenExchangePolicy>)]

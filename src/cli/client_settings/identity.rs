@@ -7,7 +7,7 @@ use crate::cli::given::{self, Given, word};
 use crate::model::{Algorithm, ClientIdentity, ContentEncryption, KeyManagement, SubjectType};
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct IdentityArgs {
     /// The algorithm that signs introspection answers which the client asks for as a JWT.
     #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]

@@ -6,7 +6,7 @@ use super::{set, set_text};
 use crate::model::ClientLogout;
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct LogoutArgs {
     /// Where the client is told, from server to server, that a session has ended.
     #[arg(long, value_name = "URI")]

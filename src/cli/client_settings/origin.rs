@@ -7,7 +7,7 @@ use super::{replace, set_text};
 use crate::model::{ApplicationType, ClientOrigin};
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct OriginArgs {
     /// Which redirect URIs the client may have: web, https only; native, its own scheme or loopback as well.
     #[arg(long, value_name = "TYPE", value_parser = given::word::<ApplicationType>)]

@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct RequestArgs {
     /// A response type the client may ask for, like "code id_token"; may be repeated. By default code.
     #[arg(long = "response-type", value_name = "TYPE", value_parser = or_preset(str::parse::<ResponseType>))]

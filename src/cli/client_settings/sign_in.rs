@@ -7,7 +7,7 @@ use crate::cli::given::{Given, or_preset, set};
 use crate::model::ClientSignIn;
 
 /// A part of the settings of a client; they are read like the rest of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct SignInArgs {
     /// Where people start the application from their account page; https.
     #[arg(long, value_name = "URI")]

@@ -14,8 +14,8 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::http;
 use chancery::model::{
-    Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, Profile,
-    ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
+    Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, PendingRequest,
+    Profile, RequestId, ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
 };
 use chancery::storage::{Authority, Insertion, Remember};
 use chancery::telemetry::Telemetry;
@@ -157,6 +157,16 @@ pub async fn consent(app: &App, user: &User, client: &Client) {
         expires_at: None,
         state: GrantState::Active { refresh: None },
     };
+    let asked = json!({"client_id": client.id, "redirect_uri": REDIRECT_URI, "scope": scope});
+    let request = PendingRequest {
+        id: RequestId::new(grant.id.as_str()),
+        request: serde_json::from_value(asked).expect("the request is right"),
+        browser: String::new(),
+        account: None,
+        created_at: now,
+        expires_at: now,
+    };
+    app.storage.insert_request(&request).await.expect("the request is stored");
     let remember = Remember { allowed: Allowed::of(&scope, &[]), until: None };
     let authority = Authority::Password(SignInGeneration::FIRST);
     let approved = app.storage.approve(&grant, &remember, authority).await;

@@ -7,6 +7,7 @@ use chancery::model::{
 use chancery::storage::{Authority, Insertion, PasswordChange, Remember, Yes};
 
 use super::world::{Ending, OF_ALL, OF_THE_SESSION, World, waiting_device};
+use crate::support::authorization::keep_request_of;
 use crate::support::{START, on_both};
 
 on_both! {
@@ -124,6 +125,7 @@ on_both! {
             let (storage, grant) = (world.storage().clone(), world.grant(&format!("yes-{number}")));
             let (read, remember) = (read.clone(), Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None });
             tokio::spawn(async move {
+                keep_request_of(&storage, &grant).await;
                 storage.approve(&grant, &remember, Authority::Session(Yes::upon(read.as_ref()))).await
             })
         }).collect();
@@ -136,6 +138,7 @@ on_both! {
         let world = World::start(kind).await;
         let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: Some(START.plus(5)) };
         let authority = Authority::Session(Yes::default());
+        keep_request_of(world.storage(), &world.grant("a")).await;
         let made = world.storage().approve(&world.grant("a"), &remember, authority).await.unwrap();
         assert_eq!(made, Insertion::Inserted);
         let read = world.storage().consent(&world.user.id, &world.client, START).await.unwrap();
@@ -152,12 +155,30 @@ on_both! {
         // What they built was: all that was allowed before, and this.
         let remember = Remember { allowed: Allowed::of(&"openid email".parse().unwrap(), &[]), until: None };
         let upon = Authority::Session(Yes::upon(read.as_ref()));
+        keep_request_of(world.storage(), &world.grant("late")).await;
         let approved = world.storage().approve(&world.grant("late"), &remember, upon).await.unwrap();
         let on_device = world.storage().approve_device(&device, &remember, upon).await.unwrap();
         assert_eq!([approved, on_device], [Insertion::Nothing; 2]);
         assert_eq!(world.consented().await, None);
         let states = "SELECT COUNT(*) FROM device_authorizations WHERE state = 'pending'";
         assert_eq!(world.server.number(states).await, 1, "somebody can still decide");
+    }
+
+    async fn a_yes_for_a_client_that_has_become_another_meanwhile_makes_and_leaves_nothing(kind: Kind) {
+        let world = World::start(kind).await;
+        let (storage, grant, device) = (world.storage(), world.grant("late"), waiting_device(&world).await);
+        keep_request_of(storage, &grant).await;
+        let mut another = storage.client(&world.client).await.unwrap().unwrap();
+        another.client.name = "Another".into();
+        assert!(storage.update_registration(&another, START, true).await.unwrap());
+        // What was read before: the request, the client, and that nothing was remembered.
+        let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None };
+        let authority = Authority::Session(Yes::default());
+        let approved = storage.approve(&grant, &remember, authority).await.unwrap();
+        let on_device = storage.approve_device(&device, &remember, authority).await.unwrap();
+        assert_eq!([approved, on_device], [Insertion::Nothing; 2]);
+        assert_eq!(world.consented().await, None);
+        assert_eq!(world.server.number("SELECT COUNT(*) FROM grants WHERE id <> 'first'").await, 0);
     }
 
     async fn a_yes_that_was_given_before_access_was_taken_back_counts_no_more(kind: Kind) {

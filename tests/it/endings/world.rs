@@ -7,6 +7,7 @@ use chancery::model::{
 use chancery::storage::{Authority, Insertion, PasswordChange, Remember, Standing, Storage, Yes};
 use serde_json::json;
 
+use crate::support::authorization::keep_request_of;
 use crate::support::{Kind, REDIRECT_URI, START, TestServer};
 
 /// A user who is signed in, and a client that has a consent for `openid`.
@@ -91,6 +92,7 @@ impl World {
 
     pub async fn approve(&self, grant: &Grant, scope: &str, upon: Yes<'_>) -> Insertion {
         let remember = Remember { allowed: Allowed::of(&scope.parse().unwrap(), &[]), until: None };
+        keep_request_of(self.storage(), grant).await;
         self.storage().approve(grant, &remember, Authority::Session(upon)).await.unwrap()
     }
 

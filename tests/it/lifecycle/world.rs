@@ -357,18 +357,17 @@ impl<'s> World<'s> {
         if !client.has_secret {
             return Ok(());
         }
-        let (metadata, secrets) =
-            app.storage.client(&ClientId::new(&client.registration.id)).await.unwrap().unwrap();
+        let mut stored = app.storage.client(&ClientId::new(&client.registration.id)).await.unwrap().unwrap();
         let secret = random::secret();
         let until = if keep { now.plus(SECRET_KEPT) } else { now };
-        let retired = secrets.current.filter(|_| keep).map(|digest| RetiredSecret {
+        let retired = stored.secrets.current.filter(|_| keep).map(|digest| RetiredSecret {
             digest,
             sealed: None,
             expires_at: until,
         });
         let current = Some(digest::sha256(secret.expose().as_bytes()));
-        let secrets = ClientSecrets { current, sealed: None, retired };
-        assert!(app.storage.update_client(&metadata, &secrets, now).await.unwrap());
+        stored.secrets = ClientSecrets { current, sealed: None, retired };
+        assert!(app.storage.update_client(&stored, now).await.unwrap());
         app.clients.forget();
         let old = std::mem::replace(&mut client.registration.secret, secret.expose().to_owned());
         client.old_secret = Some((old, until.unix()));

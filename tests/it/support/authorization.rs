@@ -1,7 +1,11 @@
 //! Authorization requests and what may come of them.
 
 use axum::http::StatusCode;
+use chancery::model::{Grant, PendingRequest, RequestId};
+use chancery::storage::Storage;
+use serde_json::json;
 
+use super::REDIRECT_URI;
 use super::server::{Answer, Registration, TestServer};
 
 pub const STATE: &str = "af0ifjsldkj";
@@ -46,4 +50,19 @@ pub fn is_consent(page: &Answer) -> bool {
 
 pub fn is_chooser(page: &Answer) -> bool {
     page.status == StatusCode::OK && page.body.contains("<ul class=\"accounts\">")
+}
+
+/// Keeps the request that this grant is the answer to, waiting for a person; not where it waits already, or its client is
+/// gone.
+pub async fn keep_request_of(storage: &Storage, grant: &Grant) {
+    let request = json!({"client_id": grant.client_id, "redirect_uri": REDIRECT_URI, "scope": grant.scope});
+    let pending = PendingRequest {
+        id: RequestId::new(grant.id.as_str()),
+        request: serde_json::from_value(request).unwrap(),
+        browser: "browser".into(),
+        account: None,
+        created_at: grant.created_at,
+        expires_at: grant.created_at.plus(1000),
+    };
+    drop(storage.insert_request(&pending).await);
 }

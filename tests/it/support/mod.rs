@@ -32,6 +32,7 @@ pub use hook_service::HookService;
 pub use process::{
     LONGEST, Process, Watchdog, ended_by_itself, output, output_of, program, program_through, signal, within,
 };
+pub use process::{Process, program, program_through, run};
 pub use receiver::Receiver;
 pub use registration::{BY_TOKEN, OPEN, registration_of};
 pub use relay::{Line, Relay};

@@ -14,8 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 
-use super::server::{Answer, Registration, encode};
+use super::server::{Answer, Registration, TestServer, encode};
 
 /// The program with these settings and nothing of this process's own.
 pub fn program(environment: &[(String, String)], line: &[&str]) -> Command {
@@ -24,7 +25,15 @@ pub fn program(environment: &[(String, String)], line: &[&str]) -> Command {
     command
 }
 
-/// The same, run by a shell script that finds the program in `$0` and its arguments in `$@`.
+/// Runs a command as another process on the same database: what it printed as JSON.
+pub async fn run(server: &TestServer, line: &[&str]) -> Value {
+    let output = output(program(&server.environment, &[line, &["--json"]].concat())).await;
+    assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
+    server.app.clients.forget();
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+/// The program, run by a shell script that finds the program in `$0` and its arguments in `$@`.
 pub fn program_through(script: &str, environment: &[(String, String)], line: &[&str]) -> Command {
     let mut command = alone(Command::new("sh"), environment);
     command.args(["-c", script, PROGRAM]).args(line);

@@ -30,6 +30,8 @@ listed! {
         ClientDeleted => "client deleted",
         GrantTypeTaken => "grant type taken from the client",
         RedirectUriTaken => "redirect URI taken from the client",
+        ScopeTaken => "scope taken from the client",
+        ResourceTaken => "resource taken from the client",
         KeyWithdrawn => "signing key withdrawn",
     }
 }
@@ -59,6 +61,8 @@ pub enum Meeting {
     Dies,
     /// What was given out before is good for its time; nothing more is given out.
     NoMore,
+    /// It is good without what was taken, and nothing more of that is given out.
+    Less,
     /// It is good only if it was signed by another key.
     OtherKey,
     /// Nothing of it is good that began before. What begins after is, and in a race nobody can tell.
@@ -72,6 +76,10 @@ impl Meeting {
         use Creation as C;
         use Ending as E;
         match (ending, creation) {
+            // Of what was granted that is left out. Each token here has nothing but its resource.
+            (E::ScopeTaken | E::ResourceTaken, C::Session | C::Renewal | C::ExternalLogin) => Self::Apart,
+            (E::ScopeTaken, _) => Self::Less,
+            (E::ResourceTaken, _) => Self::Dies,
             // Another issuer's word, asked for anew each time.
             (E::Disabled | E::Deleted | E::ClientDeleted, C::Assertion) => Self::Dies,
             (E::GrantTypeTaken, C::Code | C::Refresh | C::Exchange | C::Assertion | C::Password) => {

@@ -59,7 +59,7 @@ fn is_mistake(creation: Creation, made: &Made) -> bool {
 async fn race(scene: &Scene, creation: Creation, ending: Ending, pairs: usize) -> Tally {
     let (meeting, mut tally) = (Meeting::of(creation, ending), Tally::default());
     while tally.pairs < pairs {
-        let mut round = scene.round(creation).await;
+        let mut round = scene.round(creation, ending).await;
         let mut items = prepare::items(scene, creation, &mut round, AT_ONCE + 1).await;
         let probe = items.pop();
         let kid = match meeting {
@@ -98,6 +98,13 @@ async fn race(scene: &Scene, creation: Creation, ending: Ending, pairs: usize) -
             Meeting::NoMore => {
                 let late = [scene.make_here(probe.expect("one more")).await];
                 survivors(scene, creation, &client, &late).await
+            }
+            Meeting::Less => {
+                let mut alive = 0;
+                for made in &made {
+                    alive += usize::from(scene.lives_as_before(creation, &client, made).await);
+                }
+                alive
             }
             Meeting::Anew | Meeting::Apart => 0,
         };

@@ -31,7 +31,8 @@ pub async fn items(scene: &Scene, creation: Creation, round: &mut Round<'_>, num
             }
             Creation::Form => form(scene, round).await,
             Creation::Silent => {
-                let path = scene.here.authorization(&round.client, &[("scope", ONLINE), ("prompt", "none")]);
+                let asked = round.asked(&[("scope", ONLINE), ("prompt", "none")]);
+                let path = scene.here.authorization(&round.client, &asked);
                 of_owner(round, Act::Get(path))
             }
             Creation::Device => device(scene, round).await,
@@ -46,7 +47,7 @@ pub async fn items(scene: &Scene, creation: Creation, round: &mut Round<'_>, num
                 let grant_type = ("grant_type", "refresh_token".to_owned());
                 token(round, vec![grant_type, ("refresh_token", refresh_token)])
             }
-            Creation::Exchange => token(
+            Creation::Exchange => first_token(
                 round,
                 vec![
                     ("grant_type", TOKEN_EXCHANGE.to_owned()),
@@ -58,9 +59,9 @@ pub async fn items(scene: &Scene, creation: Creation, round: &mut Round<'_>, num
                 let claims = scene.here.assertion_claims(PARTNER, round.user.id.as_str(), json!({}));
                 let assertion = ("assertion", scene.signer.sign(&claims));
                 let grant_type = ("grant_type", JWT_BEARER.to_owned());
-                token(round, vec![grant_type, assertion, ("scope", "read".to_owned())])
+                first_token(round, vec![grant_type, assertion, ("scope", "read".to_owned())])
             }
-            Creation::Password => token(
+            Creation::Password => first_token(
                 round,
                 vec![
                     ("grant_type", "password".to_owned()),
@@ -82,6 +83,12 @@ fn of_owner(round: &Round<'_>, act: Act) -> Item {
     item(&round.owner.cookies, act)
 }
 
+/// A token request that names what it is for: those of codes, devices and refreshes go by their grants.
+fn first_token(round: &Round<'_>, mut form: Vec<(&'static str, String)>) -> Item {
+    form.extend(round.resource.map(|resource| ("resource", resource.to_owned())));
+    token(round, form)
+}
+
 fn token(round: &Round<'_>, form: Vec<(&'static str, String)>) -> Item {
     item(&BTreeMap::new(), Act::Token(round.client.clone(), form))
 }
@@ -95,7 +102,8 @@ async fn sign_in(round: &Round<'_>, mut browser: Browser<'_>, path: &str) -> Ite
 
 /// A consent form that is filled in.
 async fn form(scene: &Scene, round: &mut Round<'_>) -> Item {
-    let path = scene.here.authorization(&round.client, &[("scope", ONLINE), ("prompt", "consent")]);
+    let asked = round.asked(&[("scope", ONLINE), ("prompt", "consent")]);
+    let path = scene.here.authorization(&round.client, &asked);
     let answer = round.owner.get(&path).await;
     let page = round.owner.follow(answer).await;
     let form = vec![
@@ -107,7 +115,7 @@ async fn form(scene: &Scene, round: &mut Round<'_>) -> Item {
 }
 
 async fn device(scene: &Scene, round: &mut Round<'_>) -> Item {
-    let form = [("scope", OFFLINE)];
+    let form = round.asked(&[("scope", OFFLINE)]);
     let started = scene.here.post_as(&round.client, "/device_authorization", &form).await.json();
     let form = vec![
         ("csrf", round.csrf.clone()),
@@ -121,7 +129,7 @@ async fn device(scene: &Scene, round: &mut Round<'_>) -> Item {
 /// The page has accepted the login; the browser has yet to come back.
 async fn external_login(scene: &Scene, round: &Round<'_>) -> Item {
     let (ui, mut browser) = (ExternalUi(&scene.here), scene.browser(&BTreeMap::new()));
-    let challenge = ui.start(&mut browser, &round.client, &[("scope", ONLINE)]).await;
+    let challenge = ui.start(&mut browser, &round.client, &round.asked(&[("scope", ONLINE)])).await;
     let accepted = ui.put("login/accept", &challenge, json!({"subject": round.user.id, "remember": true}));
     let path = redirect_to(&accepted.await);
     item(&browser.cookies, Act::Get(path))
@@ -129,14 +137,15 @@ async fn external_login(scene: &Scene, round: &Round<'_>) -> Item {
 
 async fn external_consent(scene: &Scene, round: &mut Round<'_>) -> Item {
     let ui = ExternalUi(&scene.here);
-    let challenge = ui.start(&mut round.owner, &round.client, &[("scope", ONLINE)]).await;
+    let asked = round.asked(&[("scope", ONLINE)]);
+    let challenge = ui.start(&mut round.owner, &round.client, &asked).await;
     let challenge = ui.log_in(&mut round.owner, &challenge, json!({"subject": round.user.id})).await;
     let accepted = ui.put("consent/accept", &challenge, json!({"grant_scope": ["openid", "profile"]})).await;
     of_owner(round, Act::Get(redirect_to(&accepted)))
 }
 
 async fn code(scene: &Scene, round: &mut Round<'_>, scope: &str) -> String {
-    let path = scene.here.authorization(&round.client, &[("scope", scope)]);
+    let path = scene.here.authorization(&round.client, &round.asked(&[("scope", scope)]));
     let answer = round.owner.get(&path).await;
     let mut page = round.owner.follow(answer).await;
     if page.body.contains("name=\"decision\"") {

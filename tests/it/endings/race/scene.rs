@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chancery::clock::Clock;
 use chancery::crypto::random;
 use chancery::model::{Secret, SubjectClaim, TrustedIssuer, User, UserId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cells::{Creation, Ending};
 use crate::device::DEVICE_CODE;
 use crate::support::{
     Answer, Browser, JWT_BEARER, Kind, PASSWORD, Process, REDIRECT_URI, Registration, START, Signer,
-    TestServer, VERIFIER, hidden, query_of,
+    TestServer, VERIFIER, hidden, query_of, text,
 };
 use crate::token_exchange::TOKEN_EXCHANGE;
 
@@ -27,6 +27,11 @@ const GRANT_TYPES: [&str; 7] = [
     JWT_BEARER,
     TOKEN_EXCHANGE,
 ];
+
+/// An API that tokens are for where it is what is taken.
+const API: &str = "https://api.example";
+/// What is left of a client's scope.
+const LEFT: &str = "openid";
 
 pub struct Scene {
     pub here: TestServer,
@@ -67,6 +72,16 @@ pub struct Round<'s> {
     pub owner: Browser<'s>,
     /// Of the owner's forms.
     pub csrf: String,
+    /// What everything is asked for, where it is not the default.
+    pub resource: Option<&'static str>,
+}
+
+impl Round<'_> {
+    /// Parameters of a request, with what it is for.
+    pub fn asked<'p>(&self, parameters: &[(&'p str, &'p str)]) -> Vec<(&'p str, &'p str)> {
+        let resource = self.resource.map(|resource| ("resource", resource));
+        parameters.iter().copied().chain(resource).collect()
+    }
 }
 
 impl Scene {
@@ -79,6 +94,8 @@ impl Scene {
             ("AUTHORIZATION__MAX_WAITING", "10000000"),
         ];
         let here = TestServer::with_external_ui(kind, &settings).await;
+        // The others read it when they start.
+        here.resource(API, json!({"scope": "openid profile offline_access read"})).await;
         let there = here.replica().await;
         let process = match own_process {
             true => Some(Arc::new(Process::start(&here.environment).await)),
@@ -99,7 +116,7 @@ impl Scene {
     }
 
     /// Another user, and another client where that is what ends.
-    pub async fn round(&self, creation: Creation) -> Round<'_> {
+    pub async fn round(&self, creation: Creation, ending: Ending) -> Round<'_> {
         match self.process {
             Some(_) => self.here.advance(Clock::System.now().since(self.here.app.now())),
             // What is counted of one address begins anew.
@@ -115,6 +132,7 @@ impl Scene {
             "token_exchange_policy": "any",
             "backchannel_logout_uri": "https://app.example/logout",
             "ui": if external { "external" } else { "own" },
+            "resources": [API],
         }));
         let (client, mut owner) = (client.await, self.here.browser());
         owner.headers.push(("x-forwarded-for", address()));
@@ -122,7 +140,8 @@ impl Scene {
         let form = [("csrf", &*hidden(&page, "csrf")), ("username", &*user.username), ("password", PASSWORD)];
         assert_eq!(owner.post("/login", &form).await.status, 303);
         let csrf = hidden(&owner.get("/account").await, "csrf");
-        Round { user, client, owner, csrf }
+        let resource = (ending == Ending::ResourceTaken).then_some(API);
+        Round { user, client, owner, csrf, resource }
     }
 
     fn somebody(&self) -> User {
@@ -165,31 +184,53 @@ impl Scene {
             Creation::Session | Creation::Renewal | Creation::ExternalLogin => {
                 self.browser(&made.cookies).get("/account").await.status == 200
             }
+            _ => match self.tokens(creation, client, made).await {
+                Some(tokens) => self.scope_of(client, &tokens).await.is_some(),
+                None => false,
+            },
+        }
+    }
+
+    /// Whether anything of it is good for more than was left to its client, or is refreshed without `offline_access`.
+    pub async fn lives_as_before(&self, creation: Creation, client: &Registration, made: &Made) -> bool {
+        let Some(tokens) = self.tokens(creation, client, made).await else { return false };
+        let scope = self.scope_of(client, &tokens).await.unwrap_or_default();
+        let refreshed = match tokens["refresh_token"].as_str() {
+            Some(token) => self.here.refresh(client, token).await.status == 200,
+            None => false,
+        };
+        refreshed || scope.split(' ').any(|scope| !scope.is_empty() && scope != LEFT)
+    }
+
+    /// The tokens that it gave, or that its code or its device code gives.
+    async fn tokens(&self, creation: Creation, client: &Registration, made: &Made) -> Option<Value> {
+        let got;
+        let answer = match creation {
+            Creation::Session | Creation::Renewal | Creation::ExternalLogin => return None,
             Creation::Form | Creation::Silent | Creation::ExternalConsent => {
-                let Some(code) = query_of(made.answer.location(), "code") else { return false };
-                let answer = self.here.redeem(client, &code).await;
-                self.is_good(client, &answer).await
+                let code = query_of(made.answer.location(), "code")?;
+                got = self.here.redeem(client, &code).await;
+                &got
             }
             Creation::Device => {
                 let form = [("grant_type", DEVICE_CODE), ("device_code", &*made.device_code)];
-                let answer = self.here.post_as(client, "/token", &form).await;
-                self.is_good(client, &answer).await
+                got = self.here.post_as(client, "/token", &form).await;
+                &got
             }
             Creation::Code
             | Creation::Refresh
             | Creation::Exchange
             | Creation::Assertion
-            | Creation::Password => self.is_good(client, &made.answer).await,
-        }
+            | Creation::Password => &made.answer,
+        };
+        (answer.status == 200).then(|| answer.json())
     }
 
-    async fn is_good(&self, client: &Registration, answer: &Answer) -> bool {
-        if answer.status != 200 {
-            return false;
-        }
-        let token = answer.text("access_token");
-        let about = self.here.introspect(client, &token).await;
-        about.status == 200 && about.json()["active"] == true
+    /// What an access token is good for; none: for nothing.
+    async fn scope_of(&self, client: &Registration, tokens: &Value) -> Option<String> {
+        let about = self.here.introspect(client, &text(tokens, "access_token")).await;
+        let told = (about.status == 200).then(|| about.json())?;
+        (told["active"] == true).then(|| told["scope"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Grants of sessions that are over whose clients nobody is going to tell.
@@ -247,6 +288,8 @@ impl Scene {
                 let left = json!({"redirect_uris": ["https://app.example/elsewhere"]});
                 self.here.change_client(&round.client, left).await;
             }
+            Ending::ScopeTaken => self.here.change_client(&round.client, json!({"scope": LEFT})).await,
+            Ending::ResourceTaken => self.here.change_client(&round.client, json!({"resources": []})).await,
             Ending::KeyWithdrawn => self.withdraw_key().await,
         }
         true
