@@ -4,6 +4,8 @@
 //! A browser in which somebody has signed in before counts for that account by itself: strangers do not hold it up
 //! (`crypto/known_browser.rs`). docs/adr/0042 says what an attacker can try.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -11,9 +13,8 @@ use crate::app::App;
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::master_key::MasterKey;
 use crate::model::user_name::username_key;
-use crate::model::{SessionId, TryLimit, TryRule, UserId};
+use crate::model::{Household, SessionId, TryLimit, TryRule, UserId};
 use crate::storage::{StorageError, try_id};
-use crate::throttle;
 
 /// Passwords for one account from one network, or in a browser that is known: ten at once, then after 2 seconds, 4, 8 and
 /// so on to a quarter of an hour, until one is right or there was none for an hour.
@@ -44,7 +45,13 @@ pub struct Try<'a> {
 
 /// The network of an address, as it is named where tries are counted. No dot is in it.
 pub fn network(key: &MasterKey, address: &str) -> String {
-    short(&key.tag(&[b"network of tries", throttle::network(address).as_bytes()]))
+    short(&key.tag(&[b"network of tries", household(address).as_bytes()]))
+}
+
+/// Those whose address cannot be read are one.
+fn household(address: &str) -> String {
+    let address: Option<IpAddr> = address.parse().ok();
+    address.map(|address| Household::of(address).to_string()).unwrap_or_default()
 }
 
 /// What stands for the account of a name that nobody has. No user's id begins like this.

@@ -120,10 +120,10 @@ impl Storage {
         row.map(UserRow::into_user).transpose()
     }
 
-    /// Revokes a single access token until it expires by itself.
-    pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<(), StorageError> {
+    /// Revokes a single access token until it expires by itself. False where it was revoked before.
+    pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<bool, StorageError> {
         const REVOKE: &str =
             "INSERT INTO revoked_tokens (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-        self.db.execute(REVOKE, values![token.as_str(), expires_at.unix()]).await.map(|_| ())
+        Ok(self.db.execute(REVOKE, values![token.as_str(), expires_at.unix()]).await? == 1)
     }
 }
