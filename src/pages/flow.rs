@@ -204,6 +204,14 @@ impl Flow {
         Ok(Envelope::find(app, &self.client, &self.target).await?)
     }
 
+    /// Leaves out what was taken from the client since the request was checked: nobody is asked for it, and nobody allows
+    /// it.
+    pub fn keep_what_is_left(&mut self, app: &App) -> Result<(), OAuthError> {
+        let left = left::of_request(self.request.clone(), &self.client, &app.registry.catalogue())?;
+        self.request = left;
+        Ok(())
+    }
+
     /// Issues what was asked for and sends the browser back with it. Where nothing can be sent, nothing is used up.
     pub async fn issue(self, app: &App, visitor: &Visitor, person: &SignedIn, decision: Decision) -> Answer {
         let envelope = self.envelope(app).await?;
@@ -221,9 +229,8 @@ impl Flow {
         if let Err(error) = authorize::may_still_answer(&self.client, &self.request) {
             return self.refuse(app, visitor, &error).await;
         }
-        match left::of_request(self.request.clone(), &self.client, &app.registry.catalogue()) {
-            Ok(left) => self.request = left,
-            Err(error) => return self.refuse(app, visitor, &error).await,
+        if let Err(error) = self.keep_what_is_left(app) {
+            return self.refuse(app, visitor, &error).await;
         }
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {

@@ -66,11 +66,16 @@ pub fn of_request(
     client: &Client,
     catalogue: &Catalogue,
 ) -> Result<AuthorizationRequest, OAuthError> {
+    scope_asked(&request.scope, client, catalogue)?;
+    Ok(asked(request, client, catalogue))
+}
+
+/// The same, also where nothing is left.
+pub fn asked(request: AuthorizationRequest, client: &Client, catalogue: &Catalogue) -> AuthorizationRequest {
     let left = |claims: &[RequestedClaim]| self::claims(claims, client, catalogue).into_owned();
     let claims =
         ClaimsRequest { userinfo: left(&request.claims.userinfo), id_token: left(&request.claims.id_token) };
-    let scope = scope_asked(&request.scope, client, catalogue)?;
-    Ok(AuthorizationRequest { scope, claims, ..request })
+    AuthorizationRequest { scope: scope(&request.scope, client, catalogue), claims, ..request }
 }
 
 /// What an access token still says; none: nothing of its audience or of its scope is left, or its client may not have
