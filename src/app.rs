@@ -18,6 +18,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::crypto::random;
 use crate::grants::access_tokens::VerifiedTokens;
 use crate::grants::password_renewal::Renewals;
+use crate::grants::remembered::Remembered;
 use crate::grants::unused;
 use crate::http::tls::Tls;
 use crate::keys::{self, Keeper, Keys};
@@ -29,9 +30,11 @@ use crate::registry::Registry;
 use crate::remote_keys::RemoteKeys;
 use crate::secrets;
 use crate::storage::{Purged, Storage, StorageError};
-use crate::throttle::Throttle;
 use crate::token_hook::TokenHook;
 use crate::waiting::Waiting;
+
+const WAITING: &str =
+    "a request that waits (authorization.max_waiting_per_address, max_waiting_per_client, max_waiting)";
 
 /// Everything a request needs. One per process, shared.
 pub struct App {
@@ -49,8 +52,8 @@ pub struct App {
     pub passwords: PasswordHasher,
     pub renewals: Renewals,
     pub verified_tokens: VerifiedTokens,
-    pub throttle: Throttle,
     pub waiting: Waiting,
+    pub remembered: Remembered,
     pub site: Site,
     /// None: the public listener speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
@@ -89,8 +92,8 @@ impl App {
             outbound,
             renewals: Renewals::default(),
             verified_tokens: VerifiedTokens::default(),
-            throttle: Throttle::default(),
-            waiting: Waiting::new(settings.authorization.waiting),
+            waiting: Waiting::new(settings.authorization.waiting, WAITING),
+            remembered: Remembered::new(settings.clients.max_remembered),
             site: start::site(&settings)?,
             tls: start::tls(&settings, now)?,
             requests: Arc::new(start::requests(&settings)),

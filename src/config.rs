@@ -165,6 +165,8 @@ pub struct AliasSettings {
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     pub assertion_audience: AssertionAudience,
+    /// Used assertions, and tokens that were revoked by themselves, of one client in a quarter of an hour.
+    pub max_remembered: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -406,7 +408,8 @@ fn branding(reader: &mut Reader) -> Option<BrandingSettings> {
 fn clients(reader: &mut Reader) -> Option<ClientSettings> {
     let audience = reader
         .parsed("clients.assertion_audience", |text| choice(text, "issuer or issuer_or_token_endpoint"));
-    Some(ClientSettings { assertion_audience: audience? })
+    let max_remembered = reader.number("clients.max_remembered", 100..=100_000_000);
+    Some(ClientSettings { assertion_audience: audience?, max_remembered: max_remembered? })
 }
 
 fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {

@@ -1,11 +1,11 @@
 //! The data keys of this installation: made, opened with the master key, and replaced (docs/adr/0054).
 
-use crate::audit::{Actor, Audit, ChainError, Event};
+use crate::audit::{Actor, Audit, ChainError, Ended, Event};
 use crate::clients;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::keys;
-use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp};
-use crate::storage::{SealedClientSecrets, Storage, StorageError};
+use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp, UserId};
+use crate::storage::{Ending, SealedClientSecrets, Storage, StorageError};
 
 /// Why the data keys could not be opened or replaced.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,24 @@ impl Replacement<'_> {
         let storage = self.audit.noting(&self.actor, &[begun], self.now);
         storage.begin_data_key(number).await?;
         reload(self.storage, self.master).await
+    }
+
+    /// Ends everything of every user who has anything, as the operator's `user sign-out --everything` does: what they have
+    /// counts no more, and their applications are told. Who was ended already has nothing, so that it can be gone on with. How
+    /// many there were.
+    pub async fn end_users(&self) -> Result<u64, SecretsError> {
+        let (mut after, mut number) = (UserId::new(""), 0);
+        loop {
+            let batch = self.storage.users_with_access(&after).await?;
+            let Some(last) = batch.last() else { return Ok(number) };
+            for user in &batch {
+                let ended = Event::UserSignedOut { user, ended: Ended::Everything };
+                let storage = self.audit.noting(&self.actor, &[ended], self.now);
+                storage.ending(Ending::Everything).end_sessions(user, self.now).await?;
+                number += 1;
+            }
+            after = last.clone();
+        }
     }
 
     /// Seals what is sealed under the current data key.

@@ -10,14 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderValue;
 
-use crate::model::{Client, ClientId, Household, Timestamp};
+use crate::model::{Client, ClientId, Household, Share, Timestamp};
 
 /// Seconds after which all places are free again: what was stored before is gone soon after.
 pub const WINDOW: i64 = 900;
 pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("900");
-/// The last part of all places, and the part of an own share, that are left for those who have hardly any.
-const RESERVE: u32 = 4;
-const HARDLY_ANY: u32 = 10;
 
 /// How many places there are.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +37,8 @@ pub enum Holder {
 /// The places that are taken.
 pub struct Waiting {
     limits: Limits,
+    /// What there are places for, and the settings that say how many.
+    what: &'static str,
     state: Mutex<State>,
 }
 
@@ -71,8 +70,8 @@ impl Holder {
 }
 
 impl Waiting {
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, state: Mutex::default() }
+    pub fn new(limits: Limits, what: &'static str) -> Self {
+        Self { limits, what, state: Mutex::default() }
     }
 
     /// What `store` keeps, in a place of this holder that is taken before; it is free again where nothing was kept.
@@ -95,12 +94,16 @@ impl Waiting {
             Holder::Address(_) => self.limits.per_address,
             Holder::Client(_) => self.limits.per_client,
         };
+        self.take_of(holder, most, now)
+    }
+
+    /// The same for one who has so many.
+    pub fn take_of(&self, holder: Holder, most: u32, now: Timestamp) -> Result<(), Full> {
         let mut state = self.state(now);
         let own = state.taken.get(&holder).copied().unwrap_or_default();
-        let left = self.limits.all.saturating_sub(state.all);
-        let is_scarce = left <= self.limits.all / RESERVE;
-        if own >= most || left == 0 || (is_scarce && own >= (most / HARDLY_ANY).max(1)) {
-            state.tell(&holder);
+        let share = Share { own: most.into(), all: self.limits.all.into() };
+        if !share.has_room(own.into(), state.all.into()) {
+            state.tell(&holder, self.what);
             return Err(Full);
         }
         // Only what was taken is remembered, so that this memory is bounded as well.
@@ -118,7 +121,8 @@ impl Waiting {
         }
     }
 
-    fn undo(&self, holder: &Holder, now: Timestamp) {
+    /// Nothing was stored after all.
+    pub fn undo(&self, holder: &Holder, now: Timestamp) {
         self.state(now).free(holder);
     }
 
@@ -149,12 +153,11 @@ impl State {
     }
 
     /// Once in a window.
-    fn tell(&mut self, holder: &Holder) {
+    fn tell(&mut self, holder: &Holder, what: &str) {
         if !std::mem::replace(&mut self.told, true) {
             tracing::warn!(
                 ?holder,
-                "refused to keep a request: too many wait already (authorization.max_waiting_per_address, \
-                 max_waiting_per_client, max_waiting); if it is a reverse proxy, name it in server.trusted_proxies"
+                "no place is left for {what}; if it is a reverse proxy, name it in server.trusted_proxies"
             );
         }
     }
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_places_and_another_has_its_own() {
-        let waiting = Waiting::new(LIMITS);
+        let waiting = Waiting::new(LIMITS, "requests");
         assert_eq!(taken(&waiting, &address(1), 50), 20);
         assert_eq!(taken(&waiting, &address(2), 5), 5);
         assert_eq!(taken(&waiting, &Holder::at("2001:db8::1"), 15), 15);
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_last_quarter_of_all_places_is_for_those_who_have_hardly_any() {
-        let waiting = Waiting::new(LIMITS);
+        let waiting = Waiting::new(LIMITS, "requests");
         for number in 1..5 {
             taken(&waiting, &address(number), 20);
         }
@@ -199,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_stored_takes_no_place_and_who_has_none_stores_nothing() {
-        let waiting = Waiting::new(LIMITS);
+        let waiting = Waiting::new(LIMITS, "requests");
         let ask =
             async |stored: Result<u32, ()>| waiting.with_place(address(1), || NOW, async { stored }).await;
         for _ in 0..50 {
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_place_is_given_back_once_a_person_is_there_and_all_are_after_a_quarter_of_an_hour() {
-        let waiting = Waiting::new(LIMITS);
+        let waiting = Waiting::new(LIMITS, "requests");
         assert_eq!(taken(&waiting, &address(1), 50), 20);
         for _ in 0..5 {
             waiting.give_back(&address(1), "request", NOW);

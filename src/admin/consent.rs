@@ -9,22 +9,26 @@ use super::answer::{Json, Refusal};
 use super::challenge::{self, Challenge, Completed, Page};
 use crate::app::App;
 use crate::http::extract::Body;
-use crate::model::{Means, UserId};
+use crate::model::{AuthorizationRequest, Means, UserId};
 use crate::protocol::handover::{self, AcceptConsent, Answer};
 use crate::protocol::interaction::{self, Assurance, Person, Situation, Step};
+use crate::protocol::left;
 use crate::storage::Counts;
 
 /// The members of Hydra's `consentRequest`.
 pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
     let challenge = Challenge::unanswered(&app, Page::Consent, query.as_deref()).await?;
     let (pending, handover) = (&challenge.pending, &challenge.handover);
-    let request = &pending.request;
+    // Nobody is asked for what was taken from the client since.
+    let mut request = pending.request.clone();
+    left::narrow(&mut request, &challenge.client, &app.registry.catalogue());
+    let request = &request;
     let session = pending.account.as_ref().map(|account| account.session_id.as_str());
     Ok(Json(json!({
         "challenge": pending.id,
         "requested_scope": handover::requested_scope(request),
         "requested_access_token_audience": handover::requested_audience(request, &challenge.client),
-        "skip": skip(&app, &challenge).await?,
+        "skip": skip(&app, &challenge, request).await?,
         "subject": handover.subject.as_ref().map(UserId::as_str).unwrap_or_default(),
         "oidc_context": handover::oidc_context(request),
         "client": *challenge.client,
@@ -37,7 +41,7 @@ pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Res
 }
 
 /// Whether nobody has to be asked: the same rule as for our own consent page.
-async fn skip(app: &App, challenge: &Challenge) -> Result<bool, Refusal> {
+async fn skip(app: &App, challenge: &Challenge, request: &AuthorizationRequest) -> Result<bool, Refusal> {
     let Some(subject) = &challenge.handover.subject else { return Ok(false) };
     let consent = app.storage.consent(subject, &challenge.client.id, app.now()).await?;
     let situation = Situation {
@@ -48,7 +52,7 @@ async fn skip(app: &App, challenge: &Challenge) -> Result<bool, Refusal> {
         decided: false,
         now: app.now(),
     };
-    Ok(matches!(interaction::next(&challenge.pending.request, &challenge.client, situation), Step::Issue))
+    Ok(matches!(interaction::next(request, &challenge.client, situation), Step::Issue))
 }
 
 pub async fn accept(

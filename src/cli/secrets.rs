@@ -68,6 +68,7 @@ async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failur
             "master_key": master.id(),
             "sealed_again": done.replaced,
             "ended": done.ended,
+            "users_ended": done.users_ended,
             "derived_from_a_previous_master_key": derived,
         }));
     }
@@ -77,6 +78,12 @@ async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failur
     ))?;
     for number in &done.ended {
         output::line(&format!("what was made with data key {number} does not count any more"))?;
+    }
+    if done.users_ended > 0 {
+        output::line(&format!(
+            "ended every session and all access of applications of {} users; their applications are told",
+            done.users_ended
+        ))?;
     }
     output::line(&format!("everything is sealed under the master key {}", master.id()))?;
     for (number, from) in &done.derived {
@@ -91,6 +98,8 @@ async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failur
 struct Done {
     replaced: Replaced,
     ended: Vec<i64>,
+    /// Users of whom everything was ended.
+    users_ended: u64,
     /// Data keys that count and that a previous master key gives away, with its id.
     derived: Vec<(i64, String)>,
 }
@@ -106,17 +115,19 @@ async fn steps(replacement: &Replacement<'_>, asked: &SecretsRotate) -> Result<D
         replacement.begin_data_key(number).await?;
     }
     let mut replaced = replacement.seal_the_rest().await?;
-    let mut ended = Vec::new();
+    let (mut ended, mut users_ended) = (Vec::new(), 0);
     if asked.everything {
         // What was begun with the data key before has to be written, and its entries chained.
         tokio::time::sleep(Duration::from_secs(asked.wait.min(SETTLE))).await;
         let late = replacement.seal_the_rest().await?;
         ended = replacement.end_earlier().await?;
+        // What users have was made with what counts no more: their applications hear of it, and nothing is left in between.
+        users_ended = replacement.end_users().await?;
         replaced.signing_keys += late.signing_keys;
         replaced.clients += late.clients;
     }
     let derived = derived(replacement).await?;
-    Ok(Done { replaced: Replaced { data_keys, ..replaced }, ended, derived })
+    Ok(Done { replaced: Replaced { data_keys, ..replaced }, ended, users_ended, derived })
 }
 
 async fn derived(replacement: &Replacement<'_>) -> Result<Vec<(i64, String)>, SecretsError> {

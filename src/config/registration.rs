@@ -15,7 +15,10 @@ pub struct RegistrationSettings {
     pub grant_types: Vec<GrantType>,
     pub pkce: PkcePolicy,
     pub max_clients: i64,
-    pub max_per_address: u32,
+    /// In a quarter of an hour each.
+    pub max_per_address: i64,
+    pub max_per_token: i64,
+    pub max_in_all: i64,
     /// Seconds; none: for ever.
     pub unused_seconds: Option<i64>,
     /// Seconds after which a registration access token that nobody used counts no more; none: never.
@@ -42,6 +45,8 @@ pub(super) fn read(reader: &mut Reader) -> Option<RegistrationSettings> {
     let pkce = reader.parsed("registration.pkce", |text| choice(text, "required or optional"));
     let max_clients = reader.number("registration.max_clients", 1..=1_000_000);
     let max_per_address = reader.number("registration.max_per_address", 1..=1_000_000);
+    let max_per_token = reader.number("registration.max_per_token", 1..=1_000_000);
+    let max_in_all = reader.number("registration.max_in_all", 1..=1_000_000);
     let unused = reader.lifetime("registration.unused_seconds", DAY..=10 * YEAR);
     let token_unused = reader.lifetime("registration.token_unused_seconds", DAY..=10 * YEAR);
     let same_host = reader.boolean("registration.same_host");
@@ -53,6 +58,8 @@ pub(super) fn read(reader: &mut Reader) -> Option<RegistrationSettings> {
         pkce: pkce?,
         max_clients: max_clients?,
         max_per_address: max_per_address?,
+        max_per_token: max_per_token?,
+        max_in_all: max_in_all?,
         unused_seconds: unused?,
         token_unused_seconds: token_unused?,
         same_host: same_host?,

@@ -39,7 +39,8 @@ impl KnownBrowser {
         &self.id
     }
 
-    /// Whether this user has signed in here. `since` is something that changes with their password.
+    /// Whether this user has signed in here. `since` is something that changes with their password, and when
+    /// all their sign-ins are ended.
     pub fn knows(&self, key: &MasterKey, user: &UserId, since: &str) -> bool {
         let is_known = |tag: &[u8; 32]| {
             let tag = written(tag);

@@ -112,7 +112,9 @@ pub(super) async fn state(app: &App, claims: &AccessTokenClaims) -> Result<Token
     match (&claims.grant, claims.subject_kind()) {
         (Some(grant), _) => app.storage.token_state(grant, &claims.jti).await,
         // A user's token of the JWT bearer grant: it dies with the user.
-        (None, SubjectKind::User) => app.storage.user_token_state(&user_of(app, claims), &claims.jti).await,
+        (None, SubjectKind::User) => {
+            app.storage.user_token_state(&user_of(app, claims), &claims.jti, claims.iat).await
+        }
         (None, SubjectKind::Client) => app.storage.lone_token_state(&claims.jti).await,
     }
 }
@@ -136,7 +138,9 @@ impl Subject {
 pub(super) async fn subject(app: &App, claims: &AccessTokenClaims) -> Result<Option<Subject>, StorageError> {
     let user = match (&claims.grant, claims.subject_kind()) {
         (Some(grant), _) => app.storage.token_user(grant, &claims.jti).await?.map(|(user, _)| user),
-        (None, SubjectKind::User) => app.storage.user_of_token(&user_of(app, claims), &claims.jti).await?,
+        (None, SubjectKind::User) => {
+            app.storage.user_of_token(&user_of(app, claims), &claims.jti, claims.iat).await?
+        }
         (None, SubjectKind::Client) => {
             let good = app.storage.lone_token_state(&claims.jti).await? == TokenState::Good;
             return Ok(good.then(|| Subject::Client(ClientId::new(&*claims.sub))));

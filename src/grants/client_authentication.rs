@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::remembered;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::clients::{self, Registered};
@@ -60,7 +61,8 @@ pub async fn authenticate(
     let client = match rule(presented, credentials, app.now()).inspect_err(|_| failed())? {
         Authentication::Complete(client) => client,
         Authentication::NeedsFirstUse(proven) => {
-            let first = app.storage.use_assertion(&proven.id(), proven.remembered_until()).await?;
+            let (client, until) = (proven.client(), proven.remembered_until());
+            let first = remembered::use_assertion(app, client, &proven.id(), until).await?;
             if !first {
                 app.events.replays.one(Replay::ClientAssertion);
             }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::draft::{Draft, WithoutGrant};
-use super::{TokenResponse, client_authentication};
+use super::{TokenResponse, client_authentication, remembered};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
@@ -30,7 +30,7 @@ pub(super) async fn exchange(
         WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
     let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
-    spend(app, &assertion).await?;
+    spend(app, client, &assertion).await?;
     let (subject, grant_type) = (user.id.as_str(), GrantType::JwtBearer);
     let issued = Event::TokenIssued { client: &client.id, subject, grant_type, scope: &scope, acting: None };
     app.note(&Actor::Client, issued);
@@ -57,8 +57,8 @@ pub(super) async fn vouched_for(
 }
 
 /// Uses an assertion up: an error for everyone but the first.
-pub(super) async fn spend(app: &App, assertion: &Assertion) -> Result<(), OAuthError> {
-    if app.storage.use_assertion(&assertion.id(), assertion.remembered_until()).await? {
+pub(super) async fn spend(app: &App, client: &Client, assertion: &Assertion) -> Result<(), OAuthError> {
+    if remembered::use_assertion(app, client, &assertion.id(), assertion.remembered_until()).await? {
         return Ok(());
     }
     app.events.replays.one(Replay::JwtBearerAssertion);

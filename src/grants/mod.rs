@@ -23,6 +23,7 @@ pub mod password_renewal;
 pub mod pushed_request;
 mod refresh_token;
 pub mod registration;
+pub mod remembered;
 pub mod revocation;
 mod settle;
 pub mod subject;

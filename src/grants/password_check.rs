@@ -106,7 +106,7 @@ async fn check(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised>
     match (reason, found) {
         (None, Some(Credentials { user, password_hash: Some(hash), sign_in: proof })) => {
             attempt.was_theirs().await?;
-            let known_since = password::salt_of(&hash).unwrap_or_default();
+            let known_since = known_since(&hash, proof).unwrap_or_default();
             password_renewal::begin(app, &user.id, typed.password, hash);
             Ok(Recognised { user, proof, known_since })
         }
@@ -132,8 +132,8 @@ fn attempt<'a>(
     let Some(Tried { credentials, by_strangers, here }) = found else {
         return (Try::password(app, nobody, network), true);
     };
-    let Credentials { user, password_hash, .. } = credentials;
-    let since = password_hash.as_deref().and_then(password::salt_of);
+    let Credentials { user, password_hash, sign_in } = credentials;
+    let since = password_hash.as_deref().and_then(|hash| known_since(hash, *sign_in));
     let knows = |browser: &&KnownBrowser| {
         since.as_ref().is_some_and(|since| browser.knows(&app.master_key, &user.id, since))
     };
@@ -141,6 +141,11 @@ fn attempt<'a>(
         Some(browser) => (Try::password_in(app, browser, &user.id), *here),
         None => (Try::password(app, user.id.as_str(), network), *by_strangers),
     }
+}
+
+/// Since when browsers are known to a user: it changes with their password, and when all their sign-ins are ended.
+pub fn known_since(hash: &str, sign_in: SignInGeneration) -> Option<String> {
+    Some(format!("{}.{}", password::salt_of(hash)?, sign_in.number()))
 }
 
 /// Counts a try before it is checked, where anything was wrong lately or another one of the account is being checked here.

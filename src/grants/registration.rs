@@ -15,7 +15,7 @@ use crate::crypto::{digest, random};
 use crate::load::Crowded;
 use crate::model::{
     Algorithm, Client, ClientId, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy, Secret,
-    SelfRegistered, SoftwareIssuer, Ui,
+    SelfRegistered, Share, SoftwareIssuer, Ui,
 };
 use crate::outbound::Outbound;
 use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT};
@@ -25,8 +25,11 @@ use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sector_identifier;
-use crate::storage::{NewRegistration, RegistrationOutcome, StorageError, StoredClient, StoredRegistration};
+use crate::storage::{
+    MayRegister, NewRegistration, RegistrationOutcome, StorageError, StoredClient, StoredRegistration,
+};
 use crate::throttle::Attempt;
+use crate::tries;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -35,8 +38,21 @@ pub enum Refusal {
     NoToken,
     /// Also where the client is gone: a token of one that never was gets the same.
     WrongToken,
+    /// Of this address, or of all together, for a while.
     TooMany,
+    /// With this token, for a while.
+    TooManyWithToken,
+    /// There are as many clients as there may be.
+    NoRoom(OAuthError),
     Error(OAuthError),
+}
+
+impl Refusal {
+    /// Whether it was the server that failed: who asked could do nothing about it.
+    fn is_a_failure(&self) -> bool {
+        let codes = [ErrorCode::ServerError, ErrorCode::TemporarilyUnavailable];
+        matches!(self, Self::Error(error) if codes.contains(&error.code))
+    }
 }
 
 impl From<OAuthError> for Refusal {
@@ -53,8 +69,24 @@ impl From<StorageError> for Refusal {
 
 /// A client registration request (RFC 7591 3.1).
 pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str) -> Result<Value, Refusal> {
-    admit(app, address)?;
+    let mut attempt = admit(app, address).await?;
+    let registered = register_counted(app, &mut attempt, token, body, address).await;
+    counted(attempt, registered).await
+}
+
+async fn register_counted(
+    app: &App,
+    attempt: &mut Attempt<'_>,
+    token: Option<&str>,
+    body: &[u8],
+    address: &str,
+) -> Result<Value, Refusal> {
     let token = initial_access_token(app, token).await?;
+    if let Some(token) = &token
+        && !attempt.with_token(&token.id).await?
+    {
+        return Err(Refusal::TooManyWithToken);
+    }
     let given = believed(app, request::read(body)?).await?;
     let (now, id) = (app.now(), ClientId::new(random::id()));
     let unused_until = app.settings.registration.unused_seconds.map(|seconds| now.plus(seconds));
@@ -73,20 +105,21 @@ pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str
         Some(secret) => clients::kept(&client, secret, seal(app, &client))?,
         None => ClientSecrets::default(),
     };
-    let salt = random::id();
+    let (salt, by) = (random::id(), registered_by(app, token.as_ref(), address));
     let new = NewRegistration {
         client: &client,
         secrets: &secrets,
         salt: &salt,
         token: token.as_ref().map(|token| token.id.as_str()),
-        most: app.settings.registration.max_clients,
+        allowed: MayRegister { by: &by, share: Share::half_of(app.settings.registration.max_clients) },
     };
     let registration_token = new.token;
     let registered = Event::ClientRegistered { client: &client.id, registration_token };
     match app.noting(&Actor::Unknown, registered).register_client(new, now).await? {
         RegistrationOutcome::Registered => {}
         RegistrationOutcome::TokenSpent => return Err(Refusal::WrongToken),
-        RegistrationOutcome::Full => return Err(full().into()),
+        RegistrationOutcome::Full => return Err(Refusal::NoRoom(full())),
+        RegistrationOutcome::ShareFull => return Err(Refusal::NoRoom(share_full())),
     }
     tracing::info!(client = %client.id, name = client.name, address, "client registered itself");
     Ok(answer(app, &client, &salt, 0, secret.as_ref())?)
@@ -111,8 +144,19 @@ pub async fn update(
     body: &[u8],
     address: &str,
 ) -> Result<Value, Refusal> {
-    let mut registration = used(app, id, token).await?;
-    admit(app, address)?;
+    let registration = used(app, id, token).await?;
+    let attempt = admit(app, address).await?;
+    let updated = update_counted(app, (id, token), registration, body, address).await;
+    counted(attempt, updated).await
+}
+
+async fn update_counted(
+    app: &App,
+    (id, token): (&str, Option<&str>),
+    mut registration: Registration,
+    body: &[u8],
+    address: &str,
+) -> Result<Value, Refusal> {
     let mut given = request::read(body)?;
     check_identity(&mut given, &registration.stored)?;
     let given = believed(app, given).await?;
@@ -166,9 +210,27 @@ pub async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> 
     Ok(())
 }
 
-fn admit(app: &App, address: &str) -> Result<(), Refusal> {
-    let attempt = Attempt { most: app.settings.registration.max_per_address, address, now: app.now() };
-    if app.throttle.admits(&attempt) { Ok(()) } else { Err(Refusal::TooMany) }
+async fn admit<'a>(app: &'a App, address: &str) -> Result<Attempt<'a>, Refusal> {
+    Attempt::at(app, address).await?.ok_or(Refusal::TooMany)
+}
+
+/// What was refused has been asked for; what the server failed has not.
+async fn counted(attempt: Attempt<'_>, done: Result<Value, Refusal>) -> Result<Value, Refusal> {
+    if let Err(refusal) = &done
+        && refusal.is_a_failure()
+        && let Err(error) = attempt.take_back().await
+    {
+        tracing::warn!(%error, "a registration that the server failed stays counted");
+    }
+    done
+}
+
+/// What stands for who registers a client: the token, or the network where none was needed.
+fn registered_by(app: &App, token: Option<&InitialAccessToken>, address: &str) -> String {
+    match token {
+        Some(token) => format!("t.{}", token.id),
+        None => format!("n.{}", tries::network(&app.master_key, address)),
+    }
 }
 
 /// The initial access token of a request (RFC 7591 3); none where none is needed and none was sent.
@@ -403,6 +465,12 @@ fn full() -> OAuthError {
 
 fn busy() -> OAuthError {
     let description = "Others change this client at the same moment, again and again. Try again.";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
+}
+
+fn share_full() -> OAuthError {
+    let description = "This address, or this token, has registered as many clients as it may: delete one, or wait \
+                       until those that nobody uses are removed.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 

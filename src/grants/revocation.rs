@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009): a refresh token takes its whole grant with it, an access token only itself.
 
-use super::access_tokens;
+use super::{access_tokens, remembered};
 use crate::app::App;
 use crate::audit::{Actor, Event, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
@@ -26,7 +26,8 @@ pub async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str) -> Res
     let Some(claims) = access_tokens::verify(app, token, app.now()) else { return Ok(()) };
     must_own(caller, &claims.client_id)?;
     let revoked = Event::TokenRevoked { client: &claims.client_id, jti: &claims.jti };
-    Ok(app.noting(&Actor::Client, revoked).revoke_token(&claims.jti, claims.exp).await?)
+    let storage = app.noting(&Actor::Client, revoked);
+    remembered::revoke_token(app, &storage, caller, &claims.jti, claims.exp).await
 }
 
 /// RFC 7009 2.1: a token that was issued to another client is refused.

@@ -60,7 +60,7 @@ pub(super) async fn exchange(
     let token = Draft::for_exchange(app, client, asked, now).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
     if let Some(assertion) = &brought.assertion {
-        jwt_bearer::spend(app, assertion).await.map_err(as_invalid_request)?;
+        jwt_bearer::spend(app, client, assertion).await.map_err(as_invalid_request)?;
     }
     tracing::info!(client = %client.id, subject = brought.subject.sub(), actor, "token exchanged");
     let issued = Event::TokenIssued {

@@ -66,6 +66,9 @@ pub fn respond(error: &OAuthError) -> Response {
     let body = json!({"error": error.code.as_str(), "error_description": error.description});
     let mut response = json::no_store(status(error.code), body.to_string().into_bytes());
     note(&mut response, error);
+    if let Some(wait) = error.wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    }
     if error.code == ErrorCode::InvalidClient {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
     }

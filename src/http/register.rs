@@ -109,9 +109,14 @@ fn refuse(app: &App, refusal: &Refusal) -> Response {
         }
         Refusal::TooMany => {
             note(RegistrationProblem::TooMany);
-            let description = "Too many registrations from this address; wait a quarter of an hour.";
+            let description =
+                "Too many registrations from this address, or of all together; wait a quarter of an hour.";
             error::too_many(description)
         }
-        Refusal::Error(failure) => error::respond(failure),
+        Refusal::TooManyWithToken => {
+            note(RegistrationProblem::TooMany);
+            error::too_many("Too many registrations with this token; wait a quarter of an hour.")
+        }
+        Refusal::NoRoom(failure) | Refusal::Error(failure) => error::respond(failure),
     }
 }

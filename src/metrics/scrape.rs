@@ -262,7 +262,6 @@ fn caches(app: &App, page: &mut Page<'_>) -> fmt::Result {
         ("clients", app.clients.entries()),
         ("verified_tokens", app.verified_tokens.entries()),
         ("remote_keys", app.remote_keys.entries()),
-        ("throttle", app.throttle.entries()),
     ];
     page.gauges(
         "chancery_cache_entries",

@@ -21,7 +21,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::{Actor, Ended, Event, SessionEnd};
 use crate::crypto::password::{self, Against, PasswordError, UnacceptablePassword};
-use crate::grants::password_check::Recognised;
+use crate::grants::password_check::{self, Recognised};
 use crate::model::{Allowed, ClientId, ScopeSet, Secret, Session, SessionId, SignInGeneration, Timestamp};
 use crate::protocol::{Parameters, initiated_login};
 use crate::storage::{Ending, PasswordChange, StorageError};
@@ -193,7 +193,8 @@ async fn change(
         return Err(NotChanged::Stale);
     };
     tracing::info!(user = %person.user.id, everywhere = new.everywhere, "password changed; every session ended");
-    Ok(Ok(NewProof { counts, known_since: password::salt_of(&hash).unwrap_or_default() }))
+    let known_since = password_check::known_since(&hash, counts).unwrap_or_default();
+    Ok(Ok(NewProof { counts, known_since }))
 }
 
 /// A new password ends every session; the one who changed it goes on in a new one.

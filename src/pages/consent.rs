@@ -31,11 +31,14 @@ enum Choice {
 pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
-    let flow = match Flow::resume(&app, &visitor, id).await? {
+    let mut flow = match Flow::resume(&app, &visitor, id).await? {
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
     let who = flow.who(&app, &visitor).await?;
+    if let Err(error) = flow.keep_what_is_left(&app) {
+        return flow.refuse(&app, &visitor, &error).await;
+    }
     let (step, before) = flow.next(&app, &who).await?;
     match (step, who.person()) {
         (Step::Consent { new }, Some(person)) => {
@@ -49,7 +52,7 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
 pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
-    let flow = match Flow::resume(&app, &visitor, id).await? {
+    let mut flow = match Flow::resume(&app, &visitor, id).await? {
         Resumed::Waiting(flow) => flow,
         Resumed::Elsewhere(response) => return Ok(response),
     };
@@ -58,7 +61,11 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
     if !visitor.sent_by_us(&app, Some(&person.session.id), parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
-    match choice(&parameters)? {
+    let choice = choice(&parameters)?;
+    if let (Choice::Allow, Err(error)) = (&choice, flow.keep_what_is_left(&app)) {
+        return flow.refuse(&app, &visitor, &error).await;
+    }
+    match choice {
         Choice::Allow => allow(&app, &visitor, *flow, &who, person).await,
         Choice::Deny => flow.deny(&app, &visitor, person).await,
         Choice::Switch => Ok(visitor.redirect_to_page(&app, &format!("/select_account?request={id}"))),

@@ -28,6 +28,7 @@ use crate::grants::device_authorization;
 use crate::model::{Allowed, Client, DeviceAuthorization, DeviceState, GrantType};
 use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
+use crate::protocol::left;
 use crate::protocol::resource::Target;
 use crate::storage::{Insertion, Remember, Yes};
 use crate::tries::{self, Try};
@@ -168,11 +169,14 @@ async fn find<'a>(
         return Ok(Err(DeviceProblem::TooMany(wait)));
     }
     if let Some(code) = UserCode::parse(typed)
-        && let Some(authorization) = device_authorization::find(app, &code).await?
+        && let Some(mut authorization) = device_authorization::find(app, &code).await?
         && let Some(registered) = app.clients.find(&authorization.client_id).await?
         && registered.client.may_use(GrantType::DeviceCode)
     {
-        let asked = Asked { authorization, client: Arc::clone(&registered.client), code };
+        let client = Arc::clone(&registered.client);
+        // Nobody is asked for what was taken from the client since, and nobody allows it.
+        authorization.scope = left::scope(&authorization.scope, &client, &app.registry.catalogue());
+        let asked = Asked { authorization, client, code };
         return Ok(Ok((asked, attempt)));
     }
     wrong(visitor, person);

@@ -205,6 +205,12 @@ impl Flow {
         Ok(Envelope::find(app, &self.client, &self.target).await?)
     }
 
+    /// Leaves out what was taken from the client since the request was checked: nobody is asked for it, and nobody allows
+    /// it.
+    pub fn keep_what_is_left(&mut self, app: &App) -> Result<(), OAuthError> {
+        left::narrow_request(&mut self.request, &self.client, &app.registry.catalogue())
+    }
+
     /// Issues what was asked for and sends the browser back with it. Where nothing can be sent, nothing is used up.
     pub async fn issue(self, app: &App, visitor: &Visitor, person: &SignedIn, decision: Decision) -> Answer {
         let envelope = self.envelope(app).await?;
@@ -222,7 +228,7 @@ impl Flow {
         if let Err(error) = authorize::may_still_answer(&self.client, &self.request) {
             return self.refuse(app, visitor, &error).await;
         }
-        if let Err(error) = left::narrow_request(&mut self.request, &self.client, &app.registry.catalogue()) {
+        if let Err(error) = self.keep_what_is_left(app) {
             return self.refuse(app, visitor, &error).await;
         }
         // An external page may grant less than was asked for.

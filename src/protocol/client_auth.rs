@@ -92,6 +92,11 @@ impl NeedsFirstUse {
         self.remembered_until
     }
 
+    /// Whose it is.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Takes the storage's answer whether this was the first use.
     pub fn answered(self, first_use: bool) -> Result<AuthenticatedClient, OAuthError> {
         if first_use {

@@ -67,14 +67,19 @@ pub fn narrow_request(
     client: &Client,
     catalogue: &Catalogue,
 ) -> Result<(), OAuthError> {
+    let asked_for_some = !request.scope.is_empty();
+    narrow(request, client, catalogue);
+    if asked_for_some && request.scope.is_empty() { Err(none_left()) } else { Ok(()) }
+}
+
+/// The same, also where nothing is left.
+pub fn narrow(request: &mut AuthorizationRequest, client: &Client, catalogue: &Catalogue) {
     let may_ask = scope::may_ask(client, catalogue);
     let AuthorizationRequest { scope, claims, .. } = request;
     for single in [&mut claims.userinfo, &mut claims.id_token] {
         single.retain(|claim| may_ask(claim.scope.as_str()));
     }
-    let asked_for_some = !scope.is_empty();
     scope.retain(may_ask);
-    if asked_for_some && scope.is_empty() { Err(none_left()) } else { Ok(()) }
 }
 
 /// What an access token still says; none: nothing of its audience or of its scope is left, or its client may not have

@@ -1,9 +1,11 @@
 //! What ends beside the sessions, when sessions end.
 
+use sqlx::FromRow;
+
 use super::authority::{ending_grants, withdraw_consents};
 use super::db::{Locking, Transaction, values};
 use super::{Storage, StorageError};
-use crate::model::{SessionId, UserId};
+use crate::model::{SessionId, Timestamp, UserId};
 
 /// How much ends with a session, or with all of a user (adr/0016, adr/0037).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +18,24 @@ pub enum Ending {
     Everything,
 }
 
+/// Users who are looked for at once.
+const BATCH: i64 = 200;
+
+#[derive(FromRow)]
+struct UserRow {
+    id: String,
+}
+
 impl Storage {
+    /// The users after this id who have a session or access of an application: a batch. Empty after the last.
+    pub async fn users_with_access(&self, after: &UserId) -> Result<Vec<UserId>, StorageError> {
+        const LIST: &str = "SELECT u.id FROM users u WHERE u.id > $1 \
+             AND (EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id) \
+             OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.state <> 'revoked')) ORDER BY u.id LIMIT $2";
+        let rows: Vec<UserRow> = self.db.fetch_all(LIST, values![after.as_str(), BATCH]).await?;
+        Ok(rows.into_iter().map(|row| UserId::new(row.id)).collect())
+    }
+
     /// The storage for writes that end so much.
     pub fn ending(self, ending: Ending) -> Self {
         Self { ending, ..self }
@@ -55,18 +74,22 @@ pub(super) async fn end_access_of_user(
     tx: &mut Transaction,
     ending: Ending,
     user: &UserId,
+    now: Timestamp,
 ) -> Result<(), StorageError> {
     const ONLINE: Locking =
         ending_grants!(concat!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND ", online!()));
     const ALL: Locking =
         ending_grants!("UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND state <> 'revoked'");
     const FORGET: &str = "DELETE FROM consents WHERE user_id = $1";
+    // What no grant vouches for has nothing but its date.
+    const DATE: &str = "UPDATE users SET tokens_not_before = $2 WHERE id = $1";
     let revoke = if ending == Ending::Online { ONLINE } else { ALL };
     tx.execute_locking(revoke, values![user.as_str()]).await?;
     if ending == Ending::Everything {
         // Whoever had the account may have allowed something in its user's name.
         withdraw_consents(tx, user).await?;
         tx.execute(FORGET, values![user.as_str()]).await?;
+        tx.execute(DATE, values![user.as_str(), now.unix()]).await?;
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use super::changes::{self, Topic};
 use super::clients::{
     ClientRow, SecretColumns, StoredClient, UPDATE, client_columns, metadata, update_values,
 };
-use super::db::values;
+use super::db::{Transaction, values};
 use super::{Storage, StorageError};
-use crate::model::{Client, ClientId, ClientSecrets, InitialAccessToken, Timestamp};
+use crate::model::{Client, ClientId, ClientSecrets, InitialAccessToken, Share, Timestamp};
 
 /// A client that is about to be registered.
 pub struct NewRegistration<'a> {
@@ -19,8 +19,14 @@ pub struct NewRegistration<'a> {
     pub salt: &'a str,
     /// The id of the initial access token that is spent.
     pub token: Option<&'a str>,
-    /// The largest number of clients that registered themselves.
-    pub most: i64,
+    pub allowed: MayRegister<'a>,
+}
+
+/// Whose client it is, and how many there may be of those that registered themselves.
+pub struct MayRegister<'a> {
+    /// What stands for who registers it.
+    pub by: &'a str,
+    pub share: Share,
 }
 
 /// What came of it.
@@ -31,6 +37,14 @@ pub enum RegistrationOutcome {
     TokenSpent,
     /// There are as many clients as there may be.
     Full,
+    /// As many as there may be of the one who registers this one.
+    ShareFull,
+}
+
+#[derive(FromRow)]
+struct NumbersRow {
+    own: i64,
+    registered: i64,
 }
 
 #[derive(FromRow)]
@@ -76,9 +90,25 @@ impl TokenRow {
     }
 }
 
+/// Why there is no room for one client more.
+async fn without_room(
+    transaction: &mut Transaction,
+    allowed: &MayRegister<'_>,
+) -> Result<Option<RegistrationOutcome>, StorageError> {
+    const NUMBERS: &str = "SELECT (SELECT COUNT(*) FROM clients WHERE registered_by = $1) AS own, \
+         (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) AS registered";
+    let numbers: Option<NumbersRow> = transaction.fetch_optional(NUMBERS, values![allowed.by]).await?;
+    let NumbersRow { own, registered } = numbers.unwrap_or(NumbersRow { own: 0, registered: 0 });
+    Ok(match allowed.share.has_room(own, registered) {
+        true => None,
+        false if registered < allowed.share.all => Some(RegistrationOutcome::ShareFull),
+        false => Some(RegistrationOutcome::Full),
+    })
+}
+
 impl Storage {
     /// Registers a client and spends its token, both or neither. However many come at once, no token is spent more often
-    /// than it may be, and no client is one too many.
+    /// than it may be, and no client is one too many, of all or of the one who registers it.
     pub async fn register_client(
         &self,
         new: NewRegistration<'_>,
@@ -89,8 +119,7 @@ impl Storage {
         const SPEND: &str = "UPDATE registration_tokens SET uses_left = uses_left - 1 WHERE id = $1 \
              AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $2)";
         const INSERT: &str = "INSERT INTO clients (id, metadata, registration_salt, unused_until, created_at, updated_at, \
-             registration_used_at) SELECT $1, $2, $3, $4, $5, $5, $5 \
-             WHERE (SELECT COUNT(*) FROM clients WHERE registration_salt IS NOT NULL) < $6";
+             registration_used_at, registered_by) VALUES ($1, $2, $3, $4, $5, $5, $5, $6)";
         // The revision of a row that was just inserted.
         const NEW: i64 = 0;
         let (metadata, columns) = (metadata(new.client)?, SecretColumns::from(new.secrets));
@@ -101,7 +130,7 @@ impl Storage {
             new.salt,
             unused_until.map(Timestamp::unix),
             now.unix(),
-            new.most,
+            new.allowed.by,
         ];
         let mut transaction = self.db.begin().await?;
         transaction.execute(RAISE, values![]).await?;
@@ -110,9 +139,10 @@ impl Storage {
         {
             return Ok(RegistrationOutcome::TokenSpent);
         }
-        if transaction.execute(INSERT, bound).await? != 1 {
-            return Ok(RegistrationOutcome::Full);
+        if let Some(full) = without_room(&mut transaction, &new.allowed).await? {
+            return Ok(full);
         }
+        transaction.execute(INSERT, bound).await?;
         transaction.execute(UPDATE, &update_values(new.client, NEW, &metadata, &columns, now)).await?;
         transaction.commit().await?;
         // Unknown ids are in no cache, so no cache has to be told.

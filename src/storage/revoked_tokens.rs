@@ -33,6 +33,7 @@ struct StateRow {
 #[derive(FromRow)]
 struct UserStateRow {
     disabled: bool,
+    ended: bool,
     revoked: bool,
 }
 
@@ -75,14 +76,20 @@ impl Storage {
         Ok(if row.is_some() { TokenState::Revoked } else { TokenState::Good })
     }
 
-    /// Whether a user's token without a grant is good: the user there and enabled, the token not revoked.
-    pub async fn user_token_state(&self, user: &UserId, token: &TokenId) -> Result<TokenState, StorageError> {
-        const STATE: &str = "SELECT u.disabled, \
+    /// Whether a user's token without a grant is good: the user there and enabled, nothing of theirs ended since it was
+    /// issued that it is part of, the token not revoked.
+    pub async fn user_token_state(
+        &self,
+        user: &UserId,
+        token: &TokenId,
+        issued_at: Timestamp,
+    ) -> Result<TokenState, StorageError> {
+        const STATE: &str = "SELECT u.disabled, COALESCE(u.tokens_not_before >= $3, FALSE) AS ended, \
              EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2) AS revoked FROM users u WHERE u.id = $1";
-        let row: Option<UserStateRow> =
-            self.db.fetch_optional(STATE, values![user.as_str(), token.as_str()]).await?;
+        let bound = values![user.as_str(), token.as_str(), issued_at.unix()];
+        let row: Option<UserStateRow> = self.db.fetch_optional(STATE, bound).await?;
         Ok(match row {
-            Some(row) if !row.disabled && !row.revoked => TokenState::Good,
+            Some(row) if !row.disabled && !row.ended && !row.revoked => TokenState::Good,
             _ => TokenState::Revoked,
         })
     }
@@ -108,22 +115,28 @@ impl Storage {
     }
 
     /// The user of a token without a grant as of now, where [`Storage::user_token_state`] would call it good.
-    pub async fn user_of_token(&self, user: &UserId, token: &TokenId) -> Result<Option<User>, StorageError> {
+    pub async fn user_of_token(
+        &self,
+        user: &UserId,
+        token: &TokenId,
+        issued_at: Timestamp,
+    ) -> Result<Option<User>, StorageError> {
         const FIND: &str = concat!(
             "SELECT u.id AS user_id, ",
             user_columns!(),
             " FROM users u WHERE u.id = $1 AND NOT u.disabled \
+             AND NOT COALESCE(u.tokens_not_before >= $3, FALSE) \
              AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $2)"
         );
-        let row: Option<UserRow> =
-            self.db.fetch_optional(FIND, values![user.as_str(), token.as_str()]).await?;
+        let bound = values![user.as_str(), token.as_str(), issued_at.unix()];
+        let row: Option<UserRow> = self.db.fetch_optional(FIND, bound).await?;
         row.map(UserRow::into_user).transpose()
     }
 
-    /// Revokes a single access token until it expires by itself.
-    pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<(), StorageError> {
+    /// Revokes a single access token until it expires by itself. False where it was revoked before.
+    pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<bool, StorageError> {
         const REVOKE: &str =
             "INSERT INTO revoked_tokens (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-        self.db.execute(REVOKE, values![token.as_str(), expires_at.unix()]).await.map(|_| ())
+        Ok(self.db.execute(REVOKE, values![token.as_str(), expires_at.unix()]).await? == 1)
     }
 }

@@ -271,5 +271,5 @@ pub(super) async fn end_sessions(
     const DELETE: &str = "DELETE FROM sessions WHERE user_id = $1";
     tell_of_all(tx, user, now).await?;
     tx.execute(DELETE, values![user.as_str()]).await?;
-    end_access_of_user(tx, ending, user).await
+    end_access_of_user(tx, ending, user, now).await
 }

@@ -10,7 +10,8 @@ use chancery::model::{ClientId, ClientSecrets, RetiredSecret, Secret};
 use serde_json::{Value, json};
 
 use crate::support::{
-    ASYMMETRIC, Answer, CLIENT_ASSERTION, Registration, START, Signer, TestServer, merged, on_both, text,
+    ASYMMETRIC, Answer, CLIENT_ASSERTION, OPEN, Registration, START, Signer, TestServer, merged, on_both,
+    registration_of, text,
 };
 
 const SECRET_JWT: &str = "client_secret_jwt";
@@ -174,6 +175,57 @@ on_both! {
                 }
             }
         }
+    }
+
+    async fn a_refused_assertion_writes_no_row(kind: Kind) {
+        let (server, client, signer) = start(kind).await;
+        let stranger = Signer::new("ES256");
+        let claims = |change: Value| server.assertion_claims(&client.id, &client.id, change);
+        let nobody = server.assertion_claims("nobody", "nobody", json!({}));
+        for refused in [
+            stranger.sign(&claims(json!({}))),
+            stranger.sign_with(&json!({"kid": signer.jwk()["kid"]}), &claims(json!({}))),
+            signer.sign(&nobody),
+            signer.sign(&claims(json!({"aud": "https://another.example"}))),
+            signer.sign(&claims(json!({"exp": START.unix() - 30}))),
+            signer.sign_with(&json!({"alg": "none"}), &claims(json!({}))),
+            "x".to_owned(),
+        ] {
+            for path in ["/token", "/introspect", "/revoke", "/par"] {
+                let form = [
+                    ("grant_type", "client_credentials"), ("token", "x"),
+                    ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &refused),
+                ];
+                server.post(path, &[], &form).await.assert_invalid_client();
+            }
+        }
+        assert_eq!(server.number("SELECT COUNT(*) FROM used_assertions").await, 0);
+    }
+
+    async fn a_client_has_so_many_used_assertions_remembered_and_another_client_its_own(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("CLIENTS__MAX_REMEMBERED", "300")]).await;
+        let (signer, other) = (Signer::new("ES256"), Signer::new("ES256"));
+        let registered = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": signer.jwks()});
+        let own = registration_of(&server.register(registered).await.json());
+        let others = server.client_with_keys(&other, json!({})).await;
+        let ask = async |client: &Registration, signer: &Signer| {
+            let claims = server.assertion_claims(&client.id, &client.id, json!({}));
+            let kind = ("client_assertion_type", CLIENT_ASSERTION);
+            server.post("/revoke", &[], &[("token", "x"), kind, ("client_assertion", &signer.sign(&claims))]).await
+        };
+        // One that registered itself may a hundredth of what the operator's may.
+        for _ in 0..3 {
+            assert_eq!(ask(&own, &signer).await.status, 200);
+        }
+        let refused = ask(&own, &signer).await;
+        refused.assert_error(503, "temporarily_unavailable");
+        assert!(text(&refused.json(), "error_description").contains("quarter of an hour"), "{refused:?}");
+        assert_eq!(server.number("SELECT COUNT(*) FROM used_assertions").await, 3);
+        for _ in 0..4 {
+            assert_eq!(ask(&others, &other).await.status, 200);
+        }
+        server.advance(900);
+        assert_eq!(ask(&own, &signer).await.status, 200);
     }
 
     async fn nobody_learns_from_the_audience_whether_a_client_exists(kind: Kind) {

@@ -1,8 +1,10 @@
 //! What ends beside the sessions when a person or the operator ends them, and how all access ends.
 
 use chancery::model::ClientId;
+use chancery::storage::Ending;
 use serde_json::{Value, json};
 
+use crate::jwt_bearer;
 use crate::support::{
     Browser, Kind, PASSWORD, Registration, TestServer, assert_told, hidden, on_both, run, text,
 };
@@ -51,6 +53,38 @@ on_both! {
             assert!(!refreshes(&server, &client, &tokens).await, "{command}");
             assert_eq!(server.number("SELECT COUNT(*) FROM consents").await, 0, "{command}");
             assert_eq!(server.number("SELECT COUNT(*) FROM sessions").await, 0, "{command}");
+        }
+    }
+
+    async fn a_token_of_the_jwt_bearer_grant_ends_with_everything_of_its_user_and_costs_no_statement_more(kind: Kind) {
+        for command in [
+            "user set-password ada --generate-password",
+            "user disable ada",
+            "user sign-out ada --everything",
+        ] {
+            let place = jwt_bearer::Place::new(kind).await;
+            let (server, client) = (&place.server, &place.client);
+            for format in ["jwt", "opaque"] {
+                server.change_client(client, json!({"token_format": format})).await;
+                let token = place.token().await;
+                let (statements, active) = server.statements(server.is_active(client, &token)).await;
+                assert_eq!((statements, active), (1, true), "{command}");
+                // A sign-out, and what keeps offline access, leave it.
+                run(server, &["user", "sign-out", "ada"]).await;
+                run(server, &["user", "disable", "ada", "--keep-offline-access"]).await;
+                run(server, &["user", "enable", "ada"]).await;
+                assert!(server.is_active(client, &token).await, "{command}");
+                assert_eq!(server.number("SELECT COUNT(*) FROM users WHERE tokens_not_before > 0").await, 0);
+                run(server, &command.split(' ').collect::<Vec<_>>()).await;
+                run(server, &["user", "enable", "ada"]).await;
+                assert_eq!(server.number("SELECT COUNT(*) FROM users WHERE tokens_not_before > 0").await, 1, "{command}");
+                // The command goes by the clock of the machine, the tokens by the test's.
+                server.app.storage.clone().ending(Ending::Everything).end_sessions(&place.user.id, server.app.now()).await.unwrap();
+                assert!(!server.is_active(client, &token).await, "{command}");
+                server.advance(1);
+                assert!(server.is_active(client, &place.token().await).await, "the issuer can vouch anew");
+                server.sql("UPDATE users SET tokens_not_before = NULL").await;
+            }
         }
     }
 

@@ -306,6 +306,31 @@ on_both! {
         assert_eq!(try_in(&mut home, "ada", new).await.status, 303);
     }
 
+    async fn no_browser_is_known_any_more_once_everything_of_its_user_was_ended(kind: Kind) {
+        let server = begin(kind).await;
+        let guess = async || {
+            for number in 0..100 {
+                status(&server, &format!("198.51.100.{number}"), "ada", "wrong").await;
+            }
+        };
+        let user = server.app.storage.user_by_username("ada").await.unwrap().unwrap().id;
+        let mut home = at(&server, "192.0.2.1");
+        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303);
+        guess().await;
+        // A wrong one is looked at: the browser is known.
+        assert_eq!(try_in(&mut home, "ada", "wrong").await.status, 422);
+        server.app.storage.end_sessions(&user, server.app.now()).await.unwrap();
+        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 429);
+        server.advance(36);
+        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303);
+        guess().await;
+        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303, "and from the next sign-in on it is");
+        for disabled in [true, false] {
+            server.app.storage.set_disabled(&user, disabled, server.app.now()).await.unwrap();
+        }
+        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 429);
+    }
+
     async fn a_forged_or_mended_cookie_of_a_known_browser_is_worth_nothing(kind: Kind) {
         let server = begin(kind).await;
         let mut home = at(&server, "192.0.2.1");

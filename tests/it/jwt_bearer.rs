@@ -12,15 +12,15 @@ use crate::support::{
 
 const PARTNER: &str = "https://partner.example";
 
-struct Place {
-    server: TestServer,
-    client: Registration,
+pub struct Place {
+    pub server: TestServer,
+    pub client: Registration,
     signer: Signer,
-    user: User,
+    pub user: User,
 }
 
 impl Place {
-    async fn new(kind: Kind) -> Self {
+    pub async fn new(kind: Kind) -> Self {
         Self::trusting(kind, SubjectClaim::Sub).await
     }
 
@@ -43,7 +43,7 @@ impl Place {
     }
 
     /// A token for the user.
-    async fn token(&self) -> String {
+    pub async fn token(&self) -> String {
         let assertion = self.assertion(self.user.id.as_str(), json!({}));
         text(&self.exchange(&assertion, &[("scope", "read")]).await.json(), "access_token")
     }

@@ -6,9 +6,23 @@ use serde_json::json;
 
 use crate::support::authorization::{is_consent, is_sign_in};
 use crate::support::{
-    BY_TOKEN, OPEN, PASSWORD, REDIRECT_URI, Signer, TestServer, all, dear_rsa_keys, hidden, names, on_both,
-    registration_of, text,
+    Answer, BY_TOKEN, OPEN, PASSWORD, REDIRECT_URI, Signer, TestServer, all, dear_rsa_keys, hidden, names,
+    on_both, registration_of, text,
 };
+
+const PROXIES: (&str, &str) = ("SERVER__TRUSTED_PROXIES", "0.0.0.0/0");
+
+/// A registration by somebody at this address.
+async fn register_at(server: &TestServer, address: impl Into<String>, token: Option<&str>) -> Answer {
+    let body = json!({"redirect_uris": [REDIRECT_URI]}).to_string();
+    let mut request = Request::post("/register").header("x-forwarded-for", address.into());
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    server
+        .send(request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap())
+        .await
+}
 
 on_both! {
     async fn nothing_is_registered_by_default_and_discovery_says_nothing_of_it(kind: Kind) {
@@ -169,9 +183,9 @@ on_both! {
     }
 
     async fn of_forty_at_once_no_client_is_one_too_many(kind: Kind) {
-        let limits = [OPEN, ("REGISTRATION__MAX_CLIENTS", "5"), ("REGISTRATION__MAX_PER_ADDRESS", "100")];
+        let limits = [OPEN, PROXIES, ("REGISTRATION__MAX_CLIENTS", "5"), ("REGISTRATION__MAX_PER_ADDRESS", "100")];
         let server = TestServer::start_with(kind, &limits).await;
-        let answers = all((0..40).map(|_| server.register(json!({}))).collect()).await;
+        let answers = all((0..40).map(|number| register_at(&server, format!("192.0.2.{number}"), None)).collect()).await;
         let made = answers.iter().filter(|answer| answer.status == 201).count();
         assert_eq!(made, 5);
         answers.iter().find(|answer| answer.status != 201).unwrap().assert_error(503, "temporarily_unavailable");
@@ -182,13 +196,8 @@ on_both! {
     }
 
     async fn an_address_registers_so_many_in_a_quarter_of_an_hour(kind: Kind) {
-        let limits = [OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "2"), ("SERVER__TRUSTED_PROXIES", "0.0.0.0/0")];
-        let server = TestServer::start_with(kind, &limits).await;
-        let from = |address: &'static str| {
-            let body = json!({"redirect_uris": ["https://app.example/cb"]}).to_string();
-            let request = Request::post("/register").header("x-forwarded-for", address);
-            server.send(request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap())
-        };
+        let server = TestServer::start_with(kind, &[OPEN, PROXIES, ("REGISTRATION__MAX_PER_ADDRESS", "2")]).await;
+        let from = |address: &'static str| register_at(&server, address, None);
         for _ in 0..2 {
             assert_eq!(from("2001:db8::1").await.status, StatusCode::CREATED);
         }
@@ -198,6 +207,115 @@ on_both! {
         assert_eq!(from("2001:db8:0:1::1").await.status, StatusCode::CREATED);
         server.advance(900);
         assert_eq!(from("2001:db8::1").await.status, StatusCode::CREATED);
+    }
+
+    async fn replicas_count_the_registrations_of_an_address_together(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, PROXIES, ("REGISTRATION__MAX_PER_ADDRESS", "3")]).await;
+        let replica = server.replica().await;
+        for process in [&server, &replica, &server] {
+            assert_eq!(register_at(process, "192.0.2.1", None).await.status, StatusCode::CREATED);
+        }
+        for process in [&server, &replica] {
+            register_at(process, "192.0.2.1", None).await.assert_error(429, "temporarily_unavailable");
+            assert_eq!(register_at(process, "192.0.2.2", None).await.status, StatusCode::CREATED);
+        }
+        assert_eq!(server.number("SELECT COUNT(*) FROM tries WHERE id LIKE '%192%'").await, 0, "no address is stored");
+    }
+
+    async fn of_forty_registrations_of_an_address_at_once_so_many_are_taken_on(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "7")]).await;
+        let answers = all((0..40).map(|_| server.register(json!({}))).collect()).await;
+        let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((count(201), count(429)), (7, 33));
+        assert_eq!(server.number("SELECT COUNT(*) FROM clients").await, 7);
+    }
+
+    async fn an_address_that_asked_for_its_share_costs_one_statement(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "1")]).await;
+        server.register(json!({})).await;
+        let (statements, answer) = server.statements(server.register(json!({}))).await;
+        assert_eq!((statements, answer.status.as_u16()), (1, 429));
+    }
+
+    async fn all_together_register_so_many_and_the_last_quarter_is_for_addresses_with_hardly_any(kind: Kind) {
+        let limits = [OPEN, PROXIES, ("REGISTRATION__MAX_PER_ADDRESS", "4"), ("REGISTRATION__MAX_IN_ALL", "8")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let made = async |address: &str, times: usize| {
+            let mut made = 0;
+            for _ in 0..times {
+                made += u32::from(register_at(&server, address, None).await.status == 201);
+            }
+            made
+        };
+        assert_eq!(made("192.0.2.1", 5).await, 4);
+        assert_eq!(made("192.0.2.2", 4).await, 2, "the rest is left for others");
+        assert_eq!((made("192.0.2.3", 2).await, made("192.0.2.4", 2).await, made("192.0.2.5", 1).await), (1, 1, 0));
+        register_at(&server, "192.0.2.6", None).await.assert_error(429, "temporarily_unavailable");
+        server.advance(900);
+        assert_eq!(made("192.0.2.2", 4).await, 4);
+    }
+
+    async fn a_token_registers_so_many_in_a_quarter_of_an_hour_from_wherever(kind: Kind) {
+        let limits = [BY_TOKEN, PROXIES, ("REGISTRATION__MAX_PER_TOKEN", "2")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let replica = server.replica().await;
+        let token = server.initial_access_token(None, None).await;
+        for (process, address) in [(&server, "192.0.2.1"), (&replica, "192.0.2.2")] {
+            assert_eq!(register_at(process, address, Some(&token)).await.status, StatusCode::CREATED);
+        }
+        register_at(&server, "192.0.2.3", Some(&token)).await.assert_error(429, "temporarily_unavailable");
+        let other = server.initial_access_token(None, None).await;
+        assert_eq!(register_at(&server, "192.0.2.3", Some(&other)).await.status, StatusCode::CREATED);
+        server.advance(900);
+        assert_eq!(register_at(&server, "192.0.2.3", Some(&token)).await.status, StatusCode::CREATED);
+    }
+
+    async fn an_address_has_half_of_all_clients_and_the_last_quarter_is_for_those_with_hardly_any(kind: Kind) {
+        let limits = [OPEN, PROXIES, ("REGISTRATION__MAX_CLIENTS", "8"), ("REGISTRATION__MAX_PER_ADDRESS", "100")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let replica = server.replica().await;
+        let mut first = Vec::new();
+        for process in [&server, &replica, &server, &replica] {
+            first.push(register_at(process, "2001:db8::1", None).await.json());
+        }
+        let refused = register_at(&replica, "2001:db8::ffff", None).await;
+        refused.assert_error(503, "temporarily_unavailable");
+        assert!(text(&refused.json(), "error_description").contains("delete one"), "{refused:?}");
+        let from = async |address: &str| register_at(&server, address, None).await.status.as_u16();
+        assert_eq!((from("192.0.2.2").await, from("192.0.2.2").await, from("192.0.2.2").await), (201, 201, 503));
+        assert_eq!((from("192.0.2.3").await, from("192.0.2.4").await, from("192.0.2.5").await), (201, 201, 503));
+        assert_eq!(server.number("SELECT COUNT(*) FROM clients").await, 8);
+        // What is there no more counts no more.
+        for client in &first[..3] {
+            assert_eq!(server.manage(Method::DELETE, client, &json!({})).await.status, 204);
+        }
+        assert_eq!(from("2001:db8::2").await, 201);
+        assert_eq!(server.number("SELECT COUNT(*) FROM clients WHERE registered_by LIKE '%2001%'").await, 0);
+    }
+
+    async fn a_token_has_half_of_all_clients_whatever_the_address(kind: Kind) {
+        let limits = [BY_TOKEN, PROXIES, ("REGISTRATION__MAX_CLIENTS", "8"), ("REGISTRATION__MAX_PER_ADDRESS", "100")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let (token, other) = (server.initial_access_token(None, None).await, server.initial_access_token(None, None).await);
+        for number in 0..4 {
+            let answer = register_at(&server, format!("192.0.2.{number}"), Some(&token)).await;
+            assert_eq!(answer.status, StatusCode::CREATED);
+        }
+        register_at(&server, "192.0.2.9", Some(&token)).await.assert_error(503, "temporarily_unavailable");
+        assert_eq!(register_at(&server, "192.0.2.9", Some(&other)).await.status, StatusCode::CREATED);
+    }
+
+    async fn a_registration_that_the_server_failed_is_not_counted_and_one_that_was_refused_is(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "2")]).await;
+        server.sql("ALTER TABLE clients RENAME TO away").await;
+        for _ in 0..3 {
+            let failed = server.register(json!({})).await;
+            assert!(failed.status.is_server_error(), "{failed:?}");
+        }
+        server.sql("ALTER TABLE away RENAME TO clients").await;
+        server.register(json!({"redirect_uris": ["http://a.example"]})).await.assert_error(400, "invalid_redirect_uri");
+        assert_eq!(server.register(json!({})).await.status, StatusCode::CREATED);
+        server.register(json!({})).await.assert_error(429, "temporarily_unavailable");
     }
 
     async fn a_registration_that_nobody_uses_is_removed_and_a_used_one_is_not(kind: Kind) {

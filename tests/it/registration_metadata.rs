@@ -12,8 +12,12 @@ use serde_json::{Value, json};
 use crate::support::{Answer, OPEN, TestServer, on_both, sources};
 
 /// Room for a table.
-const ROOM: [(&str, &str); 3] =
-    [OPEN, ("REGISTRATION__MAX_PER_ADDRESS", "100000"), ("REGISTRATION__MAX_CLIENTS", "100000")];
+const ROOM: [(&str, &str); 4] = [
+    OPEN,
+    ("REGISTRATION__MAX_PER_ADDRESS", "100000"),
+    ("REGISTRATION__MAX_IN_ALL", "100000"),
+    ("REGISTRATION__MAX_CLIENTS", "100000"),
+];
 
 /// What becomes of a member.
 enum Fate {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::json;
 
-use crate::support::{Answer, TestServer, on_both, text};
+use crate::support::{Answer, OPEN, Registration, TestServer, on_both, registration_of, text};
 
 /// RFC 7009 2.2: 200, and nothing in it; as JSON, because simple-oauth2 takes no other answer of these endpoints.
 #[track_caller]
@@ -101,6 +101,49 @@ on_both! {
             answer.assert_error(400, "unauthorized_client");
             assert!(server.is_active(&client, &text(&tokens, token)).await);
         }
+    }
+
+    async fn a_token_of_nobody_of_another_client_or_of_whoever_is_not_authenticated_writes_no_row(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        let (client, other) = (server.client(json!({})).await, server.client(json!({})).await);
+        server.user("ada").await;
+        let tokens = server.tokens(&client, "ada").await;
+        let (mine, lone) = (text(&tokens, "access_token"), server.client_token(&client, "read").await);
+        let wrong = Registration { secret: "wrong".to_owned(), ..client.clone() };
+        for token in [&mine, &lone] {
+            server.revoke(&other, token).await.assert_error(400, "unauthorized_client");
+            server.revoke(&wrong, token).await.assert_invalid_client();
+            server.post("/revoke", &[], &[("token", token)]).await.assert_invalid_client();
+            let tampered = format!("{}A", &token[..token.len() - 1]);
+            if tampered != *token {
+                assert_done(&server.revoke(&client, &tampered).await);
+            }
+        }
+        assert_eq!(server.number("SELECT COUNT(*) FROM revoked_tokens").await, 0);
+        assert!(server.is_active(&client, &mine).await && server.is_active(&client, &lone).await);
+    }
+
+    async fn a_client_revokes_so_many_tokens_at_a_time_and_is_told_that_the_next_one_is_still_good(kind: Kind) {
+        let granted = ("REGISTRATION__GRANT_TYPES", "client_credentials");
+        let limits = [OPEN, granted, ("REGISTRATION__SCOPES", "read"), ("CLIENTS__MAX_REMEMBERED", "300")];
+        let server = TestServer::start_with(kind, &limits).await;
+        let asked = json!({"grant_types": ["client_credentials"], "redirect_uris": null});
+        let client = registration_of(&server.register(asked).await.json());
+        let other = server.client(json!({})).await;
+        for _ in 0..3 {
+            assert_done(&server.revoke(&client, &server.client_token(&client, "read").await).await);
+        }
+        let token = server.client_token(&client, "read").await;
+        // RFC 7009 2.2.1: the client must assume that the token still exists, and may try again.
+        let refused = server.revoke(&client, &token).await;
+        refused.assert_error(503, "temporarily_unavailable");
+        assert!(text(&refused.json(), "error_description").contains("still good"), "{refused:?}");
+        assert_eq!(refused.header(header::RETRY_AFTER), "900");
+        assert!(server.is_active(&client, &token).await);
+        assert_eq!(server.number("SELECT COUNT(*) FROM revoked_tokens").await, 3);
+        assert_done(&server.revoke(&other, &server.client_token(&other, "read").await).await);
+        server.advance(900);
+        assert_done(&server.revoke(&client, &token).await);
     }
 
     async fn a_client_without_a_secret_revokes_its_own_tokens(kind: Kind) {

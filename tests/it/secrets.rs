@@ -35,6 +35,8 @@ struct Before {
     refresh: String,
     access: String,
     jwt: String,
+    /// A token of a client for itself.
+    lone: String,
     code: String,
     started: Value,
     registered: Value,
@@ -62,6 +64,7 @@ impl Before {
             refresh: text(&tokens, "refresh_token"),
             access: text(&tokens, "access_token"),
             jwt: text(&deployment.tokens().await, "access_token"),
+            lone: server.client_token(client, "read").await,
             started: start_device(server, &device).await,
             registered: server.register(json!({})).await.json(),
             subject: text(&claims_of(&text(&of_pairwise, "id_token")), "sub"),
@@ -126,11 +129,17 @@ impl Before {
         server.manage(axum::http::Method::GET, &self.registered, &Value::Null).await.status == 200
     }
 
-    /// What changes never, whatever is replaced.
+    /// What changes never, unless everything of all users is ended.
     async fn assert_kept(&self, server: &TestServer) {
+        assert!(server.is_active(&self.deployment.client, &self.jwt).await, "what a signing key signed");
+        self.assert_lasts(server).await;
+    }
+
+    /// What changes never, whatever is replaced.
+    async fn assert_lasts(&self, server: &TestServer) {
         assert!(self.authenticates_by_hmac(server).await, "the sealed secret of a client");
         assert_eq!(self.pairwise_subject(server).await, self.subject);
-        assert!(server.is_active(&self.deployment.client, &self.jwt).await, "what a signing key signed");
+        assert!(server.is_active(&self.deployment.client, &self.lone).await, "what a signing key signed");
         server.audit_log().await;
         let verified = server.verify_audit_log(None).await.unwrap();
         assert!(verified.entries > 10 && verified.waiting == 0, "{verified:?}");
@@ -202,7 +211,8 @@ on_both! {
         let done = before.rotate(&["--everything", "--wait", "1"]).await;
         assert_eq!(done["ended"], json!([1]));
         let server = before.with_the_new_key_alone().await;
-        before.assert_kept(&server).await;
+        before.assert_lasts(&server).await;
+        assert!(!server.is_active(&before.deployment.client, &before.jwt).await, "a token of a grant");
         assert!(!server.is_active(&before.opaque, &before.access).await, "an opaque token");
         assert!(!before.signs_in(&server).await, "the cookie of a session");
         server.refresh(&before.opaque, &before.refresh).await.assert_error(400, "invalid_grant");
@@ -211,6 +221,38 @@ on_both! {
         poll(&server, &before.device, &before.started).await.assert_error(400, "invalid_grant");
         let tokens = server.tokens(&before.opaque, "ada").await;
         assert_eq!(server.refresh(&before.opaque, &text(&tokens, "refresh_token")).await.status, 200);
+    }
+
+    async fn everything_ends_what_users_had_and_tells_the_applications(kind: Kind) {
+        let before = Before::make(kind).await;
+        let (server, client) = (before.pages(), &before.deployment.client);
+        server.change_client(client, json!({"backchannel_logout_uri": "https://app.example/logout"})).await;
+        let tokens = before.deployment.tokens().await;
+        // More than a batch of users who have a session, and one who has nothing.
+        server.user("nobody").await;
+        server.sql("INSERT INTO users (id, username, username_key, email_verified, phone_number_verified, profile, groups, \
+            disabled, created_at, updated_at) SELECT 'many-' || number, 'many-' || number, 'many-' || number, FALSE, FALSE, '{}', '[]', \
+            FALSE, 0, 0 FROM (WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < 450) \
+            SELECT number FROM n) many").await;
+        server.sql("INSERT INTO sessions (id, user_id, salt, auth_time, amr, created_at, last_seen_at, expires_at, \
+            user_agent, address) SELECT 'session-' || id, id, '', 0, 'pwd', 0, 0, 4000000000, '', '' FROM users \
+            WHERE id LIKE 'many-%'").await;
+        let done = before.rotate(&["--everything", "--wait", "1"]).await;
+        assert_eq!(done["users_ended"], 451, "{done}");
+        assert_eq!(server.number("SELECT COUNT(*) FROM sessions").await, 0);
+        assert_eq!(server.number("SELECT COUNT(*) FROM grants WHERE state <> 'revoked'").await, 0);
+        assert_eq!(server.number("SELECT COUNT(*) FROM consents").await, 0);
+        let waiting = server.number("SELECT COUNT(*) FROM logout_deliveries WHERE state = 'waiting'").await;
+        assert!(waiting >= 1, "applications are going to be told");
+        let after = before.with_the_new_key_alone().await;
+        assert!(!after.is_active(client, &text(&tokens, "access_token")).await, "the grant of a JWT has ended");
+        let told = after.audit_log().await;
+        let ended = told.iter().filter(|entry| entry["event"] == "user.signed_out" && entry["ended"] == "everything");
+        assert_eq!(ended.count(), 451);
+        // Done again it ends what there is since.
+        let tokens = after.tokens(client, "ada").await;
+        assert_eq!(before.rotate(&["--everything", "--wait", "1"]).await["users_ended"], 1);
+        assert!(!after.is_active(client, &text(&tokens, "access_token")).await);
     }
 
     async fn whoever_has_the_ended_data_key_changes_no_old_entry_unnoticed(kind: Kind) {

@@ -5,8 +5,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::device;
+use crate::support::authorization::is_consent;
 use crate::support::{
-    ExternalUi, Kind, OPEN, Registration, TestServer, claims_of, merged, on_both, registration_of, text,
+    ExternalUi, Kind, OPEN, Registration, TestServer, claims_of, hidden, merged, on_both, registration_of,
+    text,
 };
 use crate::token_exchange::{ID_TOKEN, NEXT, Place, TOKEN_EXCHANGE, exchange};
 
@@ -171,6 +173,64 @@ on_both! {
         let page = browser.follow(answer).await;
         server.change_client(&client, json!({"scope": "profile"})).await;
         browser.decide(&page, "allow").await.assert_redirect_error("invalid_scope");
+    }
+
+    async fn the_consent_page_shows_and_remembers_only_what_is_left(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.user("ada").await;
+        let client = server.client(json!({"scope": "openid email phone"})).await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let claims = r#"{"userinfo": {"phone_number": null}}"#;
+        let asked = server.authorization(&client, &[("scope", "openid email"), ("claims", claims)]);
+        let answer = browser.get(&asked).await;
+        let before = browser.follow(answer).await;
+        assert!(before.body.contains("email address") && before.body.contains("phone number"), "{before:?}");
+        server.change_client(&client, json!({"scope": "openid"})).await;
+        let id = hidden(&before, "request");
+        let page = browser.get(&format!("/consent?request={id}")).await;
+        assert!(is_consent(&page), "{page:?}");
+        assert!(!page.body.contains("email address") && !page.body.contains("phone number"), "{page:?}");
+        browser.decide(&before, "allow").await;
+        server.change_client(&client, json!({"scope": "openid email phone"})).await;
+        let answer = browser.get(&asked).await;
+        assert!(is_consent(&browser.follow(answer).await), "nobody allowed what no page showed");
+        // Nothing is left: there is nothing to be asked.
+        let answer = browser.get(&server.authorization(&client, &[("scope", "email")])).await;
+        let page = browser.follow(answer).await;
+        server.change_client(&client, json!({"scope": "openid"})).await;
+        let answer = browser.get(&format!("/consent?request={}", hidden(&page, "request"))).await;
+        answer.assert_redirect_error("invalid_scope");
+    }
+
+    async fn the_page_of_a_device_shows_and_allows_only_what_is_left(kind: Kind) {
+        let server = TestServer::start(kind).await;
+        server.user("ada").await;
+        let client = device::device_client(&server, json!({"scope": "openid email phone"})).await;
+        let started = server.post_as(&client, "/device_authorization", &[("scope", "openid email")]).await.json();
+        server.change_client(&client, json!({"scope": "openid phone"})).await;
+        let mut browser = server.browser();
+        browser.enter("ada").await;
+        let csrf = hidden(&browser.get("/device").await, "csrf");
+        let code = text(&started, "user_code");
+        let page = browser.post("/device", &[("csrf", &*csrf), ("user_code", &code)]).await;
+        assert!(page.body.contains("name=\"decision\"") && !page.body.contains("email address"), "{page:?}");
+        device::answer(&mut browser, "ada", &started, "allow").await;
+        server.change_client(&client, json!({"scope": "openid email phone"})).await;
+        assert_eq!(device::poll(&server, &client, &started).await.json()["scope"], "openid");
+    }
+
+    async fn an_external_consent_page_hears_only_of_what_is_left(kind: Kind) {
+        let server = TestServer::with_external_ui(kind, &[]).await;
+        let client = server.client(json!({"scope": SCOPE, "ui": "external"})).await;
+        let ui = ExternalUi(&server);
+        let mut browser = server.browser();
+        let challenge = ui.start(&mut browser, &client, &ALL).await;
+        let challenge = ui.log_in(&mut browser, &challenge, json!({"subject": "ada"})).await;
+        let asked = async || ui.get("consent", &challenge).await.json()["requested_scope"].clone();
+        assert_eq!(asked().await, json!(["openid", "offline_access", "read", "write"]));
+        server.change_client(&client, json!({"scope": "openid read"})).await;
+        assert_eq!(asked().await, json!(["openid", "read"]));
     }
 
     async fn userinfo_says_nothing_of_scopes_that_were_taken_away(kind: Kind) {

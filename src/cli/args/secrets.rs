@@ -18,7 +18,8 @@ pub struct SecretsRotate {
     /// Make a new data key too, and seal with it what is sealed. What was made with the one before goes on counting.
     #[arg(long)]
     pub data_key: bool,
-    /// Let nothing count that was made with a data key before: everybody has to sign in again. Makes a new one too.
+    /// Let nothing count that was made with a data key before: everybody has to sign in again. Makes a new one too, ends every
+    /// session and all access of applications, and tells those that want to know. To be run again if it was stopped.
     #[arg(long)]
     pub everything: bool,
     /// Seconds between the moment when a new data key is there and its first use: every server has to notice it first.

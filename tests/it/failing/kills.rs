@@ -18,9 +18,10 @@ use crate::support::{
     all, claims_of, on_both, path_of, program, query_of, text,
 };
 
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     OPEN,
     ("REGISTRATION__MAX_PER_ADDRESS", "100000"),
+    ("REGISTRATION__MAX_IN_ALL", "100000"),
     ("REGISTRATION__MAX_CLIENTS", "100000"),
     ("TOKENS__AUTHORIZATION_CODE_SECONDS", "600"),
     ("TOKENS__REFRESH_GRACE_SECONDS", "300"),

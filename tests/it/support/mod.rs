@@ -30,9 +30,9 @@ pub use documents::Documents;
 pub use external::{ExternalUi, login_challenge, redirect_to};
 pub use hook_service::HookService;
 pub use process::{
-    LONGEST, Process, Watchdog, ended_by_itself, output, output_of, program, program_through, signal, within,
+    LONGEST, Process, Watchdog, ended_by_itself, output, output_of, program, program_through, run, signal,
+    within,
 };
-pub use process::{Process, program, program_through, run};
 pub use receiver::Receiver;
 pub use registration::{BY_TOKEN, OPEN, registration_of};
 pub use relay::{Line, Relay};
