@@ -212,7 +212,10 @@ mod tests {
             assert_eq!(ask(Ok(number)).await, Ok(Ok(number)));
         }
         let begun = std::cell::Cell::new(false);
-        let store = async { Ok::<(), ()>(begun.set(true)) };
+        let store = async {
+            begun.set(true);
+            Ok::<(), ()>(())
+        };
         assert_eq!(waiting.with_place(address(1), || NOW, store).await, Err(Full));
         assert!(!begun.get());
     }
