@@ -68,6 +68,14 @@ impl Opener {
         (!excused).then(|| state.opened.map_or(asked, |opened| opened.max(asked)))
     }
 
+    /// Whether one begins to be opened by this, as none is being opened.
+    fn begins_turn(&self) -> bool {
+        let mut state = self.state();
+        let begins = state.dialing.is_none();
+        state.dialing.get_or_insert_with(Instant::now);
+        begins
+    }
+
     /// Tells everybody who waits.
     pub fn tell(&self, failure: sqlx::Error) {
         self.failures.send_replace(Some(Arc::new(failure)));
@@ -125,9 +133,8 @@ impl<C: Fit> Pool<C> {
         }
         // What is dropped after the runtime's end lacks nothing.
         let Ok(runtime) = Handle::try_current() else { return };
-        let mut state = self.0.opener.state();
-        if state.dialing.is_none() {
-            state.dialing = Some(Instant::now());
+        if self.0.opener.begins_turn() {
+            // With nothing locked: a runtime that ends drops the turn at once.
             runtime.spawn(Turn(self.clone()).open());
         }
     }
@@ -212,4 +219,33 @@ async fn connect<C: Fit>(options: &C::Options) -> Result<C, sqlx::Error> {
     let mut connection = options.connect().await?;
     connection.prove_fit().await?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use sqlx::SqliteConnection;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_that_begins_as_the_runtime_ends_holds_up_nobody() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let opened = Pool::<SqliteConnection>::open(options, 4, PATIENCE);
+        let pool = runtime.block_on(opened).unwrap();
+        pool.0.kept.store(2, Ordering::Relaxed);
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _within = handle.enter();
+            pool.grow();
+            done.send(pool.0.opener.is_busy())
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(10)), Ok(false));
+    }
 }
