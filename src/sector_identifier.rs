@@ -32,8 +32,13 @@ impl NotOfSector {
 pub async fn check(documents: &Documents, client: &Client, now: Timestamp) -> Result<(), NotOfSector> {
     let Some(uri) = &client.identity.sector_identifier_uri else { return Ok(()) };
     let fetched = documents.get(None, uri, ACCEPT, now).await?;
+    must_list(&fetched.body, client)
+}
+
+/// Whether a fetched list has all redirect URIs of the client.
+pub fn must_list(document: &[u8], client: &Client) -> Result<(), NotOfSector> {
     // Many URIs may be listed: each is looked up once, among the few of the client.
-    let listed: Vec<String> = serde_json::from_slice(&fetched.body)?;
+    let listed: Vec<String> = serde_json::from_slice(document)?;
     let own: HashSet<&str> = client.redirect_uris.iter().map(String::as_str).collect();
     let found: HashSet<&str> = listed.iter().filter_map(|uri| own.get(uri.as_str()).copied()).collect();
     match client.redirect_uris.iter().find(|uri| !found.contains(uri.as_str())) {

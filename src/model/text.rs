@@ -62,6 +62,11 @@ pub fn check_readable(text: &str) -> Result<(), Unreadable> {
 
 /// Whether every character of a text can be seen; also of one that may be empty.
 pub fn check_characters(text: &str) -> Result<(), Unreadable> {
+    // Nothing is put together of ASCII: most texts are, and long.
+    if text.is_ascii() {
+        let unseen = text.chars().find(char::is_ascii_control);
+        return unseen.map_or(Ok(()), |unseen| Err(Unreadable::Character(unseen)));
+    }
     let chars: Vec<char> = text.nfc().collect();
     match unseen(&chars).next() {
         Some((_, char)) => Err(Unreadable::Character(char)),

@@ -7,8 +7,14 @@ use serde_json::Value;
 
 use crate::model::Timestamp;
 
-/// A part of the compact form that is JSON.
+/// Characters of one part: a part is read before it is known whose it is.
+const LONGEST: usize = 32_768;
+
+/// A part of the compact form that is JSON, and not too long.
 pub fn part<T: DeserializeOwned>(encoded: &str) -> Option<T> {
+    if encoded.len() > LONGEST {
+        return None;
+    }
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
 }
 
@@ -32,4 +38,20 @@ pub fn seconds(value: f64) -> Timestamp {
         reason = "whole seconds are what is compared; the cast saturates"
     )]
     Timestamp::from_unix(value.floor() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_jwt_is_read_up_to_a_length() {
+        let of = |length: usize| {
+            let text = json!({ "x": "y".repeat(length * 3 / 4 - 8) }).to_string();
+            part::<Value>(&URL_SAFE_NO_PAD.encode(text)).is_some()
+        };
+        assert!(of(LONGEST) && !of(LONGEST + 8));
+    }
 }

@@ -36,17 +36,22 @@ pub fn check(uri: &str) -> Result<(), InvalidRedirectUri> {
     if uri.contains('*') {
         return Err(InvalidRedirectUri::Wildcard);
     }
-    check_address(uri)
+    read(uri).map(|_| ())
 }
 
 /// Checks the address of something on the web: a page, a picture, a document.
 pub fn check_web(uri: &str) -> Result<(), InvalidRedirectUri> {
-    check_address(uri)?;
-    let is_web = uri.starts_with("https://") || uri.starts_with("http://");
-    if is_web { Ok(()) } else { Err(InvalidRedirectUri::NotWeb) }
+    read_web(uri).map(|_| ())
 }
 
-fn check_address(uri: &str) -> Result<(), InvalidRedirectUri> {
+fn read_web(uri: &str) -> Result<Url, InvalidRedirectUri> {
+    let url = read(uri)?;
+    let is_web = uri.starts_with("https://") || uri.starts_with("http://");
+    if is_web { Ok(url) } else { Err(InvalidRedirectUri::NotWeb) }
+}
+
+/// Once: whoever registers a client may write hosts that are dear to read.
+fn read(uri: &str) -> Result<Url, InvalidRedirectUri> {
     if !uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
         return Err(InvalidRedirectUri::Characters);
     }
@@ -76,7 +81,7 @@ fn check_address(uri: &str) -> Result<(), InvalidRedirectUri> {
     {
         return Err(InvalidRedirectUri::Host);
     }
-    if is_as_written(uri, &url) { Ok(()) } else { Err(InvalidRedirectUri::Form(url.into())) }
+    if is_as_written(uri, &url) { Ok(url) } else { Err(InvalidRedirectUri::Form(url.into())) }
 }
 
 /// Whether a URI is written as a browser would write it, so that two that lead to the same place are the same text (RFC 3986
@@ -88,7 +93,7 @@ fn is_as_written(uri: &str, url: &Url) -> bool {
 
 /// The host of a URI on the web, or none.
 pub fn host(uri: &str) -> Option<String> {
-    Url::parse(uri).ok().filter(|_| check_web(uri).is_ok())?.host_str().map(str::to_owned)
+    read_web(uri).ok()?.host_str().map(str::to_owned)
 }
 
 /// Where a URI leads, as people tell places apart: host and port, or a scheme of an app's own.

@@ -20,13 +20,15 @@ fn check_redirect_uris(
     uris: &[String],
     complain: &mut impl FnMut(&'static str, String),
 ) {
-    for uri in uris.iter().filter(|uri| redirect_uri::check(uri).is_ok()) {
-        if application_type == ApplicationType::Web && !uri.starts_with("https:") {
-            complain(
-                "redirect_uris",
-                format!("{uri}: a web application has https URIs only; is it a native one?"),
-            );
-        }
+    if application_type != ApplicationType::Web {
+        return;
+    }
+    let others = uris.iter().filter(|uri| !uri.starts_with("https:"));
+    for uri in others.filter(|uri| redirect_uri::check(uri).is_ok()) {
+        complain(
+            "redirect_uris",
+            format!("{uri}: a web application has https URIs only; is it a native one?"),
+        );
     }
 }
 

@@ -37,7 +37,8 @@ fn places(client: &Client) -> BTreeSet<String> {
 
 /// Whether a person who allowed the client was told of this place: one of those that its answers go to.
 pub fn is_known_place(client: &Client, uri: &str) -> bool {
-    client.redirect_uris.iter().any(|known| redirect_uri::place(known) == redirect_uri::place(uri))
+    let place = redirect_uri::place(uri);
+    client.redirect_uris.iter().any(|known| redirect_uri::place(known) == place)
 }
 
 #[cfg(test)]

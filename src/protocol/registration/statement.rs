@@ -1,14 +1,12 @@
 //! Software statements: JWTs in which somebody vouches for what an application says of itself (RFC 7591 2.3, 3.1.1).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::request::Members;
 use crate::crypto::jwks::{KeySet, Unverified};
 use crate::model::{AssertionAlgorithm, Timestamp};
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::protocol::{ErrorCode, OAuthError, jwt};
 
 /// Seconds that clocks may differ.
 const LEEWAY: i64 = 30;
@@ -33,12 +31,12 @@ struct Header {
 
 impl Statement {
     /// Reads what the text alone tells.
-    pub fn read(jwt: &str, now: Timestamp) -> Result<Self, OAuthError> {
-        const NO_JWT: &str = "The software statement is not a signed JWT in compact form.";
-        let (signed, signature) = jwt.rsplit_once('.').ok_or_else(|| invalid(NO_JWT))?;
+    pub fn read(statement: &str, now: Timestamp) -> Result<Self, OAuthError> {
+        const NO_JWT: &str = "The software statement is not a signed JWT in compact form, of 32 KiB at most.";
+        let (signed, signature) = statement.rsplit_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let (head, payload) = signed.split_once('.').ok_or_else(|| invalid(NO_JWT))?;
-        let header: Header = part(head).ok_or_else(|| invalid(NO_JWT))?;
-        let claims: Members = part(payload).ok_or_else(|| invalid(NO_JWT))?;
+        let header: Header = jwt::part(head).ok_or_else(|| invalid(NO_JWT))?;
+        let claims: Members = jwt::part(payload).ok_or_else(|| invalid(NO_JWT))?;
         // RFC 7515 4.1.11: no critical extension is understood here.
         let algorithm = header.alg.parse().ok().filter(|alg: &AssertionAlgorithm| !alg.is_symmetric());
         let algorithm = algorithm.filter(|_| header.crit.is_none());
@@ -104,10 +102,6 @@ pub fn keyless() -> OAuthError {
 /// RFC 7591 3.2.2.
 pub fn invalid(description: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidSoftwareStatement, description)
-}
-
-fn part<T: serde::de::DeserializeOwned>(encoded: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
 }
 
 /// A statement need not end; one that says when it does is held to it.
