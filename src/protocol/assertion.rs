@@ -101,12 +101,12 @@ pub type Refusal = Cow<'static, str>;
 impl Assertion {
     /// Reads a JWT and checks all that does not need a key.
     pub fn read(jwt: &str, purpose: Purpose, expected: &Expected<'_>) -> Result<Self, Refusal> {
-        const NO_JWT: &str = "The assertion is not a signed JWT in compact form, of 32 KiB at most.";
+        const NO_JWT: &str = "The assertion is not a signed JWT in compact form, of 16 KiB a part at most.";
         let (signed, signature) = jwt.rsplit_once('.').ok_or(NO_JWT)?;
         let (head, payload) = signed.split_once('.').ok_or(NO_JWT)?;
         let header: Header = jwt::part(head).ok_or(NO_JWT)?;
         let claims: Claims = jwt::part(payload)
-            .ok_or("The claims of the assertion are not what RFC 7519 4.1 says, or longer than 32 KiB.")?;
+            .ok_or("The claims of the assertion are not what RFC 7519 4.1 says, or longer than 16 KiB.")?;
         let algorithm = check_header(&header, purpose)?;
         let expires_at = check_times(&claims, expected.now)?;
         let names_endpoint = check_audience(claims.aud.as_ref(), expected)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::model::Timestamp;
 
 /// Characters of one part: a part is read before it is known whose it is.
-const LONGEST: usize = 32_768;
+const LONGEST: usize = 16_384;
 
 /// A part of the compact form that is JSON, and not too long.
 pub fn part<T: DeserializeOwned>(encoded: &str) -> Option<T> {

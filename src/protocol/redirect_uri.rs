@@ -96,6 +96,13 @@ pub fn host(uri: &str) -> Option<String> {
     read_web(uri).ok()?.host_str().map(str::to_owned)
 }
 
+/// Whether a URI on the web that was checked has this host.
+pub fn is_at(uri: &str, host: &str) -> bool {
+    let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
+    let rest = rest.and_then(|rest| rest.strip_prefix(host));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?']))
+}
+
 /// Where a URI leads, as people tell places apart: host and port, or a scheme of an app's own.
 pub fn place(uri: &str) -> String {
     let Ok(url) = Url::parse(uri) else { return uri.to_owned() };
@@ -158,7 +165,28 @@ pub fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{InvalidRedirectUri, check, check_web, matches};
+    use super::{InvalidRedirectUri, check, check_web, is_at, matches};
+
+    #[test]
+    fn a_uri_is_at_its_whole_host_only() {
+        for uri in [
+            "https://app.example/cb",
+            "https://app.example",
+            "http://app.example:8080/",
+            "https://app.example?x",
+        ] {
+            assert!(is_at(uri, "app.example"), "{uri}");
+        }
+        for uri in [
+            "https://app.example.evil.example/",
+            "https://an.app.example/",
+            "com.example:/app.example",
+            "app.example",
+        ] {
+            assert!(!is_at(uri, "app.example"), "{uri}");
+        }
+        assert!(is_at("http://[::1]:8080/cb", "[::1]"));
+    }
 
     #[test]
     fn https_loopback_http_and_reverse_domain_schemes_can_be_registered() {

@@ -134,7 +134,7 @@ impl<'a> RequestObject<'a> {
     }
 
     fn read_jwt(jwt: &'a str, client: &Client, issuer: &str, now: Timestamp) -> Result<Self, OAuthError> {
-        const NO_JWT: &str = "The request object is not a JWT in compact form, of 32 KiB at most.";
+        const NO_JWT: &str = "The request object is not a JWT in compact form, of 16 KiB a part at most.";
         let (signed, signature) = jwt.rsplit_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let (head, payload) = signed.split_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let header: Header = jwt::part(head).ok_or_else(|| invalid(NO_JWT))?;

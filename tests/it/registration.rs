@@ -104,6 +104,24 @@ on_both! {
         assert!(many.body.contains("more than 50 entries"), "{many:?}");
     }
 
+    async fn uris_and_names_that_are_dear_to_read_are_bounded_together(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let uris = |number: usize| (0..number).map(|each| format!("https://app.example/{each}")).collect::<Vec<_>>();
+        let with = |logout: usize| json!({"redirect_uris": uris(50), "post_logout_redirect_uris": uris(logout), "request_uris": uris(10)});
+        assert_eq!(server.register(with(40)).await.status, StatusCode::CREATED);
+        let refused = server.register(with(41)).await;
+        refused.assert_error(400, "invalid_redirect_uri");
+        assert!(refused.body.contains("100 entries together"), "{refused:?}");
+        let names = |number: usize| {
+            let names = (0..number).map(|each| (format!("client_name#x{each}"), json!("\u{e9}".repeat(96))));
+            json!(names.collect::<serde_json::Map<_, _>>())
+        };
+        assert_eq!(server.register(names(16)).await.status, StatusCode::CREATED);
+        let refused = server.register(names(17)).await;
+        refused.assert_error(400, "invalid_client_metadata");
+        assert!(refused.body.contains("3072 bytes"), "{refused:?}");
+    }
+
     async fn consent_is_never_skipped_whatever_the_operator_writes_later(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         server.user("ada").await;

@@ -87,7 +87,7 @@ pub(super) fn is_name(member: &str) -> bool {
 }
 
 /// Whether people can read a name when they are asked for consent.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str) -> Result<(), String> {
     if name.len() > LONGEST_NAME {
         return Err(format!("people read it when they are asked for consent; 1 to {LONGEST_NAME} bytes"));
     }

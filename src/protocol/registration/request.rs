@@ -16,6 +16,10 @@ use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 const LONGEST_TEXT: usize = 2048;
 /// Entries of one list.
 const MOST_ENTRIES: usize = 50;
+/// URIs that people or requests are sent to, or that requests are at: each costs some of a processor to read.
+const MOST_URIS: usize = 100;
+/// Bytes of all names in other languages together: what their letters are is looked up.
+const LONGEST_NAMES: usize = 3072;
 /// Members of the whole: more than twice what the standards have, in some languages.
 const MOST_MEMBERS: usize = 200;
 /// Bytes of an error description.
@@ -60,6 +64,7 @@ pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<Client, O
             Sorted::Ignored => {}
         }
     }
+    problems.extend(too_dear(&document, &localized));
     if !localized.is_empty() {
         document.insert("localized".to_owned(), json!(localized));
     }
@@ -99,6 +104,21 @@ fn leave_out_what_has_no_effect(document: &mut Members) {
             document.remove(member);
         }
     }
+}
+
+/// What costs more to look at than a client is worth of whom nobody knows anything (docs/adr/0045).
+fn too_dear(document: &Members, localized: &BTreeMap<String, String>) -> Option<InvalidMetadata> {
+    const LISTS: [&str; 3] = ["redirect_uris", "post_logout_redirect_uris", "request_uris"];
+    let entries = |name: &&str| document.get(*name).and_then(Value::as_array).map_or(0, Vec::len);
+    if LISTS.iter().map(entries).sum::<usize>() > MOST_URIS {
+        let problem = format!("{} have more than {MOST_URIS} entries together", LISTS.join(", "));
+        return Some(InvalidMetadata { member: "redirect_uris", problem });
+    }
+    let names = localized.iter().filter(|(name, _)| forms::is_name(name));
+    (names.map(|(_, text)| text.len()).sum::<usize>() > LONGEST_NAMES).then(|| InvalidMetadata {
+        member: "client_name",
+        problem: format!("in other languages it has more than {LONGEST_NAMES} bytes in all"),
+    })
 }
 
 /// What becomes of one member.
@@ -142,10 +162,11 @@ fn sort(name: &str, value: &Value) -> Sorted {
             "with a language tag it is a text for people, or an https URI (RFC 7591 2.2)",
         );
     };
-    let checked = match forms::is_name(name) {
-        true => forms::check_name(text),
-        false => redirect_uri::check_web(text).map_err(|error| error.to_string()),
-    };
+    // Names are looked at once, with the client's own.
+    if forms::is_name(name) {
+        return Sorted::Localized(text.to_owned());
+    }
+    let checked = redirect_uri::check_web(text).map_err(|error| error.to_string());
     match excess(value).or(checked.err()) {
         None => Sorted::Localized(text.to_owned()),
         Some(problem) => refused(member, &problem),

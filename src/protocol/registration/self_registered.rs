@@ -41,7 +41,8 @@ pub fn type_of(redirect_uris: &[String]) -> ApplicationType {
 
 /// RFC 7591 5: a name and a logo are believed more easily when they are at the place that one returns to.
 fn foreign_hosts(client: &Client) -> Vec<&'static str> {
-    let own: Vec<String> = client.redirect_uris.iter().filter_map(|uri| redirect_uri::host(uri)).collect();
+    // They are written as browsers write them, so the host of each is there to read.
+    let is_own = |host: &str| client.redirect_uris.iter().any(|uri| redirect_uri::is_at(uri, host));
     [
         ("client_uri", &client.client_uri),
         ("logo_uri", &client.logo_uri),
@@ -50,7 +51,7 @@ fn foreign_hosts(client: &Client) -> Vec<&'static str> {
     ]
     .into_iter()
     .filter(|(_, uri)| {
-        uri.as_deref().is_some_and(|uri| redirect_uri::host(uri).is_none_or(|host| !own.contains(&host)))
+        uri.as_deref().is_some_and(|uri| redirect_uri::host(uri).is_none_or(|host| !is_own(&host)))
     })
     .map(|(member, _)| member)
     .collect()

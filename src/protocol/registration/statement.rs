@@ -32,7 +32,8 @@ struct Header {
 impl Statement {
     /// Reads what the text alone tells.
     pub fn read(statement: &str, now: Timestamp) -> Result<Self, OAuthError> {
-        const NO_JWT: &str = "The software statement is not a signed JWT in compact form, of 32 KiB at most.";
+        const NO_JWT: &str =
+            "The software statement is not a signed JWT in compact form, of 16 KiB a part at most.";
         let (signed, signature) = statement.rsplit_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let (head, payload) = signed.split_once('.').ok_or_else(|| invalid(NO_JWT))?;
         let header: Header = jwt::part(head).ok_or_else(|| invalid(NO_JWT))?;

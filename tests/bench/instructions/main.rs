@@ -2,11 +2,13 @@
 //! one operation after the other. Prints the names of the operations in the order of their measurements.
 //!
 //! usage: instructions DATABASE_URL REQUESTS
+//!        instructions documents TIMES
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
 mod connection;
 mod distance;
+mod documents;
 mod fixtures;
 
 use std::hint::black_box;
@@ -39,10 +41,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (first, second) = match arguments.as_slice() {
         [first, second] => (first.as_str(), second.as_str()),
-        _ => panic!("usage: instructions DATABASE_URL REQUESTS"),
+        _ => panic!("usage: instructions DATABASE_URL REQUESTS, or documents TIMES"),
     };
     match first {
         distance::PASS_ON => distance::pass_on(second),
+        "documents" => documents::measure(second.parse().expect("TIMES is a number")),
         database => measure(database, second.parse().expect("REQUESTS is a number")),
     }
 }
