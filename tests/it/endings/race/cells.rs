@@ -72,6 +72,14 @@ pub enum Meeting {
 }
 
 impl Meeting {
+    /// Whether what is left of it is looked at.
+    pub fn is_judged(self) -> bool {
+        match self {
+            Self::Dies | Self::NoMore | Self::Less | Self::OtherKey => true,
+            Self::Anew | Self::Apart => false,
+        }
+    }
+
     pub fn of(creation: Creation, ending: Ending) -> Self {
         use Creation as C;
         use Ending as E;

@@ -1,7 +1,7 @@
 //! Two processes on one database: one in which things are made, one in which what they come from is ended.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chancery::clock::Clock;
 use chancery::crypto::random;
@@ -38,6 +38,7 @@ pub struct Scene {
     there: TestServer,
     /// A process of the operating system that is there instead.
     process: Option<Arc<Process>>,
+    clock: Mutex<()>,
     pub signer: Signer,
     hash: String,
     pub new_hash: String,
@@ -92,6 +93,7 @@ impl Scene {
             ("SERVER__TRUSTED_PROXIES", "127.0.0.0/8"),
             ("AUTHORIZATION__MAX_WAITING_PER_ADDRESS", "1000000"),
             ("AUTHORIZATION__MAX_WAITING", "10000000"),
+            ("DATABASE__MAX_CONNECTIONS", "16"),
         ];
         let here = TestServer::with_external_ui(kind, &settings).await;
         // The others read it when they start.
@@ -112,13 +114,13 @@ impl Scene {
         assert!(here.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
         let hash = async |password: &str| here.app.passwords.hash(Secret::new(password)).await.unwrap();
         let (hash, new_hash) = (hash(PASSWORD).await, hash(NEW_PASSWORD).await);
-        Self { here, there, process, signer, hash, new_hash }
+        Self { here, there, process, clock: Mutex::default(), signer, hash, new_hash }
     }
 
     /// Another user, and another client where that is what ends.
     pub async fn round(&self, creation: Creation, ending: Ending) -> Round<'_> {
         match self.process {
-            Some(_) => self.here.advance(Clock::System.now().since(self.here.app.now())),
+            Some(_) => self.go_by_the_system(),
             // What is counted of one address begins anew.
             None => self.here.advance(1000),
         }
@@ -142,6 +144,12 @@ impl Scene {
         let csrf = hidden(&owner.get("/account").await, "csrf");
         let resource = (ending == Ending::ResourceTaken).then_some(API);
         Round { user, client, owner, csrf, resource }
+    }
+
+    /// The clock here as that of the other process; one round at a time.
+    fn go_by_the_system(&self) {
+        let _turn = self.clock.lock().unwrap();
+        self.here.advance(Clock::System.now().since(self.here.app.now()));
     }
 
     fn somebody(&self) -> User {
