@@ -104,6 +104,8 @@ balancers_ready() { have haproxy && have pgbouncer; }
 failover_ready() { have patroni && have etcd; }
 proxies_ready() { have nginx && have caddy && have apache2 && have openssl; }
 sqlite_ready() { have sqlite3; }
+curl_ready() { have curl; }
+debootstrap_ready() { have debootstrap; }
 shellcheck_ready() { have shellcheck; }
 
 chromium_path() {
