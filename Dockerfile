@@ -3,9 +3,13 @@
 #   docker build -t chancery .
 #
 # Both stages can be replaced: BUILDER needs cargo and a C compiler, BASE needs glibc (at least the version that
-# BUILDER links against) and libgcc_s; neither a shell nor anything else is used in it.
-ARG BUILDER=rust:1-bookworm
-ARG BASE=debian:bookworm-slim
+# BUILDER links against) and libgcc_s; neither a shell nor anything else is used in it. A program that is built already
+# takes the place of the first stage: `--build-context build=DIR`, with build/target/dist/chancery and build/volume/data in DIR
+# (scripts/release and scripts/container-test do so).
+#
+# By digest, so that the same commit gives the same image; renovate.json has them followed.
+ARG BUILDER=rust:1.98-bookworm@sha256:e536cf316987faedfe8ae120f83b70c7df0068fdb4fc9efcce55c71a625001d5
+ARG BASE=debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241
 
 FROM ${BUILDER} AS build
 WORKDIR /build

@@ -15,6 +15,12 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # Locked only in CI: a person who adds a dependency wants the lock file to follow.
 cargo_flags() { if [ -n "${CI:-}" ]; then echo --locked; fi; }
 
+# `rust-version` of Cargo.toml.
+oldest_rust() { sed -nE 's/^rust-version = "(.*)"$/\1/p' Cargo.toml; }
+
+# lock_files NAME: every file of that name that belongs to the project.
+lock_files() { find . \( -name target -o -name node_modules \) -prune -o -name "$1" -printf '%P\n' | sort; }
+
 # --- what must be installed -------------------------------------------------------------------------
 
 as_root() {
@@ -65,6 +71,22 @@ need_rust() {
   need "a C compiler" c_compiler gcc libc6-dev
 }
 
+# The official images bring a compiler and nothing beside it.
+need_lints() {
+  if cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1; then return 0; fi
+  have rustup || die "missing: rustfmt and clippy. Install both, then run this again."
+  say "installing rustfmt and clippy"
+  rustup component add rustfmt clippy </dev/null || die "missing: rustfmt and clippy. They could not be installed here."
+}
+
+# need_deny: whether cargo-deny is there. It is compiled, which takes minutes, only for who asks for that.
+need_deny() {
+  if cargo deny --version >/dev/null 2>&1; then return 0; fi
+  [ "${CHANCERY_DENY:-}" = 1 ] || return 1
+  say "installing cargo-deny"
+  cargo install --locked cargo-deny </dev/null
+}
+
 need_node() {
   need "Node.js" node_ready nodejs npm
   node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
@@ -82,6 +104,9 @@ balancers_ready() { have haproxy && have pgbouncer; }
 failover_ready() { have patroni && have etcd; }
 proxies_ready() { have nginx && have caddy && have apache2 && have openssl; }
 sqlite_ready() { have sqlite3; }
+curl_ready() { have curl; }
+debootstrap_ready() { have debootstrap; }
+shellcheck_ready() { have shellcheck; }
 
 chromium_path() {
   local name

@@ -2,7 +2,7 @@
 //! queues costs everybody their time (docs/adr/0031-shedding-load.md).
 //!
 //! Three things refuse: the number of requests in hand, the number that one address has in hand, and lateness, when work
-//! that is ready waits too long for a processor or for a connection to the database, measured each [`TICK`]. What waits for
+//! that is ready waits too long for a processor or for a connection to the database, measured each `TICK`. What waits for
 //! somebody else's server is not in hand meanwhile (`aside.rs`, docs/adr/0040-waiting-for-others.md).
 
 mod aside;
