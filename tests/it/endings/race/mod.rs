@@ -18,8 +18,11 @@ use crate::support::{Kind, Registration, all};
 
 /// Creations of one user that are raced with one ending, each a pair.
 const AT_ONCE: usize = 4;
-/// As many where there are many pairs to do and none of them hashes a password: an account has few places for that.
+/// As many where there are many pairs to do and none of them checks a password or a user code: an account has few tries at
+/// once.
 const MANY_AT_ONCE: usize = 16;
+/// As many where there is one round at a time: fewer than the grants with refresh tokens that a user may have.
+const MOST_AT_ONCE: usize = 40;
 /// As many rounds at the same time, each of another user and another client.
 const ROUNDS: usize = 6;
 /// Pairs of a cell in which nothing is judged, however many were asked for.
@@ -57,7 +60,11 @@ impl Plan {
     }
 
     fn at_once(&self, cell: Cell) -> usize {
-        if self.own_process && !cell.hashes() { MANY_AT_ONCE } else { AT_ONCE }
+        match (self.own_process && !cell.is_tried(), self.rounds(cell)) {
+            (true, 1) => MOST_AT_ONCE,
+            (true, _) => MANY_AT_ONCE,
+            (false, _) => AT_ONCE,
+        }
     }
 }
 
@@ -87,6 +94,11 @@ impl Cell {
 
     fn hashes(self) -> bool {
         matches!(self.creation, Creation::Session | Creation::Renewal | Creation::Password)
+    }
+
+    /// Whether an account has few tries at once.
+    fn is_tried(self) -> bool {
+        self.hashes() || self.creation == Creation::Device
     }
 
     /// How much longer it takes until the write where a password is hashed.
@@ -168,10 +180,6 @@ async fn race_once(scene: &Scene, cell: Cell, at_once: usize, patience: &Patienc
     let mut round = scene.round(creation, ending).await;
     let mut items = prepare::items(scene, creation, &mut round, at_once + 1).await;
     let probe = items.pop();
-    let kid = match meeting {
-        Meeting::OtherKey => scene.signing_kid().await,
-        _ => String::new(),
-    };
     let client = round.client.clone();
     let making = items.into_iter().map(async |item| {
         a_moment(APART * cell.slowness()).await;
@@ -189,7 +197,9 @@ async fn race_once(scene: &Scene, cell: Cell, at_once: usize, patience: &Patienc
     let mut alive = match meeting {
         Meeting::Dies => survivors(scene, creation, &client, &made).await,
         Meeting::OtherKey => {
-            let old = |made: &Made| signed_by(made).is_some_and(|signed| signed == kid);
+            // The other process may go on with a key that was withdrawn, until it hears of it.
+            let kid = scene.signing_kid().await;
+            let old = |made: &Made| signed_by(made).is_some_and(|signed| signed != kid);
             let made: Vec<_> = made.iter().filter(|made| old(made)).collect();
             survivors(scene, creation, &client, made).await
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chancery::clock::Clock;
 use chancery::crypto::random;
@@ -142,6 +143,9 @@ impl Scene {
         let form = [("csrf", &*hidden(&page, "csrf")), ("username", &*user.username), ("password", PASSWORD)];
         assert_eq!(owner.post("/login", &form).await.status, 303);
         let csrf = hidden(&owner.get("/account").await, "csrf");
+        if ending == Ending::KeyWithdrawn && creation == Creation::Exchange {
+            self.let_the_key_be_known().await;
+        }
         let resource = (ending == Ending::ResourceTaken).then_some(API);
         Round { user, client, owner, csrf, resource }
     }
@@ -309,6 +313,19 @@ impl Scene {
         let times = chancery::app::rotation_times(&app.settings);
         assert!(chancery::keys::withdraw(&app.keeper(), &kid, app.now(), times).await.unwrap());
         app.reload_keys().await.unwrap();
+    }
+
+    /// Until what is signed here counts there: a key that nobody there knows makes no subject token.
+    async fn let_the_key_be_known(&self) {
+        let Some(process) = &self.process else { return self.there.app.reload_keys().await.unwrap() };
+        let kid = self.signing_kid().await;
+        for _ in 0..1000 {
+            if process.get("/jwks", &[]).await.body.contains(&kid) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the other process does not hear of the key");
     }
 
     /// The key that signs access tokens now.
