@@ -73,7 +73,8 @@ pub async fn exchange(
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
     let result = exchange_by(app, grant_type, client, parameters, address).await;
-    app.events.grants.one((grant_type, Outcome::of(&result)));
+    let outcome = result.as_ref().map_or_else(|error| Outcome::Refused(error.code), |_| Outcome::Success);
+    app.events.grants.one((grant_type, outcome));
     result
 }
 
