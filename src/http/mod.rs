@@ -31,7 +31,7 @@ use crate::config::RegistrationMode;
 use crate::observe::Listener;
 use crate::pages;
 use cors::Cors;
-pub use error::{log, note};
+pub use error::note;
 use middleware::{Edge, Overload};
 
 /// What an overloaded server answers as well: others decide by it where to send their requests, and what to believe.

@@ -56,7 +56,7 @@ impl Visitor {
         if self.may_be_led_to(app, client).await? {
             return self.refuse(app, client, target, error).await;
         }
-        crate::http::log(error);
+        crate::request::log(error);
         let envelope = Envelope::find(app, client, target).await?;
         let answer = envelope.seal(app, client, target.failure(app.issuer(), error))?;
         let place = ReturnTo::parse(target.uri()).ok_or_else(|| Failure::new(Problem::WrongReturnAddress))?;
@@ -76,7 +76,7 @@ impl Visitor {
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
-        crate::http::log(error);
+        crate::request::log(error);
         let mut response = self.deliver(app, client, envelope, target.failure(app.issuer(), error))?;
         crate::http::note(&mut response, error);
         Ok(response)
