@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::App;
 use crate::clock::Clock;
 use crate::grants::logout_delivery::Courier;
-use crate::http::tls::Tls;
 use crate::observe::{self, Events, Table};
+use crate::server::tls::Tls;
 use crate::storage::{Purged, StorageError, Versions};
 
 /// How often the counters of changes are read, where the database does not tell by itself.

@@ -11,7 +11,6 @@ use crate::config::{self, DatabaseSettings, DatabaseUrl, PasswordSettings, Setti
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError};
 use crate::crypto::webhook::InvalidWebhookSecret;
-use crate::http::tls::{Tls, TlsError};
 use crate::keys::{KeyError, RotationTimes};
 use crate::model::{Secret, Timestamp};
 use crate::observe::Requests;
@@ -19,6 +18,7 @@ use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::pages::{Branding, Site};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::secrets::SecretsError;
+use crate::server::tls::{Tls, TlsError};
 use crate::storage::{Db, Ending, Storage, StorageError};
 use crate::token_hook::TokenHook;
 

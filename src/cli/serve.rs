@@ -16,10 +16,11 @@ use crate::app::{self, App, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
-use crate::http::middleware::Edge;
 use crate::metrics;
 use crate::model::Client;
 use crate::observe::Listener;
+use crate::server::edge::{self, Edge};
+use crate::server::listener;
 
 /// A connection that hangs must not keep the process from ending.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -156,7 +157,7 @@ async fn serve_if(
 
 /// What answers on a listener that is not public.
 fn other(app: &App, which: Listener, router: Router) -> Edge {
-    http::middleware::layers(router, &app.settings.server, app.watch(which))
+    edge::layers(router, &app.settings.server, app.watch(which))
 }
 
 /// Every listener has the same rules for every request.
@@ -167,13 +168,13 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let connections = Arc::clone(service.connections());
-    Ok(http::server::serve(listener, tls, service, &app.settings.server, &connections, shutdown).await?)
+    Ok(listener::serve(listener, tls, service, &app.settings.server, &connections, shutdown).await?)
 }
 
 /// Turns true at the first signal from now on: call it before anybody is told that the server runs.
 pub fn stopped() -> io::Result<watch::Receiver<bool>> {
     let (stop, stopped) = watch::channel(false);
-    let signal = http::server::shutdown_signal()?;
+    let signal = listener::shutdown_signal()?;
     tokio::spawn(async move {
         signal.await;
         stop.send_replace(true);

@@ -17,9 +17,9 @@ use crate::app::App;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::demo::{self, ClientSettings, RelyingParty};
-use crate::http;
 use crate::model::Secret;
 use crate::observe::{Listener, Watch};
+use crate::server::{edge, listener};
 
 const PORT: u16 = 8080;
 const DEMO_PORT: u16 = 8081;
@@ -60,9 +60,9 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     // Another application, which does not count.
     let watch = Watch::new(&Arc::default(), Listener::Public);
     let connections = Arc::clone(watch.connections());
-    let pages = http::middleware::layers(demo::router(relying_party), server, watch);
+    let pages = edge::layers(demo::router(relying_party), server, watch);
     let until = serve::signalled(stopped.clone());
-    let demo = http::server::serve(demo_listener, None, pages, server, &connections, until);
+    let demo = listener::serve(demo_listener, None, pages, server, &connections, until);
     let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
     telemetry.end().await;

@@ -9,9 +9,9 @@ use crate::app::App;
 use crate::clients::{self, Registered};
 use crate::crypto::jwe::{self, Payload, Recipient};
 use crate::crypto::jwks::KeySet;
-use crate::load::Crowded;
 use crate::model::{Client, Encryption};
 use crate::protocol::OAuthError;
+use crate::server::load::Crowded;
 
 /// A way to encrypt that is ready to use.
 pub struct Encryptor {

@@ -37,12 +37,12 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, Granted, Revocation};
-use crate::load::Crowded;
 use crate::model::{Client, Grant, GrantType};
 use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::server::load::Crowded;
 use crate::storage::StorageError;
 
 impl From<StorageError> for OAuthError {

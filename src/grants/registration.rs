@@ -12,7 +12,6 @@ use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::jwks::KeySet;
 use crate::crypto::{digest, random};
-use crate::load::Crowded;
 use crate::model::{
     Algorithm, Client, ClientId, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy, Secret,
     SelfRegistered, Share, SoftwareIssuer, Ui,
@@ -25,6 +24,7 @@ use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sector_identifier;
+use crate::server::load::Crowded;
 use crate::storage::{
     MayRegister, NewRegistration, RegistrationOutcome, StorageError, StoredClient, StoredRegistration,
 };

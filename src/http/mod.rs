@@ -1,22 +1,17 @@
 //! The protocol endpoints: extract, call, render.
 
-mod accept;
 mod aliases;
 pub mod bearer;
-mod cors;
 mod device_authorization;
 mod error;
 pub mod extract;
 mod introspect;
 pub mod json;
 mod metadata;
-pub mod middleware;
 mod par;
 mod place;
 mod register;
 mod revoke;
-pub mod server;
-pub mod tls;
 mod token;
 mod userinfo;
 mod webfinger;
@@ -30,9 +25,9 @@ use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::observe::Listener;
 use crate::pages;
-use cors::Cors;
+use crate::server::cors::Cors;
+use crate::server::edge::{self, Edge, Overload};
 pub use error::note;
-use middleware::{Edge, Overload};
 
 /// What an overloaded server answers as well: others decide by it where to send their requests, and what to believe.
 const ALWAYS_ANSWERED: [&str; 5] = [
@@ -55,7 +50,7 @@ pub fn service(app: &Arc<App>) -> Edge {
         RegistrationMode::Off => Cors::Endpoints,
         RegistrationMode::Token | RegistrationMode::Open => Cors::EndpointsAndRegistration,
     };
-    middleware::layers_with(router(Arc::clone(app)), server, app.watch(Listener::Public), overload, cors)
+    edge::layers_with(router(Arc::clone(app)), server, app.watch(Listener::Public), overload, cors)
 }
 
 /// Every endpoint, below the issuer's path prefix.
@@ -82,7 +77,7 @@ fn router(app: Arc<App>) -> Router {
     aliases::before(root.fallback(pages::not_found).with_state(app), &aliases, &prefix)
 }
 
-/// What applications call: also those in a browser, from other origins (`cors.rs`).
+/// What applications call: also those in a browser, from other origins (`server/cors.rs`).
 fn for_applications(documents: &Arc<metadata::Documents>) -> Router<Arc<App>> {
     let documents = Router::new()
         .route("/jwks", get(metadata::jwks))

@@ -6,8 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{AT_ONCE, AT_ONCE_PER_HOST, OutboundError, PER_HOST};
 use crate::cache::{self, Cache};
-use crate::load::{self, Share, Shares};
 use crate::model::ClientId;
+use crate::server::load::{self, Share, Shares};
 
 /// Of all fetches, those that requests from one address may have begun; others find room beside them.
 const PER_ADDRESS: usize = AT_ONCE / 4;

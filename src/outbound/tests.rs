@@ -15,8 +15,8 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::load::{self, Bounds, Load};
 use crate::model::{ClientId, Household};
+use crate::server::load::{self, Bounds, Load};
 
 use super::{Limits, Outbound, OutboundError};
 

@@ -22,9 +22,9 @@ use super::site::Frame;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::http::middleware::MayBeFramed;
 use crate::model::{AuthorizationRequest, RequestId, Scope};
 use crate::protocol::session_state;
+use crate::server::edge::MayBeFramed;
 
 /// Section 3.1: every application may hold it in a frame, because none knows more by it than it was told before.
 const CSP: HeaderValue =

@@ -16,9 +16,9 @@ use crate::app::App;
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::{digest, random};
 use crate::http::extract;
-use crate::http::middleware::ClientAddress;
 use crate::model::{Client, SessionId};
 use crate::request;
+use crate::server::edge::ClientAddress;
 
 /// A browser's request for a page. It is read once: what goes around a handler leaves it there for the handler.
 #[derive(Debug, Clone)]

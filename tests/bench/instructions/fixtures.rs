@@ -17,6 +17,7 @@ use chancery::model::{
     Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, PendingRequest,
     Profile, RequestId, ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
 };
+use chancery::server::listener;
 use chancery::storage::{Authority, Insertion, Remember};
 use chancery::telemetry::Telemetry;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
         let _telemetry = telemetry;
         let (settings, service) = (&serving.settings.server, http::service(&serving));
         let connections = Arc::clone(service.connections());
-        http::server::serve(listener, None, service, settings, &connections, std::future::pending()).await
+        listener::serve(listener, None, service, settings, &connections, std::future::pending()).await
     });
     (app, address)
 }

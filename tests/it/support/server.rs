@@ -14,8 +14,8 @@ use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::http;
-use chancery::http::middleware::Edge;
 use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
+use chancery::server::edge::Edge;
 use serde_json::{Value, json};
 use tower::Service as _;
 

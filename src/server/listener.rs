@@ -35,8 +35,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::{BoxError, Service};
 
 use crate::config::ServerSettings;
-use crate::load::Share;
 use crate::observe::{Connections, Open};
+use crate::server::load::Share;
 use handshake::Handshake;
 use patience::{Patience, Phase, Timed};
 use shares::Shares;
