@@ -27,6 +27,7 @@ pub mod request;
 pub mod secrets;
 pub mod sector_identifier;
 pub mod server;
+pub mod site;
 pub mod storage;
 pub mod telemetry;
 pub mod throttle;

@@ -5,7 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::answer::Failure;
-use super::links::ReturnTo;
 use super::views::{Application, FormPostPage, Problem, StrangerPage};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -13,6 +12,7 @@ use crate::grants::authorization_response::Envelope;
 use crate::model::Client;
 use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
+use crate::site::links::ReturnTo;
 
 /// The application learns who posts, and nothing of our address but its origin.
 const ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
