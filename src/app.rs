@@ -10,7 +10,6 @@ pub use background::{Background, spawn as spawn_background_tasks};
 pub use start::{StartError, load_master_key, migrate, open_storage, outbound, rotation_times};
 
 use crate::audit::{Actor, Audit, Event};
-use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
@@ -25,6 +24,7 @@ use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
 use crate::outbound::{Documents, Outbound};
 use crate::registry::Registry;
+use crate::registry::clients::Clients;
 use crate::remote_keys::RemoteKeys;
 use crate::secrets;
 use crate::server::tls::Tls;

@@ -7,7 +7,6 @@ pub mod app;
 pub mod audit;
 pub mod cache;
 pub mod cli;
-pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod crypto;

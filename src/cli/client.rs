@@ -9,7 +9,6 @@ use super::open::Office;
 use super::{Failure, client_settings, client_tokens, output};
 use crate::app;
 use crate::audit::Event;
-use crate::clients;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
@@ -18,6 +17,7 @@ use crate::model::{
 };
 use crate::outbound::Documents;
 use crate::protocol::registration::{self, InvalidMetadata, forms};
+use crate::registry::clients;
 use crate::sector_identifier;
 use crate::storage::StoredClient;
 

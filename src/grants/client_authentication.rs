@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::remembered;
 use crate::app::App;
 use crate::audit::{Actor, Event};
-use crate::clients::{self, Registered};
 use crate::crypto::jwks::KeySet;
 use crate::model::{AssertionAudience, AuthMethod, Client, Secret};
 use crate::observe::Replay;
@@ -14,6 +13,7 @@ use crate::protocol::assertion::Expected;
 use crate::protocol::client_auth::{
     self, AuthenticatedClient, Authentication, Credentials, Presented, Rule, SharedSecret,
 };
+use crate::registry::clients::{self, Registered};
 use crate::server::load::Crowded;
 
 /// What this server wants an assertion to say.

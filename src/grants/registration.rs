@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::audit::{Actor, Event};
-use crate::clients;
 use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::jwks::KeySet;
@@ -23,6 +22,7 @@ use crate::protocol::registration::request::{self, Members, Terms};
 use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::registry::clients;
 use crate::sector_identifier;
 use crate::server::load::Crowded;
 use crate::storage::{
