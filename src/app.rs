@@ -22,15 +22,15 @@ use crate::grants::unused;
 use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
 use crate::observe::{Events, Listener, Requests, Watch};
+use crate::outbound::remote_keys::RemoteKeys;
+use crate::outbound::token_hook::TokenHook;
 use crate::outbound::{Documents, Outbound};
 use crate::registry::Registry;
 use crate::registry::clients::Clients;
-use crate::remote_keys::RemoteKeys;
 use crate::secrets;
 use crate::server::tls::Tls;
 use crate::site::Site;
 use crate::storage::{Purged, Storage, StorageError};
-use crate::token_hook::TokenHook;
 use crate::waiting::Waiting;
 
 const WAITING: &str =

@@ -14,13 +14,13 @@ use crate::crypto::webhook::InvalidWebhookSecret;
 use crate::keys::{KeyError, RotationTimes};
 use crate::model::{Secret, Timestamp};
 use crate::observe::Requests;
+use crate::outbound::token_hook::TokenHook;
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::secrets::SecretsError;
 use crate::server::tls::{Tls, TlsError};
 use crate::site::{Branding, Site};
 use crate::storage::{Db, Ending, Storage, StorageError};
-use crate::token_hook::TokenHook;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]

@@ -16,9 +16,9 @@ use crate::model::{
     Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType,
 };
 use crate::outbound::Documents;
+use crate::outbound::sector_identifier;
 use crate::protocol::registration::{self, InvalidMetadata, forms};
 use crate::registry::clients;
-use crate::sector_identifier;
 use crate::storage::StoredClient;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {

@@ -5,13 +5,15 @@
 //! answer of the resolver counts; an address written in the URL passes the same check; no redirect is followed; no proxy
 //! variable is read; time, size, and the number of fetches at once are limited; a connection is used once.
 
-mod address;
 mod channel;
 mod connection;
 mod documents;
 mod flights;
+pub mod remote_keys;
 mod response;
 mod room;
+pub mod sector_identifier;
+pub mod token_hook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ use url::{Host, Url};
 use crate::cache::{self, Cache};
 use crate::model::ClientId;
 use crate::observe::span;
+use crate::protocol::remote_uri::{self, InvalidRemoteUri};
 
 pub use channel::{Channel, ChannelLimits, Reach};
 pub use documents::Documents;
@@ -66,10 +69,8 @@ pub struct Limits {
 /// Why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    #[error("it is not an https URL without user name and fragment")]
-    Url,
-    #[error("{0} is not a public address")]
-    Private(std::net::IpAddr),
+    #[error(transparent)]
+    Uri(#[from] InvalidRemoteUri),
     #[error("the name does not resolve: {0}")]
     Resolve(std::io::Error),
     #[error("connecting failed: {0}")]
@@ -131,32 +132,6 @@ impl Outbound {
         Ok(Self { limits, tls, rooms: Rooms::new(), posts: Semaphore::new(POSTS), by_host })
     }
 
-    /// A URL that may be fetched, as far as can be told without resolving its name.
-    pub fn check(url: &str, allow_private: bool) -> Result<Url, OutboundError> {
-        let url = Url::parse(url).map_err(|_| OutboundError::Url)?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        let scheme = match url.scheme() {
-            "https" => true,
-            "http" => allow_private && is_loopback(&url),
-            _ => false,
-        };
-        if !plain || !scheme {
-            return Err(OutboundError::Url);
-        }
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(address.into()),
-            Some(Host::Ipv6(address)) => Some(address.into()),
-            Some(Host::Domain(_)) => None,
-            None => return Err(OutboundError::Url),
-        };
-        match literal {
-            Some(literal) if !allow_private && !address::is_public(literal) => {
-                Err(OutboundError::Private(literal))
-            }
-            _ => Ok(url),
-        }
-    }
-
     /// The longest that a fetch can take.
     pub fn timeout(&self) -> Duration {
         self.limits.timeout
@@ -170,7 +145,7 @@ impl Outbound {
 
     /// Gets a document. Anything but 200 is an error.
     pub async fn get(&self, _room: Room, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
-        let url = Self::check(url, self.limits.allow_private)?;
+        let url = remote_uri::check(url, self.limits.allow_private)?;
         let (span, request) = traced("GET", &url, connection::get(&url, accept)?);
         let (head, body) =
             self.exchange(&url, request, Wanted::Document(self.limits.max_bytes)).await?.into_parts();
@@ -183,7 +158,7 @@ impl Outbound {
 
     /// Posts a form. Whatever is answered is the caller's to judge, by its status alone.
     pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, OutboundError> {
-        let url = Self::check(url, self.limits.allow_private)?;
+        let url = remote_uri::check(url, self.limits.allow_private)?;
         let (span, request) = traced("POST", &url, connection::post_form(&url, form)?);
         let status = self.exchange(&url, request, Wanted::Status).await?.status();
         span::answered(&span, status.as_u16());
@@ -234,8 +209,8 @@ impl Outbound {
 
     /// Where the host of a URL is. One address that is not public refuses the name altogether: an honest name has none.
     async fn addresses(&self, url: &Url, reach: Reach) -> Result<Vec<SocketAddr>, OutboundError> {
-        let port = url.port_or_known_default().ok_or(OutboundError::Url)?;
-        let found: Vec<SocketAddr> = match url.host().ok_or(OutboundError::Url)? {
+        let port = url.port_or_known_default().ok_or(InvalidRemoteUri::Form)?;
+        let found: Vec<SocketAddr> = match url.host().ok_or(InvalidRemoteUri::Form)? {
             Host::Ipv4(address) => vec![(address, port).into()],
             Host::Ipv6(address) => vec![(address, port).into()],
             Host::Domain(name) => {
@@ -244,7 +219,7 @@ impl Outbound {
         };
         let refused = found.iter().find(|address| !may_reach(url, **address, reach));
         match refused {
-            Some(address) => Err(OutboundError::Private(address.ip())),
+            Some(address) => Err(InvalidRemoteUri::Private(address.ip()).into()),
             None => Ok(found),
         }
     }
@@ -266,18 +241,9 @@ fn traced(
 
 fn may_reach(url: &Url, address: SocketAddr, reach: Reach) -> bool {
     match (reach, url.scheme()) {
-        (Reach::Public, _) => address::is_public(address.ip()),
+        (Reach::Public, _) => remote_uri::is_public(address.ip()),
         (Reach::Private, "https") | (Reach::Anywhere, _) => true,
         (Reach::Private, _) => address.ip().is_loopback(),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

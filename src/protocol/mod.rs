@@ -27,6 +27,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod registration;
+pub mod remote_uri;
 pub mod request_object;
 pub mod reserved_claims;
 pub mod resource;
