@@ -2,7 +2,11 @@
 
 mod background;
 mod key_source;
+mod remembered;
+mod renewals;
 mod start;
+mod verified_tokens;
+mod walk;
 
 use std::sync::Arc;
 
@@ -15,9 +19,6 @@ use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::random;
-use crate::grants::access_tokens::VerifiedTokens;
-use crate::grants::password_renewal::Renewals;
-use crate::grants::remembered::Remembered;
 use crate::grants::unused;
 use crate::keys::{self, Keeper, Keys};
 use crate::model::Timestamp;
@@ -32,6 +33,10 @@ use crate::server::tls::Tls;
 use crate::site::Site;
 use crate::storage::{Purged, Storage, StorageError};
 use crate::waiting::Waiting;
+use remembered::Remembered;
+use renewals::Renewals;
+use verified_tokens::VerifiedTokens;
+use walk::Walk;
 
 const WAITING: &str =
     "a request that waits (authorization.max_waiting_per_address, max_waiting_per_client, max_waiting)";
@@ -60,7 +65,7 @@ pub struct App {
     pub clock: Clock,
     pub requests: Arc<Requests>,
     pub events: Events,
-    pub unused_grants: unused::Walk,
+    pub unused_grants: Walk,
     /// Which of the processes on the database this is.
     process: String,
 }
@@ -98,7 +103,7 @@ impl App {
             tls: start::tls(&settings, now)?,
             requests: Arc::new(start::requests(&settings)),
             events: Events::default(),
-            unused_grants: unused::Walk::default(),
+            unused_grants: Walk::default(),
             process: random::id(),
             settings,
             storage,
