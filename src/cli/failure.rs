@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::app::StartError;
+use crate::boot::StartError;
 use crate::config::Problems;
 use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;

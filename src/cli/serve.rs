@@ -12,10 +12,11 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Failure, open, start_log};
 use crate::admin;
-use crate::app::{self, App, Background};
+use crate::app::App;
+use crate::boot::{self, Background};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::http;
+
 use crate::metrics;
 use crate::model::Client;
 use crate::observe::Listener;
@@ -58,9 +59,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure> {
     let storage = open::storage(&settings).await?;
     storage.db().keep(settings.database.kept_connections).await?;
-    let master_key = app::load_master_key(&settings)?;
+    let master_key = boot::load_master_key(&settings)?;
     let app = App::start(settings, storage, master_key, Clock::System).await?;
-    let background = app::spawn_background_tasks(&app);
+    let background = boot::spawn_background_tasks(&app);
     Ok((app, background))
 }
 
@@ -119,7 +120,7 @@ pub async fn until(
     others: Listeners,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
-    let service = http::service(app);
+    let service = boot::service(app);
     let load = Arc::clone(service.load());
     let tls = app.tls.as_ref().map(|tls| tls.acceptor());
     let public = serve(app, (listener, tls), service, signalled(stopped.clone()));
@@ -150,7 +151,7 @@ async fn serve_if(
     let service = match which {
         Listener::Admin => other(app, which, admin::router(Arc::clone(app))),
         Listener::Metrics => other(app, which, metrics::router(Arc::clone(app))),
-        Listener::Public => http::service(app),
+        Listener::Public => boot::service(app),
     };
     serve(app, (listener, None), service, shutdown).await
 }

@@ -30,6 +30,7 @@ use tracing::Span;
 use url::{Host, Url};
 
 use crate::cache::{self, Cache};
+use crate::config::OutboundSettings;
 use crate::model::ClientId;
 use crate::observe::span;
 use crate::protocol::remote_uri::{self, InvalidRemoteUri};
@@ -126,6 +127,16 @@ impl OutboundError {
 }
 
 impl Outbound {
+    /// As the settings say.
+    pub fn open(settings: &OutboundSettings) -> Result<Self, OutboundError> {
+        Self::new(Limits {
+            allow_private: settings.allow_private,
+            ca_file: settings.ca_file.clone(),
+            timeout: settings.timeout,
+            max_bytes: settings.max_bytes,
+        })
+    }
+
     pub fn new(limits: Limits) -> Result<Self, OutboundError> {
         let tls = connection::tls(limits.ca_file.as_deref())?;
         let by_host = cache::recent(HOSTS).build();

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::App;
+use crate::app::App;
 use crate::clock::Clock;
 use crate::grants::logout_delivery::Courier;
 use crate::observe::{self, Events, Table};
