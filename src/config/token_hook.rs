@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::choice;
 use super::reader::Reader;
+use super::reader::choice;
 use crate::crypto::webhook::WebhookKey;
 use crate::model::Secret;
 use crate::protocol::remote_uri;

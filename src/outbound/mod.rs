@@ -8,6 +8,7 @@
 mod channel;
 mod connection;
 mod documents;
+mod error;
 mod flights;
 pub mod remote_keys;
 mod response;
@@ -16,7 +17,7 @@ pub mod sector_identifier;
 pub mod token_hook;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,17 +38,12 @@ use crate::protocol::remote_uri::{self, InvalidRemoteUri};
 
 pub use channel::{Channel, ChannelLimits, Reach};
 pub use documents::Documents;
+pub use error::OutboundError;
 pub use flights::Flights;
 pub use response::Fetched;
 pub use room::Room;
 use room::{RoomOfHost, Rooms};
 
-/// Fetches from one host at once; a few more wait, within their timeout.
-const AT_ONCE_PER_HOST: usize = 2;
-/// Those that are under way to one host or wait for it.
-const PER_HOST: usize = 16;
-/// Fetches at once altogether.
-const AT_ONCE: usize = 64;
 /// What is told to clients at once.
 const POSTS: usize = 32;
 /// Hosts whose fetches are counted.
@@ -65,31 +61,6 @@ pub struct Limits {
     /// For the whole fetch; connecting may take half of it.
     pub timeout: Duration,
     pub max_bytes: usize,
-}
-
-/// Why nothing was fetched.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboundError {
-    #[error(transparent)]
-    Uri(#[from] InvalidRemoteUri),
-    #[error("the name does not resolve: {0}")]
-    Resolve(std::io::Error),
-    #[error("connecting failed: {0}")]
-    Connect(std::io::Error),
-    #[error("the exchange failed: {0}")]
-    Exchange(#[from] hyper::Error),
-    #[error("the request cannot be written: {0}")]
-    Request(#[from] hyper::http::Error),
-    #[error("it answered {0}; redirects are not followed")]
-    Status(StatusCode),
-    #[error("the answer is too long, or broke off")]
-    Body,
-    #[error("it took too long")]
-    Timeout,
-    #[error("too much is being fetched already; try again in a moment")]
-    Busy,
-    #[error("{path}: {problem}")]
-    Certificates { path: PathBuf, problem: String },
 }
 
 /// The client. Cheap to share, one per process.
@@ -116,13 +87,6 @@ impl Wanted {
             Self::Document(most) => Some(most),
             Self::Status => None,
         }
-    }
-}
-
-impl OutboundError {
-    /// Whether nothing was tried, because too much is under way.
-    pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy)
     }
 }
 
@@ -256,19 +220,6 @@ fn may_reach(url: &Url, address: SocketAddr, reach: Reach) -> bool {
         (Reach::Private, "https") | (Reach::Anywhere, _) => true,
         (Reach::Private, _) => address.ip().is_loopback(),
     }
-}
-
-/// The certificates of a PEM file.
-fn certificates(
-    path: &Path,
-) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, OutboundError> {
-    use tokio_rustls::rustls::pki_types::CertificateDer;
-    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-    let fail = |problem: String| OutboundError::Certificates { path: path.to_owned(), problem };
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fail(format!("it cannot be read as PEM: {error}")))?;
-    if found.is_empty() { Err(fail("it holds no certificate".to_owned())) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ async fn one_host_gets_two_fetches_at_once() {
     for fetch in fetches {
         fetch.await.unwrap().unwrap();
     }
-    assert_eq!(most.load(Ordering::SeqCst), super::AT_ONCE_PER_HOST);
+    assert_eq!(most.load(Ordering::SeqCst), super::room::AT_ONCE_PER_HOST);
 }
 
 /// A server with a certificate for localhost by the authority of the fixtures.
@@ -206,7 +206,7 @@ fn an_address_has_a_quarter_of_all_fetches() {
         let mut slot = load.take(Some(Household::of([192, 0, 2, last].into())));
         load::within(&mut slot, || outbound.reserve(None))
     };
-    let held: Vec<_> = (0..super::AT_ONCE / 4).map(|_| reserve(1).unwrap()).collect();
+    let held: Vec<_> = (0..super::room::AT_ONCE / 4).map(|_| reserve(1).unwrap()).collect();
     assert!(reserve(1).is_err_and(|error| error.is_busy()));
     assert!(reserve(2).is_ok());
     drop(held);
@@ -217,7 +217,7 @@ fn an_address_has_a_quarter_of_all_fetches() {
 async fn a_host_that_stalls_keeps_few_waiting() {
     let (address, _) = server(GOOD, Duration::from_secs(5)).await;
     let outbound = Arc::new(Outbound::new(limits(true)).unwrap());
-    let fetches: Vec<_> = (0..super::PER_HOST + 3)
+    let fetches: Vec<_> = (0..super::room::PER_HOST + 3)
         .map(|_| {
             let (outbound, url) = (Arc::clone(&outbound), format!("http://{address}/"));
             tokio::spawn(async move { outbound.get(outbound.reserve(None).unwrap(), &url, "*/*").await })

@@ -14,9 +14,8 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::accounts::SEPARATOR;
 use super::answer::RESOURCE_POLICY;
-use super::cookies::Cookie;
+use super::cookies::{Cookie, SEPARATOR};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};

@@ -17,6 +17,7 @@ pub mod hint;
 pub mod initiated_login;
 pub mod interaction;
 pub mod introspection;
+pub mod invalid_metadata;
 pub mod jwt;
 pub mod left;
 pub mod legacy_userinfo;
