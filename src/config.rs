@@ -27,9 +27,6 @@ mod warnings;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::Url;
 
 pub use aliases::Alias;
@@ -52,10 +49,7 @@ pub use token_hook::{OnFailure, TokenHookSettings};
 
 use crate::model::{Algorithm, AssertionAudience, Secret};
 use layers::Layers;
-use reader::{Reader, Refusal};
-
-const DAY: i64 = 86_400;
-const YEAR: i64 = 365 * DAY;
+use reader::{DAY, Reader, Refusal, YEAR, algorithm, choice};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -207,11 +201,6 @@ impl Settings {
             Some(settings) if reader.problems.is_empty() => Ok(settings),
             _ => Err(Problems(reader.problems)),
         }
-    }
-
-    /// The weaker choices among these settings, each a sentence for the start-up log.
-    pub fn warnings(&self) -> Vec<String> {
-        warnings::of(self)
     }
 
     fn read(reader: &mut Reader, needs_master_key: bool) -> Option<Self> {
@@ -423,16 +412,6 @@ fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {
         timeout: timeout?,
         max_bytes: max_bytes?,
     })
-}
-
-fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
-    choice(text, "ES256, ES384, RS256, PS256 or EdDSA")
-}
-
-/// One of an enum's serde names.
-fn choice<'de, T: Deserialize<'de>>(text: &'de str, choices: &str) -> Result<T, Refusal> {
-    let names: StrDeserializer<'de, ValueError> = text.into_deserializer();
-    T::deserialize(names).map_err(|_| (format!("\"{text}\" is not known"), format!("write {choices}")))
 }
 
 fn web_address(text: &str) -> Result<Option<String>, Refusal> {

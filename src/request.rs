@@ -4,6 +4,10 @@
 //! or an entry, and no rule may depend on it. The middleware sets it around each poll of a request's future. A span would
 //! name a request in the log too, but it is written out for each request, and hardly one of them has a line.
 
+mod failure;
+mod id;
+mod user_agent;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -11,7 +15,9 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderValue, Method, Uri};
 
-use crate::http::middleware::RequestId;
+pub use failure::log;
+pub use id::{RequestId, X_REQUEST_ID};
+pub use user_agent::bounded_user_agent;
 
 /// What is known of a request before anything of it is believed.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! The data keys of this installation: made, opened with the master key, and replaced (docs/adr/0054).
 
 use crate::audit::{Actor, Audit, ChainError, Ended, Event};
-use crate::clients;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::keys;
 use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp, UserId};
+use crate::registry::clients;
 use crate::storage::{Ending, SealedClientSecrets, Storage, StorageError};
 
 /// Why the data keys could not be opened or replaced.

@@ -14,9 +14,9 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, registry};
 use url::Url;
 
-use crate::app;
 use crate::config::{LogFormat, LogLevel, Settings};
 use crate::observe::span;
+use crate::outbound::Outbound;
 use export::Exporter;
 pub use line::Line;
 
@@ -52,7 +52,8 @@ impl Telemetry {
 }
 
 fn exporter(settings: &Settings, endpoint: &Url) -> Result<Exporter, StartError> {
-    let outbound = app::outbound(settings).map_err(|error| StartError::Traces(error.to_string()))?;
+    let outbound = Outbound::open(&settings.outbound)
+        .map_err(|error| StartError::Traces(format!("outbound.ca_file: {error}")))?;
     Exporter::start(endpoint, &settings.tracing, outbound)
         .map_err(|error| StartError::Traces(error.to_string()))
 }

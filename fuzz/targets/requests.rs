@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery::config::{Network, TrustedProxies};
 use chancery::http::bearer as bearer_tokens;
-use chancery::http::middleware::ClientAddress;
 use chancery::model::{Catalogue, Client, ResponseType, Timestamp};
 use chancery::protocol::assertion::Expected;
 use chancery::protocol::authorize::{self, Arrival, Offer};
@@ -15,6 +14,7 @@ use chancery::protocol::token_exchange::Request;
 use chancery::protocol::{
     Parameters, claims_request, client_auth, logout, parameters, redirect_uri, request_object, resource,
 };
+use chancery::server::edge::ClientAddress;
 use serde_json::json;
 use url::form_urlencoded::byte_serialize;
 

@@ -74,7 +74,7 @@ impl IntoResponse for Refusal {
 
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        crate::http::log(&error);
+        crate::request::log(&error);
         let status = match error.code {
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,

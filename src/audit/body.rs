@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::event::{Actor, Event};
-use crate::http::extract;
 use crate::model::TallyPlace;
-use crate::request::Facts;
+use crate::request::{self, Facts};
 
 /// No two of these have a member of the same name, so that all are written one after another.
 #[derive(Serialize)]
@@ -77,7 +76,7 @@ impl<'a> Origin<'a> {
         Self {
             address: facts.address,
             request_id: facts.id.as_str(),
-            user_agent: extract::bounded_user_agent(facts.user_agent.as_ref()),
+            user_agent: request::bounded_user_agent(facts.user_agent.as_ref()),
         }
     }
 }
@@ -89,8 +88,8 @@ mod tests {
 
     use super::*;
     use crate::audit::Granted;
-    use crate::http::middleware::RequestId;
     use crate::model::{ClientId, GrantId, GrantType, ScopeSet, UserId};
+    use crate::request::RequestId;
 
     fn facts() -> Facts {
         Facts {

@@ -7,6 +7,7 @@
 mod body;
 mod chain;
 mod event;
+mod flaw;
 mod queue;
 mod sequences;
 mod verify;
@@ -18,7 +19,8 @@ pub use chain::line;
 pub use event::{
     Actor, Ended, Event, Granted, RegistrationProblem, Replayed, Revocation, SessionEnd, SignInProblem,
 };
-pub use verify::{Flaw, Place, Verified};
+pub use flaw::Flaw;
+pub use verify::{Place, Verified};
 
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;

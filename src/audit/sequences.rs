@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 
-use super::verify::Flaw;
+use super::flaw::Flaw;
 use crate::model::ChainedEntry;
 
 /// What entries say of themselves; those of older versions say nothing.

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::args::Output;
 use super::args::audit::{AuditCommand, AuditExport, AuditVerify};
 use super::open::{self, Office};
-use super::{Failure, output, serve};
+use super::{Failure, output};
 use crate::audit::{self, ChainError};
+use crate::boot;
 use crate::config::Settings;
 use crate::storage::AuditRange;
 
@@ -90,7 +91,7 @@ async fn export(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure>
 
 async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout());
-    let stopped = if asked.follow { Some(serve::stopped()?) } else { None };
+    let stopped = if asked.follow { Some(boot::stopped()?) } else { None };
     let everything = AuditRange::after(asked.after);
     let mut range = AuditRange {
         since: asked.since.unwrap_or(everything.since),
@@ -111,7 +112,7 @@ async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> 
             (None, true) => return Ok(()),
             (Some(stopped), true) => {
                 // Woken early it looks once more, and ends above.
-                let _ = tokio::time::timeout(FOLLOW, serve::signalled(stopped.clone())).await;
+                let _ = tokio::time::timeout(FOLLOW, boot::signalled(stopped.clone())).await;
             }
             (_, false) => {}
         }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::output;
 use crate::config::{Problems, Settings};
-use crate::http::tls::Tls;
+use crate::server::tls::Tls;
 
 /// Prints the verdict, and returns whether the configuration is valid. Weaker choices are told, but
 /// are no problem.

@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::args::{ClientCommand, ClientCreate, ClientUpdate, RotateSecret};
 use super::open::Office;
 use super::{Failure, client_settings, client_tokens, output};
-use crate::app;
 use crate::audit::Event;
-use crate::clients;
+use crate::boot::StartError;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
     Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
     Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType,
 };
-use crate::outbound::Documents;
+use crate::outbound::sector_identifier;
+use crate::outbound::{Documents, Outbound};
 use crate::protocol::registration::{self, InvalidMetadata, forms};
-use crate::sector_identifier;
+use crate::registry::clients;
 use crate::storage::StoredClient;
 
 pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
@@ -216,12 +216,14 @@ impl Commands<'_> {
 
     fn seal(&self, client: &Client, secret: &Secret) -> Result<Secret, Failure> {
         let sealed = clients::seal_secret(self.office.audit()?.master_key(), &client.id, secret);
-        Ok(sealed.map_err(app::StartError::from)?)
+        Ok(sealed.map_err(StartError::from)?)
     }
 
     /// Whether the sector that the client names lists its redirect URIs.
     async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
-        let documents = Documents::new(Arc::new(app::outbound(self.office.settings)?));
+        let documents = Documents::new(Arc::new(
+            Outbound::open(&self.office.settings.outbound).map_err(StartError::from)?,
+        ));
         let checked = sector_identifier::check(&documents, client, self.office.now).await;
         let problem = checked.err().map(|error| format!("{}: {error}", sector_identifier::MEMBER));
         Failure::of(doing, problem.into_iter().collect())

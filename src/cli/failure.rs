@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::app::StartError;
+use crate::boot::{ListenError, StartError};
 use crate::config::Problems;
 use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
@@ -18,6 +18,8 @@ pub enum Failure {
     Settings(#[from] Problems),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]

@@ -11,7 +11,7 @@ use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
 use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer, text};
-use crate::outbound::Outbound;
+use crate::protocol::remote_uri;
 use crate::storage::Storage;
 
 pub async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failure> {
@@ -95,7 +95,7 @@ fn problems_of(settings: &Settings, asked: &IssuerAdd) -> Vec<String> {
         problems.push("issuer: this server's own tokens are no assertions for it".to_owned());
     }
     if let Some(Err(error)) =
-        asked.jwks_uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private))
+        asked.jwks_uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private))
     {
         problems.push(format!("jwks_uri: {error}"));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::args::{KeysCommand, KeysRotate, KeysWithdraw};
 use super::open::Office;
 use super::{Failure, open, output};
-use crate::app;
+use crate::boot;
 use crate::config::Settings;
 use crate::keys::{self, Keeper, KeyRing, RotationTimes};
 use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
@@ -145,7 +145,7 @@ async fn rotate(office: &Office<'_>, asked: KeysRotate) -> Result<(), Failure> {
     // A key sealed under another master key would keep every server from loading any of them.
     KeyRing::open(keeper.audit.master_key(), &storage.signing_keys(now).await?)?;
     keys::ensure(&keeper, configured, now).await?;
-    let times = app::rotation_times(settings);
+    let times = boot::rotation_times(settings);
     let times = RotationTimes { publish: if asked.now { 0 } else { times.publish }, ..times };
     for algorithm in algorithms {
         let key = keys::rotate(&keeper, algorithm, now, times).await?;
@@ -163,7 +163,7 @@ async fn withdraw(office: &Office<'_>, asked: KeysWithdraw) -> Result<(), Failur
     let keeper = Keeper { audit: office.audit()?, actor: open::operator() };
     KeyRing::open(keeper.audit.master_key(), &storage.signing_keys(now).await?)?;
     let kid = KeyId::new(asked.kid);
-    if !keys::withdraw(&keeper, &kid, now, app::rotation_times(settings)).await? {
+    if !keys::withdraw(&keeper, &kid, now, boot::rotation_times(settings)).await? {
         return Err(Failure::refused(format!("there is no key {kid}\n    `chancery keys list` names them")));
     }
     if asked.output.json {

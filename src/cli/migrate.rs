@@ -2,7 +2,7 @@
 
 use super::args::MigrateArgs;
 use super::{Failure, open, output};
-use crate::app;
+use crate::boot;
 use crate::config::Settings;
 use crate::storage::{Db, Effect, PendingMigration, Waits};
 
@@ -13,7 +13,7 @@ pub async fn run(settings: Settings, args: MigrateArgs) -> Result<(), Failure> {
     if args.plan {
         plan(storage.db()).await?;
     } else {
-        app::migrate(&settings, &storage).await?;
+        boot::migrate(&settings, &storage).await?;
         output::line(UP_TO_DATE)?;
     }
     storage.db().close().await;

@@ -6,6 +6,7 @@ pub mod check_config;
 mod client;
 mod client_settings;
 mod client_tokens;
+mod environment;
 mod failure;
 pub mod given;
 mod healthcheck;
@@ -33,11 +34,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
+use environment::environment;
 pub use failure::Failure;
 pub use output::complain;
 
 use crate::config::{Problems, Settings};
-use crate::telemetry::Telemetry;
 
 /// Does what was asked.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -79,16 +80,4 @@ fn config_file(named: Option<PathBuf>) -> Option<PathBuf> {
     let from_environment =
         || std::env::var_os("CHANCERY_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     named.or_else(from_environment)
-}
-
-/// Lossy: a name or value that is not Unicode becomes a problem with its key, not a crash.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
-}
-
-/// Starts the log and the export of traces, for the commands that keep running; the others print their result and
-/// nothing else. What is returned has to be ended last.
-fn start_log(settings: &Settings) -> Result<Telemetry, Failure> {
-    Ok(Telemetry::start(settings, |name| std::env::var(name).ok())?)
 }

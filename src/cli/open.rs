@@ -6,8 +6,8 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::{Failure, output};
-use crate::app::{self, StartError};
 use crate::audit::{Actor, Audit, Event};
+use crate::boot::{self, StartError};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
@@ -44,7 +44,7 @@ impl<'a> Office<'a> {
     }
 
     fn master_key(&self) -> Result<MasterKey, Failure> {
-        let master_key = app::load_master_key(self.settings)?;
+        let master_key = boot::load_master_key(self.settings)?;
         // A command does one thing after the other, so nobody else has to wait for its thread.
         let opened = block_in_place(|| {
             Handle::current().block_on(secrets::open(&self.storage, &master_key, self.now))
@@ -83,7 +83,7 @@ pub fn operator() -> Actor {
 pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {
     let storage = connect(settings).await?;
     if settings.database.migrate_on_start {
-        app::migrate(settings, &storage).await?;
+        boot::migrate(settings, &storage).await?;
     } else if !storage.db().pending_migrations().await?.is_empty() {
         return Err(Failure::refused(
             "the database lacks migrations, and database.migrate_on_start is false\n    run `chancery migrate` first",
@@ -94,7 +94,7 @@ pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {
 
 /// The database as it is.
 pub async fn connect(settings: &Settings) -> Result<Storage, Failure> {
-    let storage = app::open_storage(settings).await?;
+    let storage = boot::open_storage(settings).await?;
     storage.db().refuse_transaction_pooler().await?;
     Ok(storage)
 }

@@ -8,7 +8,7 @@ use super::args::Output;
 use super::args::secrets::{SecretsCommand, SecretsRotate};
 use super::open::Office;
 use super::{Failure, open, output};
-use crate::app::StartError;
+use crate::boot::StartError;
 use crate::config::Settings;
 use crate::model::{DataKeyState, SealedDataKey};
 use crate::secrets::{Replaced, Replacement, SecretsError};
@@ -24,7 +24,7 @@ pub async fn run(settings: Settings, command: SecretsCommand) -> Result<(), Fail
 
 /// It needs the master keys for their ids only, and opens nothing: they need not fit.
 async fn list(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
-    let master = crate::app::load_master_key(office.settings)?;
+    let master = crate::boot::load_master_key(office.settings)?;
     let keys = office.storage.data_keys().await?;
     let under = |id: &str| keys.iter().any(|key| key.sealed_under == id);
     let previous: Vec<_> = master.previous_ids().map(|id| (id, under(id))).collect();

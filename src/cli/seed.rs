@@ -2,13 +2,13 @@
 
 use super::client_settings;
 use crate::app::App;
-use crate::clients;
 use crate::crypto::digest;
 use crate::crypto::password::Against;
 use crate::crypto::password::PasswordError;
 use crate::model::{
     Address, AuthMethod, Client, ClientId, ClientSecrets, GrantType, Profile, ScopeSet, Secret, User, UserId,
 };
+use crate::registry::clients;
 use crate::storage::{Credentials, StorageError};
 
 pub const USERNAME: &str = "demo";

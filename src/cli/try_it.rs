@@ -12,14 +12,16 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::args::TryArgs;
-use super::{Failure, password, seed, serve, start_log};
+use super::environment::environment;
+use super::{Failure, password, seed, serve};
 use crate::app::App;
+use crate::boot;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::demo::{self, ClientSettings, RelyingParty};
-use crate::http;
 use crate::model::Secret;
 use crate::observe::{Listener, Watch};
+use crate::server::{edge, listener};
 
 const PORT: u16 = 8080;
 const DEMO_PORT: u16 = 8081;
@@ -30,7 +32,7 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (listener, port) = bind(args.port, PORT).await?;
     let (demo_listener, demo_port) = bind(args.demo_port, DEMO_PORT).await?;
     let settings = settings(port, file)?;
-    let telemetry = start_log(&settings)?;
+    let telemetry = serve::start_log(&settings)?;
     let (app, background) = serve::start(settings).await?;
     if seed::is_in_use(&app).await? {
         return Err(Failure::refused(
@@ -53,17 +55,17 @@ pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
     });
-    let others = serve::Listeners::bind(&app).await?;
-    let stopped = serve::stopped()?;
+    let others = boot::Listeners::bind(&app).await?;
+    let stopped = boot::stopped()?;
     tell(&app, &home, &known, args.output.json)?;
     let server = &app.settings.server;
     // Another application, which does not count.
     let watch = Watch::new(&Arc::default(), Listener::Public);
     let connections = Arc::clone(watch.connections());
-    let pages = http::middleware::layers(demo::router(relying_party), server, watch);
-    let until = serve::signalled(stopped.clone());
-    let demo = http::server::serve(demo_listener, None, pages, server, &connections, until);
-    let (served, shown) = tokio::join!(serve::until(&app, listener, others, stopped), demo);
+    let pages = edge::layers(demo::router(relying_party), server, watch);
+    let until = boot::signalled(stopped.clone());
+    let demo = listener::serve(demo_listener, None, pages, server, &connections, until);
+    let (served, shown) = tokio::join!(boot::until(&app, listener, others, stopped), demo);
     serve::close(&app, background).await;
     telemetry.end().await;
     served?;
@@ -78,7 +80,7 @@ fn settings(port: u16, file: Option<&Path>) -> Result<Settings, Failure> {
         ("CHANCERY_SERVER__TLS_CERTIFICATE_FILE".to_owned(), String::new()),
         ("CHANCERY_SERVER__TLS_KEY_FILE".to_owned(), String::new()),
     ];
-    Ok(Settings::load(file, super::environment().chain(here))?)
+    Ok(Settings::load(file, environment().chain(here))?)
 }
 
 /// Listens on the port that was asked for; nobody asked: on the default one, or the next that is free.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use super::choice;
 use super::issuer::is_loopback;
+use super::reader::choice;
 use super::reader::{Reader, Refusal};
 use crate::model::{Client, Secret, Ui};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::reader::Reader;
-use super::{DAY, YEAR, algorithm};
+use super::reader::{DAY, YEAR, algorithm};
 use crate::model::Algorithm;
 
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::choice;
 use super::external::listener;
+use super::reader::choice;
 use super::reader::{Reader, Refusal};
 
 #[derive(Clone, Debug)]

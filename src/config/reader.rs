@@ -6,12 +6,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ::config::{Value, ValueKind};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::layers::{Entry, Layers, Origin, variable};
 use super::problem::Problem;
+use crate::model::Algorithm;
 
 /// Why a value was refused: what is wrong, and the remedy.
 pub type Refusal = (String, String);
+
+pub const DAY: i64 = 86_400;
+pub const YEAR: i64 = 365 * DAY;
+
+pub fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
+    choice(text, "ES256, ES384, RS256, PS256 or EdDSA")
+}
+
+/// One of an enum's serde names.
+pub fn choice<'de, T: Deserialize<'de>>(text: &'de str, choices: &str) -> Result<T, Refusal> {
+    let names: StrDeserializer<'de, ValueError> = text.into_deserializer();
+    T::deserialize(names).map_err(|_| (format!("\"{text}\" is not known"), format!("write {choices}")))
+}
 
 pub struct Reader {
     layers: Layers,

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
+use super::reader::{DAY, YEAR, choice};
 use super::reader::{Reader, Refusal};
-use super::{DAY, YEAR, choice};
 use crate::model::{GrantType, PkcePolicy, Scope, ScopeSet};
 
 #[derive(Clone, Debug)]

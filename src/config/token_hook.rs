@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::choice;
 use super::reader::Reader;
+use super::reader::choice;
 use crate::crypto::webhook::WebhookKey;
 use crate::model::Secret;
-use crate::outbound::Outbound;
+use crate::protocol::remote_uri;
 
 #[derive(Clone, Debug)]
 pub struct TokenHookSettings {
@@ -42,7 +42,7 @@ pub(super) fn read(reader: &mut Reader, outbound_private: bool) -> Option<Option
         let remedy =
             "write a URL that starts with https://; token_hook.allow_private opens private addresses";
         let refuse = |problem: String| (problem, remedy.to_owned());
-        let url = Outbound::check(text, may_be_private).map_err(|error| refuse(error.to_string()))?;
+        let url = remote_uri::check(text, may_be_private).map_err(|error| refuse(error.to_string()))?;
         // Plain http is for tests, as everywhere.
         let secure = url.scheme() == "https" || outbound_private;
         secure.then_some(Some(url)).ok_or_else(|| refuse("it is not https".to_owned()))

@@ -6,7 +6,14 @@ use crate::model::{AssertionAudience, PkcePolicy};
 /// OWASP's memory times passes for Argon2id: 19 MiB twice.
 const ARGON2_COST: u64 = 19_456 * 2;
 
-pub(super) fn of(settings: &Settings) -> Vec<String> {
+impl Settings {
+    /// The weaker choices among these settings, each a sentence for the start-up log.
+    pub fn warnings(&self) -> Vec<String> {
+        of(self)
+    }
+}
+
+fn of(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |weak: bool, sentence: String| {
         if weak {

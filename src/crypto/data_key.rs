@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::master_key::MasterKeyError;
+use super::master_key_error::MasterKeyError;
 use super::random;
 use crate::model::{DataKeyState, Secret};
 

@@ -6,6 +6,7 @@
 mod agreement;
 mod content;
 mod decryption_key;
+mod error;
 mod public_key;
 
 use aws_lc_rs::digest as sha;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 pub use decryption_key::{DecryptionKey, Opened};
+pub use error::JweError;
 pub use public_key::PublicKey;
 
 use super::random;
@@ -38,21 +40,6 @@ pub enum Payload {
     Claims,
     /// A signed JWT.
     Jwt,
-}
-
-/// Nothing was encrypted.
-#[derive(Debug, thiserror::Error)]
-pub enum JweError {
-    #[error("the recipient's key does not go with {0}")]
-    WrongKey(KeyManagement),
-    #[error("the cryptographic library failed")]
-    Library,
-}
-
-impl From<aws_lc_rs::error::Unspecified> for JweError {
-    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
-        Self::Library
-    }
 }
 
 /// The key of the content, how the recipient comes by it, and what the header says of that.

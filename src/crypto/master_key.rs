@@ -13,6 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::data_key::{self, DataKey, LENGTH, Material};
+pub use super::master_key_error::MasterKeyError;
 use super::{digest, random};
 use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp};
 
@@ -41,25 +42,6 @@ struct Ring {
     current: Arc<DataKey>,
     /// The ids of the master keys that they are sealed under.
     sealed_under: Vec<String>,
-}
-
-/// Why a master key or a sealed value was refused. Says nothing about its content.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterKeyError {
-    #[error("the master key is not the base64 of 32 bytes; make one with `openssl rand -base64 32`")]
-    Malformed,
-    #[error("a value in the database was not sealed under this master key")]
-    WrongKey,
-    #[error(
-        "data key {number} in the database was not sealed under this master key, but under the one with the id {needed}; the \
-         settings give {given}\n    give the right one in secrets.master_key; while it is replaced, the one before in \
-         secrets.previous_master_keys as well"
-    )]
-    Sealed { number: i64, needed: String, given: String },
-    #[error("there is no data key to work with in the database; restore the table data_keys from a backup")]
-    NoDataKey,
-    #[error("the cryptographic library failed")]
-    Library,
 }
 
 struct Length<const N: usize>;

@@ -10,6 +10,7 @@ pub mod jwe;
 pub mod jwks;
 pub mod known_browser;
 pub mod master_key;
+mod master_key_error;
 pub mod password;
 pub mod random;
 pub mod webhook;

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::subject;
 use crate::app::App;
-use crate::cache::{self, Cache};
 use crate::crypto::digest;
 use crate::keys::TokenType;
 use crate::model::{Client, ClientId, Timestamp, User, UserId};
@@ -18,33 +17,9 @@ use crate::protocol::claims::{AccessTokenClaims, SubjectKind};
 use crate::protocol::left;
 use crate::storage::{StorageError, TokenState};
 
-/// About a kilobyte each.
-const MOST: u64 = 10_000;
-
 /// What an opaque token begins with; the rest is sealed for this purpose.
 pub(super) const OPAQUE_PREFIX: &str = "cy_at_";
 pub(super) const OPAQUE_PURPOSE: &str = "access token";
-
-/// Tokens, by their SHA-256, that bear this server's signature.
-pub struct VerifiedTokens(Cache<[u8; 32], Arc<AccessTokenClaims>>);
-
-impl Default for VerifiedTokens {
-    fn default() -> Self {
-        Self(cache::recent(MOST).build())
-    }
-}
-
-impl VerifiedTokens {
-    /// How many are cached.
-    pub fn entries(&self) -> u64 {
-        cache::entries(&self.0)
-    }
-
-    /// Forgets all, because the keys changed.
-    pub fn forget(&self) {
-        self.0.invalidate_all();
-    }
-}
 
 /// The claims of an access token that this server signed or sealed and that has not expired. Whether it was revoked is another
 /// question.
@@ -74,11 +49,11 @@ fn verify_signature(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
     let key = digest::sha256(token.as_bytes());
     let ring = app.keys.ring();
     // A token may have been remembered at the very moment its key was withdrawn.
-    if let Some(claims) = app.verified_tokens.0.get(&key).filter(|_| ring.knows(token)) {
+    if let Some(claims) = app.verified_tokens.find(&key).filter(|_| ring.knows(token)) {
         return Some(claims);
     }
     let claims: Arc<AccessTokenClaims> = Arc::new(ring.verify(TokenType::AccessToken, token)?);
-    app.verified_tokens.0.insert(key, Arc::clone(&claims));
+    app.verified_tokens.remember(key, &claims);
     Some(claims)
 }
 
@@ -159,32 +134,4 @@ async fn subject_is_registered(app: &App, claims: &AccessTokenClaims) -> Result<
     let speaks_for_client = claims.exchanged == Some(SubjectKind::Client);
     let other = speaks_for_client && claims.sub != claims.client_id.as_str();
     Ok(!other || app.clients.find(&ClientId::new(&*claims.sub)).await?.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_token_is_remembered_however_often_an_older_one_was_asked_about() {
-        let remembered = VerifiedTokens::default().0;
-        let claims = json!({"iss": "", "sub": "", "aud": [], "client_id": "", "iat": 0, "exp": 0, "jti": ""});
-        let claims: Arc<AccessTokenClaims> = Arc::new(serde_json::from_value(claims).unwrap());
-        let ask = |number: u64| {
-            let key = digest::sha256(&number.to_be_bytes());
-            let known = remembered.get(&key).is_some();
-            if !known {
-                remembered.insert(key, Arc::clone(&claims));
-            }
-            remembered.run_pending_tasks();
-            known
-        };
-        let often = |number| std::iter::repeat_n(number, 100);
-        for number in (0..MOST).chain(often(0)).chain(1..MOST).chain(often(MOST)) {
-            ask(number);
-        }
-        assert!(ask(MOST));
-    }
 }

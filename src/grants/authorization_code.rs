@@ -1,7 +1,7 @@
 //! `grant_type=authorization_code` (RFC 6749 4.1.3): one read, one conditional write.
 
-use super::TokenResponse;
 use super::draft::{Draft, ForGrant};
+use super::{TokenResponse, granted};
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
@@ -31,7 +31,7 @@ pub(super) async fn exchange(
     };
     let scope = left::of_grant(grant, client, &app.registry.catalogue())?;
     let refreshable = conditions.refreshable && client.gets_refresh_token(&scope);
-    let target = super::target(app, client, grant, parameters)?;
+    let target = granted::target(app, client, grant, parameters)?;
     let asked = ForGrant {
         grant_type: GrantType::AuthorizationCode,
         grant,
@@ -47,12 +47,12 @@ pub(super) async fn exchange(
         let verdict = code::judge(&now_there, client, attempt);
         return Err(refuse(app, &now_there.grant, verdict).await);
     }
-    super::redeemed(app, grant, GrantType::AuthorizationCode);
+    granted::redeemed(app, grant, GrantType::AuthorizationCode);
     if conditions.refreshable && !refreshable {
         app.storage.end_refreshing(&grant.id).await?;
     }
     if refreshable {
-        super::cap_grants(app, client, grant, *others).await?;
+        granted::cap_grants(app, client, grant, *others).await?;
     }
     tokens.mint(app, refreshable.then_some(1))
 }

@@ -2,13 +2,13 @@
 //! object, at an address of the client's (RFC 9101). Requests that were pushed are in `pushed_request.rs`.
 
 use crate::app::App;
-use crate::clients::Registered;
-use crate::load::Crowded;
 use crate::model::{AuthorizationRequest, Client};
 use crate::protocol::authorize::{self, Arrival, Offer, Unproven};
 use crate::protocol::request_object::{self, RequestObject, Source};
 use crate::protocol::response::RedirectTarget;
 use crate::protocol::{OAuthError, Parameters, hint};
+use crate::registry::clients::Registered;
+use crate::server::load::Crowded;
 
 /// RFC 9101 10.8, and what many serve instead.
 const ACCEPT: &str = "application/oauth-authz-req+jwt, application/jwt, text/plain";

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::remembered;
 use crate::app::App;
 use crate::audit::{Actor, Event};
-use crate::clients::{self, Registered};
 use crate::crypto::jwks::KeySet;
-use crate::load::Crowded;
 use crate::model::{AssertionAudience, AuthMethod, Client, Secret};
 use crate::observe::Replay;
 use crate::protocol::OAuthError;
@@ -15,6 +13,8 @@ use crate::protocol::assertion::Expected;
 use crate::protocol::client_auth::{
     self, AuthenticatedClient, Authentication, Credentials, Presented, Rule, SharedSecret,
 };
+use crate::registry::clients::{self, Registered};
+use crate::server::load::Crowded;
 
 /// What this server wants an assertion to say.
 pub fn expected<'a>(app: &'a App, endpoints: &'a [&'a str]) -> Expected<'a> {

@@ -1,8 +1,8 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628 3.4): a poll that waits is one read and one
 //! write, the one that gets the tokens two reads and one conditional write.
 
-use super::TokenResponse;
 use super::draft::{Draft, ForGrant};
+use super::{TokenResponse, granted};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{
@@ -29,7 +29,7 @@ pub(super) async fn exchange(
     }
     let (grant, user, others) = approved(app, &authorization).await?;
     let scope = left::of_grant(&grant, client, &app.registry.catalogue())?;
-    let target = super::target(app, client, &grant, parameters)?;
+    let target = granted::target(app, client, &grant, parameters)?;
     let asked = ForGrant {
         grant_type: GrantType::DeviceCode,
         grant: &grant,
@@ -43,7 +43,7 @@ pub(super) async fn exchange(
         return Err(device::used());
     }
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device received its tokens");
-    super::redeemed(app, &grant, GrantType::DeviceCode);
+    granted::redeemed(app, &grant, GrantType::DeviceCode);
     let refresh_generation = match &grant.state {
         GrantState::Active { refresh } => {
             refresh.filter(|_| client.gets_refresh_token(&scope)).map(|refresh| refresh.generation)
@@ -51,7 +51,7 @@ pub(super) async fn exchange(
         GrantState::CodeIssued(_) | GrantState::Revoked => None,
     };
     if refresh_generation.is_some() {
-        super::cap_grants(app, client, &grant, others).await?;
+        granted::cap_grants(app, client, &grant, others).await?;
     }
     tokens.mint(app, refresh_generation)
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::app::App;
-use crate::clients::{self, Registered};
 use crate::crypto::jwe::{self, Payload, Recipient};
 use crate::crypto::jwks::KeySet;
-use crate::load::Crowded;
 use crate::model::{Client, Encryption};
 use crate::protocol::OAuthError;
+use crate::registry::clients::{self, Registered};
+use crate::server::load::Crowded;
 
 /// A way to encrypt that is ready to use.
 pub struct Encryptor {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{access_tokens, issue, refresh_token, subject};
 use crate::app::App;
-use crate::clients::Registered;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, GrantState, IntrospectionPolicy, Timestamp};
 use crate::protocol::introspection::{Introspection, SignedIntrospection, may_ask};
 use crate::protocol::{ErrorCode, OAuthError, left, refresh, resource};
+use crate::registry::clients::Registered;
 use crate::storage::TokenState;
 
 /// What a client may know of a token. Everything that is not good and its business is inactive. The form of a token

@@ -1,6 +1,7 @@
 //! Minting: the only place that makes tokens.
 
 pub(super) mod front_channel;
+pub(super) mod sealed_user;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,7 +18,7 @@ use crate::crypto::random;
 use crate::keys::{KeyError, TokenType};
 use crate::model::{
     Algorithm, Client, Grant, Lifetime, LogoutDelivery, ScopeSet, Timestamp, TokenFormat, TokenId,
-    TokenResponseAlias, UserId,
+    TokenResponseAlias,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::backchannel_logout::{self, Events, LogoutTokenClaims};
@@ -236,11 +237,6 @@ pub(super) fn userinfo(
     claims: &Map<String, Value>,
 ) -> Result<String, OAuthError> {
     Ok(app.keys.sign(TokenType::Userinfo, algorithm, app.now(), claims)?)
-}
-
-/// The user of a token, for nobody but this server.
-pub(super) fn sealed_user(app: &App, purpose: &str, user: &UserId) -> Option<String> {
-    app.master_key.seal_token(purpose, user.as_str().as_bytes()).ok()
 }
 
 fn id_token_algorithm(app: &App, client: &Client) -> Algorithm {

@@ -9,13 +9,13 @@ use super::{TokenResponse, client_authentication, remembered};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
-use crate::load::Crowded;
 use crate::model::{Client, GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
+use crate::server::load::Crowded;
 
 pub(super) async fn exchange(
     app: &App,

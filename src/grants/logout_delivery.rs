@@ -111,7 +111,7 @@ async fn post(app: &App, client: &Client, uri: &str, delivery: &LogoutDelivery) 
     let token = match token {
         Ok(token) => token,
         Err(error) => {
-            crate::http::log(&error);
+            crate::request::log(&error);
             return (Answer::Failed, Some("the logout token could not be made; the log says why".to_owned()));
         }
     };

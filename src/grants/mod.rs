@@ -12,6 +12,7 @@ pub mod device_authorization;
 mod device_code;
 mod draft;
 pub mod encryption;
+mod granted;
 pub mod handover;
 pub mod introspection;
 mod issue;
@@ -36,13 +37,11 @@ pub use issue::TokenResponse;
 use std::net::IpAddr;
 
 use crate::app::App;
-use crate::audit::{Actor, Event, Granted, Revocation};
-use crate::load::Crowded;
-use crate::model::{Client, Grant, GrantType};
+use crate::model::GrantType;
 use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
-use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::server::load::Crowded;
 use crate::storage::StorageError;
 
 impl From<StorageError> for OAuthError {
@@ -73,7 +72,8 @@ pub async fn exchange(
 ) -> Result<TokenResponse, OAuthError> {
     let grant_type = grant_type(app, parameters)?;
     let result = exchange_by(app, grant_type, client, parameters, address).await;
-    app.events.grants.one((grant_type, Outcome::of(&result)));
+    let outcome = result.as_ref().map_or_else(|error| Outcome::Refused(error.code), |_| Outcome::Success);
+    app.events.grants.one((grant_type, outcome));
     result
 }
 
@@ -97,17 +97,6 @@ async fn exchange_by(
     }
 }
 
-/// What the tokens of this request will be for: the resources that were granted, or those of them that it names.
-fn target(
-    app: &App,
-    client: &Client,
-    grant: &Grant,
-    parameters: &Parameters<'_>,
-) -> Result<Target, OAuthError> {
-    let asked = resource::asked(parameters)?;
-    Target::narrowed(&grant.resources, &asked, client, &app.registry.catalogue())?.must_agree(client)
-}
-
 fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
     match parameters.require("grant_type")? {
         "authorization_code" => Ok(GrantType::AuthorizationCode),
@@ -125,30 +114,4 @@ fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuth
 fn unsupported() -> OAuthError {
     let description = "The server does not speak this grant type.";
     OAuthError::new(ErrorCode::UnsupportedGrantType, description)
-}
-
-/// Tells the audit log that the first tokens of a grant went out. The grant itself is there already, with its own entry.
-fn redeemed(app: &App, grant: &Grant, grant_type: GrantType) {
-    app.note(&Actor::Client, Event::GrantRedeemed { granted: grant.into(), grant_type });
-}
-
-/// Grants with refresh tokens that a user may have with a client that is registered with no number of its own.
-const MOST_REFRESH_GRANTS: i64 = 50;
-
-/// Keeps a user to so many grants with refresh tokens with one client: the oldest go. `others` is how many there were when
-/// the grant was read. A number that is registered is kept to by one statement more each time, so it holds however many
-/// come at once. The default only keeps a loop from growing: a statement is made when the number is reached.
-async fn cap_grants(app: &App, client: &Client, newest: &Grant, others: i64) -> Result<(), OAuthError> {
-    let most = match client.policy().max_refresh_grants {
-        Some(most) => most,
-        None if others >= MOST_REFRESH_GRANTS => MOST_REFRESH_GRANTS,
-        None => return Ok(()),
-    };
-    let granted = Granted { grant: None, session: None, ..newest.into() };
-    let event = Event::GrantRevoked { granted, reason: Revocation::TooMany };
-    let revoked = app.noting(&Actor::Server, event).revoke_oldest_grants(newest, most).await?;
-    if revoked > 0 {
-        tracing::info!(client = %newest.client_id, user = %newest.user_id, revoked, "oldest grants revoked");
-    }
-    Ok(())
 }

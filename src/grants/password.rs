@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::draft::{Draft, ForGrant};
 use super::password_check::{self, Recognised, Typed, Unrecognised};
-use super::{TokenResponse, issue};
+use super::{TokenResponse, granted, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::random;
@@ -64,7 +64,7 @@ pub(super) async fn exchange(
     };
     if refresh.is_some() {
         // Nobody has counted: after a password was hashed a statement costs little.
-        super::cap_grants(app, client, &grant, i64::MAX).await?;
+        granted::cap_grants(app, client, &grant, i64::MAX).await?;
     }
     tokens.mint(app, refresh.map(|refresh| refresh.generation))
 }

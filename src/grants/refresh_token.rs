@@ -1,7 +1,7 @@
 //! `grant_type=refresh_token` (RFC 6749 6): one read, one conditional write that also tells a replay.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenResponse, issue};
+use super::{TokenResponse, granted, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed};
 use crate::crypto::handle::{Handle, Purpose};
@@ -37,7 +37,7 @@ pub(super) async fn exchange(
             left::scope_asked(&scope::narrowed(&grant.scope, asked, client, &catalogue)?, client, &catalogue)?
         }
     };
-    let target = super::target(app, client, &grant, parameters)?;
+    let target = granted::target(app, client, &grant, parameters)?;
     if asked.is_some() {
         target.must_admit(&scope)?;
     }

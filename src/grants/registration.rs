@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::audit::{Actor, Event};
-use crate::clients;
 use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::jwks::KeySet;
 use crate::crypto::{digest, random};
-use crate::load::Crowded;
 use crate::model::{
     Algorithm, Client, ClientId, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy, Secret,
     SelfRegistered, Share, SoftwareIssuer, Ui,
 };
-use crate::outbound::Outbound;
+use crate::outbound::sector_identifier;
 use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT};
 use crate::protocol::registration::recognition;
 use crate::protocol::registration::request::{self, Members, Terms};
 use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
+use crate::protocol::remote_uri;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::sector_identifier;
+use crate::registry::clients;
+use crate::server::load::Crowded;
 use crate::storage::{
     MayRegister, NewRegistration, RegistrationOutcome, StorageError, StoredClient, StoredRegistration,
 };
@@ -403,7 +403,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
         ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
     ];
     for (member, uri) in fetched {
-        let checked = uri.as_deref().map(|uri| Outbound::check(uri, settings.outbound.allow_private));
+        let checked = uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
         if let Some(Err(error)) = checked {
             complain(member, error.to_string());
         }
@@ -411,7 +411,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     for uri in &client.requests.request_uris {
         // OpenID Connect Registration 2: a fragment is the digest of what is there.
         let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
-        if let Err(error) = Outbound::check(address, settings.outbound.allow_private) {
+        if let Err(error) = remote_uri::check(address, settings.outbound.allow_private) {
             complain("request_uris", format!("{uri}: {error}"));
         }
     }

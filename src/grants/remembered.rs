@@ -6,39 +6,12 @@ use crate::app::App;
 use crate::model::{Client, Timestamp, TokenId};
 use crate::protocol::OAuthError;
 use crate::storage::Storage;
-use crate::waiting::{Full, Holder, Limits, WINDOW, Waiting};
-
-/// The part of the places that a client has that registered itself: nobody has looked at it.
-const SELF_REGISTERED: u32 = 100;
+use crate::waiting::{Full, Holder, WINDOW};
 
 const TOO_MANY_ASSERTIONS: &str =
     "The client used as many assertions as it may in a quarter of an hour; keep the tokens that they get.";
 const TOO_MANY_REVOKED: &str =
     "The client revoked as many tokens one by one as it may in a quarter of an hour: this one is still good.";
-
-/// The places for what is remembered, in quarters of an hour.
-pub struct Remembered {
-    per_client: u32,
-    assertions: Waiting,
-    revoked: Waiting,
-}
-
-impl Remembered {
-    pub fn new(per_client: u32) -> Self {
-        // Clients are as many as the operator lets register, and each has its own places.
-        let limits = Limits { per_address: per_client, per_client, all: u32::MAX };
-        let places = |what| Waiting::new(limits, what);
-        Self {
-            per_client,
-            assertions: places("an assertion that a client uses (clients.max_remembered)"),
-            revoked: places("a token that a client revokes (clients.max_remembered)"),
-        }
-    }
-
-    fn of(&self, client: &Client) -> u32 {
-        if client.is_self_registered() { (self.per_client / SELF_REGISTERED).max(1) } else { self.per_client }
-    }
-}
 
 /// Notes that this client used an assertion, its own or one of who vouches for a user. True for exactly one caller, however
 /// many try at once.

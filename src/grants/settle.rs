@@ -9,9 +9,9 @@ use crate::app::App;
 use crate::audit::{Actor, Event, Revocation};
 use crate::config::OnFailure;
 use crate::model::Client;
+use crate::outbound::token_hook::{HookFailure, TokenHook};
 use crate::protocol::token_hook::{Answer, Request};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::token_hook::{HookFailure, TokenHook};
 
 /// A draft that was settled. Only this can be minted, and it is made here alone.
 pub(super) struct Settled<'a> {

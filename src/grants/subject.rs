@@ -7,7 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::issue;
+use super::issue::sealed_user;
 use crate::app::App;
 use crate::model::{Client, UserId, sector};
 use crate::protocol::claims::AccessTokenClaims;
@@ -35,7 +35,7 @@ pub fn sealed(app: &App, client: &Client, user: &UserId) -> Option<String> {
         return None;
     }
     // A token that is not sealed names nobody that exists, and is inactive.
-    issue::sealed_user(app, SEALED, user)
+    sealed_user::seal(app, SEALED, user)
 }
 
 /// The user of a token without a grant; none for a client's own.

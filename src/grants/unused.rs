@@ -2,33 +2,11 @@
 //! the client's own matter, and no index knows when a token was last used, so that a refresh stays cheap: all such
 //! grants are looked at in turn, a batch at a time.
 
-use std::sync::{Mutex, PoisonError};
-
 use crate::app::App;
-use crate::crypto::random;
 use crate::model::Timestamp;
 use crate::storage::{EndlessGrant, GrantWalk, StorageError};
 
 use super::issue;
-
-/// Where the next look begins. Ids are random: to begin anywhere is fair, however often the server is started.
-pub struct Walk(Mutex<String>);
-
-impl Default for Walk {
-    fn default() -> Self {
-        Self(Mutex::new(random::id()))
-    }
-}
-
-impl Walk {
-    fn place(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn go_to(&self, place: &str) {
-        place.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
 
 /// Removes the unused ones of the next batch. How many there were.
 pub async fn remove(app: &App, now: Timestamp) -> Result<u64, StorageError> {

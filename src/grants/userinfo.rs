@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use super::encryption::Encryptor;
 use super::{access_tokens, issue, subject};
 use crate::app::App;
-use crate::clients::{self, Registered};
 use crate::crypto::hs256;
 use crate::crypto::jwe::Payload;
 use crate::model::{Client, Scope, StatusProfile, User, UserinfoProfile};
 use crate::protocol::claims::AccessTokenClaims;
 use crate::protocol::{ErrorCode, OAuthError, claims, claims_request, left, legacy_userinfo, resource};
+use crate::registry::clients::{self, Registered};
 
 /// What the client of the token reads.
 pub enum Answer {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::json;
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::request;
 use crate::waiting;
 
 /// RFC 6749 5.2: a 401 MUST name a scheme the client can use.
@@ -62,7 +63,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
 
 /// The error as JSON, logged once.
 pub fn respond(error: &OAuthError) -> Response {
-    log(error);
+    request::log(error);
     let body = json!({"error": error.code.as_str(), "error_description": error.description});
     let mut response = json::no_store(status(error.code), body.to_string().into_bytes());
     note(&mut response, error);
@@ -115,14 +116,4 @@ pub fn bare_challenge(realm: Realm) -> Response {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
     response
-}
-
-/// Our own failures with their cause; a caller's mistakes for whoever looks.
-pub fn log(error: &OAuthError) {
-    match &error.cause {
-        Some(cause) => tracing::error!(code = error.code.as_str(), %cause, "request failed"),
-        None => {
-            tracing::debug!(code = error.code.as_str(), description = %error.description, "request refused")
-        }
-    }
 }

@@ -2,12 +2,13 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 
 use crate::app::App;
 use crate::grants::client_authentication;
 use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::request;
 
 /// A body as axum hands it over.
 pub type Body = Result<Bytes, BytesRejection>;
@@ -38,18 +39,9 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     essence.trim().eq_ignore_ascii_case(media_type)
 }
 
-/// Bytes of a `User-Agent` that are kept.
-const USER_AGENT: usize = 256;
-
 /// What the browser or program calls itself.
 pub fn user_agent(headers: &HeaderMap) -> String {
-    bounded_user_agent(headers.get(header::USER_AGENT))
-}
-
-/// As much of a `User-Agent` as is kept.
-pub fn bounded_user_agent(value: Option<&HeaderValue>) -> String {
-    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    text.chars().take(USER_AGENT).collect()
+    request::bounded_user_agent(headers.get(header::USER_AGENT))
 }
 
 /// The client that sent the request, authenticated.

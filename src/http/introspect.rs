@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
-use super::{accept, bearer, error, extract, json};
+use super::{bearer, error, extract, json};
 use crate::app::App;
 use crate::grants::introspection;
 use crate::model::Client;
 use crate::protocol::introspection::Introspection;
 use crate::protocol::{OAuthError, Parameters};
+use crate::server::accept;
 
 /// RFC 9701 5.
 const JWT: &str = "application/token-introspection+jwt";

@@ -12,8 +12,8 @@ use super::json::MOST_HEADERS;
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::model::Catalogue;
-use crate::pages;
 use crate::protocol::discovery::{self, Operator};
+use crate::site::i18n;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Seconds others may keep the documents; a new key is published for longer before it signs.
@@ -37,7 +37,7 @@ impl Discovery {
     fn new(app: &App) -> Self {
         let catalogue = app.registry.catalogue();
         let branding = &app.settings.branding;
-        let ui_locales: Vec<&str> = pages::languages().collect();
+        let ui_locales: Vec<&str> = i18n::languages().collect();
         let operator = Operator {
             policy_uri: branding.policy_url.as_deref(),
             tos_uri: branding.tos_url.as_deref(),

@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::middleware::ClientAddress;
 use super::{error, extract, json, place};
 use crate::app::App;
 use crate::grants::pushed_request;
 use crate::protocol::{OAuthError, Parameters};
+use crate::server::edge::ClientAddress;
 
 pub async fn push(
     State(app): State<Arc<App>>,

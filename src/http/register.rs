@@ -10,12 +10,12 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::error::Realm;
-use super::middleware::ClientAddress;
 use super::{bearer, error, extract, json};
 use crate::app::App;
 use crate::audit::{Actor, Event, RegistrationProblem};
 use crate::grants::registration::{self, Refusal};
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::server::edge::ClientAddress;
 
 type Address = Option<Extension<ClientAddress>>;
 type ClientId = Result<Path<String>, PathRejection>;

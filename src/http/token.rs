@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::middleware::ClientAddress;
 use super::{error, extract, json};
 use crate::app::App;
 use crate::grants;
 use crate::model::StatusProfile;
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::server::edge::ClientAddress;
 
 pub async fn token(
     State(app): State<Arc<App>>,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Connections, Counts, Durations, Endpoint, Label, Listener, Spent, WAITS};
-use crate::protocol::ErrorCode;
+use crate::model::ErrorCode;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +37,6 @@ impl Outcome {
             400..500 => Self::ClientError,
             500.. => Self::ServerError,
         }
-    }
-
-    pub fn of<T>(result: &Result<T, crate::protocol::OAuthError>) -> Self {
-        result.as_ref().map_or_else(|error| Self::Refused(error.code), |_| Self::Success)
     }
 
     pub fn text(self) -> &'static str {

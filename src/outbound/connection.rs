@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use url::{Position, Url};
 
-use super::{OutboundError, certificates};
+use super::error::OutboundError;
 
 const USER_AGENT: &str = concat!("chancery/", env!("CARGO_PKG_VERSION"));
 /// The largest response head: many times what a document's has.
@@ -139,4 +139,17 @@ pub(super) async fn exchange(
             exchange.await
         }
     }
+}
+
+/// The certificates of a PEM file.
+fn certificates(
+    path: &Path,
+) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, OutboundError> {
+    use tokio_rustls::rustls::pki_types::CertificateDer;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    let fail = |problem: String| OutboundError::Certificates { path: path.to_owned(), problem };
+    let found = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fail(format!("it cannot be read as PEM: {error}")))?;
+    if found.is_empty() { Err(fail("it holds no certificate".to_owned())) } else { Ok(found) }
 }

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::OutboundError;
-use crate::load;
 use crate::request;
+use crate::server::load;
 
 /// Who may wait for one fetch.
 const WAITERS: usize = 32;

@@ -5,16 +5,19 @@
 //! answer of the resolver counts; an address written in the URL passes the same check; no redirect is followed; no proxy
 //! variable is read; time, size, and the number of fetches at once are limited; a connection is used once.
 
-mod address;
 mod channel;
 mod connection;
 mod documents;
+mod error;
 mod flights;
+pub mod remote_keys;
 mod response;
 mod room;
+pub mod sector_identifier;
+pub mod token_hook;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,22 +31,19 @@ use tracing::Span;
 use url::{Host, Url};
 
 use crate::cache::{self, Cache};
+use crate::config::OutboundSettings;
 use crate::model::ClientId;
 use crate::observe::span;
+use crate::protocol::remote_uri::{self, InvalidRemoteUri};
 
 pub use channel::{Channel, ChannelLimits, Reach};
 pub use documents::Documents;
+pub use error::OutboundError;
 pub use flights::Flights;
 pub use response::Fetched;
 pub use room::Room;
 use room::{RoomOfHost, Rooms};
 
-/// Fetches from one host at once; a few more wait, within their timeout.
-const AT_ONCE_PER_HOST: usize = 2;
-/// Those that are under way to one host or wait for it.
-const PER_HOST: usize = 16;
-/// Fetches at once altogether.
-const AT_ONCE: usize = 64;
 /// What is told to clients at once.
 const POSTS: usize = 32;
 /// Hosts whose fetches are counted.
@@ -61,33 +61,6 @@ pub struct Limits {
     /// For the whole fetch; connecting may take half of it.
     pub timeout: Duration,
     pub max_bytes: usize,
-}
-
-/// Why nothing was fetched.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboundError {
-    #[error("it is not an https URL without user name and fragment")]
-    Url,
-    #[error("{0} is not a public address")]
-    Private(std::net::IpAddr),
-    #[error("the name does not resolve: {0}")]
-    Resolve(std::io::Error),
-    #[error("connecting failed: {0}")]
-    Connect(std::io::Error),
-    #[error("the exchange failed: {0}")]
-    Exchange(#[from] hyper::Error),
-    #[error("the request cannot be written: {0}")]
-    Request(#[from] hyper::http::Error),
-    #[error("it answered {0}; redirects are not followed")]
-    Status(StatusCode),
-    #[error("the answer is too long, or broke off")]
-    Body,
-    #[error("it took too long")]
-    Timeout,
-    #[error("too much is being fetched already; try again in a moment")]
-    Busy,
-    #[error("{path}: {problem}")]
-    Certificates { path: PathBuf, problem: String },
 }
 
 /// The client. Cheap to share, one per process.
@@ -117,44 +90,21 @@ impl Wanted {
     }
 }
 
-impl OutboundError {
-    /// Whether nothing was tried, because too much is under way.
-    pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy)
-    }
-}
-
 impl Outbound {
+    /// As the settings say.
+    pub fn open(settings: &OutboundSettings) -> Result<Self, OutboundError> {
+        Self::new(Limits {
+            allow_private: settings.allow_private,
+            ca_file: settings.ca_file.clone(),
+            timeout: settings.timeout,
+            max_bytes: settings.max_bytes,
+        })
+    }
+
     pub fn new(limits: Limits) -> Result<Self, OutboundError> {
         let tls = connection::tls(limits.ca_file.as_deref())?;
         let by_host = cache::recent(HOSTS).build();
         Ok(Self { limits, tls, rooms: Rooms::new(), posts: Semaphore::new(POSTS), by_host })
-    }
-
-    /// A URL that may be fetched, as far as can be told without resolving its name.
-    pub fn check(url: &str, allow_private: bool) -> Result<Url, OutboundError> {
-        let url = Url::parse(url).map_err(|_| OutboundError::Url)?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        let scheme = match url.scheme() {
-            "https" => true,
-            "http" => allow_private && is_loopback(&url),
-            _ => false,
-        };
-        if !plain || !scheme {
-            return Err(OutboundError::Url);
-        }
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(address.into()),
-            Some(Host::Ipv6(address)) => Some(address.into()),
-            Some(Host::Domain(_)) => None,
-            None => return Err(OutboundError::Url),
-        };
-        match literal {
-            Some(literal) if !allow_private && !address::is_public(literal) => {
-                Err(OutboundError::Private(literal))
-            }
-            _ => Ok(url),
-        }
     }
 
     /// The longest that a fetch can take.
@@ -170,7 +120,7 @@ impl Outbound {
 
     /// Gets a document. Anything but 200 is an error.
     pub async fn get(&self, _room: Room, url: &str, accept: &str) -> Result<Fetched, OutboundError> {
-        let url = Self::check(url, self.limits.allow_private)?;
+        let url = remote_uri::check(url, self.limits.allow_private)?;
         let (span, request) = traced("GET", &url, connection::get(&url, accept)?);
         let (head, body) =
             self.exchange(&url, request, Wanted::Document(self.limits.max_bytes)).await?.into_parts();
@@ -183,7 +133,7 @@ impl Outbound {
 
     /// Posts a form. Whatever is answered is the caller's to judge, by its status alone.
     pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, OutboundError> {
-        let url = Self::check(url, self.limits.allow_private)?;
+        let url = remote_uri::check(url, self.limits.allow_private)?;
         let (span, request) = traced("POST", &url, connection::post_form(&url, form)?);
         let status = self.exchange(&url, request, Wanted::Status).await?.status();
         span::answered(&span, status.as_u16());
@@ -234,8 +184,8 @@ impl Outbound {
 
     /// Where the host of a URL is. One address that is not public refuses the name altogether: an honest name has none.
     async fn addresses(&self, url: &Url, reach: Reach) -> Result<Vec<SocketAddr>, OutboundError> {
-        let port = url.port_or_known_default().ok_or(OutboundError::Url)?;
-        let found: Vec<SocketAddr> = match url.host().ok_or(OutboundError::Url)? {
+        let port = url.port_or_known_default().ok_or(InvalidRemoteUri::Form)?;
+        let found: Vec<SocketAddr> = match url.host().ok_or(InvalidRemoteUri::Form)? {
             Host::Ipv4(address) => vec![(address, port).into()],
             Host::Ipv6(address) => vec![(address, port).into()],
             Host::Domain(name) => {
@@ -244,7 +194,7 @@ impl Outbound {
         };
         let refused = found.iter().find(|address| !may_reach(url, **address, reach));
         match refused {
-            Some(address) => Err(OutboundError::Private(address.ip())),
+            Some(address) => Err(InvalidRemoteUri::Private(address.ip()).into()),
             None => Ok(found),
         }
     }
@@ -266,32 +216,10 @@ fn traced(
 
 fn may_reach(url: &Url, address: SocketAddr, reach: Reach) -> bool {
     match (reach, url.scheme()) {
-        (Reach::Public, _) => address::is_public(address.ip()),
+        (Reach::Public, _) => remote_uri::is_public(address.ip()),
         (Reach::Private, "https") | (Reach::Anywhere, _) => true,
         (Reach::Private, _) => address.ip().is_loopback(),
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// The certificates of a PEM file.
-fn certificates(
-    path: &Path,
-) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, OutboundError> {
-    use tokio_rustls::rustls::pki_types::CertificateDer;
-    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-    let fail = |problem: String| OutboundError::Certificates { path: path.to_owned(), problem };
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fail(format!("it cannot be read as PEM: {error}")))?;
-    if found.is_empty() { Err(fail("it holds no certificate".to_owned())) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AT_ONCE, AT_ONCE_PER_HOST, OutboundError, PER_HOST};
+use super::error::OutboundError;
 use crate::cache::{self, Cache};
-use crate::load::{self, Share, Shares};
 use crate::model::ClientId;
+use crate::server::load::{self, Share, Shares};
 
+/// Fetches from one host at once; a few more wait, within their timeout.
+pub(super) const AT_ONCE_PER_HOST: usize = 2;
+/// Those that are under way to one host or wait for it.
+pub(super) const PER_HOST: usize = 16;
+/// Fetches at once altogether.
+pub(super) const AT_ONCE: usize = 64;
 /// Of all fetches, those that requests from one address may have begun; others find room beside them.
 const PER_ADDRESS: usize = AT_ONCE / 4;
 /// Those of the documents of one client.

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use super::accounts::{SignedIn, is_live};
 use super::answer::{Answer, Failure, retry_after};
 use super::browser;
-use super::i18n::Messages;
-use super::links::WebLink;
 use super::select_account;
 use super::sent::{Form, Query};
+use crate::site::i18n::Messages;
+use crate::site::links::WebLink;
 
 use super::views::{
     AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Person, Place,

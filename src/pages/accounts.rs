@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::Response;
 
 use super::answer::Failure;
-use super::cookies::Cookie;
+use super::cookies::{Cookie, SEPARATOR};
 use super::session_state;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -18,8 +18,6 @@ use crate::storage::MOST_AT_ONCE;
 
 /// Accounts beside the current one.
 const MOST_OTHERS: usize = MOST_AT_ONCE - 1;
-/// Between two handles; no handle has it, and a cookie may (RFC 6265 4.1.1).
-pub const SEPARATOR: &str = ":";
 /// Seconds after which using a session is noted again.
 const TOUCH_AFTER: i64 = 600;
 

@@ -122,7 +122,7 @@ impl From<PasswordError> for Failure {
 
 impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
-        crate::http::log(&error);
+        crate::request::log(&error);
         match error.code {
             ErrorCode::ServerError => Self::new(Problem::Internal),
             ErrorCode::TemporarilyUnavailable if error.cause.is_some() => Self::new(Problem::Unavailable),

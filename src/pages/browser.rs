@@ -1,6 +1,6 @@
 //! What a person calls the browser behind a `User-Agent` header: good enough to recognise one's own.
 
-use super::i18n::Messages;
+use crate::site::i18n::Messages;
 
 /// The first mark that is found wins: Edge and Opera also say Chrome, and Chrome also says Safari.
 const BROWSERS: [(&str, &str); 8] = [
@@ -47,7 +47,7 @@ pub fn recognise(text: &Messages, header: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::i18n::choose;
+    use crate::site::i18n::choose;
 
     #[test]
     fn common_browsers_are_recognised() {

@@ -9,7 +9,6 @@ use axum::response::Response;
 use super::accounts::SignedIn;
 use super::answer::{Answer, Failure};
 use super::flow::{Decision, Flow, Resumed, Who};
-use super::links::{ReturnTo, WebLink};
 use super::sent::{Form, Query};
 use super::views::{Application, ConsentPage, Permission, Person, Place, Problem};
 use super::visitor::Visitor;
@@ -18,6 +17,7 @@ use crate::model::{Allowed, NewAccess};
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
 use crate::protocol::resource::Target;
+use crate::site::links::{ReturnTo, WebLink};
 use crate::storage::Remember;
 
 /// What a person may answer.

@@ -10,6 +10,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::config::Issuer;
 
+/// Between two handles; no handle has it, and a cookie may (RFC 6265 4.1.1).
+pub const SEPARATOR: &str = ":";
+
 /// Which cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cookie {

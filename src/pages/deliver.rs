@@ -5,7 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::answer::Failure;
-use super::links::ReturnTo;
 use super::views::{Application, FormPostPage, Problem, StrangerPage};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -13,6 +12,7 @@ use crate::grants::authorization_response::Envelope;
 use crate::model::Client;
 use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
+use crate::site::links::ReturnTo;
 
 /// The application learns who posts, and nothing of our address but its origin.
 const ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
@@ -56,7 +56,7 @@ impl Visitor {
         if self.may_be_led_to(app, client).await? {
             return self.refuse(app, client, target, error).await;
         }
-        crate::http::log(error);
+        crate::request::log(error);
         let envelope = Envelope::find(app, client, target).await?;
         let answer = envelope.seal(app, client, target.failure(app.issuer(), error))?;
         let place = ReturnTo::parse(target.uri()).ok_or_else(|| Failure::new(Problem::WrongReturnAddress))?;
@@ -76,7 +76,7 @@ impl Visitor {
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
-        crate::http::log(error);
+        crate::request::log(error);
         let mut response = self.deliver(app, client, envelope, target.failure(app.issuer(), error))?;
         crate::http::note(&mut response, error);
         Ok(response)

@@ -12,10 +12,10 @@ use super::accounts::SignedIn;
 use super::answer::{Answer, Failure, retry_after};
 use super::browser;
 use super::goal::Goal;
-use super::i18n::Messages;
 use super::own_page::OwnPage;
 use super::select_account;
 use super::sent::{Form, Query};
+use crate::site::i18n::Messages;
 
 use super::views::{
     Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Person, Place,

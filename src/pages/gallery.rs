@@ -7,12 +7,12 @@ use std::path::Path;
 use askama::Template;
 
 use super::browser;
-use super::i18n::{Messages, choose};
-use super::links::{ReturnTo, WebLink};
-use super::site::{Branding, Frame, Site};
 use super::views::*;
 use crate::model::Catalogue;
 use crate::protocol::response::Delivery;
+use crate::site::i18n::{Messages, choose};
+use crate::site::links::{ReturnTo, WebLink};
+use crate::site::{Branding, Frame, Site};
 
 const NOW: i64 = 1_772_539_200;
 const LONG: &str = "The Extraordinarily Long-Winded Donaudampfschifffahrtsgesellschaftskapitänsmütze Planner";
@@ -471,15 +471,15 @@ fn every_key_in_use_exists_and_every_key_is_in_use() {
         include_str!("../../templates/error.html"),
         include_str!("../../templates/form_post.html"),
         include_str!("../../templates/stranger.html"),
-        include_str!("site.rs"),
+        include_str!("../site/mod.rs"),
         include_str!("../../templates/device.html"),
         include_str!("../../templates/device_confirm.html"),
         include_str!("../../templates/device_done.html"),
         include_str!("views.rs"),
         include_str!("views/device.rs"),
-        include_str!("links.rs"),
+        include_str!("../site/links.rs"),
         include_str!("browser.rs"),
-        include_str!("i18n.rs"),
+        include_str!("../site/i18n.rs"),
     ];
     let used: BTreeSet<&str> = sources.iter().flat_map(|source| keys_in(source)).collect();
     let texts = &Messages::all()[0];

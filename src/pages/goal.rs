@@ -4,13 +4,13 @@ use axum::response::Response;
 
 use super::answer::Failure;
 use super::flow::{Flow, Resumed};
-use super::i18n::Messages;
-use super::links::ReturnTo;
 use super::own_page::OwnPage;
 use super::views::Application;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::protocol::Parameters;
+use crate::site::i18n::Messages;
+use crate::site::links::ReturnTo;
 
 pub enum Goal {
     Request(Box<Flow>),

@@ -9,7 +9,6 @@ use url::Url;
 
 use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
-use super::i18n::Messages;
 use super::sent::{Form, Query};
 use super::signed_out::{self, Onward};
 use super::views::{Application, LogoutPage, Person, Problem};
@@ -20,6 +19,7 @@ use crate::model::{Client, ClientId};
 use crate::protocol::Parameters;
 use crate::protocol::logout::{self, Hint, ReturnTo};
 use crate::protocol::registration::recognition;
+use crate::site::i18n::Messages;
 
 /// What an application may send, and what the confirmation page sends along.
 const PARAMETERS: [&str; 6] =

@@ -3,10 +3,8 @@
 mod account;
 mod accounts;
 mod answer;
-pub mod assets;
 mod authorize;
 mod browser;
-mod colour;
 mod consent;
 mod cookies;
 mod csrf;
@@ -15,8 +13,6 @@ mod device;
 mod external;
 mod flow;
 mod goal;
-mod i18n;
-mod links;
 mod login;
 mod logout;
 mod own_page;
@@ -25,7 +21,6 @@ mod sent;
 mod session_state;
 mod sessions;
 mod signed_out;
-mod site;
 mod views;
 mod visitor;
 
@@ -41,10 +36,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
-pub use i18n::languages;
-pub use site::{Branding, Site};
-
 use crate::app::App;
+use crate::site::assets;
 use answer::{Answer, Failure};
 use views::Problem;
 use visitor::Visitor;

@@ -14,17 +14,16 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::accounts::SEPARATOR;
 use super::answer::RESOURCE_POLICY;
-use super::cookies::Cookie;
-use super::i18n;
-use super::site::Frame;
+use super::cookies::{Cookie, SEPARATOR};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::http::middleware::MayBeFramed;
 use crate::model::{AuthorizationRequest, RequestId, Scope};
 use crate::protocol::session_state;
+use crate::server::edge::MayBeFramed;
+use crate::site::Frame;
+use crate::site::i18n;
 
 /// Section 3.1: every application may hold it in a frame, because none knows more by it than it was told before.
 const CSP: HeaderValue =

@@ -7,13 +7,13 @@ use url::Url;
 
 use super::accounts::SignedIn;
 use super::answer::Failure;
-use super::links;
-use super::site::Frame;
 use super::views::{Application, LoggedOutPage};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::audit::SessionEnd;
 use crate::protocol::logout::{self, ReturnTo};
+use crate::site::Frame;
+use crate::site::links;
 
 /// Where somebody who signed out goes on.
 pub enum Onward<'a> {

@@ -7,10 +7,10 @@ mod stranger;
 use askama::Template;
 use axum::http::StatusCode;
 
-use super::i18n::Messages;
-use super::links::{ReturnTo, WebLink, picture};
-use super::site::Frame;
 use crate::model::{Catalogue, Client, User, text};
+use crate::site::Frame;
+use crate::site::i18n::Messages;
+use crate::site::links::{ReturnTo, WebLink, picture};
 use crate::tries::Wait;
 
 pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};

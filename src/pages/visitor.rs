@@ -10,15 +10,15 @@ use axum::http::{HeaderMap, Method, header};
 use super::answer::Failure;
 use super::cookies::{Cookie, Cookies};
 use super::csrf;
-use super::i18n::{self, Messages};
-use super::site::Frame;
 use crate::app::App;
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::{digest, random};
 use crate::http::extract;
-use crate::http::middleware::ClientAddress;
 use crate::model::{Client, SessionId};
 use crate::request;
+use crate::server::edge::ClientAddress;
+use crate::site::Frame;
+use crate::site::i18n::{self, Messages};
 
 /// A browser's request for a page. It is read once: what goes around a handler leaves it there for the handler.
 #[derive(Debug, Clone)]

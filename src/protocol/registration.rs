@@ -16,6 +16,8 @@ pub mod statement;
 
 use serde_json::{Value, json};
 
+pub use super::invalid_metadata::{InvalidMetadata, MAX_ACCESS_TOKEN_LIFETIME};
+
 use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
 use crate::model::{
@@ -24,22 +26,9 @@ use crate::model::{
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
 pub const MAX_CODE_LIFETIME: i64 = 600;
-/// Seconds: a day.
-pub const MAX_ACCESS_TOKEN_LIFETIME: i64 = 86_400;
 
 /// Grants with refresh tokens of one user and one client.
 pub const MAX_REFRESH_GRANTS: i64 = 1000;
-
-/// Bytes of a name that people read.
-const LONGEST_NAME: usize = 200;
-
-/// One thing that is wrong with a client's metadata.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{member}: {problem}")]
-pub struct InvalidMetadata {
-    pub member: &'static str,
-    pub problem: String,
-}
 
 /// Every problem of a client's metadata; none where it can be registered.
 pub fn check(client: &Client) -> Vec<InvalidMetadata> {

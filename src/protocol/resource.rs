@@ -8,8 +8,8 @@ use url::Url;
 use super::claims::Audience;
 use super::discovery::SCOPES;
 use super::error::{ErrorCode, OAuthError};
+use super::invalid_metadata::{InvalidMetadata, MAX_ACCESS_TOKEN_LIFETIME};
 use super::parameters::Parameters;
-use super::registration::{InvalidMetadata, MAX_ACCESS_TOKEN_LIFETIME};
 use crate::model::{Algorithm, Catalogue, Client, Resource, Scope, ScopeSet, TokenFormat, text};
 
 /// Bytes of a resource's URI.

@@ -6,7 +6,7 @@
 use std::cell::OnceCell;
 
 use super::error::{ErrorCode, OAuthError};
-use super::registration::InvalidMetadata;
+use super::invalid_metadata::InvalidMetadata;
 use crate::model::{Catalogue, Client, RegisteredScope, Scope, ScopeSet, ScopeStrategy, text};
 
 /// Scopes that one request names: each is held against all that the client has.

@@ -87,7 +87,7 @@ mod tests {
     use axum::http::{Method, Uri};
 
     use super::*;
-    use crate::http::middleware::RequestId;
+    use crate::request::RequestId;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);

@@ -3,23 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Who must not mention what. Words of paths, in code; comments may say what they like.
+/// Who must not mention what: crates, and rooms that stand lower and are still none of theirs (`floors.rs` has the order of
+/// rooms). Words of paths, in code; comments may say what they like.
 const FORBIDDEN: [(&str, &[&str]); 6] = [
-    (
-        "model",
-        &[
-            "axum", "sqlx", "tokio", "App", "Clock", "protocol", "grants", "storage", "http", "pages",
-            "observe",
-        ],
-    ),
-    ("protocol", &["axum", "sqlx", "tokio", "App", "Clock", "grants", "storage", "http", "pages", "observe"]),
-    ("storage", &["axum", "App", "Clock", "protocol", "grants", "http", "pages"]),
-    ("grants", &["axum", "sqlx", "pages"]),
-    (
-        "observe",
-        &["axum", "sqlx", "tokio", "App", "Clock", "config", "grants", "storage", "http", "pages", "metrics"],
-    ),
-    ("crypto", &["axum", "sqlx", "App", "Clock", "protocol", "grants", "storage", "http", "pages"]),
+    ("model", &["axum", "sqlx", "tokio"]),
+    ("protocol", &["axum", "sqlx", "tokio", "observe"]),
+    ("storage", &["axum", "protocol"]),
+    ("grants", &["axum", "sqlx"]),
+    ("observe", &["axum", "sqlx", "tokio"]),
+    ("crypto", &["axum", "sqlx"]),
 ];
 /// What only `storage/db.rs` names.
 const DRIVERS: [&str; 6] =
@@ -36,23 +28,20 @@ struct Source {
     code: String,
 }
 
-/// The files of the crate that are not tests.
-fn sources() -> Vec<Source> {
+/// The files of the crate that are not tests, from `src`, as they stand.
+pub fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
     collect(&root, &mut paths);
     let texts: Vec<(PathBuf, String)> =
         paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
     let tests: Vec<PathBuf> = texts.iter().flat_map(|(path, text)| test_files(path, text)).collect();
-    let is_test = |path: &Path| tests.iter().any(|test| path == test);
-    texts
-        .iter()
-        .filter(|(path, _)| !is_test(path))
-        .map(|(path, text)| Source {
-            path: path.strip_prefix(&root).unwrap().display().to_string(),
-            code: without_tests(text),
-        })
-        .collect()
+    let real = texts.into_iter().filter(|(path, _)| !tests.contains(path));
+    real.map(|(path, text)| (path.strip_prefix(&root).unwrap().display().to_string(), text)).collect()
+}
+
+fn sources() -> Vec<Source> {
+    files().into_iter().map(|(path, text)| Source { path, code: without_tests(&text) }).collect()
 }
 
 fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -81,7 +70,7 @@ fn test_files(path: &Path, text: &str) -> Vec<PathBuf> {
 }
 
 /// A file without comments and without what is `#[cfg(test)]`; lines stay lines.
-fn without_tests(text: &str) -> String {
+pub fn without_tests(text: &str) -> String {
     let mut end_of_test = None;
     let code = text.lines().map(|line| {
         let indent = &line[..line.len() - line.trim_start().len()];
@@ -143,7 +132,7 @@ fn long_functions(code: &str, most: usize) -> Vec<(usize, usize)> {
 }
 
 #[track_caller]
-fn assert_none(problems: &[String]) {
+pub fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
@@ -270,7 +259,7 @@ fn no_file_and_no_function_is_too_long() {
 #[test]
 fn every_file_is_read() {
     let paths: Vec<_> = sources().into_iter().map(|source| source.path).collect();
-    for expected in ["lib.rs", "model/client.rs", "http/middleware/body.rs", "storage/db.rs"] {
+    for expected in ["lib.rs", "model/client.rs", "server/edge/body.rs", "storage/db.rs"] {
         assert!(paths.iter().any(|path| path == expected), "{expected} is not among {paths:?}");
     }
     assert!(!paths.iter().any(|path| path.ends_with("tests.rs")), "{paths:?}");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chancery::clients::seal_secret;
 use chancery::model::{ClientId, ClientSecrets, RetiredSecret, Secret};
+use chancery::registry::clients::seal_secret;
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -41,6 +41,7 @@ mod failing;
 mod failover;
 mod fair_shares;
 mod first_burst;
+mod floors;
 mod frontchannel_logout;
 mod fuzzing;
 mod growth;

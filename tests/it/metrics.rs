@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use chancery::app;
 use chancery::audit::{Actor, Event};
+use chancery::boot;
 use chancery::clock::Clock;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -145,7 +145,7 @@ on_both! {
         let (client, _) = (server.client(json!({})).await, server.user("ada").await);
         server.tokens(&client, "ada").await;
         server.advance(400 * 24 * 3600);
-        let background = app::spawn_background_tasks(&server.app);
+        let background = boot::spawn_background_tasks(&server.app);
         let scrape = until(&server, |scrape| {
             scrape.at("chancery_purge_last_success_seconds") > 0.0
                 && scrape.holds("chancery_logout_deliveries_waiting")
@@ -166,14 +166,14 @@ on_both! {
         assert_eq!(scrape.at("chancery_audit_entries_queued"), 60.0);
         assert_eq!(scrape.at("chancery_audit_entries_left_out_total"), 1.0);
         server.sql("UPDATE audit_marks SET number = 1 WHERE name = 'head'").await;
-        let background = app::spawn_background_tasks(&server.app);
+        let background = boot::spawn_background_tasks(&server.app);
         let scrape = until(&server, |scrape| scrape.holds("chancery_audit_entries_waiting")).await;
         background.end().await;
         assert!(scrape.at("chancery_audit_entries_waiting") > 60.0);
         assert_eq!(scrape.at("chancery_audit_entries_queued"), 0.0);
         assert_eq!(scrape.at("chancery_audit_chained_last_success_seconds"), 0.0);
         server.sql("UPDATE audit_marks SET number = 0 WHERE name = 'head'").await;
-        let background = app::spawn_background_tasks(&server.app);
+        let background = boot::spawn_background_tasks(&server.app);
         let scrape = until(&server, |scrape| scrape.at("chancery_audit_entries_waiting") == 0.0).await;
         background.end().await;
         assert_eq!(scrape.at("chancery_audit_chained_last_success_seconds"), server.app.now().unix() as f64);

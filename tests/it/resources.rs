@@ -324,7 +324,7 @@ on_both! {
     async fn another_process_sees_a_change_by_itself(kind: Kind) {
         let (server, uri) = (server(kind).await, "https://new.example");
         let replica = server.replica().await;
-        let _tasks = chancery::app::spawn_background_tasks(&replica.app);
+        let _tasks = chancery::boot::spawn_background_tasks(&replica.app);
         let client = server.client(json!({"resources": [uri]})).await;
         machine(&replica, &client, "read", &[uri]).await.assert_error(400, "invalid_target");
         server.resource(uri, json!({})).await;

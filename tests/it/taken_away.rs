@@ -412,7 +412,7 @@ on_both! {
     async fn another_process_notices_by_itself_what_was_taken_away(kind: Kind) {
         let (server, client) = start(kind).await;
         let replica = server.replica().await;
-        let _tasks = chancery::app::spawn_background_tasks(&replica.app);
+        let _tasks = chancery::boot::spawn_background_tasks(&replica.app);
         let token = access(&server.tokens_with(&client, "ada", &ALL).await);
         assert_eq!(scope_of(&replica, &client, &token).await.as_deref(), Some(SCOPE));
         server.change_client(&client, json!({"scope": "openid read"})).await;

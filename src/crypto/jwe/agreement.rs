@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::PublicKey;
+use super::public_key::PublicKey;
 use crate::model::{Encryption, KeyManagement};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

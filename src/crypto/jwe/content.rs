@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 use zeroize::Zeroizing;
 
-use super::JweError;
+use super::error::JweError;
 use crate::crypto::{digest, random};
 use crate::model::ContentEncryption;
 

@@ -8,7 +8,8 @@ use aws_lc_rs::rsa::{
 };
 use serde_json::Value;
 
-use super::{JweError, agreement};
+use super::agreement;
+use super::error::JweError;
 use crate::model::KeyManagement;
 
 #[derive(Clone)]

@@ -4,6 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use argon2::{Params, PasswordHash};
 
+use crate::crypto::digest;
+
 /// The cost of new hashes, and those of hashes that are stored.
 #[derive(Clone)]
 pub(super) struct Costs {
@@ -28,7 +30,7 @@ impl Costs {
     /// same. So neither cost tells that there is no such hash, also while hashes are renewed one after the other.
     pub(super) fn instead(&self, name: &str) -> Params {
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-        let digest = super::digest::sha256(name.as_bytes());
+        let digest = digest::sha256(name.as_bytes());
         let drawn = usize::from(u16::from_be_bytes([digest[0], digest[1]]));
         stored.get((drawn * stored.len()) >> 16).unwrap_or(&self.current).clone()
     }

@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use super::super::i18n::Messages;
-use super::super::site::Frame;
 use super::{Application, Permission, Person, Place, too_many};
+use crate::site::Frame;
+use crate::site::i18n::Messages;
 use crate::tries::Wait;
 
 /// "Enter the code".

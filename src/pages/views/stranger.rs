@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use super::super::links::ReturnTo;
-use super::super::site::Frame;
 use super::Application;
 use crate::protocol::response::Delivery;
+use crate::site::Frame;
+use crate::site::links::ReturnTo;
 
 /// "Go on to this address?"
 #[derive(Template)]

@@ -2,10 +2,12 @@
 //!
 //! Apart from the rest, because clients that were registered before these rules keep what they have.
 
-use super::{InvalidMetadata, LONGEST_NAME};
+use super::InvalidMetadata;
 use crate::model::{Client, text};
 use crate::protocol::redirect_uri::{self, InvalidRedirectUri};
 
+/// Bytes of a name that people read.
+const LONGEST_NAME: usize = 200;
 /// Bytes of a text for the operator, and how many contacts there may be.
 const LONGEST_TEXT: usize = 255;
 const MOST_CONTACTS: usize = 10;

@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery::app::{self, App};
+use chancery::app::App;
+use chancery::boot;
 use chancery::clock::Clock;
 use chancery::config::Settings;
 use chancery::crypto::handle::{self, Purpose};
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
-use chancery::http;
 use chancery::model::{
     Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, PendingRequest,
     Profile, RequestId, ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
 };
+use chancery::server::listener;
 use chancery::storage::{Authority, Insertion, Remember};
 use chancery::telemetry::Telemetry;
 use serde_json::{Value, json};
@@ -45,18 +46,18 @@ pub async fn start(database: &str) -> (Arc<App>, SocketAddr) {
     .map(|(name, value)| (format!("CHANCERY_{name}"), value.to_owned()));
     let settings = Settings::load(None, environment).expect("the settings are right");
     let telemetry = Telemetry::start(&settings, |_| None).expect("the log starts");
-    let storage = app::open_storage(&settings).await.expect("the database opens");
-    app::migrate(&settings, &storage).await.expect("the schema is made");
-    let master_key = app::load_master_key(&settings).expect("the master key is right");
+    let storage = boot::open_storage(&settings).await.expect("the database opens");
+    boot::migrate(&settings, &storage).await.expect("the schema is made");
+    let master_key = boot::load_master_key(&settings).expect("the master key is right");
     let app = App::start(settings, storage, master_key, Clock::System).await.expect("the server starts");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("the listener has an address");
     let serving = Arc::clone(&app);
     tokio::spawn(async move {
         let _telemetry = telemetry;
-        let (settings, service) = (&serving.settings.server, http::service(&serving));
+        let (settings, service) = (&serving.settings.server, boot::service(&serving));
         let connections = Arc::clone(service.connections());
-        http::server::serve(listener, None, service, settings, &connections, std::future::pending()).await
+        listener::serve(listener, None, service, settings, &connections, std::future::pending()).await
     });
     (app, address)
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chancery::app;
 use chancery::audit::{Actor, Event, SignInProblem};
+use chancery::boot;
 use chancery::model::UserId;
 use serde_json::json;
 
@@ -79,7 +79,7 @@ on_both! {
                 busy.lock("LOCK TABLE audit_waiting IN EXCLUSIVE MODE", &[]).await.unwrap();
             }
             server.app.note(&Actor::Unknown, Event::AdminApiRefused);
-            let background = app::spawn_background_tasks(&server.app);
+            let background = boot::spawn_background_tasks(&server.app);
             // It takes the entry from the queue, and waits for the database.
             tokio::time::sleep(Duration::from_millis(1500)).await;
             background.end().await;

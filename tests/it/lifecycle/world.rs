@@ -1,6 +1,6 @@
 //! The server and the model side by side: each operation is done to both, and their answers are compared.
 
-use chancery::app;
+use chancery::boot;
 use chancery::crypto::{digest, random};
 use chancery::keys::{self, RotationTimes};
 use chancery::model::{Algorithm, ClientId, ClientSecrets, RetiredSecret};
@@ -344,7 +344,7 @@ impl<'s> World<'s> {
     /// Another key signs from now on; what the one before signed is as good as it was.
     async fn rotate_key(&self) -> Held {
         let app = &self.server.app;
-        let times = RotationTimes { publish: 0, ..app::rotation_times(&app.settings) };
+        let times = RotationTimes { publish: 0, ..boot::rotation_times(&app.settings) };
         keys::rotate(&app.keeper(), Algorithm::ES256, app.now(), times).await.unwrap();
         app.storage.retire_keys(app.now(), app.now().plus(-app.settings.keys.hint_seconds)).await.unwrap();
         app.reload_keys().await.unwrap();

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
+use chancery::admin;
 use chancery::observe::Listener;
-use chancery::{admin, http::middleware};
+use chancery::server::edge;
 use serde_json::{Value, json};
 use tower::Service as _;
 
@@ -36,7 +37,7 @@ impl TestServer {
     /// A request to the admin listener as it is.
     pub async fn admin_request(&self, request: Request<Body>) -> Answer {
         let router = admin::router(std::sync::Arc::clone(&self.app));
-        let response = middleware::layers(router, &self.app.settings.server, self.app.watch(Listener::Admin))
+        let response = edge::layers(router, &self.app.settings.server, self.app.watch(Listener::Admin))
             .call(request)
             .await
             .unwrap();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use chancery::http::middleware;
 use chancery::metrics;
 use chancery::observe::Listener;
+use chancery::server::edge;
 use tower::Service as _;
 
 use super::{Answer, TestServer};
@@ -63,8 +63,7 @@ impl TestServer {
     /// A request to the metrics listener.
     pub async fn metrics_request(&self, path: &str) -> Answer {
         let router = metrics::router(Arc::clone(&self.app));
-        let mut edge =
-            middleware::layers(router, &self.app.settings.server, self.app.watch(Listener::Metrics));
+        let mut edge = edge::layers(router, &self.app.settings.server, self.app.watch(Listener::Metrics));
         let response = edge.call(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

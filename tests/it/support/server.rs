@@ -7,15 +7,15 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chancery::app::{self, App, StartError};
-use chancery::clients;
+use chancery::app::App;
+use chancery::boot::{self, StartError};
 use chancery::clock::Clock;
 use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
-use chancery::http;
-use chancery::http::middleware::Edge;
 use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
+use chancery::registry::clients;
+use chancery::server::edge::Edge;
 use serde_json::{Value, json};
 use tower::Service as _;
 
@@ -157,21 +157,21 @@ impl TestServer {
             environment.push((name, (*value).to_owned()));
         }
         let settings = Settings::load(None, environment.clone()).unwrap();
-        let storage = app::open_storage(&settings).await.unwrap();
-        app::migrate(&settings, &storage).await.unwrap();
+        let storage = boot::open_storage(&settings).await.unwrap();
+        boot::migrate(&settings, &storage).await.unwrap();
         let clock = Clock::manual(START);
         let app = App::start(settings, storage, MasterKey::parse(&master_key).unwrap(), clock).await.unwrap();
-        let edge = http::service(&app);
+        let edge = boot::service(&app);
         Self { app, edge, database: Arc::new(database), environment }
     }
 
     /// Another process on the same database with the same settings.
     pub async fn replica(&self) -> Self {
         let settings = self.app.settings.clone();
-        let storage = app::open_storage(&settings).await.unwrap();
-        let master_key = app::load_master_key(&settings).unwrap();
+        let storage = boot::open_storage(&settings).await.unwrap();
+        let master_key = boot::load_master_key(&settings).unwrap();
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
-        let edge = http::service(&app);
+        let edge = boot::service(&app);
         Self { app, edge, database: Arc::clone(&self.database), environment: self.environment.clone() }
     }
 
@@ -188,10 +188,10 @@ impl TestServer {
             environment.push((name, (*value).to_owned()));
         }
         let settings = Settings::load(None, environment.clone()).unwrap();
-        let storage = app::open_storage(&settings).await?;
-        let master_key = app::load_master_key(&settings)?;
+        let storage = boot::open_storage(&settings).await?;
+        let master_key = boot::load_master_key(&settings)?;
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await?;
-        let edge = http::service(&app);
+        let edge = boot::service(&app);
         Ok(Self { app, edge, database: Arc::clone(&self.database), environment })
     }
 
@@ -201,10 +201,10 @@ impl TestServer {
         let mut environment = self.environment.clone();
         environment.push(("CHANCERY_DATABASE__URL".to_owned(), url));
         let settings = Settings::load(None, environment.clone()).unwrap();
-        let storage = app::open_storage(&settings).await.unwrap();
-        let master_key = app::load_master_key(&settings).unwrap();
+        let storage = boot::open_storage(&settings).await.unwrap();
+        let master_key = boot::load_master_key(&settings).unwrap();
         let app = App::start(settings, storage, master_key, self.app.clock.clone()).await.unwrap();
-        Self { edge: http::service(&app), app, database: Arc::clone(&self.database), environment }
+        Self { edge: boot::service(&app), app, database: Arc::clone(&self.database), environment }
     }
 
     /// The file of a server on SQLite.

@@ -1,11 +1,16 @@
 //! What all pages have in common: the operator's branding, the assets, the language.
 
+pub mod assets;
+mod colour;
+pub mod i18n;
+pub mod links;
+
 use thiserror::Error;
 
-use super::assets::Assets;
-use super::colour::Colour;
-use super::i18n::{Messages, Piece};
-use super::links::{WebLink, picture};
+use assets::Assets;
+use colour::Colour;
+use i18n::{Messages, Piece};
+use links::{WebLink, picture};
 
 /// The operator's branding as it is configured; empty means not set.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +162,7 @@ impl<'a> Frame<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::i18n::choose;
+    use i18n::choose;
 
     const GOOD: Branding<'_> = Branding {
         name: "Acme",

@@ -10,7 +10,6 @@
 mod body;
 mod client_address;
 mod refusal;
-mod request_id;
 #[cfg(test)]
 mod tests;
 
@@ -41,15 +40,14 @@ use tracing::Span;
 use super::accept;
 use super::cors::{self, Cors, Methods};
 use crate::config::{ServerSettings, TrustedProxies};
-use crate::load::{self, Bounds, Load, Slot};
 use crate::model::Household;
 use crate::observe::{self, Connections, Endpoint, Observed, Outcome, Watch, span};
 use crate::protocol::ErrorCode;
-use crate::request::{self, Facts};
+use crate::request::{self, Facts, RequestId, X_REQUEST_ID};
+use crate::server::load::{self, Bounds, Load, Slot};
 use body::Receiving;
 pub use client_address::ClientAddress;
 use refusal::Refusal;
-pub use request_id::{RequestId, X_REQUEST_ID};
 
 /// A year, as browsers' preload lists ask for at least.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");

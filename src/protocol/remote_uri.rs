@@ -1,10 +1,23 @@
-//! Which addresses the server may be sent to: those of the public internet, and no other.
+//! What a URI has to be that somebody else registers and this server is to fetch or tell something; which addresses it may be
+//! sent to: those of the public internet, and no other.
 //!
 //! A URL that somebody registers must not reach what only this machine can (a database, a metadata service of the
 //! cloud, a router). So the list says what is public, by leaving out every block of the IANA special-purpose registries
 //! (RFC 6890) and everything that wraps an IPv4 address in an IPv6 one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use thiserror::Error;
+use url::{Host, Url};
+
+/// Why this server is not sent there.
+#[derive(Debug, Error)]
+pub enum InvalidRemoteUri {
+    #[error("it is not an https URL without user name and fragment")]
+    Form,
+    #[error("{0} is not a public address")]
+    Private(IpAddr),
+}
 
 /// Blocks of IPv4 that are not the public internet: network, prefix length.
 const SPECIAL_V4: [(Ipv4Addr, u32); 17] = [
@@ -57,9 +70,42 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// A URL that may be fetched, as far as can be told without resolving its name.
+pub fn check(url: &str, allow_private: bool) -> Result<Url, InvalidRemoteUri> {
+    let url = Url::parse(url).map_err(|_| InvalidRemoteUri::Form)?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let scheme = match url.scheme() {
+        "https" => true,
+        "http" => allow_private && is_loopback(&url),
+        _ => false,
+    };
+    if !plain || !scheme {
+        return Err(InvalidRemoteUri::Form);
+    }
+    let literal = match url.host() {
+        Some(Host::Ipv4(address)) => Some(address.into()),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        Some(Host::Domain(_)) => None,
+        None => return Err(InvalidRemoteUri::Form),
+    };
+    match literal {
+        Some(literal) if !allow_private && !is_public(literal) => Err(InvalidRemoteUri::Private(literal)),
+        _ => Ok(url),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_public;
+    use super::{InvalidRemoteUri, check, is_public};
 
     #[test]
     fn addresses_of_the_public_internet_are_public() {
@@ -153,5 +199,59 @@ mod tests {
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
+    }
+
+    #[test]
+    fn only_https_urls_without_user_name_and_fragment_are_taken() {
+        for url in [
+            "",
+            "x",
+            "/jwks",
+            "http://id.example/jwks",
+            "http://localhost/jwks",
+            "file:///etc/passwd",
+            "ftp://id.example/jwks",
+            "gopher://id.example/",
+            "data:application/json,{}",
+            "https://user@id.example/",
+            "https://user:password@id.example/",
+            "https://id.example/#keys",
+        ] {
+            assert!(matches!(check(url, false), Err(InvalidRemoteUri::Form)), "{url}");
+        }
+        assert!(check("https://id.example:8443/jwks?a=b", false).is_ok());
+        // For tests: plain http, but to loopback only.
+        assert!(check("http://localhost:1/", true).is_ok());
+        assert!(check("http://127.0.0.1:1/", true).is_ok());
+        assert!(check("http://10.0.0.1/", true).is_err());
+        assert!(check("http://id.example/", true).is_err());
+    }
+
+    #[test]
+    fn an_address_in_the_url_is_checked_however_it_is_written() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "0x7f.1",
+            "0",
+            "10.0.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:a9fe:a9fe]",
+            "[64:ff9b::a9fe:a9fe]",
+            "[2002:7f00:1::]",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+        ] {
+            let url = format!("https://{host}/");
+            assert!(matches!(check(&url, false), Err(InvalidRemoteUri::Private(_))), "{url}");
+        }
+        assert!(check("https://1.1.1.1/", false).is_ok());
     }
 }

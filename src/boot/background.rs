@@ -8,11 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::App;
+use crate::app::App;
 use crate::clock::Clock;
 use crate::grants::logout_delivery::Courier;
-use crate::http::tls::Tls;
 use crate::observe::{self, Events, Table};
+use crate::server::tls::Tls;
 use crate::storage::{Purged, StorageError, Versions};
 
 /// How often the counters of changes are read, where the database does not tell by itself.

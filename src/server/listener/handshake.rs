@@ -4,10 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream;
 
-use super::Stopping;
+/// Its sender goes when the server ends.
+pub type Stopping = watch::Receiver<()>;
 
 /// A handshake in progress. It runs in the connection's own task: nobody waits for it to be accepted.
 pub struct Handshake {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::cache::{self, Cache};
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
-use crate::load::Crowded;
 use crate::model::{ClientId, Timestamp};
 use crate::outbound::{Flights, Outbound, OutboundError, Room};
+use crate::server::load::Crowded;
 
 const MOST: u64 = 10_000;
 /// A URI that nobody asks for is forgotten.

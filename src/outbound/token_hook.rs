@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::config::{OnFailure, TokenHookSettings};
 use crate::crypto::random;
 use crate::crypto::webhook::{InvalidWebhookSecret, WebhookKey};
-use crate::load::{self, Crowded};
 use crate::model::{Client, Timestamp};
 use crate::observe::span;
 use crate::outbound::{Channel, ChannelLimits, Outbound, OutboundError, Reach};
 use crate::protocol::token_hook::{Answer, InvalidAnswer, Request, read};
+use crate::server::load::{self, Crowded};
 
 /// Bytes of an answer that are read.
 const MAX_BYTES: usize = 16 * 1024;

@@ -42,7 +42,7 @@ impl RequestId {
         std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
-    pub(super) fn header(&self) -> Option<HeaderValue> {
+    pub fn header(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.bytes[..self.length]).ok()
     }
 }

@@ -35,15 +35,13 @@ use tokio_rustls::TlsAcceptor;
 use tower::{BoxError, Service};
 
 use crate::config::ServerSettings;
-use crate::load::Share;
 use crate::observe::{Connections, Open};
-use handshake::Handshake;
+use crate::server::load::Share;
+use handshake::{Handshake, Stopping};
 use patience::{Patience, Phase, Timed};
 use shares::Shares;
 
 type Request = hyper::Request<Incoming>;
-/// Its sender goes when the server ends.
-type Stopping = signal::Receiver<()>;
 
 /// The pause after an accept that failed for want of something, such as file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -7,20 +7,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::key_source::{self, KeySourceError};
+use crate::app::{App, Remembered, Renewals, VerifiedTokens, Walk};
+use crate::audit::{Actor, Audit};
+use crate::clock::Clock;
 use crate::config::{self, DatabaseSettings, DatabaseUrl, PasswordSettings, Settings};
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
-use crate::crypto::password::{Cost, PasswordError};
+use crate::crypto::password::{Cost, PasswordError, PasswordHasher};
+use crate::crypto::random;
 use crate::crypto::webhook::InvalidWebhookSecret;
-use crate::http::tls::{Tls, TlsError};
-use crate::keys::{KeyError, RotationTimes};
+use crate::keys::{self, Keeper, KeyError, Keys, RotationTimes};
 use crate::model::{Secret, Timestamp};
-use crate::observe::Requests;
-use crate::outbound::{Limits, Outbound, OutboundError};
-use crate::pages::{Branding, Site};
+use crate::observe::{Events, Requests};
+use crate::outbound::remote_keys::RemoteKeys;
+use crate::outbound::token_hook::TokenHook;
+use crate::outbound::{Documents, Outbound, OutboundError};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
-use crate::secrets::SecretsError;
+use crate::registry::Registry;
+use crate::registry::clients::Clients;
+use crate::secrets::{self, SecretsError};
+use crate::server::tls::{Tls, TlsError};
+use crate::site::{Branding, Site};
 use crate::storage::{Db, Ending, Storage, StorageError};
-use crate::token_hook::TokenHook;
+use crate::waiting::Waiting;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +163,57 @@ fn make_private_file(path: &Path) -> Result<(), StartError> {
         .map_err(at(path))
 }
 
-pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
+const WAITING: &str =
+    "a request that waits (authorization.max_waiting_per_address, max_waiting_per_client, max_waiting)";
+
+impl App {
+    /// Puts a server together on a migrated database: makes the keys that are missing, and loads them.
+    pub async fn start(
+        settings: Settings,
+        storage: Storage,
+        master_key: MasterKey,
+        clock: Clock,
+    ) -> Result<Arc<Self>, StartError> {
+        let master_key = Arc::new(master_key);
+        let now = clock.now();
+        secrets::open(&storage, &master_key, now).await?;
+        let audit = Audit::new(storage.clone(), Arc::clone(&master_key));
+        keys::ensure(&Keeper { audit: &audit, actor: Actor::Server }, &settings.keys.algorithms, now).await?;
+        let ring = keys::load(&storage, &master_key, now, settings.keys.hint_seconds).await?;
+        let registry = Registry::new(storage.catalogue().await?);
+        let passwords = PasswordHasher::start(password_cost(&settings.passwords))?;
+        let outbound = Arc::new(Outbound::open(&settings.outbound)?);
+        let app = Arc::new(Self {
+            clients: Clients::new(storage.clone()),
+            registry,
+            keys: Keys::new(ring),
+            remote_keys: RemoteKeys::new(Arc::clone(&outbound)),
+            token_hook: token_hook(&settings, &outbound)?,
+            documents: Documents::new(Arc::clone(&outbound)),
+            outbound,
+            renewals: Renewals::default(),
+            verified_tokens: VerifiedTokens::default(),
+            waiting: Waiting::new(settings.authorization.waiting, WAITING),
+            remembered: Remembered::new(settings.clients.max_remembered),
+            site: site(&settings)?,
+            tls: tls(&settings, now)?,
+            requests: Arc::new(requests(&settings)),
+            events: Events::default(),
+            unused_grants: Walk::default(),
+            process: random::id(),
+            settings,
+            storage,
+            audit,
+            master_key,
+            passwords,
+            clock,
+        });
+        app.learn_password_costs().await?;
+        Ok(app)
+    }
+}
+
+fn password_cost(settings: &PasswordSettings) -> Cost {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Cost {
         memory_kib: settings.memory_kib,
@@ -167,21 +225,9 @@ pub(super) fn password_cost(settings: &PasswordSettings) -> Cost {
 }
 
 /// What notes the requests.
-pub(super) fn requests(settings: &Settings) -> Requests {
+fn requests(settings: &Settings) -> Requests {
     let aliases = settings.aliases.paths.iter().map(|alias| (alias.path.as_str(), alias.endpoint));
     Requests::new(settings.server.issuer.path_prefix(), aliases, settings.log.slow_request)
-}
-
-/// The client for what others host.
-pub fn outbound(settings: &Settings) -> Result<Outbound, StartError> {
-    let given = &settings.outbound;
-    let limits = Limits {
-        allow_private: given.allow_private,
-        ca_file: given.ca_file.clone(),
-        timeout: given.timeout,
-        max_bytes: given.max_bytes,
-    };
-    Ok(Outbound::new(limits)?)
 }
 
 /// How long signing keys overlap.
@@ -194,19 +240,16 @@ pub fn rotation_times(settings: &Settings) -> RotationTimes {
     }
 }
 
-pub(super) fn token_hook(
-    settings: &Settings,
-    outbound: &Arc<Outbound>,
-) -> Result<Option<TokenHook>, StartError> {
+fn token_hook(settings: &Settings, outbound: &Arc<Outbound>) -> Result<Option<TokenHook>, StartError> {
     Ok(settings.token_hook.as_ref().map(|hook| TokenHook::new(hook, outbound)).transpose()?)
 }
 
-pub(super) fn tls(settings: &Settings, now: Timestamp) -> Result<Option<Arc<Tls>>, StartError> {
+fn tls(settings: &Settings, now: Timestamp) -> Result<Option<Arc<Tls>>, StartError> {
     let Some(files) = settings.server.tls.clone() else { return Ok(None) };
     Ok(Some(Arc::new(Tls::load(files, &settings.server.issuer, now)?)))
 }
 
-pub(super) fn site(settings: &Settings) -> Result<Site, StartError> {
+fn site(settings: &Settings) -> Result<Site, StartError> {
     let branding = &settings.branding;
     let branding = Branding {
         name: &branding.name,

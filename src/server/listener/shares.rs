@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::TrustedProxies;
-use crate::load;
 use crate::model::Household;
+use crate::server::load;
 
 /// The share of every address. A trusted proxy has none: it speaks for many.
 pub struct Shares {
