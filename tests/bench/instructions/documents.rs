@@ -18,13 +18,13 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::model::{
     Algorithm, Catalogue, Client, ContentEncryption, Encryption, GrantType, KeyManagement, Timestamp,
 };
+use chancery::outbound::sector_identifier;
 use chancery::protocol::Parameters;
 use chancery::protocol::assertion::{Assertion, Expected, Purpose};
 use chancery::protocol::authorize::{self, Arrival, Offer};
 use chancery::protocol::registration::request::{self, Members, Terms};
 use chancery::protocol::registration::statement::{self, Statement};
 use chancery::protocol::request_object::RequestObject;
-use chancery::sector_identifier;
 use serde_json::{Value, json};
 
 use crate::{counting_begins, counting_ends};
