@@ -5,8 +5,8 @@
 use crate::app::App;
 use crate::model::{Client, Timestamp, TokenId};
 use crate::protocol::OAuthError;
-use crate::storage::Storage;
-use crate::waiting::{Full, Holder, WINDOW};
+use crate::storage::{Storage, StorageError};
+use crate::waiting::{Full, Holder, WINDOW, Waiting};
 
 const TOO_MANY_ASSERTIONS: &str =
     "The client used as many assertions as it may in a quarter of an hour; keep the tokens that they get.";
@@ -21,14 +21,8 @@ pub async fn use_assertion(
     id: &str,
     expires_at: Timestamp,
 ) -> Result<bool, OAuthError> {
-    let (places, holder) = (&app.remembered.assertions, Holder::Client(client.id.clone()));
-    let taken = places.take_of(holder.clone(), app.remembered.of(client), app.now());
-    taken.map_err(|Full| OAuthError::later(TOO_MANY_ASSERTIONS, WINDOW as u32))?;
-    let used = app.storage.use_assertion(id, expires_at).await;
-    if !matches!(used, Ok(true)) {
-        places.undo(&holder, app.now());
-    }
-    Ok(used?)
+    let use_it = app.storage.use_assertion(id, expires_at);
+    with_place(app, client, &app.remembered.assertions, TOO_MANY_ASSERTIONS, use_it).await
 }
 
 /// Revokes a single access token of this client until it expires by itself.
@@ -39,13 +33,25 @@ pub async fn revoke_token(
     token: &TokenId,
     expires_at: Timestamp,
 ) -> Result<(), OAuthError> {
-    let (places, holder) = (&app.remembered.revoked, Holder::Client(client.id.clone()));
-    let taken = places.take_of(holder.clone(), app.remembered.of(client), app.now());
+    let revoke = storage.revoke_token(token, expires_at);
     // RFC 7009 2.2.1: the client must assume that the token still exists.
-    taken.map_err(|Full| OAuthError::later(TOO_MANY_REVOKED, WINDOW as u32))?;
-    let revoked = storage.revoke_token(token, expires_at).await;
-    if !matches!(revoked, Ok(true)) {
+    with_place(app, client, &app.remembered.revoked, TOO_MANY_REVOKED, revoke).await.map(|_| ())
+}
+
+/// What `remember` writes, in a place of this client that is taken before; it is free again where no row was written.
+async fn with_place(
+    app: &App,
+    client: &Client,
+    places: &Waiting,
+    too_many: &'static str,
+    remember: impl Future<Output = Result<bool, StorageError>>,
+) -> Result<bool, OAuthError> {
+    let holder = Holder::Client(client.id.clone());
+    let taken = places.take_of(holder.clone(), app.remembered.of(client), app.now());
+    taken.map_err(|Full| OAuthError::later(too_many, WINDOW as u32))?;
+    let written = remember.await;
+    if !matches!(written, Ok(true)) {
         places.undo(&holder, app.now());
     }
-    revoked.map(|_| ()).map_err(Into::into)
+    Ok(written?)
 }
