@@ -5,10 +5,10 @@ use std::hash::Hash;
 use moka::policy::EvictionPolicy;
 use moka::sync::CacheBuilder;
 
-pub use moka::sync::Cache;
+pub(crate) use moka::sync::Cache;
 
 /// A cache that holds at most `most` entries; those used the longest ago go first.
-pub fn recent<K, V>(most: u64) -> CacheBuilder<K, V, Cache<K, V>>
+pub(crate) fn recent<K, V>(most: u64) -> CacheBuilder<K, V, Cache<K, V>>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -17,7 +17,7 @@ where
 }
 
 /// How many entries a cache holds, after what waits in it is worked off.
-pub fn entries<K, V>(cache: &Cache<K, V>) -> u64
+pub(crate) fn entries<K, V>(cache: &Cache<K, V>) -> u64
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,

@@ -9,5 +9,5 @@ mod id_token;
 mod pages;
 mod session;
 
-pub use client::{ClientSettings, RelyingParty};
-pub use pages::router;
+pub(crate) use client::{ClientSettings, RelyingParty};
+pub(crate) use pages::router;

@@ -2,16 +2,18 @@
 //!
 //! ARCHITECTURE.md tells which room does what, with the walkthrough of a sign-in and of a token request.
 
+#![warn(unreachable_pub)]
+
 pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod boot;
-pub mod cache;
+pub(crate) mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;
-pub mod demo;
+pub(crate) mod demo;
 pub mod grants;
 pub mod http;
 pub mod keys;
@@ -19,15 +21,15 @@ pub mod metrics;
 pub mod model;
 pub mod observe;
 pub mod outbound;
-pub mod pages;
+pub(crate) mod pages;
 pub mod protocol;
 pub mod registry;
-pub mod request;
+pub(crate) mod request;
 pub mod secrets;
 pub mod server;
-pub mod site;
+pub(crate) mod site;
 pub mod storage;
 pub mod telemetry;
-pub mod throttle;
-pub mod tries;
-pub mod waiting;
+pub(crate) mod throttle;
+pub(crate) mod tries;
+pub(crate) mod waiting;

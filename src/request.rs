@@ -15,13 +15,13 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderValue, Method, Uri};
 
-pub use failure::log;
-pub use id::{RequestId, X_REQUEST_ID};
-pub use user_agent::bounded_user_agent;
+pub(crate) use failure::log;
+pub(crate) use id::{RequestId, X_REQUEST_ID};
+pub(crate) use user_agent::bounded_user_agent;
 
 /// What is known of a request before anything of it is believed.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub(crate) struct Facts {
     pub id: RequestId,
     /// By the rules for trusted proxies.
     pub address: IpAddr,
@@ -35,7 +35,7 @@ const LONGEST_PATH: usize = 200;
 
 impl Facts {
     /// Without the query, which may hold codes and states.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         let path = self.uri.path();
         &path[..path.floor_char_boundary(LONGEST_PATH)]
     }
@@ -54,19 +54,19 @@ thread_local! {
 }
 
 /// Runs `poll` with `facts` as what is known of its request.
-pub fn within<T>(facts: &mut Option<Facts>, poll: impl FnOnce() -> T) -> T {
+pub(crate) fn within<T>(facts: &mut Option<Facts>, poll: impl FnOnce() -> T) -> T {
     let _exchanged = Exchanged::new(facts);
     poll()
 }
 
 /// A task of its own that belongs to the same request.
-pub fn carried<F: Future>(task: F) -> impl Future<Output = F::Output> {
+pub(crate) fn carried<F: Future>(task: F) -> impl Future<Output = F::Output> {
     let (mut facts, mut task) = (with(|facts| facts.cloned()), Box::pin(task));
     poll_fn(move |cx| within(&mut facts, || task.as_mut().poll(cx)))
 }
 
 /// Looks at what is known: None outside of a request.
-pub fn with<T>(look: impl FnOnce(Option<&Facts>) -> T) -> T {
+pub(crate) fn with<T>(look: impl FnOnce(Option<&Facts>) -> T) -> T {
     CURRENT.with_borrow(|current| look(current.as_ref()))
 }
 

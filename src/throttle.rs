@@ -13,7 +13,7 @@ const WINDOW: i64 = 900;
 const ALL: &str = "registrations";
 
 /// A registration that was counted.
-pub struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     app: &'a App,
     /// What it counts under.
     counted: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Somebody at this address asks. None: they, or all together, have asked for as many as they may.
-    pub async fn at(app: &'a App, address: &str) -> Result<Option<Self>, StorageError> {
+    pub(crate) async fn at(app: &'a App, address: &str) -> Result<Option<Self>, StorageError> {
         let settings = &app.settings.registration;
         let share = Share { own: settings.max_per_address, all: settings.max_in_all };
         let mut attempt = Self { app, counted: Vec::new() };
@@ -41,7 +41,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// With this initial access token. False: as many were asked for with it as may be.
-    pub async fn with_token(&mut self, id: &str) -> Result<bool, StorageError> {
+    pub(crate) async fn with_token(&mut self, id: &str) -> Result<bool, StorageError> {
         self.count(format!("rt.{id}"), self.app.settings.registration.max_per_token).await
     }
 
@@ -54,7 +54,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The server failed it.
-    pub async fn take_back(self) -> Result<(), StorageError> {
+    pub(crate) async fn take_back(self) -> Result<(), StorageError> {
         for id in &self.counted {
             self.app.storage.give_quota_back(id, self.app.now()).await?;
         }

@@ -32,10 +32,10 @@ const ANY: i64 = 1 << 40;
 
 /// A number of seconds to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait(pub i64);
+pub(crate) struct Wait(pub i64);
 
 /// One try, and what it counts under. The first limit is that of the person themselves.
-pub struct Try<'a> {
+pub(crate) struct Try<'a> {
     app: &'a App,
     limits: Vec<TryLimit>,
     counted: bool,
@@ -43,13 +43,13 @@ pub struct Try<'a> {
 
 /// The network of an address, as it is named where tries are counted. No dot is in it. Those whose address cannot be read
 /// are one.
-pub fn network(key: &MasterKey, address: &str) -> String {
+pub(crate) fn network(key: &MasterKey, address: &str) -> String {
     let household = Household::at(address).map(|household| household.to_string()).unwrap_or_default();
     short(&key.tag(&[b"network of tries", household.as_bytes()]))
 }
 
 /// What stands for the account of a name that nobody has. No user's id begins like this.
-pub fn nobody(key: &MasterKey, typed: &str) -> String {
+pub(crate) fn nobody(key: &MasterKey, typed: &str) -> String {
     format!("?{}", short(&key.tag(&[b"name of tries", username_key(typed).as_bytes()])))
 }
 
@@ -59,7 +59,7 @@ fn short(tag: &[u8; 32]) -> String {
 
 impl<'a> Try<'a> {
     /// Somebody's password, by somebody at this network.
-    pub fn password(app: &'a App, account: &str, network: &str) -> Self {
+    pub(crate) fn password(app: &'a App, account: &str, network: &str) -> Self {
         let limits = [
             (try_id::pair(network, account), PASSWORDS),
             (try_id::network(network), OF_NETWORK),
@@ -69,17 +69,17 @@ impl<'a> Try<'a> {
     }
 
     /// The password of somebody whom this browser has signed in before.
-    pub fn password_in(app: &'a App, browser: &KnownBrowser, user: &UserId) -> Self {
+    pub(crate) fn password_in(app: &'a App, browser: &KnownBrowser, user: &UserId) -> Self {
         Self::new(app, [(try_id::browser(browser.id(), user.as_str()), PASSWORDS)])
     }
 
     /// The password of the person whose session it is.
-    pub fn password_of(app: &'a App, session: &SessionId) -> Self {
+    pub(crate) fn password_of(app: &'a App, session: &SessionId) -> Self {
         Self::new(app, [(format!("s.{session}"), PASSWORDS)])
     }
 
     /// A device's user code.
-    pub fn user_code(app: &'a App, session: &SessionId, user: &UserId, network: &str) -> Self {
+    pub(crate) fn user_code(app: &'a App, session: &SessionId, user: &UserId, network: &str) -> Self {
         let limits = [
             (format!("cs.{session}"), CODES_OF_SESSION),
             (format!("cu.{user}"), CODES_OF_USER),
@@ -94,12 +94,12 @@ impl<'a> Try<'a> {
     }
 
     /// Who makes it, as far as is known.
-    pub fn one(&self) -> &str {
+    pub(crate) fn one(&self) -> &str {
         self.limits.first().map_or("", |limit| limit.id.as_str())
     }
 
     /// Leaves room for one that is being checked without having been counted.
-    pub fn beside_another(mut self) -> Self {
+    pub(crate) fn beside_another(mut self) -> Self {
         if let Some(limit) = self.limits.first_mut() {
             limit.rule.free -= 1;
         }
@@ -107,7 +107,7 @@ impl<'a> Try<'a> {
     }
 
     /// Counts it, before it is checked. Nothing is to be checked where there is a wait.
-    pub async fn count(&mut self) -> Result<Result<(), Wait>, StorageError> {
+    pub(crate) async fn count(&mut self) -> Result<Result<(), Wait>, StorageError> {
         let (storage, now) = (&self.app.storage, self.app.now());
         if !storage.count_try(&self.limits, now).await? {
             let wait = storage.wait_for_try(&self.limits, now).await?;
@@ -118,7 +118,7 @@ impl<'a> Try<'a> {
     }
 
     /// It was wrong: it counts, if it does not already.
-    pub async fn was_wrong(mut self) -> Result<(), StorageError> {
+    pub(crate) async fn was_wrong(mut self) -> Result<(), StorageError> {
         if !self.counted {
             self.limits.iter_mut().for_each(|limit| limit.rule.allowance = ANY);
             self.app.storage.count_try(&self.limits, self.app.now()).await?;
@@ -127,12 +127,12 @@ impl<'a> Try<'a> {
     }
 
     /// It was right, and whoever made it has shown who they are: what was wrong before it is forgotten.
-    pub async fn was_theirs(self) -> Result<(), StorageError> {
+    pub(crate) async fn was_theirs(self) -> Result<(), StorageError> {
         self.take_back(true).await
     }
 
     /// It was right. What was wrong before it stays.
-    pub async fn was_right(self) -> Result<(), StorageError> {
+    pub(crate) async fn was_right(self) -> Result<(), StorageError> {
         self.take_back(false).await
     }
 

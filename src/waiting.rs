@@ -13,8 +13,8 @@ use axum::http::HeaderValue;
 use crate::model::{Client, ClientId, Household, Share, Timestamp};
 
 /// Seconds after which all places are free again: what was stored before is gone soon after.
-pub const WINDOW: i64 = 900;
-pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("900");
+pub(crate) const WINDOW: i64 = 900;
+pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("900");
 
 /// How many places there are.
 #[derive(Debug, Clone, Copy)]

@@ -35,7 +35,7 @@ const PURPOSES: [Purpose; 8] = [
 /// Made anew in each process: nobody knows it, as in real life.
 static MASTER_KEY: LazyLock<MasterKey> = LazyLock::new(|| MasterKey::parse(&MasterKey::generate()).unwrap());
 static DECRYPTION_KEY: LazyLock<DecryptionKey> =
-    LazyLock::new(|| DecryptionKey::derive(&MASTER_KEY).unwrap());
+    LazyLock::new(|| DecryptionKey::derive_all(&MASTER_KEY).unwrap().remove(0));
 /// A public key of somebody, for whom no signature is given here.
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| {
     KeySet::read(&json!({"keys": [

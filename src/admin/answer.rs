@@ -13,7 +13,7 @@ const BEARER: HeaderValue = HeaderValue::from_static(r#"Bearer realm="admin""#);
 
 /// Why a request to the admin listener is refused.
 #[derive(Debug)]
-pub struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     error: &'static str,
     description: String,
@@ -24,37 +24,37 @@ impl Refusal {
         Self { status, error, description: description.to_owned() }
     }
 
-    pub fn unauthorized() -> Self {
+    pub(super) fn unauthorized() -> Self {
         let description = "Send the token of admin.token as Authorization: Bearer.";
         Self::new(StatusCode::UNAUTHORIZED, "invalid_token", description)
     }
 
-    pub fn not_found() -> Self {
+    pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "The admin listener has nothing here.")
     }
 
-    pub fn method() -> Self {
+    pub(super) fn method() -> Self {
         let description = "Use GET to look at a challenge and PUT to answer it.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", description)
     }
 
-    pub fn unknown_challenge() -> Self {
+    pub(super) fn unknown_challenge() -> Self {
         let description = "No request waits under this challenge at this step.";
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
-    pub fn expired() -> Self {
+    pub(super) fn expired() -> Self {
         let description = "The authorization request has expired. Send the user back to the application.";
         Self::new(StatusCode::GONE, "expired", description)
     }
 
     /// Hydra v1.6 answers 409 for a request that was handled (`x.ErrConflict`).
-    pub fn handled() -> Self {
+    pub(super) fn handled() -> Self {
         let description = "This challenge has been answered already.";
         Self::new(StatusCode::CONFLICT, "conflict", description)
     }
 
-    pub fn disabled() -> Self {
+    pub(super) fn disabled() -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", "The user is disabled.")
     }
 }
@@ -91,7 +91,7 @@ impl From<StorageError> for Refusal {
 }
 
 /// A JSON document.
-pub struct Json<T>(pub T);
+pub(super) struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {

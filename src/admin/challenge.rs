@@ -17,7 +17,7 @@ use crate::storage::Counts;
 
 /// One of the two pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub(super) enum Page {
     Login,
     Consent,
 }
@@ -55,12 +55,12 @@ impl Page {
 
 /// `{"redirect_to": ...}`
 #[derive(Serialize)]
-pub struct Completed {
+pub(super) struct Completed {
     redirect_to: String,
 }
 
 /// A request that waits for a page, or whose page has answered.
-pub struct Challenge {
+pub(super) struct Challenge {
     pub pending: PendingRequest,
     pub handover: Handover,
     pub client: Arc<Client>,
@@ -69,7 +69,7 @@ pub struct Challenge {
 
 impl Challenge {
     /// The request behind the challenge of a query, if it has come as far as this page.
-    pub async fn find(app: &App, page: Page, query: Option<&str>) -> Result<Self, Refusal> {
+    pub(super) async fn find(app: &App, page: Page, query: Option<&str>) -> Result<Self, Refusal> {
         let parameters = Parameters::parse(query.unwrap_or_default().as_bytes())?;
         let id = parameters.get(page.parameter()).or_else(|| parameters.get("challenge"));
         let missing =
@@ -94,14 +94,14 @@ impl Challenge {
     }
 
     /// The same while nobody has answered it: Hydra v1.6 shows no request that was handled.
-    pub async fn unanswered(app: &App, page: Page, query: Option<&str>) -> Result<Self, Refusal> {
+    pub(super) async fn unanswered(app: &App, page: Page, query: Option<&str>) -> Result<Self, Refusal> {
         let found = Self::find(app, page, query).await?;
         if found.handover.step == page.steps().0 { Ok(found) } else { Err(Refusal::handled()) }
     }
 
     /// Notes the answer, once. The very same answer again gets the same redirect until the browser has used it, because
     /// the page may have lost our response; any other is a conflict.
-    pub async fn answer<T: Serialize>(
+    pub(super) async fn answer<T: Serialize>(
         &self,
         app: &App,
         answer: &Answer<T>,
@@ -126,7 +126,7 @@ impl Challenge {
 }
 
 /// PUT .../reject
-pub async fn reject(
+pub(super) async fn reject(
     app: &App,
     page: Page,
     query: Option<&str>,
@@ -140,7 +140,7 @@ pub async fn reject(
 }
 
 /// A JSON body, whatever its media type says: Hydra does not look at it either.
-pub fn read<T: DeserializeOwned + for<'d> Deserialize<'d>>(body: Body) -> Result<T, Refusal> {
+pub(super) fn read<T: DeserializeOwned + for<'d> Deserialize<'d>>(body: Body) -> Result<T, Refusal> {
     let body = body.map_err(|_| OAuthError::invalid_request("The body could not be read."))?;
     let read = serde_json::from_slice(&body);
     Ok(read.map_err(|error| {

@@ -16,7 +16,10 @@ use crate::protocol::left;
 use crate::storage::Counts;
 
 /// The members of Hydra's `consentRequest`.
-pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refusal> {
     let challenge = Challenge::unanswered(&app, Page::Consent, query.as_deref()).await?;
     let (pending, handover) = (&challenge.pending, &challenge.handover);
     // Nobody is asked for what was taken from the client since.
@@ -55,7 +58,7 @@ async fn skip(app: &App, challenge: &Challenge, request: &AuthorizationRequest) 
     Ok(matches!(interaction::next(request, &challenge.client, situation), Step::Issue))
 }
 
-pub async fn accept(
+pub(super) async fn accept(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     body: Body,
@@ -72,7 +75,7 @@ pub async fn accept(
     challenge.answer(&app, &Answer::Accept(consent), counts).await
 }
 
-pub async fn reject(
+pub(super) async fn reject(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     body: Body,

@@ -17,7 +17,7 @@ use crate::protocol::redirect_uri::is_loopback;
 
 /// Lets a request pass that carries the token. Without a token, which only a loopback listener may be, the request has
 /// to be meant for this computer: a name of somebody else that leads here comes from a page in a browser.
-pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let permitted = match &app.settings.admin.token {
         Some(token) => {
             let sent = bearer::token(request.headers(), None).ok().flatten();

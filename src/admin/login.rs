@@ -14,7 +14,10 @@ use crate::protocol::OAuthError;
 use crate::protocol::handover::{self, AcceptLogin, Answer};
 use crate::storage::Counts;
 
-pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refusal> {
     let challenge = Challenge::unanswered(&app, Page::Login, query.as_deref()).await?;
     Ok(Json(describe(&app, &challenge)))
 }
@@ -36,7 +39,7 @@ fn describe(app: &App, challenge: &Challenge) -> Value {
     })
 }
 
-pub async fn accept(
+pub(super) async fn accept(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     body: Body,
@@ -58,7 +61,7 @@ pub async fn accept(
     challenge.answer(&app, &Answer::Accept(login), counts).await
 }
 
-pub async fn reject(
+pub(super) async fn reject(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     body: Body,

@@ -47,7 +47,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub fn new(
+    pub(super) fn new(
         event: &Event<'_>,
         actor: &Actor,
         facts: Option<&Facts>,

@@ -11,7 +11,7 @@ use crate::model::{AuditEntry, ChainedEntry, Mark, Timestamp};
 
 /// Which end of the chain a mark is of.
 #[derive(Debug, Clone, Copy)]
-pub enum End {
+pub(super) enum End {
     Anchor,
     Head,
 }
@@ -30,13 +30,13 @@ fn tag(key: &MasterKey, parts: &[&[u8]]) -> String {
 }
 
 /// Tags an entry that waits for its place.
-pub fn seal(key: &MasterKey, mut entry: AuditEntry) -> AuditEntry {
+pub(super) fn seal(key: &MasterKey, mut entry: AuditEntry) -> AuditEntry {
     entry.tag = with_entry_parts(&entry, |parts| tag(key, parts));
     entry
 }
 
 /// Whether somebody with the master key wrote it.
-pub fn is_genuine(key: &MasterKey, entry: &AuditEntry) -> bool {
+pub(super) fn is_genuine(key: &MasterKey, entry: &AuditEntry) -> bool {
     with_entry_parts(entry, |parts| key.is_tag(parts, |tag| is(tag, &entry.tag)))
 }
 
@@ -52,7 +52,7 @@ fn is(tag: &[u8; 32], text: &str) -> bool {
 }
 
 /// The entry in this place, after the one with the hash `before`.
-pub fn place(key: &MasterKey, number: i64, before: &str, entry: AuditEntry) -> ChainedEntry {
+pub(super) fn place(key: &MasterKey, number: i64, before: &str, entry: AuditEntry) -> ChainedEntry {
     let AuditEntry { id, at, event, body, ordinal: _, tag: _ } = entry;
     let mut placed = ChainedEntry { number, id, at, event, body, hash: String::new() };
     placed.hash = hash(key, before, &placed);
@@ -65,7 +65,7 @@ fn hash(key: &MasterKey, before: &str, entry: &ChainedEntry) -> String {
 }
 
 /// The number of the data key, none before `from`, with which this is the right hash of an entry after this one.
-pub fn hashed_by(key: &MasterKey, from: i64, before: &str, entry: &ChainedEntry) -> Option<i64> {
+pub(super) fn hashed_by(key: &MasterKey, from: i64, before: &str, entry: &ChainedEntry) -> Option<i64> {
     with_hash_parts(before, entry, |parts| key.tagged_by(from, parts, |tag| is(tag, &entry.hash)))
 }
 
@@ -78,19 +78,19 @@ fn with_hash_parts<T>(before: &str, entry: &ChainedEntry, then: impl FnOnce(&[&[
 }
 
 /// A mark of this place.
-pub fn mark(key: &MasterKey, end: End, number: i64, hash: &str) -> Mark {
+pub(super) fn mark(key: &MasterKey, end: End, number: i64, hash: &str) -> Mark {
     let tag = tag(key, &[end.label(), &number.to_be_bytes(), hash.as_bytes()]);
     Mark { number, hash: hash.to_owned(), tag }
 }
 
 /// Whether the server set this mark, with a data key that counts; where nothing was ever written, the migration did.
-pub fn is_set_by_us(key: &MasterKey, end: End, mark: &Mark) -> bool {
+pub(super) fn is_set_by_us(key: &MasterKey, end: End, mark: &Mark) -> bool {
     let parts: [&[u8]; 3] = [end.label(), &mark.number.to_be_bytes(), mark.hash.as_bytes()];
     is_untouched(mark) || key.is_tag(&parts, |tag| is(tag, &mark.tag))
 }
 
 /// Whether this mark was set with a data key after the current one: by a process that knows already that it has begun.
-pub fn is_of_the_next(key: &MasterKey, end: End, mark: &Mark) -> bool {
+pub(super) fn is_of_the_next(key: &MasterKey, end: End, mark: &Mark) -> bool {
     let parts: [&[u8]; 3] = [end.label(), &mark.number.to_be_bytes(), mark.hash.as_bytes()];
     !is_untouched(mark) && key.tagged_by(key.current_number() + 1, &parts, |tag| is(tag, &mark.tag)).is_some()
 }

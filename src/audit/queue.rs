@@ -91,7 +91,7 @@ impl Queue {
     }
 
     /// Takes an entry; `cause` is set where strangers can bring it about. False: it is left out.
-    pub fn push(&self, entry: AuditEntry, sequences: &[i64], cause: Option<Cause>) -> bool {
+    pub(super) fn push(&self, entry: AuditEntry, sequences: &[i64], cause: Option<Cause>) -> bool {
         let mut state = self.state();
         let minute = minute_of(entry.at);
         if state.minute != minute {
@@ -110,20 +110,20 @@ impl Queue {
     }
 
     /// How many wait, and how many were left out since the start.
-    pub fn lengths(&self) -> (usize, u64) {
+    pub(super) fn lengths(&self) -> (usize, u64) {
         let state = self.state();
         (state.waiting.len(), state.left_out_ever)
     }
 
     /// Everything that waits. What is not [`Taken::written`] comes back.
-    pub fn take(&self) -> Taken<'_> {
+    pub(super) fn take(&self) -> Taken<'_> {
         let mut state = self.state();
         let (entries, sequences) = (std::mem::take(&mut state.waiting), std::mem::take(&mut state.sequences));
         Taken { queue: self, entries, sequences }
     }
 
     /// How many of which events were left out since this was asked last; nothing when it was asked in the same minute.
-    pub fn left_out(&self, now: Timestamp) -> BTreeMap<String, u64> {
+    pub(super) fn left_out(&self, now: Timestamp) -> BTreeMap<String, u64> {
         let mut state = self.state();
         let minute = minute_of(now);
         if std::mem::replace(&mut state.told, minute) == minute {
@@ -133,7 +133,7 @@ impl Queue {
     }
 
     /// The same in any minute.
-    pub fn all_left_out(&self) -> BTreeMap<String, u64> {
+    pub(super) fn all_left_out(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.state().left_out)
     }
 }
@@ -149,12 +149,12 @@ pub(super) struct Taken<'q> {
 }
 
 impl Taken<'_> {
-    pub fn entries(&self) -> &[AuditEntry] {
+    pub(super) fn entries(&self) -> &[AuditEntry] {
         &self.entries
     }
 
     /// The numbers that are settled now.
-    pub fn written(mut self) -> Vec<i64> {
+    pub(super) fn written(mut self) -> Vec<i64> {
         self.entries.clear();
         std::mem::take(&mut self.sequences)
     }

@@ -45,11 +45,11 @@ struct Seen {
 }
 
 impl Sequences {
-    pub fn new(is_whole: bool) -> Self {
+    pub(super) fn new(is_whole: bool) -> Self {
         Self { processes: HashMap::new(), is_whole }
     }
 
-    pub fn note(&mut self, entry: &ChainedEntry) {
+    pub(super) fn note(&mut self, entry: &ChainedEntry) {
         let Ok(said) = serde_json::from_str::<Said>(&entry.body) else { return };
         let Said { process, sequence, complete_to, sequences } = said;
         // One that began behind the front of the log has all its entries in it.
@@ -80,7 +80,7 @@ impl Sequences {
     }
 
     /// How many entries nothing says of that they were written, and that are not there.
-    pub fn end(self) -> Result<i64, Flaw> {
+    pub(super) fn end(self) -> Result<i64, Flaw> {
         let held_back = self.processes.values().flat_map(Seen::held_back).min();
         if let Some(number) = held_back {
             return Err(Flaw::HeldBack(number));

@@ -1,13 +1,13 @@
 //! What can be asked on the command line.
 
-pub mod audit;
-pub mod catalogue;
-pub mod issuer;
-pub mod registration;
-pub mod secrets;
+pub(crate) mod audit;
+pub(crate) mod catalogue;
+pub(crate) mod issuer;
+pub(crate) mod registration;
+pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
-pub mod tokens;
+pub(crate) mod tokens;
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_CODE_LIFETIME
 /// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
 #[derive(Debug, Parser)]
 #[command(name = "chancery", version)]
-pub struct Cli {
+pub(super) struct Cli {
     /// The configuration file; also CHANCERY_CONFIG.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Run the server.
     Serve,
     /// Try it: SQLite, keys, a demo user, a demo application; prints where to go.
@@ -83,14 +83,14 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct MigrateArgs {
+pub(super) struct MigrateArgs {
     /// Print what would be done, and what would have to wait meanwhile; change nothing.
     #[arg(long)]
     pub plan: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct TryArgs {
+pub(super) struct TryArgs {
     /// The port of the server; by default 8080, or the next one that is free.
     #[arg(long)]
     pub port: Option<u16>,
@@ -103,14 +103,14 @@ pub struct TryArgs {
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Output {
+pub(super) struct Output {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum ClientCommand {
+pub(super) enum ClientCommand {
     /// Register a client; its secret is printed once.
     Create(Box<ClientCreate>),
     /// List the clients.
@@ -128,7 +128,7 @@ pub enum ClientCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct ClientId {
+pub(super) struct ClientId {
     /// The client's client_id.
     pub id: String,
     #[command(flatten)]
@@ -136,7 +136,7 @@ pub struct ClientId {
 }
 
 #[derive(Debug, Args)]
-pub struct RotateSecret {
+pub(super) struct RotateSecret {
     /// The client's client_id.
     pub id: String,
     /// Accept the old secret for this number of seconds more.
@@ -147,7 +147,7 @@ pub struct RotateSecret {
 }
 
 #[derive(Debug, Args)]
-pub struct ClientCreate {
+pub(super) struct ClientCreate {
     /// The name that the consent page shows.
     #[arg(long)]
     pub name: String,
@@ -161,7 +161,7 @@ pub struct ClientCreate {
 }
 
 #[derive(Debug, Args)]
-pub struct ClientUpdate {
+pub(super) struct ClientUpdate {
     /// The client's client_id.
     pub id: String,
     /// The name that the consent page shows.
@@ -176,7 +176,7 @@ pub struct ClientUpdate {
 /// What a client is set to; absent means the default when it is created, and no change when it is
 /// updated. An empty text clears.
 #[derive(Clone, Debug, Default, Args)]
-pub struct ClientSettings {
+pub(super) struct ClientSettings {
     /// A redirect URI; may be repeated.
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub redirect_uris: Vec<String>,
@@ -269,7 +269,7 @@ pub struct ClientSettings {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum GrantTypeArg {
+pub(super) enum GrantTypeArg {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
@@ -288,7 +288,7 @@ pub enum GrantTypeArg {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum AuthMethodArg {
+pub(super) enum AuthMethodArg {
     ClientSecretBasic,
     ClientSecretPost,
     ClientSecretJwt,
@@ -297,7 +297,7 @@ pub enum AuthMethodArg {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum UserCommand {
+pub(super) enum UserCommand {
     /// Create a user.
     Create(UserCreate),
     /// List the users.
@@ -319,7 +319,7 @@ pub enum UserCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct UserName {
+pub(super) struct UserName {
     /// The user's name.
     #[arg(value_name = "NAME")]
     pub username: String,
@@ -328,7 +328,7 @@ pub struct UserName {
 }
 
 #[derive(Debug, Args)]
-pub struct SetPassword {
+pub(super) struct SetPassword {
     /// The user's name.
     #[arg(value_name = "NAME")]
     pub username: String,
@@ -342,7 +342,7 @@ pub struct SetPassword {
 
 /// What a reset ends beside the sessions.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Reach {
+pub(super) struct Reach {
     /// End all access: what applications were allowed for offline use, too, and what was remembered as allowed. The default.
     #[arg(long, conflicts_with = "keep_offline_access")]
     pub everything: bool,
@@ -352,7 +352,7 @@ pub struct Reach {
 }
 
 #[derive(Debug, Args)]
-pub struct SignOut {
+pub(super) struct SignOut {
     /// The user's name.
     #[arg(value_name = "NAME")]
     pub username: String,
@@ -364,7 +364,7 @@ pub struct SignOut {
 }
 
 #[derive(Debug, Args)]
-pub struct Disable {
+pub(super) struct Disable {
     /// The user's name.
     #[arg(value_name = "NAME")]
     pub username: String,
@@ -375,7 +375,7 @@ pub struct Disable {
 }
 
 #[derive(Debug, Args)]
-pub struct SetClaims {
+pub(super) struct SetClaims {
     /// The user's name.
     #[arg(value_name = "NAME")]
     pub username: String,
@@ -388,7 +388,7 @@ pub struct SetClaims {
 }
 
 #[derive(Debug, Args)]
-pub struct UserCreate {
+pub(super) struct UserCreate {
     /// The name to sign in with.
     #[arg(long, value_name = "NAME")]
     pub username: String,
@@ -425,7 +425,7 @@ pub struct UserCreate {
 /// Where a password comes from: never from an argument, which other users of the machine can see.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct PasswordSource {
+pub(super) struct PasswordSource {
     /// Read the password from standard input.
     #[arg(long)]
     pub password_stdin: bool,
@@ -435,13 +435,13 @@ pub struct PasswordSource {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum LogoutDeliveriesCommand {
+pub(super) enum LogoutDeliveriesCommand {
     /// List those that wait, and those of the last day.
     List(Output),
 }
 
 #[derive(Debug, Subcommand)]
-pub enum KeysCommand {
+pub(super) enum KeysCommand {
     /// List the signing keys.
     List(Output),
     /// Make new signing keys, published now and used later.
@@ -451,7 +451,7 @@ pub enum KeysCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct KeysRotate {
+pub(super) struct KeysRotate {
     /// Only the key of this algorithm.
     #[arg(long, value_parser = algorithm)]
     pub alg: Option<Algorithm>,
@@ -463,7 +463,7 @@ pub struct KeysRotate {
 }
 
 #[derive(Debug, Args)]
-pub struct KeysWithdraw {
+pub(super) struct KeysWithdraw {
     /// The key, as `chancery keys list` names it.
     #[arg(value_name = "KID", allow_hyphen_values = true)]
     pub kid: String,
@@ -481,7 +481,7 @@ fn lifetime(text: &str) -> Result<Lifetime, &'static str> {
     seconds.map(Lifetime::from).ok_or("write a number of seconds, or -1 for never")
 }
 
-pub fn within<const LEAST: i64, const MOST: i64>(text: &str) -> Result<i64, String> {
+pub(super) fn within<const LEAST: i64, const MOST: i64>(text: &str) -> Result<i64, String> {
     let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
     number.ok_or_else(|| format!("write a number from {LEAST} to {MOST}"))
 }

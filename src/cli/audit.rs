@@ -17,7 +17,7 @@ use crate::storage::AuditRange;
 /// How often is looked for new entries.
 const FOLLOW: Duration = Duration::from_secs(1);
 
-pub async fn run(settings: Settings, command: AuditCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: AuditCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     match command {
         AuditCommand::Verify(asked) => verify(&office, &asked).await?,

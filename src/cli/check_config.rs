@@ -8,7 +8,7 @@ use crate::server::tls::Tls;
 
 /// Prints the verdict, and returns whether the configuration is valid. Weaker choices are told, but
 /// are no problem.
-pub fn run(settings: &Result<Settings, Problems>, output: &mut impl Write) -> io::Result<bool> {
+pub(super) fn run(settings: &Result<Settings, Problems>, output: &mut impl Write) -> io::Result<bool> {
     match settings {
         Ok(settings) => {
             if let Some(error) = settings.server.tls.as_ref().and_then(|files| Tls::check(files).err()) {

@@ -21,7 +21,7 @@ use crate::protocol::registration::{self, InvalidMetadata, forms};
 use crate::registry::clients;
 use crate::storage::StoredClient;
 
-pub async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: ClientCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     let commands = Commands { office: &office };
     match command {

@@ -1,11 +1,11 @@
 //! From the command line's words to a client: defaults when it is created, changes when it is updated.
 
-pub mod exchange;
-pub mod identity;
-pub mod logout;
-pub mod origin;
-pub mod requests;
-pub mod sign_in;
+pub(crate) mod exchange;
+pub(crate) mod identity;
+pub(crate) mod logout;
+pub(crate) mod origin;
+pub(crate) mod requests;
+pub(crate) mod sign_in;
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ const PERSONAL_SCOPE: &str = "openid profile email";
 const OFFLINE_SCOPE: &str = "openid profile email offline_access";
 
 /// A client with nothing but the defaults.
-pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
+pub(super) fn new(id: ClientId, name: String, now: Timestamp) -> Client {
     Client {
         id,
         name,
@@ -70,7 +70,7 @@ pub fn new(id: ClientId, name: String, now: Timestamp) -> Client {
 }
 
 /// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
-pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
+pub(super) fn default_scope(grant_types: &[GrantType]) -> &'static str {
     let has = |grant_type| grant_types.contains(&grant_type);
     let for_a_user =
         [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Implicit].into_iter().any(has);
@@ -82,7 +82,7 @@ pub fn default_scope(grant_types: &[GrantType]) -> &'static str {
 }
 
 /// Puts what was given into `client`, and returns what cannot be put.
-pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
+pub(super) fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     let mut problems = Vec::new();
     replace(&mut client.redirect_uris, given.redirect_uris);
     replace(&mut client.post_logout_redirect_uris, given.post_logout_redirect_uris);
@@ -130,7 +130,7 @@ pub fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 }
 
 /// Everything that keeps this client from working on a server with these settings.
-pub fn problems(client: &Client, settings: &Settings) -> Vec<String> {
+pub(super) fn problems(client: &Client, settings: &Settings) -> Vec<String> {
     registration::problems(client, settings).iter().map(ToString::to_string).collect()
 }
 
@@ -164,21 +164,21 @@ fn set_keys(client: &mut Client, file: Option<&Path>, uri: Option<String>) -> Op
     None
 }
 
-pub fn set<T>(place: &mut T, given: Option<T>) {
+pub(super) fn set<T>(place: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *place = given;
     }
 }
 
 /// An empty text clears.
-pub fn set_text(place: &mut Option<String>, given: Option<String>) {
+pub(super) fn set_text(place: &mut Option<String>, given: Option<String>) {
     if let Some(given) = given {
         *place = Some(given).filter(|text| !text.is_empty());
     }
 }
 
 /// One empty text clears.
-pub fn replace(place: &mut Vec<String>, given: Vec<String>) {
+pub(super) fn replace(place: &mut Vec<String>, given: Vec<String>) {
     if !given.is_empty() {
         *place = given.into_iter().filter(|text| !text.is_empty()).collect();
     }

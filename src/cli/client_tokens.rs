@@ -6,7 +6,7 @@ use super::given::set;
 use crate::model::{Catalogue, ClaimsMapping, Client};
 
 /// Puts what was given into `client`; complains of what cannot be put.
-pub fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String>) {
+pub(super) fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String>) {
     replace(&mut client.resources, given.resources);
     set_text(&mut client.resource_server, given.resource_server);
     set(&mut client.scope_strategy, given.scope_strategy);
@@ -25,7 +25,7 @@ pub fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String
 }
 
 /// The resources a client names that nobody registered.
-pub fn unknown_resources(client: &Client, catalogue: &Catalogue) -> Vec<String> {
+pub(super) fn unknown_resources(client: &Client, catalogue: &Catalogue) -> Vec<String> {
     let named = client.resources.iter().chain(&client.resource_server);
     let unknown = named.filter(|uri| catalogue.resource(uri).is_none());
     unknown
@@ -50,6 +50,6 @@ fn mapping(given: &[String]) -> Result<Option<ClaimsMapping>, String> {
 }
 
 /// A mapping as it was given.
-pub fn written(mapping: &ClaimsMapping) -> String {
+pub(super) fn written(mapping: &ClaimsMapping) -> String {
     mapping.iter().map(|(name, source)| format!("{name}={source}")).collect::<Vec<_>>().join(" ")
 }

@@ -13,7 +13,7 @@ use crate::telemetry;
 
 /// What is wrong and what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     #[error(transparent)]
     Settings(#[from] Problems),
     #[error(transparent)]
@@ -41,12 +41,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub fn refused(text: impl Into<String>) -> Self {
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
         Self::Refused(text.into())
     }
 
     /// Nothing where there is no problem, else all of them.
-    pub fn of(what: &'static str, problems: Vec<String>) -> Result<(), Self> {
+    pub(crate) fn of(what: &'static str, problems: Vec<String>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self::Invalid { what, problems }) }
     }
 }

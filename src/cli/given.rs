@@ -7,13 +7,13 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// A value, or the empty text, which goes back to what the profile presets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given<T> {
+pub(super) enum Given<T> {
     Preset,
     Is(T),
 }
 
 /// Puts what was given into `place`; what was not given stays.
-pub fn set<T>(place: &mut Option<T>, given: Option<Given<T>>) {
+pub(super) fn set<T>(place: &mut Option<T>, given: Option<Given<T>>) {
     match given {
         None => {}
         Some(Given::Preset) => *place = None,
@@ -22,7 +22,7 @@ pub fn set<T>(place: &mut Option<T>, given: Option<Given<T>>) {
 }
 
 /// A registered word, as it is written in the metadata.
-pub fn word<T: DeserializeOwned>(text: &str) -> Result<Given<T>, String> {
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<Given<T>, String> {
     if text.is_empty() {
         return Ok(Given::Preset);
     }
@@ -31,7 +31,7 @@ pub fn word<T: DeserializeOwned>(text: &str) -> Result<Given<T>, String> {
 }
 
 /// What `parse` reads, or the preset.
-pub fn or_preset<T: 'static, E: ToString + 'static>(
+pub(super) fn or_preset<T: 'static, E: ToString + 'static>(
     parse: fn(&str) -> Result<T, E>,
 ) -> impl Fn(&str) -> Result<Given<T>, String> + Clone + Send + Sync + 'static {
     move |text| match text {

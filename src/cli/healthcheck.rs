@@ -12,7 +12,7 @@ use crate::config::ServerSettings;
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Succeeds when `/readyz` answers 200.
-pub fn run(server: &ServerSettings) -> io::Result<()> {
+pub(super) fn run(server: &ServerSettings) -> io::Result<()> {
     let address = reachable(server.listen);
     let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

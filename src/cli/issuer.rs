@@ -14,7 +14,7 @@ use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer, text};
 use crate::protocol::remote_uri;
 use crate::storage::Storage;
 
-pub async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     match command {
         IssuerCommand::Add(asked) => add(&office, asked).await?,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const LARGEST: u64 = 1_048_576;
 
 /// Reads the file; one key becomes a set of one. Whether the keys are any good is asked elsewhere.
-pub fn read(path: &Path) -> Result<Value, String> {
+pub(super) fn read(path: &Path) -> Result<Value, String> {
     let fail = |problem: String| format!("{}: {problem}", path.display());
     let length = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
     if length > LARGEST {

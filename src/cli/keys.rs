@@ -11,7 +11,7 @@ use crate::keys::{self, Keeper, KeyRing, RotationTimes};
 use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
 use crate::storage::Storage;
 
-pub async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     match command {
         KeysCommand::List(output) => list(&settings, &office.storage, office.now, output.json).await?,

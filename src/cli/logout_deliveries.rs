@@ -10,7 +10,7 @@ use crate::model::LogoutDelivery;
 /// Rows that are shown.
 const MOST: i64 = 1000;
 
-pub async fn run(settings: Settings, command: LogoutDeliveriesCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: LogoutDeliveriesCommand) -> Result<(), Failure> {
     let LogoutDeliveriesCommand::List(asked) = command;
     let storage = open::storage(&settings).await?;
     let deliveries = storage.logout_deliveries(MOST).await?;

@@ -8,7 +8,7 @@ use crate::storage::{Db, Effect, PendingMigration, Waits};
 
 const UP_TO_DATE: &str = "the database is up to date";
 
-pub async fn run(settings: Settings, args: MigrateArgs) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, args: MigrateArgs) -> Result<(), Failure> {
     let storage = open::connect(&settings).await?;
     if args.plan {
         plan(storage.db()).await?;

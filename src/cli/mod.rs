@@ -1,14 +1,14 @@
 //! The command line: `args` says what can be asked, one file a command does it.
 
-pub mod args;
+mod args;
 mod audit;
-pub mod check_config;
+mod check_config;
 mod client;
 mod client_settings;
 mod client_tokens;
 mod environment;
 mod failure;
-pub mod given;
+mod given;
 mod healthcheck;
 mod issuer;
 mod key_file;
@@ -34,14 +34,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
+use clap::Parser as _;
 use environment::environment;
-pub use failure::Failure;
-pub use output::complain;
+pub(crate) use failure::Failure;
+use output::complain;
 
 use crate::config::{Problems, Settings};
 
-/// Does what was asked.
-pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+/// Does what the command line of this process asks for. What went wrong is told on standard error.
+pub fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|failure| {
+        complain(&failure);
+        ExitCode::FAILURE
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let file = config_file(cli.config);
     let settings = || Settings::load(file.as_deref(), environment());
     match cli.command {

@@ -21,7 +21,7 @@ const OPERATOR: [&str; 3] = ["SUDO_USER", "USER", "LOGNAME"];
 const LONGEST_OPERATOR: usize = 64;
 
 /// The database for a command that may change something: each change takes an entry of the audit log with it.
-pub struct Office<'a> {
+pub(super) struct Office<'a> {
     pub settings: &'a Settings,
     pub storage: Storage,
     pub now: Timestamp,
@@ -29,13 +29,13 @@ pub struct Office<'a> {
 }
 
 impl<'a> Office<'a> {
-    pub async fn open(settings: &'a Settings) -> Result<Self, Failure> {
+    pub(super) async fn open(settings: &'a Settings) -> Result<Self, Failure> {
         let storage = storage(settings).await?;
         Ok(Self { settings, storage, now: Clock::System.now(), audit: OnceLock::new() })
     }
 
     /// The audit log. The master key is read for it; whoever only looks at something needs none.
-    pub fn audit(&self) -> Result<&Audit, Failure> {
+    pub(super) fn audit(&self) -> Result<&Audit, Failure> {
         if let Some(audit) = self.audit.get() {
             return Ok(audit);
         }
@@ -54,12 +54,12 @@ impl<'a> Office<'a> {
     }
 
     /// The storage for one write, with its entry.
-    pub fn noting(&self, event: Event<'_>) -> Result<Storage, Failure> {
+    pub(super) fn noting(&self, event: Event<'_>) -> Result<Storage, Failure> {
         Ok(self.audit()?.noting(&operator(), &[event], self.now))
     }
 
     /// Chains what was written, as nobody else may where no server runs, and closes the database.
-    pub async fn close(self) -> Result<(), Failure> {
+    pub(super) async fn close(self) -> Result<(), Failure> {
         let chained = match self.audit.get() {
             Some(audit) => audit.chain_waiting(self.now).await,
             None => Ok(()),
@@ -73,14 +73,14 @@ impl<'a> Office<'a> {
 }
 
 /// Who types, as far as the environment tells.
-pub fn operator() -> Actor {
+pub(super) fn operator() -> Actor {
     let mut names = OPERATOR.iter().filter_map(std::env::var_os).filter(|name| !name.is_empty());
     let name = names.next().unwrap_or_default();
     Actor::Operator { operator: name.to_string_lossy().chars().take(LONGEST_OPERATOR).collect() }
 }
 
 /// The database with its schema up to date; migrated here when the settings say so.
-pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {
+pub(super) async fn storage(settings: &Settings) -> Result<Storage, Failure> {
     let storage = connect(settings).await?;
     if settings.database.migrate_on_start {
         boot::migrate(settings, &storage).await?;
@@ -93,7 +93,7 @@ pub async fn storage(settings: &Settings) -> Result<Storage, Failure> {
 }
 
 /// The database as it is.
-pub async fn connect(settings: &Settings) -> Result<Storage, Failure> {
+pub(super) async fn connect(settings: &Settings) -> Result<Storage, Failure> {
     let storage = boot::open_storage(settings).await?;
     storage.db().refuse_transaction_pooler().await?;
     Ok(storage)

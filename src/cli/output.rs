@@ -15,14 +15,14 @@ use crate::model::{Timestamp, text};
 const GAP: &str = "  ";
 
 /// Columns under a heading, each as wide as its widest cell.
-pub fn table(heading: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
     let lines = std::iter::once(&heading).chain(rows);
     print(&align(lines))
 }
 
 /// One thing: its members below each other; what is empty is left out.
-pub fn record(members: &[(&str, String)]) -> io::Result<()> {
+pub(super) fn record(members: &[(&str, String)]) -> io::Result<()> {
     let rows: Vec<Vec<String>> = members
         .iter()
         .filter(|(_, value)| !value.is_empty())
@@ -31,21 +31,21 @@ pub fn record(members: &[(&str, String)]) -> io::Result<()> {
     print(&align(rows.iter()))
 }
 
-pub fn line(text: &str) -> io::Result<()> {
+pub(super) fn line(text: &str) -> io::Result<()> {
     print(&format!("{}\n", text::escaped(text)))
 }
 
-pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)?;
     Ok(print(&format!("{text}\n"))?)
 }
 
-pub fn yes_or_no(value: bool) -> String {
+pub(super) fn yes_or_no(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
 }
 
 /// A moment in UTC, as people read it.
-pub fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
     let text = OffsetDateTime::from_unix_timestamp(at.unix()).ok().and_then(|at| at.format(format).ok());
     text.unwrap_or_else(|| at.unix().to_string())
@@ -76,12 +76,12 @@ fn align<'a>(rows: impl Iterator<Item = &'a Vec<String>>) -> String {
 }
 
 /// A message of several lines, to standard error.
-pub fn complain(message: &impl Display) {
+pub(super) fn complain(message: &impl Display) {
     eprintln!("chancery: {}", lines(message));
 }
 
 /// A message of several lines as a terminal may show it.
-pub fn lines(message: &impl Display) -> String {
+pub(super) fn lines(message: &impl Display) -> String {
     message.to_string().split('\n').map(text::escaped).collect::<Vec<_>>().join("\n")
 }
 

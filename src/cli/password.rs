@@ -15,12 +15,12 @@ const GROUPS: usize = 4;
 const GROUP: usize = 5;
 
 /// A password, and whether it has to be shown because nobody knows it yet.
-pub struct Chosen {
+pub(super) struct Chosen {
     pub password: Secret,
     pub generated: bool,
 }
 
-pub fn choose(source: &PasswordSource) -> Result<Chosen, Failure> {
+pub(super) fn choose(source: &PasswordSource) -> Result<Chosen, Failure> {
     if source.generate_password {
         return Ok(Chosen { password: generate(), generated: true });
     }
@@ -28,17 +28,17 @@ pub fn choose(source: &PasswordSource) -> Result<Chosen, Failure> {
 }
 
 /// What is wrong with a password, if anything is.
-pub fn problem(password: &Secret) -> Option<String> {
+pub(super) fn problem(password: &Secret) -> Option<String> {
     check_new(password).err().map(|problem| format!("password: {problem}"))
 }
 
 /// Four groups of five letters: 90 bits.
-pub fn generate() -> Secret {
+pub(super) fn generate() -> Secret {
     let groups: Vec<String> = (0..GROUPS).map(|_| (0..GROUP).map(|_| letter()).collect()).collect();
     Secret::new(groups.join("-"))
 }
 
-pub async fn hash(settings: &PasswordSettings, password: Secret) -> Result<String, Failure> {
+pub(super) async fn hash(settings: &PasswordSettings, password: Secret) -> Result<String, Failure> {
     let cost = Cost {
         memory_kib: settings.memory_kib,
         iterations: settings.iterations,

@@ -13,7 +13,7 @@ use crate::crypto::random;
 use crate::model::{InitialAccessToken, text};
 use crate::storage::Storage;
 
-pub async fn run(settings: Settings, command: RegistrationTokenCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: RegistrationTokenCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     match command {
         RegistrationTokenCommand::Create(asked) => create(&office, asked).await?,

@@ -12,7 +12,7 @@ use crate::grants::registration::unknown_algorithm;
 use crate::model::{Resource, ScopeSet, TokenFormat};
 use crate::protocol::resource;
 
-pub async fn run(settings: Settings, command: ResourceCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: ResourceCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     let commands = Commands { office: &office };
     match command {

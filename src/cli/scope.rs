@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::model::{RegisteredScope, ScopeSet};
 use crate::protocol::scope;
 
-pub async fn run(settings: Settings, command: ScopeCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: ScopeCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     let commands = Commands { office: &office };
     match command {

@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::model::{DataKeyState, SealedDataKey};
 use crate::secrets::{Replaced, Replacement, SecretsError};
 
-pub async fn run(settings: Settings, command: SecretsCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: SecretsCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     match command {
         SecretsCommand::List(asked) => list(&office, asked).await?,

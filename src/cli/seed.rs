@@ -11,15 +11,15 @@ use crate::model::{
 use crate::registry::clients;
 use crate::storage::{Credentials, StorageError};
 
-pub const USERNAME: &str = "demo";
-pub const APP: &str = "demo-app";
-pub const MACHINE: &str = "demo-machine";
-pub const SPA: &str = "demo-spa";
-pub const SCOPE: &str = "openid profile email address phone groups offline_access";
+pub(super) const USERNAME: &str = "demo";
+pub(super) const APP: &str = "demo-app";
+pub(super) const MACHINE: &str = "demo-machine";
+pub(super) const SPA: &str = "demo-spa";
+pub(super) const SCOPE: &str = "openid profile email address phone groups offline_access";
 
 /// Why the demo could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum SeedError {
+pub(super) enum SeedError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error("the demo user's password: {0}")]
@@ -31,14 +31,14 @@ pub enum SeedError {
 }
 
 /// What people sign in and try things with.
-pub struct Secrets<'a> {
+pub(super) struct Secrets<'a> {
     pub password: &'a Secret,
     pub app: &'a Secret,
     pub machine: &'a Secret,
 }
 
 /// Whether the database serves something else already: a demo user is not put among real people.
-pub async fn is_in_use(app: &App) -> Result<bool, StorageError> {
+pub(super) async fn is_in_use(app: &App) -> Result<bool, StorageError> {
     if app.storage.client(&ClientId::new(APP)).await?.is_some() {
         return Ok(false);
     }
@@ -46,7 +46,7 @@ pub async fn is_in_use(app: &App) -> Result<bool, StorageError> {
 }
 
 /// Makes the user and the clients what the demo at `home` needs.
-pub async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), SeedError> {
+pub(super) async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<(), SeedError> {
     user(app, secrets.password).await?;
     for (client, secret) in [
         (application(app, home), Some(secrets.app)),

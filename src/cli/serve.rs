@@ -14,7 +14,7 @@ use crate::telemetry::Telemetry;
 /// A connection that hangs must not keep the process from ending.
 const CLOSE: Duration = Duration::from_secs(5);
 
-pub async fn run(settings: Settings) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     let telemetry = start_log(&settings)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
@@ -44,7 +44,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 }
 
 /// The database, the keys, and the background tasks.
-pub async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure> {
+pub(super) async fn start(settings: Settings) -> Result<(Arc<App>, Background), Failure> {
     let storage = open::storage(&settings).await?;
     storage.db().keep(settings.database.kept_connections).await?;
     let master_key = boot::load_master_key(&settings)?;
@@ -72,7 +72,7 @@ fn warn_of_client(client: &Client) {
 }
 
 /// Ends the background tasks, then the database's connections.
-pub async fn close(app: &App, background: Background) {
+pub(super) async fn close(app: &App, background: Background) {
     background.end().await;
     if tokio::time::timeout(CLOSE, app.renewals.end()).await.is_err() {
         tracing::warn!("the hash of a password was not renewed in time");
@@ -88,6 +88,6 @@ pub async fn close(app: &App, background: Background) {
 
 /// Starts the log and the export of traces, for the commands that keep running; the others print their result and
 /// nothing else. What is returned has to be ended last.
-pub fn start_log(settings: &Settings) -> Result<Telemetry, Failure> {
+pub(super) fn start_log(settings: &Settings) -> Result<Telemetry, Failure> {
     Ok(Telemetry::start(settings, |name| std::env::var(name).ok())?)
 }

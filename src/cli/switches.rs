@@ -12,7 +12,7 @@ use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_REFRESH_GRANT
 
 /// What a client is set to beside what its profile presets. An empty text goes back to the preset.
 #[derive(Clone, Debug, Default, Args)]
-pub struct SwitchArgs {
+pub(super) struct SwitchArgs {
     /// Whose clients' ways the client has: default, ilert, fattureincloud, primer, aqueduct, hydra16.
     #[arg(long, value_parser = word::<ClientProfile>)]
     pub profile: Option<Given<ClientProfile>>,
@@ -67,7 +67,7 @@ pub struct SwitchArgs {
 
 impl SwitchArgs {
     /// Puts what was given into `switches`.
-    pub fn apply(self, switches: &mut Switches) {
+    pub(super) fn apply(self, switches: &mut Switches) {
         set(&mut switches.profile, self.profile);
         set(&mut switches.refresh_policy, self.refresh_policy);
         set(&mut switches.rotation, self.rotation);

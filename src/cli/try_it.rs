@@ -28,7 +28,7 @@ const DEMO_PORT: u16 = 8081;
 /// How many ports after a default one are tried when it is taken.
 const TRIED: u16 = 100;
 
-pub async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (listener, port) = bind(args.port, PORT).await?;
     let (demo_listener, demo_port) = bind(args.demo_port, DEMO_PORT).await?;
     let settings = settings(port, file)?;

@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 64;
 /// RFC 5321 4.5.3.1.3, without the angle brackets.
 const LONGEST_EMAIL: usize = 254;
 
-pub async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure> {
     let office = Office::open(&settings).await?;
     let commands = Commands { office: &office };
     match command {

@@ -12,7 +12,7 @@ const ADDRESS: &str = "address.";
 const LONGEST: usize = 1000;
 
 /// Sets one claim; an empty text clears it.
-pub fn set(profile: &mut Profile, given: &str) -> Result<(), String> {
+pub(super) fn set(profile: &mut Profile, given: &str) -> Result<(), String> {
     let (name, value) =
         given.split_once('=').ok_or_else(|| format!("claim: write NAME=VALUE, not {given}"))?;
     if value.len() > LONGEST {

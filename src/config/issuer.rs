@@ -45,7 +45,8 @@ impl Issuer {
     }
 
     /// `https://example.com` of `https://example.com/auth`, as browsers write it in `Origin`.
-    pub fn origin(&self) -> &str {
+    #[cfg(test)]
+    fn origin(&self) -> &str {
         &self.text[..self.origin_length]
     }
 

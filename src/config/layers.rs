@@ -15,7 +15,7 @@ const PREFIX: &str = "CHANCERY_";
 
 /// Where a value was written; a later one wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub(super) enum Origin {
     Default,
     File,
     /// The name of the environment variable.
@@ -23,20 +23,20 @@ pub enum Origin {
 }
 
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     pub value: ValueKind,
     pub origin: Origin,
 }
 
 /// Every known key (`section.key`) with the value that won.
 #[derive(Debug, Default)]
-pub struct Layers {
+pub(super) struct Layers {
     entries: BTreeMap<String, Entry>,
 }
 
 impl Layers {
     /// Lays the sources over each other. Problems are appended; what could be read is returned.
-    pub fn collect(
+    pub(super) fn collect(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
         problems: &mut Vec<Problem>,
@@ -55,11 +55,11 @@ impl Layers {
         layers
     }
 
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
 
@@ -121,7 +121,7 @@ impl Layers {
 }
 
 /// The environment variable of a key.
-pub fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_ascii_uppercase().replacen('.', "__", 1))
 }
 

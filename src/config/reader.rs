@@ -15,22 +15,22 @@ use super::problem::Problem;
 use crate::model::Algorithm;
 
 /// Why a value was refused: what is wrong, and the remedy.
-pub type Refusal = (String, String);
+pub(super) type Refusal = (String, String);
 
-pub const DAY: i64 = 86_400;
-pub const YEAR: i64 = 365 * DAY;
+pub(super) const DAY: i64 = 86_400;
+pub(super) const YEAR: i64 = 365 * DAY;
 
-pub fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
+pub(super) fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
     choice(text, "ES256, ES384, RS256, PS256 or EdDSA")
 }
 
 /// One of an enum's serde names.
-pub fn choice<'de, T: Deserialize<'de>>(text: &'de str, choices: &str) -> Result<T, Refusal> {
+pub(super) fn choice<'de, T: Deserialize<'de>>(text: &'de str, choices: &str) -> Result<T, Refusal> {
     let names: StrDeserializer<'de, ValueError> = text.into_deserializer();
     T::deserialize(names).map_err(|_| (format!("\"{text}\" is not known"), format!("write {choices}")))
 }
 
-pub struct Reader {
+pub(super) struct Reader {
     layers: Layers,
     pub problems: Vec<Problem>,
     #[cfg(test)]
@@ -38,7 +38,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(layers: Layers, problems: Vec<Problem>) -> Self {
+    pub(super) fn new(layers: Layers, problems: Vec<Problem>) -> Self {
         Self {
             layers,
             problems,
@@ -48,7 +48,7 @@ impl Reader {
     }
 
     /// A whole number within a range.
-    pub fn number<T: TryFrom<i64>>(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<T> {
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<T> {
         let remedy = format!("give a whole number from {} to {}", range.start(), range.end());
         let value = match self.entry(key)?.value {
             ValueKind::I64(value) => Some(value),
@@ -65,7 +65,7 @@ impl Reader {
     }
 
     /// A share of the whole, from 0 to 1.
-    pub fn ratio(&mut self, key: &str) -> Option<f64> {
+    pub(super) fn ratio(&mut self, key: &str) -> Option<f64> {
         let value = match self.entry(key)?.value {
             ValueKind::Float(value) => Some(value),
             ValueKind::I64(value) => i32::try_from(value).ok().map(f64::from),
@@ -80,13 +80,13 @@ impl Reader {
         accepted
     }
 
-    pub fn seconds(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
+    pub(super) fn seconds(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
         self.number(key, range).map(Duration::from_secs)
     }
 
     /// A lifetime in seconds where `-1` means never. The outer `None` is a refused value, the inner
     /// one is "never".
-    pub fn lifetime(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Option<i64>> {
+    pub(super) fn lifetime(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Option<i64>> {
         let never = match &self.entry(key)?.value {
             ValueKind::I64(value) => *value == -1,
             ValueKind::String(text) => text.trim() == "-1",
@@ -101,7 +101,7 @@ impl Reader {
         value.map(Some)
     }
 
-    pub fn boolean(&mut self, key: &str) -> Option<bool> {
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
         let value = match self.entry(key)?.value {
             ValueKind::Boolean(value) => Some(value),
             ValueKind::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
@@ -113,7 +113,7 @@ impl Reader {
         value
     }
 
-    pub fn text(&mut self, key: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
         match self.entry(key)?.value {
             ValueKind::String(text) => Some(text.trim().to_owned()),
             _ => {
@@ -124,13 +124,21 @@ impl Reader {
     }
 
     /// A text that `parse` turns into a type, or refuses.
-    pub fn parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Option<T> {
         let text = self.text(key)?;
         self.accept(key, parse(&text))
     }
 
     /// A list of texts; in the environment separated by commas, or a JSON array.
-    pub fn list<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Option<Vec<T>> {
         let texts = match self.entry(key)?.value {
             ValueKind::Array(values) => values.into_iter().map(element).collect(),
             ValueKind::String(text) => split(&text),
@@ -149,7 +157,7 @@ impl Reader {
     }
 
     /// A program and its arguments; in the environment a JSON array, as arguments may hold commas.
-    pub fn words(&mut self, key: &str) -> Option<Vec<String>> {
+    pub(super) fn words(&mut self, key: &str) -> Option<Vec<String>> {
         let words = match self.entry(key)?.value {
             ValueKind::Array(values) => values.into_iter().map(element).collect(),
             ValueKind::String(text) if text.trim().is_empty() => Some(Vec::new()),
@@ -165,7 +173,7 @@ impl Reader {
 
     /// A secret: the key itself, or the trimmed content of the file that `<key>_file` names. The one
     /// from the higher source counts; both in one source are a contradiction. Empty means not set.
-    pub fn secret(&mut self, key: &str) -> Option<Given> {
+    pub(super) fn secret(&mut self, key: &str) -> Option<Given> {
         let file_key = format!("{key}_file");
         let (value, file) = (self.text(key), self.text(&file_key));
         let (value, file) = (value?, file?);
@@ -185,7 +193,7 @@ impl Reader {
         }
     }
 
-    pub fn refuse(&mut self, key: &str, problem: String, remedy: String) {
+    pub(super) fn refuse(&mut self, key: &str, problem: String, remedy: String) {
         let problem = match self.layers.get(key).map(|entry| &entry.origin) {
             Some(Origin::Environment(name)) => format!("{problem} (set by {name})"),
             _ => problem,
@@ -240,14 +248,14 @@ impl Reader {
 }
 
 /// A secret's text and, when it came from one, its file.
-pub struct Given {
+pub(super) struct Given {
     pub text: String,
     pub file: Option<PathBuf>,
 }
 
 impl Given {
     /// The key that it was given by; none where it was not.
-    pub fn name(&self, key: &'static str) -> Option<&'static str> {
+    pub(super) fn name(&self, key: &'static str) -> Option<&'static str> {
         match (&self.file, self.text.is_empty()) {
             (Some(_), _) if key == "secrets.master_key" => Some("secrets.master_key_file"),
             (_, false) => Some(key),

@@ -43,7 +43,7 @@ struct Parts {
 }
 
 impl DataKey {
-    pub fn new(number: i64, state: DataKeyState, material: &Material) -> Result<Self, MasterKeyError> {
+    pub(super) fn new(number: i64, state: DataKeyState, material: &Material) -> Result<Self, MasterKeyError> {
         let part = |index: usize| &material[index * KEY..][..KEY];
         let mac = |index: usize| hmac::Key::new(hmac::HMAC_SHA256, part(index));
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, part(0)).map_err(|_| MasterKeyError::Library)?;
@@ -52,26 +52,26 @@ impl DataKey {
     }
 
     /// The same key in another state.
-    pub fn in_state(&self, state: DataKeyState) -> Self {
+    pub(super) fn in_state(&self, state: DataKeyState) -> Self {
         Self { number: self.number, state, parts: Arc::clone(&self.parts) }
     }
 
     /// Whether what was made with it counts.
-    pub fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         self.state != DataKeyState::Ended
     }
 
-    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Secret, MasterKeyError> {
+    pub(super) fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Secret, MasterKeyError> {
         seal(&self.parts.sealing, purpose, plain)
     }
 
-    pub fn open(&self, purpose: &str, sealed: &Secret) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
+    pub(super) fn open(&self, purpose: &str, sealed: &Secret) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
         open(&self.parts.sealing, purpose, sealed)
     }
 
     /// Encrypts a token for `purpose`. Random nonces are good for some 2^32 messages under one key (NIST SP 800-38D
     /// 8.3), which a busy server seals in weeks; so each token has a key of its own, derived with a random salt.
-    pub fn seal_apart(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
+    pub(super) fn seal_apart(&self, purpose: &str, plain: &[u8]) -> Result<String, MasterKeyError> {
         let salt = random::bytes::<TOKEN_SALT>();
         let mut sealed = Vec::with_capacity(TOKEN_SALT + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&salt);
@@ -79,7 +79,7 @@ impl DataKey {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    pub fn open_apart(&self, purpose: &str, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+    pub(super) fn open_apart(&self, purpose: &str, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
         let (salt, body) = sealed.split_first_chunk_mut::<TOKEN_SALT>()?;
         let key = self.token_key(purpose, salt).ok()?;
         decrypt(&key, purpose, body).ok().map(|plain| plain.to_vec())
@@ -90,11 +90,11 @@ impl DataKey {
         RandomizedNonceKey::new(&AES_256_GCM, &*key).map_err(|_| MasterKeyError::Library)
     }
 
-    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+    pub(super) fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
         mac(&self.parts.tagging, parts)
     }
 
-    pub fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
+    pub(super) fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
         mac(&self.parts.deriving, parts)
     }
 }

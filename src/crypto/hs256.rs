@@ -11,7 +11,7 @@ const SHORTEST_KEY: usize = 32;
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
-pub enum Hs256Error {
+pub(crate) enum Hs256Error {
     #[error("the secret is shorter than {SHORTEST_KEY} bytes")]
     ShortKey,
     #[error("the claims cannot be written: {0}")]
@@ -19,7 +19,7 @@ pub enum Hs256Error {
 }
 
 /// The claims as a compact JWS of this type (RFC 7515 7.1).
-pub fn sign(kind: &str, claims: &impl Serialize, key: &[u8]) -> Result<String, Hs256Error> {
+pub(crate) fn sign(kind: &str, claims: &impl Serialize, key: &[u8]) -> Result<String, Hs256Error> {
     if key.len() < SHORTEST_KEY {
         return Err(Hs256Error::ShortKey);
     }

@@ -5,12 +5,12 @@
 mod data_key;
 pub mod digest;
 pub mod handle;
-pub mod hs256;
+pub(crate) mod hs256;
 pub mod jwe;
 pub mod jwks;
 pub mod known_browser;
 pub mod master_key;
 mod master_key_error;
-pub mod password;
+pub(crate) mod password;
 pub mod random;
-pub mod webhook;
+pub(crate) mod webhook;

@@ -24,18 +24,18 @@ use crate::model::{Secret, text};
 use crate::observe::{self, WAITS, span};
 use costs::Costs;
 use places::Places;
-pub use places::{Entry, Place};
+pub(crate) use places::{Entry, Place};
 
 /// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
-pub const SHORTEST_CHARACTERS: usize = 8;
+pub(crate) const SHORTEST_CHARACTERS: usize = 8;
 /// Bytes it has at most: longer ones only cost time to hash.
-pub const LONGEST_BYTES: usize = 1024;
+pub(crate) const LONGEST_BYTES: usize = 1024;
 /// Places for operators, beside those that are shared.
 const OPERATORS: usize = 64;
 
 /// Why a new password is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UnacceptablePassword {
+pub(crate) enum UnacceptablePassword {
     #[error("use at least {SHORTEST_CHARACTERS} characters")]
     TooShort,
     #[error("use at most {LONGEST_BYTES} bytes")]
@@ -56,7 +56,7 @@ fn prepared(password: &Secret) -> Secret {
 
 /// The one rule for passwords that people choose: length. What else is demanded makes them worse. What cannot be seen could
 /// not be typed again.
-pub fn check_new(password: &Secret) -> Result<(), UnacceptablePassword> {
+pub(crate) fn check_new(password: &Secret) -> Result<(), UnacceptablePassword> {
     let prepared = prepared(password);
     let text = prepared.expose();
     if text::check_characters(text).is_err() {
@@ -280,7 +280,7 @@ fn hashed(done: Done) -> Result<String, PasswordError> {
 }
 
 /// The salt of a hash. It changes with the password, and stays when the hash is renewed.
-pub fn salt_of(hash: &str) -> Option<String> {
+pub(crate) fn salt_of(hash: &str) -> Option<String> {
     PasswordHash::new(hash).ok()?.salt.map(|salt| salt.to_string())
 }
 

@@ -14,7 +14,7 @@ const PREFIX: &str = "whsec_";
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// The secret, ready to sign with.
-pub struct WebhookKey(hmac::Key);
+pub(crate) struct WebhookKey(hmac::Key);
 
 /// Says nothing about the secret.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub struct WebhookKey(hmac::Key);
 pub struct InvalidWebhookSecret;
 
 impl WebhookKey {
-    pub fn parse(text: &Secret) -> Result<Self, InvalidWebhookSecret> {
+    pub(crate) fn parse(text: &Secret) -> Result<Self, InvalidWebhookSecret> {
         let bare = text.expose().trim();
         let bare = bare.strip_prefix(PREFIX).unwrap_or(bare).trim_end_matches('=');
         let bytes = Zeroizing::new(STANDARD_NO_PAD.decode(bare).map_err(|_| InvalidWebhookSecret)?);
@@ -33,7 +33,7 @@ impl WebhookKey {
     }
 
     /// The value of the header `webhook-signature`.
-    pub fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
+    pub(crate) fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(format!("{id}.{}.", at.unix()).as_bytes());
         context.update(body);

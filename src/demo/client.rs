@@ -20,7 +20,7 @@ use crate::model::{Algorithm, Secret};
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
 /// What the application was told when it was registered.
-pub struct ClientSettings {
+pub(crate) struct ClientSettings {
     pub issuer: String,
     pub client_id: String,
     pub client_secret: Secret,
@@ -32,7 +32,7 @@ pub struct ClientSettings {
 
 /// What discovery says (OpenID Connect Discovery 3).
 #[derive(Debug, Clone, Deserialize)]
-pub struct Metadata {
+pub(super) struct Metadata {
     issuer: String,
     authorization_endpoint: String,
     token_endpoint: String,
@@ -45,7 +45,7 @@ pub struct Metadata {
 
 /// Why a step did not work.
 #[derive(Debug, thiserror::Error)]
-pub enum StepError {
+pub(crate) enum StepError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(transparent)]
@@ -66,23 +66,23 @@ struct TokenAnswer {
     id_token: Option<String>,
 }
 
-pub struct RelyingParty {
+pub(crate) struct RelyingParty {
     settings: ClientSettings,
     http: HttpClient,
     metadata: OnceCell<Metadata>,
 }
 
 impl RelyingParty {
-    pub fn new(settings: ClientSettings) -> Self {
+    pub(crate) fn new(settings: ClientSettings) -> Self {
         Self { settings, http: HttpClient::new(), metadata: OnceCell::new() }
     }
 
-    pub fn settings(&self) -> &ClientSettings {
+    pub(crate) fn settings(&self) -> &ClientSettings {
         &self.settings
     }
 
     /// Where to send the browser, and what to remember until it comes back.
-    pub async fn start(&self) -> Result<(Url, SignIn), StepError> {
+    pub(crate) async fn start(&self) -> Result<(Url, SignIn), StepError> {
         let random = || random::secret().expose().to_owned();
         let sign_in = SignIn { state: random(), nonce: random(), code_verifier: random() };
         let mut url = endpoint(&self.metadata().await?.authorization_endpoint)?;
@@ -100,7 +100,7 @@ impl RelyingParty {
     }
 
     /// Ends what [`RelyingParty::start`] began, with the parameters the browser came back with.
-    pub async fn finish(&self, query: &str, sign_in: &SignIn) -> Result<Tokens, StepError> {
+    pub(crate) async fn finish(&self, query: &str, sign_in: &SignIn) -> Result<Tokens, StepError> {
         let code = self.code(query, sign_in)?;
         let redirect_uri = self.redirect_uri();
         let form = [
@@ -123,7 +123,7 @@ impl RelyingParty {
     }
 
     /// New tokens for the refresh token (RFC 6749 6).
-    pub async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, StepError> {
+    pub(crate) async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, StepError> {
         let token = tokens.refresh_token.as_deref();
         let token = token.ok_or(StepError::Answer("there is no refresh token; sign in again"))?;
         let answer = self.token(&[("grant_type", "refresh_token"), ("refresh_token", token)]).await?;
@@ -140,14 +140,14 @@ impl RelyingParty {
     }
 
     /// What the server says of the access token (RFC 7662 2).
-    pub async fn introspect(&self, tokens: &Tokens) -> Result<Value, StepError> {
+    pub(crate) async fn introspect(&self, tokens: &Tokens) -> Result<Value, StepError> {
         let url = &self.metadata().await?.introspection_endpoint;
         let form = [("token", tokens.access_token.as_str()), ("token_type_hint", "access_token")];
         Ok(self.http.post(url, self.credentials(), &form).await?)
     }
 
     /// Gives the grant back (RFC 7009 2.1): with the refresh token, the access tokens end too.
-    pub async fn revoke(&self, tokens: &Tokens) -> Result<(), StepError> {
+    pub(crate) async fn revoke(&self, tokens: &Tokens) -> Result<(), StepError> {
         let url = &self.metadata().await?.revocation_endpoint;
         let (token, hint) = match &tokens.refresh_token {
             Some(token) => (token, "refresh_token"),
@@ -158,7 +158,7 @@ impl RelyingParty {
     }
 
     /// Where to send the browser to sign out of the server too (OpenID Connect RP-Initiated Logout 2).
-    pub async fn sign_out(&self, tokens: &Tokens) -> Result<Url, StepError> {
+    pub(crate) async fn sign_out(&self, tokens: &Tokens) -> Result<Url, StepError> {
         let mut url = endpoint(&self.metadata().await?.end_session_endpoint)?;
         url.query_pairs_mut()
             .append_pair("id_token_hint", &tokens.id_token)

@@ -15,7 +15,7 @@ const LARGEST_ANSWER: usize = 256 * 1024;
 
 /// Why there was no answer to use.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpError {
+pub(crate) enum HttpError {
     #[error("{url} does not answer: {cause}")]
     Unreachable { url: String, cause: String },
     #[error("{url} answered {status}")]
@@ -28,7 +28,7 @@ pub enum HttpError {
 }
 
 #[derive(Clone)]
-pub struct HttpClient(Client<HttpConnector, Body>);
+pub(super) struct HttpClient(Client<HttpConnector, Body>);
 
 /// An answer of any status.
 struct Answer {
@@ -37,19 +37,19 @@ struct Answer {
 }
 
 impl HttpClient {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Client::builder(TokioExecutor::new()).build_http())
     }
 
     /// A JSON document; `bearer` is the access token where one is needed (RFC 6750 2.1).
-    pub async fn get(&self, url: &str, bearer: Option<&str>) -> Result<Value, HttpError> {
+    pub(super) async fn get(&self, url: &str, bearer: Option<&str>) -> Result<Value, HttpError> {
         let authorization = bearer.map(|token| format!("Bearer {token}"));
         let answer = self.send(Method::GET, url, authorization, String::new()).await?;
         json(url, answer)
     }
 
     /// Posts a form with the client's credentials; an empty answer is `null`.
-    pub async fn post(
+    pub(super) async fn post(
         &self,
         url: &str,
         authorization: String,

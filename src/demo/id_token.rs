@@ -9,7 +9,7 @@ const LEEWAY: u64 = 10;
 
 /// Why an ID token is not believed.
 #[derive(Debug, thiserror::Error)]
-pub enum Unbelievable {
+pub(crate) enum Unbelievable {
     #[error("the ID token's key is not in the server's JWKS")]
     UnknownKey,
     #[error("the ID token is refused: {0}")]
@@ -21,7 +21,7 @@ pub enum Unbelievable {
 }
 
 /// What an ID token is held to.
-pub struct Expected<'a> {
+pub(super) struct Expected<'a> {
     pub issuer: &'a str,
     pub client_id: &'a str,
     /// The one the client is registered with: a token cannot choose how it is checked (RFC 8725 3.1).
@@ -33,7 +33,7 @@ pub struct Expected<'a> {
 }
 
 /// The claims of a genuine ID token.
-pub fn check(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Result<Value, Unbelievable> {
+pub(super) fn check(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Result<Value, Unbelievable> {
     let kid = decode_header(token)?.kid.ok_or(Unbelievable::UnknownKey)?;
     let key = DecodingKey::from_jwk(keys.find(&kid).ok_or(Unbelievable::UnknownKey)?)?;
     let mut validation = Validation::new(expected.algorithm);

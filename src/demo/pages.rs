@@ -31,7 +31,7 @@ struct Demo {
 type Shared = State<Arc<Demo>>;
 
 /// The whole application.
-pub fn router(relying_party: RelyingParty) -> Router {
+pub(crate) fn router(relying_party: RelyingParty) -> Router {
     let policy = policy(&relying_party.settings().issuer);
     let demo = Arc::new(Demo { relying_party, sessions: Sessions::default(), policy });
     Router::new()

@@ -12,7 +12,7 @@ const MOST: usize = 200;
 
 /// One browser.
 #[derive(Clone, Default)]
-pub struct Session {
+pub(super) struct Session {
     /// What a form has to bring along, so that no other site can press a button here.
     pub csrf: String,
     pub started: Option<SignIn>,
@@ -22,7 +22,7 @@ pub struct Session {
 
 /// A sign-in that left for the server and has not come back.
 #[derive(Clone)]
-pub struct SignIn {
+pub(crate) struct SignIn {
     pub state: String,
     pub nonce: String,
     pub code_verifier: String,
@@ -30,7 +30,7 @@ pub struct SignIn {
 
 /// What a sign-in gave.
 #[derive(Clone)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     pub access_token: String,
     pub refresh_token: Option<String>,
     pub id_token: String,
@@ -40,7 +40,7 @@ pub struct Tokens {
 
 /// What the last step did.
 #[derive(Clone)]
-pub struct Outcome {
+pub(super) struct Outcome {
     pub failed: bool,
     /// One sentence for a newcomer.
     pub told: String,
@@ -49,7 +49,7 @@ pub struct Outcome {
 }
 
 #[derive(Default)]
-pub struct Sessions(Mutex<Known>);
+pub(super) struct Sessions(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
@@ -58,12 +58,12 @@ struct Known {
 }
 
 impl Sessions {
-    pub fn get(&self, id: &str) -> Option<Session> {
+    pub(super) fn get(&self, id: &str) -> Option<Session> {
         self.known().sessions.get(id).cloned()
     }
 
     /// Begins a session under a new id; the one it follows, if any, ends.
-    pub fn begin(&self, previous: Option<&str>, mut session: Session) -> String {
+    pub(super) fn begin(&self, previous: Option<&str>, mut session: Session) -> String {
         let id = random::secret().expose().to_owned();
         session.csrf = random::secret().expose().to_owned();
         let mut known = self.known();
@@ -79,13 +79,13 @@ impl Sessions {
         id
     }
 
-    pub fn change(&self, id: &str, change: impl FnOnce(&mut Session)) {
+    pub(super) fn change(&self, id: &str, change: impl FnOnce(&mut Session)) {
         if let Some(session) = self.known().sessions.get_mut(id) {
             change(session);
         }
     }
 
-    pub fn end(&self, id: &str) {
+    pub(super) fn end(&self, id: &str) {
         self.known().forget(id);
     }
 

@@ -23,17 +23,17 @@ pub(super) const OPAQUE_PURPOSE: &str = "access token";
 
 /// The claims of an access token that this server signed or sealed and that has not expired. Whether it was revoked is another
 /// question.
-pub fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
+pub(crate) fn verify(app: &App, token: &str, now: Timestamp) -> Option<Arc<AccessTokenClaims>> {
     signed(app, token).filter(|claims| is_current(app, claims, now))
 }
 
 /// Whether a token of ours has not expired.
-pub fn is_current(app: &App, claims: &AccessTokenClaims, now: Timestamp) -> bool {
+pub(crate) fn is_current(app: &App, claims: &AccessTokenClaims, now: Timestamp) -> bool {
     claims.exp > now && claims.iss == app.issuer()
 }
 
 /// The claims of an access token that this server signed or sealed, expired or not.
-pub fn signed(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
+pub(crate) fn signed(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
     match token.strip_prefix(OPAQUE_PREFIX) {
         Some(sealed) => open(app, sealed),
         None => verify_signature(app, token),
@@ -59,7 +59,7 @@ fn verify_signature(app: &App, token: &str) -> Option<Arc<AccessTokenClaims>> {
 
 /// What a token of ours still says: none where its clients are not there any more, or may not have such a token any more.
 /// Whether it was revoked is another question. `at_hand` is a client that was found for this request, often the token's own.
-pub async fn left(
+pub(crate) async fn left(
     app: &App,
     claims: &Arc<AccessTokenClaims>,
     at_hand: &Client,
@@ -101,7 +101,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    pub fn sub(&self) -> &str {
+    pub(super) fn sub(&self) -> &str {
         match self {
             Self::User(user) => user.id.as_str(),
             Self::Client(id) => id.as_str(),

@@ -16,7 +16,7 @@ use crate::protocol::response::Success;
 use crate::storage::{Authority, Insertion, Remember, StorageError, Yes};
 
 /// What is approved, and by whom.
-pub struct Approval<'a> {
+pub(crate) struct Approval<'a> {
     /// The grant gets the same id: a request that is answered twice makes one grant.
     pub id: &'a RequestId,
     pub request: &'a AuthorizationRequest,
@@ -32,7 +32,7 @@ pub struct Approval<'a> {
 }
 
 /// What became of an approval.
-pub enum Approved {
+pub(crate) enum Approved {
     Success(Success),
     /// The request was answered before, and what came of it is used or expired.
     AnsweredBefore,
@@ -41,7 +41,7 @@ pub enum Approved {
 }
 
 /// Makes the grant.
-pub async fn approve(app: &App, approval: Approval<'_>) -> Result<Approved, OAuthError> {
+pub(crate) async fn approve(app: &App, approval: Approval<'_>) -> Result<Approved, OAuthError> {
     let (now, client, request) = (app.now(), approval.client, approval.request);
     let target = match request.response_type {
         ResponseType::Code => Target::default(),

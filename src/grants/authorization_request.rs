@@ -15,7 +15,7 @@ const ACCEPT: &str = "application/oauth-authz-req+jwt, application/jwt, text/pla
 
 /// A request that was refused.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// Nobody may be sent anywhere.
     Unproven(Unproven),
     /// The same, for another reason than the redirect URI.
@@ -31,7 +31,7 @@ impl From<Unproven> for Refused {
 }
 
 /// Checks a request of a known client; `arrival` says how it got here.
-pub async fn check(
+pub(crate) async fn check(
     app: &App,
     registered: &Registered,
     parameters: &Parameters<'_>,
@@ -56,7 +56,7 @@ pub async fn check(
 }
 
 /// Before a request object is known to be right, what stands beside it tells whom to tell.
-pub fn unread(client: &Client, parameters: &Parameters<'_>, error: OAuthError) -> Refused {
+pub(crate) fn unread(client: &Client, parameters: &Parameters<'_>, error: OAuthError) -> Refused {
     match authorize::prove(parameters, client) {
         Ok(target) => Refused::Told(target, error),
         Err(_) => Refused::Nowhere(error),

@@ -10,12 +10,16 @@ use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
 
 /// What a response to a client is put into: the key it is encrypted to, where that was registered.
-pub struct Envelope(Option<Encryptor>);
+pub(crate) struct Envelope(Option<Encryptor>);
 
 impl Envelope {
     /// Found before anything is used up for the response. An error where it cannot be encrypted as registered: then it goes
     /// nowhere.
-    pub async fn find(app: &App, client: &Client, target: &RedirectTarget) -> Result<Self, OAuthError> {
+    pub(crate) async fn find(
+        app: &App,
+        client: &Client,
+        target: &RedirectTarget,
+    ) -> Result<Self, OAuthError> {
         match client.requests.response_encryption().filter(|_| target.is_signed()) {
             Some(encryption) => {
                 let encryptor =
@@ -27,7 +31,7 @@ impl Envelope {
     }
 
     /// What the browser has to do to bring the response to the client.
-    pub fn seal(
+    pub(crate) fn seal(
         &self,
         app: &App,
         client: &Client,
@@ -41,6 +45,6 @@ impl Envelope {
             Some(encryptor) => encryptor.encrypt(Payload::Jwt, signed.as_bytes())?,
             None => signed,
         };
-        Ok(response.as_jwt(jwt).delivery())
+        Ok(response.into_jwt(jwt).delivery())
     }
 }

@@ -17,18 +17,18 @@ use crate::registry::clients::{self, Registered};
 use crate::server::load::Crowded;
 
 /// What this server wants an assertion to say.
-pub fn expected<'a>(app: &'a App, endpoints: &'a [&'a str]) -> Expected<'a> {
+pub(crate) fn expected<'a>(app: &'a App, endpoints: &'a [&'a str]) -> Expected<'a> {
     Expected { issuer: app.issuer(), endpoints, now: app.now() }
 }
 
 /// What may be the audience of an assertion that this client sends; a client that is not known has no exception.
-pub fn accepted_audience(app: &App, client: Option<&Client>) -> AssertionAudience {
+pub(crate) fn accepted_audience(app: &App, client: Option<&Client>) -> AssertionAudience {
     let own = client.and_then(|client| client.policy().assertion_audience);
     own.unwrap_or(app.settings.clients.assertion_audience)
 }
 
 /// The client that sent the request, authenticated by this rule. An assertion is spent by it.
-pub async fn authenticate(
+pub(crate) async fn authenticate(
     app: &App,
     presented: &Presented,
     rule: Rule,
@@ -94,7 +94,7 @@ fn shared_secrets(app: &App, found: &Registered) -> Result<Vec<SharedSecret>, OA
 }
 
 /// The public keys of a client, with the one named `kid` if it can be had.
-pub async fn public_keys(
+pub(crate) async fn public_keys(
     app: &App,
     found: &Registered,
     kid: Option<&str>,

@@ -27,7 +27,7 @@ const LINK_TAG: usize = 16;
 
 /// RFC 8628 3.2.
 #[derive(Debug, Serialize)]
-pub struct DeviceResponse {
+pub(crate) struct DeviceResponse {
     device_code: String,
     user_code: String,
     verification_uri: String,
@@ -38,13 +38,13 @@ pub struct DeviceResponse {
 }
 
 /// Where a device's request came from.
-pub struct Origin {
+pub(crate) struct Origin {
     pub address: String,
     pub user_agent: String,
 }
 
 /// A device authorization request of an authenticated client (RFC 8628 3.1).
-pub async fn start(
+pub(crate) async fn start(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
@@ -109,13 +109,13 @@ fn tagged(code: &UserCode) -> [&[u8]; 2] {
 
 /// The query of `verification_uri_complete`. The tag tells that this server made it: a link that somebody else wrote
 /// fills in nothing.
-pub fn link_query(key: &MasterKey, code: &UserCode) -> String {
+pub(crate) fn link_query(key: &MasterKey, code: &UserCode) -> String {
     let tag = URL_SAFE_NO_PAD.encode(&key.tag(&linked(code))[..LINK_TAG]);
     format!("user_code={}&link={tag}", code.displayed())
 }
 
 /// The code of a link that this server made.
-pub fn code_of_link(key: &MasterKey, parameters: &Parameters<'_>) -> Option<UserCode> {
+pub(crate) fn code_of_link(key: &MasterKey, parameters: &Parameters<'_>) -> Option<UserCode> {
     let code = parameters.get("user_code").and_then(UserCode::parse)?;
     let sent = URL_SAFE_NO_PAD.decode(parameters.get("link")?).ok()?;
     key.is_tag(&linked(&code), |tag| digest::equal(&sent, &tag[..LINK_TAG])).then_some(code)
@@ -126,7 +126,7 @@ fn linked(code: &UserCode) -> [&[u8]; 2] {
 }
 
 /// The authorization with this user code, in whatever state.
-pub async fn find(app: &App, code: &UserCode) -> Result<Option<DeviceAuthorization>, StorageError> {
+pub(crate) async fn find(app: &App, code: &UserCode) -> Result<Option<DeviceAuthorization>, StorageError> {
     // While the data key is replaced, it may be known by the tag of the one before.
     for tag in app.master_key.tags(&tagged(code)) {
         let found = app.storage.device_authorization_of(&URL_SAFE_NO_PAD.encode(tag)).await?;
@@ -139,7 +139,7 @@ pub async fn find(app: &App, code: &UserCode) -> Result<Option<DeviceAuthorizati
 
 /// The user's yes. `remember` is what this client may do from now on without "new" beside it, built upon what it might do
 /// before. Nothing when somebody decided before, it has expired, or the session or what was built upon has ended.
-pub async fn approve(
+pub(crate) async fn approve(
     app: &App,
     authorization: &DeviceAuthorization,
     client: &Client,
@@ -170,7 +170,7 @@ pub async fn approve(
 }
 
 /// The user's no. False when somebody decided before, or it has expired.
-pub async fn deny(
+pub(crate) async fn deny(
     app: &App,
     authorization: &DeviceAuthorization,
     session: &Session,

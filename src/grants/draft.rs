@@ -69,7 +69,7 @@ pub(super) struct Origin {
 
 impl<'a> Draft<'a> {
     /// Access and ID token of a grant.
-    pub fn for_grant(app: &App, client: &'a Client, asked: ForGrant<'a>, now: Timestamp) -> Self {
+    pub(super) fn for_grant(app: &App, client: &'a Client, asked: ForGrant<'a>, now: Timestamp) -> Self {
         let has_id_token = asked.scope.contains(Scope::OPENID);
         Self {
             grant_type: asked.grant_type,
@@ -84,7 +84,12 @@ impl<'a> Draft<'a> {
     }
 
     /// An access token that stands for itself.
-    pub fn without_grant(app: &App, client: &'a Client, asked: WithoutGrant<'a>, now: Timestamp) -> Self {
+    pub(super) fn without_grant(
+        app: &App,
+        client: &'a Client,
+        asked: WithoutGrant<'a>,
+        now: Timestamp,
+    ) -> Self {
         let WithoutGrant { grant_type, user, scope, target } = asked;
         let access = AccessTokenClaims {
             // RFC 9068 2.2: without a resource owner, sub is the client.
@@ -98,7 +103,12 @@ impl<'a> Draft<'a> {
     }
 
     /// An access token for the subject of another token.
-    pub fn for_exchange(app: &App, client: &'a Client, asked: ForExchange<'a>, now: Timestamp) -> Self {
+    pub(super) fn for_exchange(
+        app: &App,
+        client: &'a Client,
+        asked: ForExchange<'a>,
+        now: Timestamp,
+    ) -> Self {
         let ForExchange { subject: whose, origin, scope, target, act, may_act } = asked;
         let (sub, kind, user) = match whose {
             Subject::User(user) => (subject::of(app, client, &user.id), SubjectKind::User, Some(&**user)),

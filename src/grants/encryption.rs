@@ -14,7 +14,7 @@ use crate::registry::clients::{self, Registered};
 use crate::server::load::Crowded;
 
 /// A way to encrypt that is ready to use.
-pub struct Encryptor {
+pub(crate) struct Encryptor {
     encryption: Encryption,
     key: Key,
 }
@@ -27,7 +27,7 @@ enum Key {
 
 impl Encryptor {
     /// Finds the client's key for what it registered; `answer` is what is to be encrypted, for the error.
-    pub async fn find(
+    pub(crate) async fn find(
         app: &App,
         client: &Client,
         encryption: Encryption,
@@ -46,7 +46,7 @@ impl Encryptor {
     }
 
     /// Encrypts to the client.
-    pub fn encrypt(&self, payload: Payload, plain: &[u8]) -> Result<String, OAuthError> {
+    pub(crate) fn encrypt(&self, payload: Payload, plain: &[u8]) -> Result<String, OAuthError> {
         let recipient = match &self.key {
             Key::Public(keys) => {
                 let key = keys.encryption_key(self.encryption.alg);

@@ -6,12 +6,12 @@ use crate::model::Handover;
 use crate::protocol::OAuthError;
 
 /// The generation of the verifier of the login step.
-pub const LOGIN: u32 = 1;
+pub(crate) const LOGIN: u32 = 1;
 /// The generation of the verifier of the consent step.
-pub const CONSENT: u32 = 2;
+pub(crate) const CONSENT: u32 = 2;
 
 /// Where the page has to send the browser: always the same for one step of one request.
-pub fn redirect_to(app: &App, handover: &Handover, generation: u32) -> Result<String, OAuthError> {
+pub(crate) fn redirect_to(app: &App, handover: &Handover, generation: u32) -> Result<String, OAuthError> {
     let id = handover.request_id.as_str();
     let verifier = handle::issue(&app.master_key, Purpose::Verifier, id, generation, &handover.salt)
         .ok_or_else(|| OAuthError::server_error("the request's id is malformed"))?;

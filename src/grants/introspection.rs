@@ -13,7 +13,7 @@ use crate::storage::TokenState;
 
 /// What a client may know of a token. Everything that is not good and its business is inactive. The form of a token
 /// tells its kind, so `token_type_hint` is not needed (RFC 7662 2.1: it MAY be ignored).
-pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Introspection, OAuthError> {
+pub(crate) async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Introspection, OAuthError> {
     let now = app.now();
     match Handle::parse(Purpose::RefreshToken, token) {
         Some(handle) => introspect_refresh_token(app, caller, &handle, now).await,
@@ -22,7 +22,7 @@ pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Intro
 }
 
 /// The answer as a JWT for the caller alone, by the algorithm it registered (RFC 9701 5).
-pub fn sign(app: &App, caller: &Client, answer: Introspection) -> Result<String, OAuthError> {
+pub(crate) fn sign(app: &App, caller: &Client, answer: Introspection) -> Result<String, OAuthError> {
     let claims = SignedIntrospection {
         iss: app.issuer().to_owned(),
         aud: caller.id.clone(),
@@ -34,7 +34,7 @@ pub fn sign(app: &App, caller: &Client, answer: Introspection) -> Result<String,
 
 /// The client of a good access token, which may ask with that instead of its credentials (RFC 7662 2.1) if it may ask
 /// about every token.
-pub async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthError> {
+pub(crate) async fn bearer(app: &App, token: &str) -> Result<Arc<Registered>, OAuthError> {
     let invalid = || {
         let description =
             "Client authentication failed: the access token is not good, or its client may not ask with one.";

@@ -87,7 +87,11 @@ impl From<KeyError> for OAuthError {
 
 impl Settled<'_> {
     /// The tokens; the refresh token is that of this generation, if the grant has any.
-    pub fn mint(self, app: &App, refresh_generation: Option<u32>) -> Result<TokenResponse, OAuthError> {
+    pub(super) fn mint(
+        self,
+        app: &App,
+        refresh_generation: Option<u32>,
+    ) -> Result<TokenResponse, OAuthError> {
         let (draft, encryptor) = self.into_parts();
         let Draft { client, grant, target, has_scope, access, id, .. } = draft;
         let now = access.iat;

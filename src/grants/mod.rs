@@ -1,36 +1,36 @@
 //! The order of reads and writes around the rules: one file a grant type, and what is done with its tokens.
 //! `issue.rs` is the only place that mints tokens.
 
-pub mod access_tokens;
-pub mod approval;
+pub(crate) mod access_tokens;
+pub(crate) mod approval;
 mod authorization_code;
-pub mod authorization_request;
-pub mod authorization_response;
-pub mod client_authentication;
+pub(crate) mod authorization_request;
+pub(crate) mod authorization_response;
+pub(crate) mod client_authentication;
 mod client_credentials;
-pub mod device_authorization;
+pub(crate) mod device_authorization;
 mod device_code;
 mod draft;
-pub mod encryption;
+pub(crate) mod encryption;
 mod granted;
-pub mod handover;
-pub mod introspection;
+pub(crate) mod handover;
+pub(crate) mod introspection;
 mod issue;
 mod jwt_bearer;
 pub mod logout_delivery;
 mod password;
-pub mod password_check;
-pub mod password_renewal;
-pub mod pushed_request;
+pub(crate) mod password_check;
+pub(crate) mod password_renewal;
+pub(crate) mod pushed_request;
 mod refresh_token;
-pub mod registration;
-pub mod remembered;
-pub mod revocation;
+pub(crate) mod registration;
+pub(crate) mod remembered;
+pub(crate) mod revocation;
 mod settle;
-pub mod subject;
+pub(crate) mod subject;
 mod token_exchange;
-pub mod unused;
-pub mod userinfo;
+pub(crate) mod unused;
+pub(crate) mod userinfo;
 
 pub use issue::TokenResponse;
 

@@ -14,7 +14,7 @@ use crate::model::{
     Timestamp, User,
 };
 use crate::protocol::client_auth::AuthenticatedClient;
-use crate::protocol::password_grant::{self, Factors};
+use crate::protocol::password_grant;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::storage::{Authority, Insertion};
@@ -41,7 +41,6 @@ pub(super) async fn exchange(
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
     let typed = Typed { username, password, address: &address, browser: None };
     let Recognised { user, proof, .. } = password_check::recognise(app, &typed).await.map_err(refused)?;
-    password_grant::judge(factors(&user))?;
     let grant = grant(app, client, &user, (scope, resources), now);
     let asked = ForGrant {
         grant_type: GrantType::Password,
@@ -67,11 +66,6 @@ pub(super) async fn exchange(
         granted::cap_grants(app, client, &grant, i64::MAX).await?;
     }
     tokens.mint(app, refresh.map(|refresh| refresh.generation))
-}
-
-/// What the user signs in with. There is nothing but passwords yet.
-fn factors(_user: &User) -> Factors {
-    Factors::Password
 }
 
 fn refused(why: Unrecognised) -> OAuthError {

@@ -15,7 +15,7 @@ use crate::tries::{self, Try, Wait};
 const LONGEST_USERNAME: usize = 1024;
 
 /// What somebody typed, and where.
-pub struct Typed<'a> {
+pub(crate) struct Typed<'a> {
     pub username: &'a str,
     pub password: &'a str,
     pub address: &'a str,
@@ -25,7 +25,7 @@ pub struct Typed<'a> {
 
 /// Somebody whose password was right.
 #[derive(Debug)]
-pub struct Recognised {
+pub(crate) struct Recognised {
     pub user: User,
     /// What the proof counts for: it was right when it was read, and hashing takes a while.
     pub proof: SignInGeneration,
@@ -35,7 +35,7 @@ pub struct Recognised {
 
 /// Why nobody was recognised.
 #[derive(Debug)]
-pub enum Unrecognised {
+pub(crate) enum Unrecognised {
     /// No such user, a disabled one, or another password: nobody is told which.
     Wrong,
     /// Too many wrong ones lately, for this account or from this address.
@@ -73,7 +73,7 @@ impl From<PasswordError> for Unrecognised {
 }
 
 /// Who a user name and a password belong to. Whatever is wrong, it takes as long and says the same.
-pub async fn recognise(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised> {
+pub(crate) async fn recognise(app: &App, typed: &Typed<'_>) -> Result<Recognised, Unrecognised> {
     let result = check(app, typed).await;
     app.events.logins.one(result.as_ref().map_or_else(Unrecognised::counted, |_| Login::Success));
     result
@@ -144,7 +144,7 @@ fn attempt<'a>(
 }
 
 /// Since when browsers are known to a user: it changes with their password, and when all their sign-ins are ended.
-pub fn known_since(hash: &str, sign_in: SignInGeneration) -> Option<String> {
+pub(crate) fn known_since(hash: &str, sign_in: SignInGeneration) -> Option<String> {
     Some(format!("{}.{}", password::salt_of(hash)?, sign_in.number()))
 }
 
@@ -172,7 +172,7 @@ async fn reserve<'a>(
 }
 
 /// A proof that was right, and of which nothing was made, as everything of its user was ended meanwhile.
-pub fn outlived(app: &App, user: &User) -> Unrecognised {
+pub(crate) fn outlived(app: &App, user: &User) -> Unrecognised {
     tracing::info!(user = %user.id, "the user's sign-ins were ended while this one was under way");
     let reason = SignInProblem::EndedMeanwhile;
     app.note(&Actor::Unknown, Event::SignInFailed { user: Some(&user.id), reason });

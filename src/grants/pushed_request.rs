@@ -19,13 +19,13 @@ const NO_BROWSER: &str = "";
 
 /// RFC 9126 2.2
 #[derive(Debug, Serialize)]
-pub struct Pushed {
+pub(crate) struct Pushed {
     request_uri: String,
     expires_in: i64,
 }
 
 /// Checks a request as the authorization endpoint would, and keeps it.
-pub async fn push(
+pub(crate) async fn push(
     app: &App,
     client: &AuthenticatedClient,
     parameters: &Parameters<'_>,
@@ -66,7 +66,7 @@ pub async fn push(
 /// Takes a pushed request for this browser. From then on it waits for a person like any other. The same browser may come
 /// by its address again (a reload, a second click) until somebody has signed in for it or the application has an answer
 /// (FAPI 2.0 Security Profile 5.3.2.2, note 1).
-pub async fn take(
+pub(crate) async fn take(
     app: &App,
     client: &Client,
     handle: &str,

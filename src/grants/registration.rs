@@ -33,7 +33,7 @@ use crate::tries;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// A token is needed, and none was sent.
     NoToken,
     /// Also where the client is gone: a token of one that never was gets the same.
@@ -68,7 +68,12 @@ impl From<StorageError> for Refusal {
 }
 
 /// A client registration request (RFC 7591 3.1).
-pub async fn register(app: &App, token: Option<&str>, body: &[u8], address: &str) -> Result<Value, Refusal> {
+pub(crate) async fn register(
+    app: &App,
+    token: Option<&str>,
+    body: &[u8],
+    address: &str,
+) -> Result<Value, Refusal> {
     let mut attempt = admit(app, address).await?;
     let registered = register_counted(app, &mut attempt, token, body, address).await;
     counted(attempt, registered).await
@@ -126,18 +131,18 @@ async fn register_counted(
 }
 
 /// A client read request (RFC 7592 2.1). Of the secret only a digest is kept, so it is not said again.
-pub async fn read(app: &App, id: &str, token: Option<&str>) -> Result<Value, Refusal> {
+pub(crate) async fn read(app: &App, id: &str, token: Option<&str>) -> Result<Value, Refusal> {
     let Registration { stored, salt, next } = used(app, id, token).await?;
     Ok(answer(app, &stored.client, &salt, next, None)?)
 }
 
 /// The same for who asks for its head only: nothing is used (RFC 9110 9.2.1).
-pub async fn look(app: &App, id: &str, token: Option<&str>) -> Result<(), Refusal> {
+pub(crate) async fn look(app: &App, id: &str, token: Option<&str>) -> Result<(), Refusal> {
     authorized(app, id, token).await.map(|_| ())
 }
 
 /// A client update request (RFC 7592 2.2): what it names takes the place of all there was.
-pub async fn update(
+pub(crate) async fn update(
     app: &App,
     id: &str,
     token: Option<&str>,
@@ -199,7 +204,7 @@ async fn replace(
 }
 
 /// A client delete request (RFC 7592 2.3): what was granted to it ends with it.
-pub async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
+pub(crate) async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
     let registration = authorized(app, id, token).await?;
     let client = &registration.stored.client.id;
     let deleted = app.noting(&Actor::Client, Event::ClientDeleted { client }).delete_client(client).await?;
@@ -394,7 +399,7 @@ async fn check_sector(app: &App, client: &Client, before: Option<&Client>) -> Re
 }
 
 /// Everything that keeps this client from working on a server with these settings.
-pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
+pub(crate) fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     let mut problems = registration::check(client);
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
     let fetched = [
@@ -441,7 +446,7 @@ pub fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
 }
 
 /// An algorithm for which the server has no keys.
-pub fn unknown_algorithm(
+pub(crate) fn unknown_algorithm(
     member: &'static str,
     algorithm: Option<Algorithm>,
     settings: &Settings,

@@ -15,7 +15,7 @@ const TOO_MANY_REVOKED: &str =
 
 /// Notes that this client used an assertion, its own or one of who vouches for a user. True for exactly one caller, however
 /// many try at once.
-pub async fn use_assertion(
+pub(crate) async fn use_assertion(
     app: &App,
     client: &Client,
     id: &str,
@@ -26,7 +26,7 @@ pub async fn use_assertion(
 }
 
 /// Revokes a single access token of this client until it expires by itself.
-pub async fn revoke_token(
+pub(crate) async fn revoke_token(
     app: &App,
     storage: &Storage,
     client: &Client,

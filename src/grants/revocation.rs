@@ -9,7 +9,7 @@ use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// Revokes a token of the caller. A token that is unknown, expired or revoked already is a success (RFC 7009 2.2).
-pub async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str) -> Result<(), OAuthError> {
+pub(crate) async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str) -> Result<(), OAuthError> {
     if let Some(handle) = Handle::parse(Purpose::RefreshToken, token) {
         let Some((grant, _)) = app.storage.grant(&GrantId::new(handle.id())).await? else { return Ok(()) };
         if !handle.is_genuine(&app.master_key, &grant.salt) {

@@ -21,7 +21,7 @@ pub(super) struct Settled<'a> {
 }
 
 impl<'a> Settled<'a> {
-    pub fn into_parts(self) -> (Draft<'a>, Option<Encryptor>) {
+    pub(super) fn into_parts(self) -> (Draft<'a>, Option<Encryptor>) {
         (self.draft, self.encryptor)
     }
 }
@@ -44,7 +44,7 @@ impl From<Unsettled> for OAuthError {
 
 impl<'a> Draft<'a> {
     /// The draft with the claims of the token hook, if there is one and it has a say in the tokens of this client.
-    pub async fn settle(mut self, app: &App) -> Result<Settled<'a>, Unsettled> {
+    pub(super) async fn settle(mut self, app: &App) -> Result<Settled<'a>, Unsettled> {
         if let Some(hook) = app.token_hook.as_ref().filter(|hook| hook.is_for(self.client)) {
             // Boxed, here and below: few clients have a hook or an encrypted ID token, all reserve the room.
             Box::pin(self.ask(app, hook)).await?;
@@ -61,7 +61,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The same for what can be redeemed once: who is denied has had the attempt.
-    pub async fn settle_or_spend(self, app: &App) -> Result<Settled<'a>, OAuthError> {
+    pub(super) async fn settle_or_spend(self, app: &App) -> Result<Settled<'a>, OAuthError> {
         let grant = self.grant;
         let settled = self.settle(app).await;
         if let (Err(Unsettled::Denied(_)), Some(grant)) = (&settled, grant) {

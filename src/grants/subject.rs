@@ -17,7 +17,7 @@ const SEALED: &str = "user of a token without grant";
 
 /// The subject that this client knows the user by: in ID tokens, UserInfo, access tokens (RFC 9068 6: a client can read
 /// them), introspection, and whatever else names the user to it.
-pub fn of(app: &App, client: &Client, user: &UserId) -> String {
+pub(crate) fn of(app: &App, client: &Client, user: &UserId) -> String {
     if !client.identity.is_pairwise() {
         return user.as_str().to_owned();
     }
@@ -30,7 +30,7 @@ pub fn of(app: &App, client: &Client, user: &UserId) -> String {
 
 /// The user of a token without a grant, readable for this server only. None: its `sub` says it, because the client
 /// knows users as all others do.
-pub fn sealed(app: &App, client: &Client, user: &UserId) -> Option<String> {
+pub(crate) fn sealed(app: &App, client: &Client, user: &UserId) -> Option<String> {
     if !client.identity.is_pairwise() {
         return None;
     }
@@ -39,7 +39,7 @@ pub fn sealed(app: &App, client: &Client, user: &UserId) -> Option<String> {
 }
 
 /// The user of a token without a grant; none for a client's own.
-pub fn user_of(app: &App, claims: &AccessTokenClaims) -> Option<UserId> {
+pub(crate) fn user_of(app: &App, claims: &AccessTokenClaims) -> Option<UserId> {
     match &claims.sealed_user {
         Some(sealed) => {
             let user =

@@ -9,7 +9,7 @@ use crate::storage::{EndlessGrant, GrantWalk, StorageError};
 use super::issue;
 
 /// Removes the unused ones of the next batch. How many there were.
-pub async fn remove(app: &App, now: Timestamp) -> Result<u64, StorageError> {
+pub(crate) async fn remove(app: &App, now: Timestamp) -> Result<u64, StorageError> {
     let GrantWalk { grants, is_over } = app.storage.endless_grants_after(&app.unused_grants.place()).await?;
     let mut removed = 0;
     for grant in &grants {

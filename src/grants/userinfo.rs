@@ -15,7 +15,7 @@ use crate::protocol::{ErrorCode, OAuthError, claims, claims_request, left, legac
 use crate::registry::clients::{self, Registered};
 
 /// What the client of the token reads.
-pub enum Answer {
+pub(crate) enum Answer {
     Json(Map<String, Value>),
     /// Signed, encrypted, or both.
     Jwt(String),
@@ -24,13 +24,13 @@ pub enum Answer {
 }
 
 /// A refusal, and in which status codes the client of the token expects it, if it is known.
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub error: OAuthError,
     pub status: StatusProfile,
 }
 
 /// The claims that an access token gives access to.
-pub async fn userinfo(app: &App, token: &str) -> Result<Answer, Refusal> {
+pub(crate) async fn userinfo(app: &App, token: &str) -> Result<Answer, Refusal> {
     let unknown = |error| Refusal { error, status: StatusProfile::Standard };
     // An expired token still says whose it is.
     let claims = access_tokens::signed(app, token).ok_or_else(|| unknown(invalid()))?;

@@ -14,10 +14,10 @@ use crate::model::ClientProfile;
 
 /// The profile whose clients an address is kept for.
 #[derive(Debug, Clone, Copy)]
-pub struct Pinned(pub ClientProfile);
+pub(crate) struct Pinned(pub ClientProfile);
 
 /// The endpoints, and each alias of them. Without aliases nothing is put before the router.
-pub fn before(endpoints: Router, aliases: &[Alias], prefix: &str) -> Router {
+pub(crate) fn before(endpoints: Router, aliases: &[Alias], prefix: &str) -> Router {
     if aliases.is_empty() {
         return endpoints;
     }

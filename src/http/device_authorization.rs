@@ -13,7 +13,7 @@ use crate::grants::device_authorization::{self, Origin};
 use crate::protocol::{OAuthError, Parameters};
 use crate::server::edge::ClientAddress;
 
-pub async fn device_authorization(
+pub(super) async fn device_authorization(
     State(app): State<Arc<App>>,
     address: Option<Extension<ClientAddress>>,
     headers: HeaderMap,

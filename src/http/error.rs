@@ -14,7 +14,7 @@ const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="client", cha
 
 /// What a bearer token opens.
 #[derive(Debug, Clone, Copy)]
-pub enum Realm {
+pub(super) enum Realm {
     Userinfo,
     Registration,
 }
@@ -29,7 +29,7 @@ impl Realm {
 }
 
 /// The status of an error code.
-pub fn status(code: ErrorCode) -> StatusCode {
+pub(super) fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
@@ -62,7 +62,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
 }
 
 /// The error as JSON, logged once.
-pub fn respond(error: &OAuthError) -> Response {
+pub(super) fn respond(error: &OAuthError) -> Response {
     request::log(error);
     let body = json!({"error": error.code.as_str(), "error_description": error.description});
     let mut response = json::no_store(status(error.code), body.to_string().into_bytes());
@@ -77,7 +77,7 @@ pub fn respond(error: &OAuthError) -> Response {
 }
 
 /// RFC 6585 4: whoever asks has no place left, for a while; others have.
-pub fn too_many(description: &'static str) -> Response {
+pub(super) fn too_many(description: &'static str) -> Response {
     let mut response = respond(&OAuthError::new(ErrorCode::TemporarilyUnavailable, description));
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response.headers_mut().insert(header::RETRY_AFTER, waiting::RETRY_AFTER);
@@ -90,7 +90,7 @@ pub fn note(response: &mut Response, error: &OAuthError) {
 }
 
 /// The error as JSON with 401, for a client that expects it so.
-pub fn unauthorized(error: &OAuthError) -> Response {
+pub(super) fn unauthorized(error: &OAuthError) -> Response {
     let mut response = respond(error);
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
@@ -98,7 +98,7 @@ pub fn unauthorized(error: &OAuthError) -> Response {
 }
 
 /// The error as a challenge for a bearer token.
-pub fn challenge(realm: Realm, error: &OAuthError) -> Response {
+pub(super) fn challenge(realm: Realm, error: &OAuthError) -> Response {
     let mut response = respond(error);
     let (realm, code, description) = (realm.as_str(), error.code.as_str(), &error.description);
     // Descriptions are our own sentences without quotes, so they can stand in a quoted string.
@@ -110,7 +110,7 @@ pub fn challenge(realm: Realm, error: &OAuthError) -> Response {
 }
 
 /// RFC 6750 3.1: a request without a token is told the scheme and nothing else.
-pub fn bare_challenge(realm: Realm) -> Response {
+pub(super) fn bare_challenge(realm: Realm) -> Response {
     let mut response = axum::response::IntoResponse::into_response(StatusCode::UNAUTHORIZED);
     if let Ok(value) = HeaderValue::try_from(format!(r#"Bearer realm="{}""#, realm.as_str())) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);

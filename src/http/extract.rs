@@ -11,10 +11,10 @@ use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::request;
 
 /// A body as axum hands it over.
-pub type Body = Result<Bytes, BytesRejection>;
+pub(crate) type Body = Result<Bytes, BytesRejection>;
 
 /// The bytes of a form (RFC 6749 appendix B).
-pub fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
+pub(crate) fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
     if !is_of_type(headers, "application/x-www-form-urlencoded") {
         let description = "Send the parameters as application/x-www-form-urlencoded.";
         return Err(OAuthError::invalid_request(description));
@@ -24,7 +24,7 @@ pub fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
 }
 
 /// The bytes of a JSON document (RFC 7591 3.1).
-pub fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
+pub(crate) fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, OAuthError> {
     let refused = |description| OAuthError::new(ErrorCode::InvalidClientMetadata, description);
     if !is_of_type(headers, "application/json") {
         return Err(refused("Send the metadata as application/json."));
@@ -40,12 +40,12 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
 }
 
 /// What the browser or program calls itself.
-pub fn user_agent(headers: &HeaderMap) -> String {
+pub(crate) fn user_agent(headers: &HeaderMap) -> String {
     request::bounded_user_agent(headers.get(header::USER_AGENT))
 }
 
 /// The client that sent the request, authenticated.
-pub async fn client(
+pub(crate) async fn client(
     app: &App,
     headers: &HeaderMap,
     parameters: &Parameters<'_>,
@@ -54,7 +54,7 @@ pub async fn client(
 }
 
 /// The same at an endpoint whose own URL may be the audience of an assertion too (RFC 9126 2).
-pub async fn client_at(
+pub(crate) async fn client_at(
     endpoint: &str,
     app: &App,
     headers: &HeaderMap,
@@ -64,7 +64,7 @@ pub async fn client_at(
 }
 
 /// The client that sent a token request.
-pub async fn token_client(
+pub(crate) async fn token_client(
     app: &App,
     headers: &HeaderMap,
     parameters: &Parameters<'_>,

@@ -17,7 +17,11 @@ use crate::server::accept;
 /// RFC 9701 5.
 const JWT: &str = "application/token-introspection+jwt";
 
-pub async fn introspect(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
+pub(super) async fn introspect(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Response {
     let result = match bearer::is_meant(&headers) {
         true => answer_bearer(&app, &headers, body).await,
         false => answer(&app, &headers, body).await,

@@ -13,10 +13,10 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Headers of an answer when everybody has added theirs, so that there is room at once.
-pub const MOST_HEADERS: usize = 12;
+pub(crate) const MOST_HEADERS: usize = 12;
 
 /// A success as JSON, or the error as the standard wants it.
-pub fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {
+pub(crate) fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {
     match result.and_then(|value| serde_json::to_vec(&value).map_err(OAuthError::server_error)) {
         Ok(body) => no_store(StatusCode::OK, body),
         Err(error) => error::respond(&error),
@@ -24,7 +24,7 @@ pub fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {
 }
 
 /// The same for what was made by the request.
-pub fn created<T: Serialize>(result: Result<T, OAuthError>) -> Response {
+pub(crate) fn created<T: Serialize>(result: Result<T, OAuthError>) -> Response {
     let mut response = respond(result);
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::CREATED;
@@ -33,7 +33,7 @@ pub fn created<T: Serialize>(result: Result<T, OAuthError>) -> Response {
 }
 
 /// A JSON body with the headers that RFC 6749 5.1 demands: Cache-Control and Pragma.
-pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
+pub(crate) fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -45,19 +45,19 @@ pub fn no_store(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 /// A JWT of this media type, which nobody may keep either.
-pub fn jwt(media_type: HeaderValue, token: String) -> Response {
+pub(crate) fn jwt(media_type: HeaderValue, token: String) -> Response {
     let mut response = no_store(StatusCode::OK, token.into_bytes());
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response
 }
 
 /// A success with nothing to say. It is JSON all the same: some clients take nothing else.
-pub fn empty() -> Response {
+pub(crate) fn empty() -> Response {
     no_store(StatusCode::OK, b"{}".to_vec())
 }
 
 /// A success that says nothing (RFC 7592 2.3).
-pub fn no_content() -> Response {
+pub(crate) fn no_content() -> Response {
     let mut response = no_store(StatusCode::NO_CONTENT, Vec::new());
     response.headers_mut().remove(header::CONTENT_TYPE);
     response

@@ -20,7 +20,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const MAX_AGE: i64 = 900;
 
 /// What hardly ever changes while the server runs.
-pub struct Documents {
+pub(super) struct Documents {
     app: Arc<App>,
     discovery: RwLock<Discovery>,
     cache_control: HeaderValue,
@@ -56,7 +56,7 @@ impl Discovery {
 }
 
 impl Documents {
-    pub fn new(app: Arc<App>) -> Self {
+    pub(super) fn new(app: Arc<App>) -> Self {
         // Half of it: another process may notice a new key a little later than the one that was asked.
         let max_age = MAX_AGE.min(app.settings.keys.publish_seconds / 2);
         let cache_control = format!("public, max-age={max_age}");
@@ -89,22 +89,22 @@ impl Documents {
 }
 
 /// Both well-known documents (RFC 8414 3, OpenID Connect Discovery 4).
-pub async fn discovery(State(documents): State<Arc<Documents>>) -> Response {
+pub(super) async fn discovery(State(documents): State<Arc<Documents>>) -> Response {
     documents.answer(documents.discovery())
 }
 
 /// The JWK Set (RFC 7517 5).
-pub async fn jwks(State(documents): State<Arc<Documents>>) -> Response {
+pub(super) async fn jwks(State(documents): State<Arc<Documents>>) -> Response {
     documents.answer(documents.app.keys.ring().jwks())
 }
 
 /// Whether the process answers.
-pub async fn healthz() -> &'static str {
+pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// Whether it can serve: the database answers.
-pub async fn readyz(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     match app.storage.ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {

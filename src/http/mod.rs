@@ -1,12 +1,12 @@
 //! The protocol endpoints: extract, call, render.
 
-pub mod aliases;
+pub(crate) mod aliases;
 pub mod bearer;
 mod device_authorization;
 mod error;
-pub mod extract;
+pub(crate) mod extract;
 mod introspect;
-pub mod json;
+pub(crate) mod json;
 mod metadata;
 mod par;
 mod place;

@@ -13,7 +13,7 @@ use crate::grants::pushed_request;
 use crate::protocol::{OAuthError, Parameters};
 use crate::server::edge::ClientAddress;
 
-pub async fn push(
+pub(super) async fn push(
     State(app): State<Arc<App>>,
     address: Option<Extension<ClientAddress>>,
     headers: HeaderMap,

@@ -21,7 +21,7 @@ type Address = Option<Extension<ClientAddress>>;
 type ClientId = Result<Path<String>, PathRejection>;
 
 /// RFC 7591 3.1
-pub async fn post(
+pub(super) async fn post(
     State(app): State<Arc<App>>,
     address: Address,
     headers: HeaderMap,
@@ -36,13 +36,13 @@ pub async fn post(
 }
 
 /// RFC 7592 2.1
-pub async fn get(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
+pub(super) async fn get(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
     let result = async { registration::read(&app, &named(id), bearer::token(&headers, None)?).await };
     answer(&app, StatusCode::OK, result.await)
 }
 
 /// RFC 9110 9.2.1: whether the token is good, which is not used.
-pub async fn head(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
+pub(super) async fn head(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap) -> Response {
     let result = async { registration::look(&app, &named(id), bearer::token(&headers, None)?).await };
     match result.await {
         Ok(()) => json::no_store(StatusCode::OK, Vec::new()),
@@ -51,7 +51,7 @@ pub async fn head(State(app): State<Arc<App>>, id: ClientId, headers: HeaderMap)
 }
 
 /// RFC 7592 2.2
-pub async fn put(
+pub(super) async fn put(
     State(app): State<Arc<App>>,
     id: ClientId,
     address: Address,
@@ -67,7 +67,7 @@ pub async fn put(
 }
 
 /// RFC 7592 2.3
-pub async fn delete(
+pub(super) async fn delete(
     State(app): State<Arc<App>>,
     id: ClientId,
     address: Address,

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::grants::revocation;
 use crate::protocol::{OAuthError, Parameters};
 
-pub async fn revoke(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
+pub(super) async fn revoke(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
     match perform(&app, &headers, body).await {
         Ok(()) => json::empty(),
         Err(failure) => error::respond(&failure),

@@ -15,7 +15,7 @@ use crate::model::StatusProfile;
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::server::edge::ClientAddress;
 
-pub async fn token(
+pub(super) async fn token(
     State(app): State<Arc<App>>,
     address: Option<Extension<ClientAddress>>,
     headers: HeaderMap,

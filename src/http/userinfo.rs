@@ -22,12 +22,12 @@ const GET_ONLY: HeaderValue = HeaderValue::from_static("GET,HEAD");
 
 type Pin = Option<Extension<Pinned>>;
 
-pub async fn get(State(app): State<Arc<App>>, pin: Pin, headers: HeaderMap) -> Response {
+pub(super) async fn get(State(app): State<Arc<App>>, pin: Pin, headers: HeaderMap) -> Response {
     answer(&app, &Method::GET, pin, bearer::token(&headers, None)).await
 }
 
 /// The token may be in the header, where the body is of no interest, or in a form (RFC 6750 2.2).
-pub async fn post(
+pub(super) async fn post(
     State(app): State<Arc<App>>,
     pin: Pin,
     headers: HeaderMap,

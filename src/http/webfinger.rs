@@ -13,7 +13,7 @@ use crate::protocol::{OAuthError, Parameters, webfinger};
 /// RFC 7033 10.2.
 const JRD: HeaderValue = HeaderValue::from_static("application/jrd+json");
 
-pub async fn get(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn get(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     match find(&app, &query.unwrap_or_default()) {
         Ok(Some(document)) => ([(header::CONTENT_TYPE, JRD)], document).into_response(),
         // RFC 7033 4.2: there is nothing to say of it.

@@ -29,7 +29,7 @@ enum Private {
 
 impl KeyPair {
     /// Makes a key and returns it as PKCS#8. RSA takes tens of milliseconds: not for an async thread.
-    pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    pub(super) fn generate(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let random = SystemRandom::new();
         let pkcs8 = match algorithm {
             Algorithm::ES256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
@@ -46,7 +46,7 @@ impl KeyPair {
         pkcs8.map(Zeroizing::new).map_err(|_| KeyError::Library)
     }
 
-    pub fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
         let private = match algorithm {
             Algorithm::ES256 => {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Private::Ecdsa)
@@ -61,7 +61,7 @@ impl KeyPair {
     }
 
     /// The raw signature that JWS puts behind the second dot (RFC 7518 3.3 to 3.5, RFC 8037 3.1).
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let random = SystemRandom::new();
         match &self.private {
             Private::Ecdsa(pair) => pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
@@ -111,13 +111,13 @@ impl KeyPair {
 
     /// The RFC 7638 thumbprint: SHA-256 over the required members in lexicographic order without white space. PS256
     /// and RS256 keys differ by their numbers, so no two keys share a `kid`.
-    pub fn id(&self) -> KeyId {
+    pub(super) fn id(&self) -> KeyId {
         // serde_json's map is sorted, and writes no white space.
         KeyId::new(digest::sha256_base64url(&Value::Object(self.required_members()).to_string()))
     }
 
     /// The public key as a JWK (RFC 7517 4).
-    pub fn jwk(&self) -> Value {
+    pub(super) fn jwk(&self) -> Value {
         let mut members = self.required_members();
         members.insert("kid".into(), self.id().as_str().into());
         members.insert("use".into(), "sig".into());

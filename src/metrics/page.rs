@@ -9,13 +9,13 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::histogram::Histogram;
 
 /// Labels with their values, each a word of ours.
-pub type Labels<const N: usize> = [(&'static str, &'static str); N];
+pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
-pub struct Page<'e>(pub DescriptorEncoder<'e>);
+pub(super) struct Page<'e>(pub DescriptorEncoder<'e>);
 
 impl Page<'_> {
     /// Counters of one name, which the format ends with `_total`.
-    pub fn counters<const N: usize>(
+    pub(super) fn counters<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -28,12 +28,12 @@ impl Page<'_> {
         Ok(())
     }
 
-    pub fn counter(&mut self, name: &str, help: &str, count: impl EncodeCounterValue) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, count: impl EncodeCounterValue) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         family.encode_counter::<NoLabelSet, _, u64>(&count, None)
     }
 
-    pub fn gauges<const N: usize, V: EncodeGaugeValue>(
+    pub(super) fn gauges<const N: usize, V: EncodeGaugeValue>(
         &mut self,
         name: &str,
         help: &str,
@@ -46,17 +46,22 @@ impl Page<'_> {
         Ok(())
     }
 
-    pub fn gauge<V: EncodeGaugeValue>(&mut self, name: &str, help: &str, value: V) -> fmt::Result {
+    pub(super) fn gauge<V: EncodeGaugeValue>(&mut self, name: &str, help: &str, value: V) -> fmt::Result {
         self.gauge_if(name, help, Some(value))
     }
 
     /// A gauge that may be unknown: then there is only its description.
-    pub fn gauge_if<V: EncodeGaugeValue>(&mut self, name: &str, help: &str, value: Option<V>) -> fmt::Result {
+    pub(super) fn gauge_if<V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: Option<V>,
+    ) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         value.map_or(Ok(()), |value| family.encode_gauge(&value))
     }
 
-    pub fn histograms<'h, const N: usize>(
+    pub(super) fn histograms<'h, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -69,7 +74,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
+    pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
         histogram.encode(self.0.encode_descriptor(name, help, None, MetricType::Histogram)?)
     }
 }

@@ -8,7 +8,7 @@ use super::page::Page;
 /// Clock ticks a second in `/proc` (USER_HZ): 100 on every architecture that the server is built for.
 const TICKS: f64 = 100.0;
 
-pub fn tell(page: &mut Page<'_>) -> fmt::Result {
+pub(super) fn tell(page: &mut Page<'_>) -> fmt::Result {
     if let Some(stat) = Stat::read() {
         let cpu = "Processor time that the process used, user and system.";
         page.counter("process_cpu_seconds", cpu, stat.cpu_seconds)?;

@@ -13,7 +13,7 @@ use crate::model::Timestamp;
 use crate::observe::Listener;
 
 /// Puts the numbers together at each scrape.
-pub struct Scrape(pub Arc<App>);
+pub(super) struct Scrape(pub Arc<App>);
 
 impl fmt::Debug for Scrape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

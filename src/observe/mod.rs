@@ -10,7 +10,7 @@ mod durations;
 mod endpoint;
 mod events;
 mod requests;
-pub mod span;
+pub(crate) mod span;
 mod spent;
 
 pub use connections::{Connections, Listener, Open};

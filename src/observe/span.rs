@@ -18,12 +18,17 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use super::{Endpoint, Outcome};
 
 /// The target of every span that is exported.
-pub const TARGET: &str = "chancery::span";
+pub(crate) const TARGET: &str = "chancery::span";
 /// W3C Trace Context 3.2
-pub const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// A request to the server. `headers` are those of a peer whose trace context counts.
-pub fn server(method: &str, endpoint: Endpoint, id: &impl Display, headers: Option<&HeaderMap>) -> Span {
+pub(crate) fn server(
+    method: &str,
+    endpoint: Endpoint,
+    id: &impl Display,
+    headers: Option<&HeaderMap>,
+) -> Span {
     if !span_enabled!(target: TARGET, Level::INFO) {
         return Span::none();
     }
@@ -49,7 +54,7 @@ pub fn server(method: &str, endpoint: Endpoint, id: &impl Display, headers: Opti
 }
 
 /// The request has its answer.
-pub fn ended(span: &Span, status: u16, outcome: Outcome) {
+pub(crate) fn ended(span: &Span, status: u16, outcome: Outcome) {
     if span.has_field("chancery.outcome") {
         span.record("http.response.status_code", status);
         span.record("chancery.outcome", outcome.text());
@@ -60,7 +65,7 @@ pub fn ended(span: &Span, status: u16, outcome: Outcome) {
 }
 
 /// A statement. Its duration is the life of the span.
-pub fn statement(system: &'static str, operation: &'static str, sql: &'static str) -> Span {
+pub(crate) fn statement(system: &'static str, operation: &'static str, sql: &'static str) -> Span {
     if !is_traced() {
         return Span::none();
     }
@@ -78,7 +83,7 @@ pub fn statement(system: &'static str, operation: &'static str, sql: &'static st
 }
 
 /// Something that takes the processor's time: `what` and by which algorithm.
-pub fn work(what: &'static str, algorithm: &'static str) -> Span {
+pub(crate) fn work(what: &'static str, algorithm: &'static str) -> Span {
     if !is_traced() {
         return Span::none();
     }
@@ -86,7 +91,7 @@ pub fn work(what: &'static str, algorithm: &'static str) -> Span {
 }
 
 /// A request to somebody else. Of the address only the host is told.
-pub fn outbound(method: &'static str, host: &str) -> Span {
+pub(crate) fn outbound(method: &'static str, host: &str) -> Span {
     if !is_traced() {
         return Span::none();
     }
@@ -103,7 +108,7 @@ pub fn outbound(method: &'static str, host: &str) -> Span {
 }
 
 /// Somebody else has answered.
-pub fn answered(span: &Span, status: u16) {
+pub(crate) fn answered(span: &Span, status: u16) {
     span.record("http.response.status_code", status);
     if status >= 400 {
         failed(span);
@@ -111,18 +116,18 @@ pub fn answered(span: &Span, status: u16) {
 }
 
 /// Work in the background, which no request waits for: a trace of its own.
-pub fn task(what: &'static str) -> Span {
+pub(crate) fn task(what: &'static str) -> Span {
     info_span!(target: TARGET, parent: None, "task", otel.name = what, otel.kind = "internal")
 }
 
 /// What a span stands for has failed.
-pub fn failed(span: &Span) {
+pub(crate) fn failed(span: &Span) {
     span.record("otel.status_code", "ERROR");
 }
 
 /// The value of the header [`TRACEPARENT`] for a request that is made within this span. `tracestate` is not passed on:
 /// it is between those who trust each other.
-pub fn traceparent(span: &Span) -> Option<String> {
+pub(crate) fn traceparent(span: &Span) -> Option<String> {
     if span.is_disabled() {
         return None;
     }

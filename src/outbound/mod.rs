@@ -10,11 +10,11 @@ mod connection;
 mod documents;
 mod error;
 mod flights;
-pub mod remote_keys;
+pub(crate) mod remote_keys;
 mod response;
 mod room;
 pub mod sector_identifier;
-pub mod token_hook;
+pub(crate) mod token_hook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

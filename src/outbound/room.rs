@@ -50,7 +50,7 @@ pub struct Room {
 }
 
 impl Rooms {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             all: Arc::new(Semaphore::new(AT_ONCE)),
             addresses: Shares::new(PER_ADDRESS),
@@ -59,7 +59,7 @@ impl Rooms {
     }
 
     /// For a document of this client; of nobody's where the operator has named it.
-    pub fn reserve(&self, client: Option<&ClientId>) -> Result<Room, OutboundError> {
+    pub(super) fn reserve(&self, client: Option<&ClientId>) -> Result<Room, OutboundError> {
         let of_client = match client {
             Some(client) => {
                 let all = self.by_client.get_with_by_ref(client, || Arc::new(Semaphore::new(PER_CLIENT)));

@@ -36,14 +36,14 @@ struct Access {
     grace_used_at: Option<Timestamp>,
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     match visitor.signed_in(&app).await? {
         Some(person) => page(&app, &visitor, &person, notice(&sent.parameters()?), None).await,
         None => Ok(visitor.redirect_to_page(&app, "/login")),
     }
 }
 
-pub async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     let client = ClientId::new(parameters.require("client_id")?);
@@ -55,7 +55,7 @@ pub async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent
     Ok(visitor.redirect_to_page(&app, "/account?done=access"))
 }
 
-pub async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     let session = SessionId::new(parameters.require("session")?);
@@ -67,7 +67,11 @@ pub async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sen
     Ok(visitor.redirect_to_page(&app, "/account?done=session"))
 }
 
-pub async fn change_password(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn change_password(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Form(sent): Form,
+) -> Answer {
     let parameters = sent.parameters()?;
     let person = sender(&app, &visitor, &parameters).await?;
     match set_password(&app, &visitor, &person, &parameters).await? {

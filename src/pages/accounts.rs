@@ -23,7 +23,7 @@ const TOUCH_AFTER: i64 = 600;
 
 /// Someone with a live session.
 #[derive(Debug, Clone)]
-pub struct SignedIn {
+pub(crate) struct SignedIn {
     pub session: Session,
     pub user: User,
     /// The handle that the browser holds.
@@ -32,7 +32,7 @@ pub struct SignedIn {
 
 /// Everybody who is signed in in a browser.
 #[derive(Debug, Default)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     /// Whose turn it is where nothing says otherwise.
     pub current: Option<SignedIn>,
     /// The last used first.
@@ -43,7 +43,7 @@ pub struct Accounts {
 
 impl Visitor {
     /// The current account of the browser, if its session is genuine, live, and its user enabled.
-    pub async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
+    pub(crate) async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
         let current = self.accounts(app).await?.current;
         if let Some(person) = &current {
             touch(app, &person.session).await?;
@@ -52,7 +52,7 @@ impl Visitor {
     }
 
     /// The account with this session; one that counts for this request only counts too.
-    pub async fn signed_in_for(
+    pub(crate) async fn signed_in_for(
         &self,
         app: &App,
         request: &RequestId,
@@ -65,14 +65,14 @@ impl Visitor {
     }
 
     /// Every account of the browser. A session that counts for one request only is none.
-    pub async fn accounts(&self, app: &App) -> Result<Accounts, Failure> {
+    pub(crate) async fn accounts(&self, app: &App) -> Result<Accounts, Failure> {
         let mut accounts = self.accounts_at_all(app).await?;
         accounts.current = accounts.current.filter(|person| person.session.only_for.is_none());
         Ok(accounts)
     }
 
     /// The same with a current one of any kind, for sign-out.
-    pub async fn accounts_at_all(&self, app: &App) -> Result<Accounts, Failure> {
+    pub(crate) async fn accounts_at_all(&self, app: &App) -> Result<Accounts, Failure> {
         let handle =
             |text: &str| Handle::parse(Purpose::Session, text).map(|handle| (handle, Secret::new(text)));
         let current = self.session_cookie.as_deref().and_then(handle);
@@ -105,32 +105,32 @@ impl Visitor {
 }
 
 impl Accounts {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.current.is_none() && self.others.is_empty()
     }
 
     /// All of them, the current one first.
-    pub fn all(&self) -> impl Iterator<Item = &SignedIn> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &SignedIn> {
         self.current.iter().chain(&self.others)
     }
 
     /// The same, in the same order.
-    pub fn into_all(self) -> Vec<SignedIn> {
+    pub(crate) fn into_all(self) -> Vec<SignedIn> {
         self.current.into_iter().chain(self.others).collect()
     }
 
     /// The one with this session.
-    pub fn find(&self, id: &SessionId) -> Option<&SignedIn> {
+    pub(crate) fn find(&self, id: &SessionId) -> Option<&SignedIn> {
         self.all().find(|person| person.session.id == *id)
     }
 
     /// The session of this user.
-    pub fn session_of(&self, user: &UserId) -> Option<&Session> {
+    pub(crate) fn session_of(&self, user: &UserId) -> Option<&Session> {
         self.all().find(|person| person.user.id == *user).map(|person| &person.session)
     }
 
     /// Makes one of them the current one. False where there is none with this session.
-    pub fn choose(&mut self, id: &SessionId) -> bool {
+    pub(crate) fn choose(&mut self, id: &SessionId) -> bool {
         let Some(at) = self.others.iter().position(|person| person.session.id == *id) else {
             return self.current.as_ref().is_some_and(|person| person.session.id == *id);
         };
@@ -141,26 +141,26 @@ impl Accounts {
 
     /// Somebody has signed in. The session in their place is their own, if they had one here; what is returned is too much
     /// and has to be ended.
-    pub fn enter(&mut self, person: SignedIn) -> Option<SignedIn> {
+    pub(crate) fn enter(&mut self, person: SignedIn) -> Option<SignedIn> {
         self.remove(&person.session.id);
         self.others.splice(0..0, self.current.replace(person));
         if self.others.len() > MOST_OTHERS { self.others.pop() } else { None }
     }
 
     /// Somebody has signed out. Nobody takes the place of the current one: that is for a person to choose.
-    pub fn remove(&mut self, id: &SessionId) {
+    pub(crate) fn remove(&mut self, id: &SessionId) {
         self.current.take_if(|person| person.session.id == *id);
         self.others.retain(|person| person.session.id != *id);
     }
 
     /// Everybody has signed out.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.current = None;
         self.others.clear();
     }
 
     /// Tells the browser.
-    pub fn set_cookies(&self, app: &App, response: &mut Response) {
+    pub(crate) fn set_cookies(&self, app: &App, response: &mut Response) {
         let left = |session: &Session| session.persistent.then(|| session.expires_at.since(app.now()));
         let mut set = |cookie: Cookie, value: &str, max_age| {
             if let Some(value) = cookie.write(&app.settings.server.issuer, value, max_age) {
@@ -185,7 +185,7 @@ impl Accounts {
 }
 
 /// Notes that a session is in use.
-pub async fn touch(app: &App, session: &Session) -> Result<(), Failure> {
+pub(super) async fn touch(app: &App, session: &Session) -> Result<(), Failure> {
     let now = app.now();
     if now.since(session.last_seen_at) >= TOUCH_AFTER {
         app.storage.touch_session(&session.id, now).await?;
@@ -194,7 +194,7 @@ pub async fn touch(app: &App, session: &Session) -> Result<(), Failure> {
 }
 
 /// Whether a session is neither over nor forgotten.
-pub fn is_live(app: &App, session: &Session) -> bool {
+pub(super) fn is_live(app: &App, session: &Session) -> bool {
     let now = app.now();
     session.expires_at > now && now.since(session.last_seen_at) < app.settings.sessions.idle_seconds
 }

@@ -32,13 +32,13 @@ macro_rules! csp {
 /// forms for sign-in and consent end at the application.
 const CSP: HeaderValue = HeaderValue::from_static(csp!());
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// HTML, Cross-Origin-Opener-Policy: no page that opened a window of ours holds a handle to it.
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// Fetch, Cross-Origin-Resource-Policy: nothing of it gets into a process of other pages.
-pub const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+pub(super) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// No page of ours needs anything of the device.
 const NO_FEATURES: HeaderValue = HeaderValue::from_static(
     "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), \
@@ -49,7 +49,7 @@ const FEATURES: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Why a page cannot be shown or a form cannot be followed.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub problem: Problem,
     /// For a developer; never anything secret.
     pub detail: Option<String>,
@@ -58,12 +58,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(problem: Problem) -> Self {
+    pub(crate) fn new(problem: Problem) -> Self {
         Self { problem, detail: None, client: None }
     }
 
     /// The request of this application was answered before, or waited for too long.
-    pub fn expired_at(client: &Arc<Client>) -> Self {
+    pub(crate) fn expired_at(client: &Arc<Client>) -> Self {
         Self { client: Some(Arc::clone(client)), ..Self::new(Problem::Expired) }
     }
 
@@ -73,7 +73,7 @@ impl Failure {
 }
 
 /// What a handler of a page answers.
-pub type Answer = Result<Response, Failure>;
+pub(super) type Answer = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
     /// Without a body: [`say_failures`] knows whose language the page has to speak.
@@ -85,7 +85,7 @@ impl IntoResponse for Failure {
 }
 
 /// Makes a page of every failure of a handler.
-pub async fn say_failures(
+pub(super) async fn say_failures(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     mut request: Request,
@@ -145,13 +145,13 @@ impl From<Unproven> for Failure {
 }
 
 /// Says when it is worth trying again (RFC 9110 10.2.3).
-pub fn retry_after(response: &mut Response, wait: Wait) {
+pub(super) fn retry_after(response: &mut Response, wait: Wait) {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.0));
 }
 
 impl Visitor {
     /// Renders a page.
-    pub fn page(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
+    pub(crate) fn page(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
         match view.render() {
             Ok(html) => {
                 let mut response = self.answer(app, status, Body::from(html));
@@ -174,14 +174,14 @@ impl Visitor {
 
     /// Renders a page on the way of an application, which may have opened it in a window of its own and waits there for the
     /// answer: any policy but this one takes its handle away for good (`docs/adr/0050`).
-    pub fn page_with_opener(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
+    pub(crate) fn page_with_opener(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
         let mut response = self.page(app, status, view);
         response.headers_mut().insert(OPENER_POLICY, HeaderValue::from_static("unsafe-none"));
         response
     }
 
     /// Renders a page that shows frames of these origins, and of no others.
-    pub fn page_with_frames(
+    pub(crate) fn page_with_frames(
         &self,
         app: &App,
         status: StatusCode,
@@ -199,7 +199,7 @@ impl Visitor {
     }
 
     /// The page that says what went wrong.
-    pub fn failure(&self, app: &App, failure: Failure) -> Response {
+    pub(crate) fn failure(&self, app: &App, failure: Failure) -> Response {
         let frame = self.frame(app, None);
         let application = failure.client.as_deref().map(|client| Application::of(client, frame.text.tag()));
         let view = ErrorPage {
@@ -217,7 +217,7 @@ impl Visitor {
     }
 
     /// Sends the browser on; by GET, whatever the request was (RFC 9700 4.12).
-    pub fn redirect(&self, app: &App, location: &str) -> Response {
+    pub(crate) fn redirect(&self, app: &App, location: &str) -> Response {
         match HeaderValue::try_from(location) {
             Ok(location) => {
                 let mut response = self.answer(app, StatusCode::SEE_OTHER, Body::empty());
@@ -229,13 +229,13 @@ impl Visitor {
     }
 
     /// Sends the browser to one of our own pages.
-    pub fn redirect_to_page(&self, app: &App, path: &str) -> Response {
+    pub(crate) fn redirect_to_page(&self, app: &App, path: &str) -> Response {
         self.redirect(app, &app.settings.server.issuer.join(path))
     }
 
     /// A POST from another site carries no SameSite cookie, so it is turned into our own GET, which does. The browser
     /// gets no cookies either: they would take the place of those it has and did not send.
-    pub fn repeat_as_get(&self, app: &App, path: &str, form: &[u8]) -> Result<Response, Failure> {
+    pub(crate) fn repeat_as_get(&self, app: &App, path: &str, form: &[u8]) -> Result<Response, Failure> {
         // It becomes a header, so what a form may not hold in the clear is refused here.
         let clean = form.iter().all(u8::is_ascii_graphic);
         let query = std::str::from_utf8(form).ok().filter(|_| clean);

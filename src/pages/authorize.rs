@@ -18,12 +18,12 @@ use crate::protocol::request_object::{self, Source};
 use crate::protocol::response::RedirectTarget;
 use crate::waiting::Holder;
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     begin(&app, &visitor, &sent.parameters()?).await
 }
 
 /// OpenID Connect Core 3.1.2.1: POST MUST be supported too.
-pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     visitor.repeat_as_get(&app, "/authorize", sent.encoded())
 }
 

@@ -25,13 +25,13 @@ const SYSTEMS: [(&str, &str); 7] = [
 ];
 
 /// Such as "Firefox on Linux".
-pub fn describe(text: &Messages, user_agent: Option<&str>) -> String {
+pub(super) fn describe(text: &Messages, user_agent: Option<&str>) -> String {
     let found = recognise(text, user_agent.unwrap_or_default());
     found.unwrap_or_else(|| text.get("browser.unknown").to_owned())
 }
 
 /// The same for what may be no browser at all. Nothing of the header itself gets on the page.
-pub fn recognise(text: &Messages, header: &str) -> Option<String> {
+pub(super) fn recognise(text: &Messages, header: &str) -> Option<String> {
     let find = |marks: &[(&str, &'static str)]| {
         marks.iter().find(|(mark, _)| header.contains(mark)).map(|(_, name)| *name)
     };

@@ -28,7 +28,7 @@ enum Choice {
     Switch,
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
     let mut flow = match Flow::resume(&app, &visitor, id).await? {
@@ -49,7 +49,7 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
     }
 }
 
-pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
     let mut flow = match Flow::resume(&app, &visitor, id).await? {

@@ -11,11 +11,11 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use crate::config::Issuer;
 
 /// Between two handles; no handle has it, and a cookie may (RFC 6265 4.1.1).
-pub const SEPARATOR: &str = ":";
+pub(super) const SEPARATOR: &str = ":";
 
 /// Which cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cookie {
+pub(super) enum Cookie {
     Session,
     Accounts,
     Browser,
@@ -27,11 +27,11 @@ pub enum Cookie {
 
 /// The values of the cookies in a request (RFC 6265 4.2); of each the first.
 #[derive(Debug, Default)]
-pub struct Cookies<'h>([Option<&'h str>; Cookie::ALL.len()]);
+pub(super) struct Cookies<'h>([Option<&'h str>; Cookie::ALL.len()]);
 
 impl<'h> Cookies<'h> {
     /// Where there is none of the installation's own name, that of the name it had before.
-    pub fn read(headers: &'h HeaderMap, issuer: &Issuer) -> Self {
+    pub(super) fn read(headers: &'h HeaderMap, issuer: &Issuer) -> Self {
         let (prefix, suffix) = (prefix(issuer), issuer.place_on_host());
         let had_another = !suffix.is_empty() && !issuer.is_loopback_http();
         let (mut own, mut before) = (Self::default(), Self::default());
@@ -52,7 +52,7 @@ impl<'h> Cookies<'h> {
         self.0[cookie as usize].get_or_insert(value);
     }
 
-    pub fn get(&self, cookie: Cookie) -> Option<&'h str> {
+    pub(super) fn get(&self, cookie: Cookie) -> Option<&'h str> {
         self.0[cookie as usize]
     }
 }
@@ -68,7 +68,7 @@ const EVERYBODYS: &str = "__Host-";
 impl Cookie {
     const ALL: [Self; 5] = [Self::Session, Self::Accounts, Self::Browser, Self::Known, Self::BrowserState];
 
-    pub fn name(self, issuer: &Issuer) -> String {
+    pub(super) fn name(self, issuer: &Issuer) -> String {
         format!("{}{}{}", prefix(issuer), self.word(), issuer.place_on_host())
     }
 
@@ -89,7 +89,7 @@ impl Cookie {
     }
 
     /// A `Set-Cookie` value. `max_age` in seconds: none lasts as long as the browser runs, zero removes it.
-    pub fn write(self, issuer: &Issuer, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
+    pub(super) fn write(self, issuer: &Issuer, value: &str, max_age: Option<i64>) -> Option<HeaderValue> {
         let (name, loopback) = (self.name(issuer), issuer.is_loopback_http());
         let path = if issuer.path_prefix().is_empty() { "/" } else { issuer.path_prefix() };
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();

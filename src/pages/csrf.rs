@@ -11,12 +11,17 @@ use crate::crypto::master_key::MasterKey;
 use crate::model::SessionId;
 
 /// The tag for the forms of a browser; `session` is none before sign-in.
-pub fn token(key: &MasterKey, browser: &str, session: Option<&SessionId>) -> String {
+pub(super) fn token(key: &MasterKey, browser: &str, session: Option<&SessionId>) -> String {
     URL_SAFE_NO_PAD.encode(key.tag(&parts(browser, session)))
 }
 
 /// Whether a form's tag is the right one.
-pub fn is_right(key: &MasterKey, browser: &str, session: Option<&SessionId>, sent: Option<&str>) -> bool {
+pub(super) fn is_right(
+    key: &MasterKey,
+    browser: &str,
+    session: Option<&SessionId>,
+    sent: Option<&str>,
+) -> bool {
     let sent = sent.and_then(|sent| URL_SAFE_NO_PAD.decode(sent).ok());
     sent.is_some_and(|sent| key.is_tag(&parts(browser, session), |tag| digest::equal(&sent, tag)))
 }

@@ -19,7 +19,7 @@ const ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
 
 impl Visitor {
     /// Sends the browser back to the application.
-    pub fn deliver(
+    pub(crate) fn deliver(
         &self,
         app: &App,
         client: &Client,
@@ -33,7 +33,7 @@ impl Visitor {
     }
 
     /// Sends the browser back with an error.
-    pub async fn refuse(
+    pub(crate) async fn refuse(
         &self,
         app: &App,
         client: &Client,
@@ -46,7 +46,7 @@ impl Visitor {
 
     /// The same where no person has seen anything of the request yet: one who is to be led to an application that registered
     /// itself is asked first.
-    pub async fn refuse_unseen(
+    pub(crate) async fn refuse_unseen(
         &self,
         app: &App,
         client: &Client,
@@ -68,7 +68,7 @@ impl Visitor {
         Ok(response)
     }
 
-    pub fn refuse_in(
+    pub(crate) fn refuse_in(
         &self,
         envelope: &Envelope,
         app: &App,

@@ -43,7 +43,7 @@ struct Asked {
 /// A request that was found, and the try by which it was.
 type Found<'a> = (Asked, Try<'a>);
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
     let code = device_authorization::code_of_link(&app.master_key, &parameters);
     Ok(match visitor.signed_in(&app).await? {
@@ -53,7 +53,7 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
 }
 
 /// A code was typed.
-pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let Some(person) = sender(&app, &visitor, &parameters).await? else {
         return Ok(go_by(&app, &visitor, None, "/login"));
@@ -73,7 +73,7 @@ pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): For
 }
 
 /// Somebody has decided.
-pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let Some(person) = sender(&app, &visitor, &parameters).await? else {
         return Ok(go_by(&app, &visitor, None, "/login"));

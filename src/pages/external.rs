@@ -88,7 +88,7 @@ fn send(app: &App, visitor: &Visitor, page: &Url, name: &str, id: &RequestId) ->
 }
 
 /// `GET /authorize/continue`: the browser comes back from a page that has answered.
-pub async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> PageAnswer {
+pub(super) async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> PageAnswer {
     let parameters = sent.parameters()?;
     let verifier = parameters.get("verifier").and_then(|text| Handle::parse(Purpose::Verifier, text));
     let verifier = verifier.ok_or_else(expired)?;

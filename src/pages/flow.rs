@@ -32,7 +32,7 @@ use crate::storage::{Consent, Remember, Yes};
 use crate::waiting::{Full, Holder};
 
 /// A request whose client and redirect URI are proven.
-pub struct Flow {
+pub(super) struct Flow {
     pub client: Arc<Client>,
     pub target: RedirectTarget,
     pub request: AuthorizationRequest,
@@ -44,7 +44,7 @@ pub struct Flow {
 
 /// What was decided beside "yes".
 #[derive(Default)]
-pub struct Decision {
+pub(super) struct Decision {
     pub remember: Option<Remember>,
     /// The consent that was remembered before, where this is built upon it.
     pub before: Option<Consent>,
@@ -54,13 +54,13 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub fn remembered(remember: Remember, before: Option<Consent>) -> Self {
+    pub(super) fn remembered(remember: Remember, before: Option<Consent>) -> Self {
         Self { remember: Some(remember), before, ..Self::default() }
     }
 }
 
 /// Whom a request is about, of those who are signed in in its browser.
-pub enum Who {
+pub(super) enum Who {
     Person { signed_in: Box<SignedIn>, by: Option<Means> },
     ToBeChosen,
     Another,
@@ -68,14 +68,14 @@ pub enum Who {
 }
 
 /// What the pages for a waiting request need to know.
-pub enum Resumed {
+pub(super) enum Resumed {
     Waiting(Box<Flow>),
     /// It had expired and was started again, or its pages are not ours: the browser has to go there.
     Elsewhere(Response),
 }
 
 impl Flow {
-    pub fn new(
+    pub(super) fn new(
         client: Arc<Client>,
         target: RedirectTarget,
         request: AuthorizationRequest,
@@ -85,7 +85,7 @@ impl Flow {
     }
 
     /// The waiting request of this browser with this id, for our own pages.
-    pub async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
+    pub(super) async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
         match Self::load(app, visitor, id).await? {
             Resumed::Waiting(flow) if flow.external_ui(app).is_some() => {
                 Box::pin(flow.advance(app, visitor)).await.map(Resumed::Elsewhere)
@@ -95,7 +95,7 @@ impl Flow {
     }
 
     /// The waiting request of this browser with this id.
-    pub async fn load(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
+    pub(super) async fn load(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
         let expired = || Failure::new(Problem::Expired);
         let pending = app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
         // Bound to the browser that started it, so that nobody can be led into somebody else's request.
@@ -121,7 +121,7 @@ impl Flow {
     }
 
     /// Does the next step: ends at the application, or at a page for a person.
-    pub async fn advance(self, app: &App, visitor: &Visitor) -> Answer {
+    pub(super) async fn advance(self, app: &App, visitor: &Visitor) -> Answer {
         if let Some(ui) = self.external_ui(app) {
             return external::hand_over(self, app, visitor, ui).await;
         }
@@ -140,7 +140,7 @@ impl Flow {
     }
 
     /// The next step, and what was allowed before.
-    pub async fn next(&self, app: &App, who: &Who) -> Result<(Step, Option<Consent>), Failure> {
+    pub(super) async fn next(&self, app: &App, who: &Who) -> Result<(Step, Option<Consent>), Failure> {
         let before = match who.person() {
             Some(person) => app.storage.consent(&person.user.id, &self.client.id, app.now()).await?,
             None => None,
@@ -150,7 +150,7 @@ impl Flow {
     }
 
     /// Whom this request is about.
-    pub async fn who(&self, app: &App, visitor: &Visitor) -> Result<Who, Failure> {
+    pub(super) async fn who(&self, app: &App, visitor: &Visitor) -> Result<Who, Failure> {
         let accounts = visitor.accounts(app).await?;
         let has_current = accounts.current.is_some();
         let all: Vec<_> = accounts.all().map(|person| (&person.session, &person.user)).collect();
@@ -172,12 +172,17 @@ impl Flow {
     }
 
     /// The pages of somebody else, if this client uses them.
-    pub fn external_ui<'a>(&self, app: &'a App) -> Option<&'a ExternalUi> {
+    pub(super) fn external_ui<'a>(&self, app: &'a App) -> Option<&'a ExternalUi> {
         app.settings.ui.external_for(&self.client)
     }
 
     /// What is known about the person at the browser, for the rules.
-    pub fn situation<'a>(&self, app: &App, who: &Who, consented: Option<&'a Allowed>) -> Situation<'a> {
+    pub(super) fn situation<'a>(
+        &self,
+        app: &App,
+        who: &Who,
+        consented: Option<&'a Allowed>,
+    ) -> Situation<'a> {
         let person = match who {
             Who::Person { signed_in, by } => {
                 Person::Known { auth_time: signed_in.session.auth_time, by: *by }
@@ -201,23 +206,29 @@ impl Flow {
     }
 
     /// What the answer is put into.
-    pub async fn envelope(&self, app: &App) -> Result<Envelope, Failure> {
+    pub(super) async fn envelope(&self, app: &App) -> Result<Envelope, Failure> {
         Ok(Envelope::find(app, &self.client, &self.target).await?)
     }
 
     /// Leaves out what was taken from the client since the request was checked: nobody is asked for it, and nobody allows
     /// it.
-    pub fn keep_what_is_left(&mut self, app: &App) -> Result<(), OAuthError> {
+    pub(super) fn keep_what_is_left(&mut self, app: &App) -> Result<(), OAuthError> {
         left::narrow_request(&mut self.request, &self.client, &app.registry.catalogue())
     }
 
     /// Issues what was asked for and sends the browser back with it. Where nothing can be sent, nothing is used up.
-    pub async fn issue(self, app: &App, visitor: &Visitor, person: &SignedIn, decision: Decision) -> Answer {
+    pub(super) async fn issue(
+        self,
+        app: &App,
+        visitor: &Visitor,
+        person: &SignedIn,
+        decision: Decision,
+    ) -> Answer {
         let envelope = self.envelope(app).await?;
         self.issue_in(&envelope, app, visitor, person, decision).await
     }
 
-    pub async fn issue_in(
+    pub(super) async fn issue_in(
         mut self,
         envelope: &Envelope,
         app: &App,
@@ -288,7 +299,7 @@ impl Flow {
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub async fn deny(&self, app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
+    pub(super) async fn deny(&self, app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
         let (user, client, scope) = (&person.user.id, &self.client.id, &self.request.scope);
         let refused = Event::ConsentRefused { user, client, scope };
         app.audit.write(&Actor::User, &refused, app.now()).await?;
@@ -297,7 +308,7 @@ impl Flow {
     }
 
     /// Sends the browser back with an error.
-    pub async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+    pub(super) async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
         if let Some(pending) = &self.pending {
             app.storage.note_answered(&pending.id).await?;
         }
@@ -306,7 +317,7 @@ impl Flow {
 
     /// The same where it may be that no person has seen a page about the request: signing in and choosing are on pages that
     /// name where it leads.
-    pub async fn refuse_unseen(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+    pub(super) async fn refuse_unseen(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
         let Some(pending) = &self.pending else {
             return visitor.refuse_unseen(app, &self.client, &self.target, error).await;
         };
@@ -328,7 +339,7 @@ impl Flow {
 }
 
 impl Who {
-    pub fn person(&self) -> Option<&SignedIn> {
+    pub(super) fn person(&self) -> Option<&SignedIn> {
         match self {
             Self::Person { signed_in, .. } => Some(signed_in),
             Self::ToBeChosen | Self::Another | Self::Nobody => None,
@@ -336,7 +347,7 @@ impl Who {
     }
 
     /// The one whom somebody chose for this request.
-    pub fn chosen(&self) -> Option<&SignedIn> {
+    pub(super) fn chosen(&self) -> Option<&SignedIn> {
         match self {
             Self::Person { signed_in, by: Some(Means::Choice) } => Some(signed_in),
             Self::Person { .. } | Self::ToBeChosen | Self::Another | Self::Nobody => None,

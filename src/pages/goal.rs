@@ -12,14 +12,14 @@ use crate::protocol::Parameters;
 use crate::site::i18n::Messages;
 use crate::site::links::ReturnTo;
 
-pub enum Goal {
+pub(super) enum Goal {
     Request(Box<Flow>),
     Page(OwnPage),
 }
 
 impl Goal {
     /// The goal that the parameters of a page name. An answer instead where the browser has to go elsewhere.
-    pub async fn of(
+    pub(super) async fn of(
         app: &App,
         visitor: &Visitor,
         parameters: &Parameters<'_>,
@@ -34,7 +34,7 @@ impl Goal {
     }
 
     /// The address of one of the pages on the way there.
-    pub fn by_way_of(&self, app: &App, page: &str) -> String {
+    pub(super) fn by_way_of(&self, app: &App, page: &str) -> String {
         match (self, self.return_page(app)) {
             (Self::Request(_), _) => format!("{page}?request={}", self.request_id()),
             (Self::Page(_), own) if own.is_empty() => page.to_owned(),
@@ -45,28 +45,28 @@ impl Goal {
         }
     }
 
-    pub fn request_id(&self) -> &str {
+    pub(super) fn request_id(&self) -> &str {
         let pending = self.flow().and_then(|flow| flow.pending.as_ref());
         pending.map_or("", |pending| pending.id.as_str())
     }
 
     /// The page of ours; empty for the account page.
-    pub fn return_page(&self, app: &App) -> String {
+    pub(super) fn return_page(&self, app: &App) -> String {
         match self {
             Self::Request(_) | Self::Page(OwnPage::Account) => String::new(),
             Self::Page(own) => own.path(app),
         }
     }
 
-    pub fn application(&self, text: &Messages) -> Option<Application> {
+    pub(super) fn application(&self, text: &Messages) -> Option<Application> {
         Some(Application::of(&self.flow()?.client, text.tag()))
     }
 
-    pub fn return_to(&self) -> Option<ReturnTo> {
+    pub(super) fn return_to(&self) -> Option<ReturnTo> {
         ReturnTo::parse(self.flow()?.target.uri())
     }
 
-    pub fn ui_locales(&self) -> Option<&str> {
+    pub(super) fn ui_locales(&self) -> Option<&str> {
         self.flow()?.request.ui_locales.as_deref()
     }
 

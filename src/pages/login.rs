@@ -25,7 +25,7 @@ fn wants_another(parameters: &Parameters<'_>) -> bool {
     parameters.get("account") == Some("other")
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
     let goal = match Goal::of(&app, &visitor, &parameters).await? {
         Ok(goal) => goal,
@@ -65,7 +65,7 @@ async fn show_own(app: &App, visitor: &Visitor, own: OwnPage) -> Answer {
     Ok(visitor.redirect_to_page(app, &goal.by_way_of(app, select_account::PATH)))
 }
 
-pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let goal = match Goal::of(&app, &visitor, &parameters).await? {
         Ok(goal) => goal,

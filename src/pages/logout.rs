@@ -25,13 +25,13 @@ use crate::site::i18n::Messages;
 const PARAMETERS: [&str; 6] =
     ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     answer(&app, &visitor, &sent.parameters()?, Way::Query).await
 }
 
 /// Section 2: POST MUST be supported. A form of our own carries a decision; one of an application comes from another
 /// site, without the session's cookie.
-pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     match parameters.get("decision") {
         Some(_) => answer(&app, &visitor, &parameters, Way::Form).await,

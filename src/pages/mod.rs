@@ -43,7 +43,7 @@ use views::Problem;
 use visitor::Visitor;
 
 /// The pages' routes.
-pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/authorize", show(authorize::get).post(authorize::post))
         .route("/authorize/continue", show(external::go_on))
@@ -84,11 +84,11 @@ async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer 
 }
 
 /// The answer to a browser when there are too many requests.
-pub async fn busy(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+pub(crate) async fn busy(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.failure(&app, Failure::new(Problem::Busy))
 }
 
 /// The answer for every path that is none of ours.
-pub async fn not_found(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+pub(crate) async fn not_found(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.failure(&app, Failure::new(Problem::NotFound))
 }

@@ -7,11 +7,11 @@ use crate::protocol::Parameters;
 use crate::protocol::device::UserCode;
 
 /// The page that asks for a device's code.
-pub const DEVICE: &str = "/device";
+pub(super) const DEVICE: &str = "/device";
 
 /// A page of ours that one can come back to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum OwnPage {
+pub(super) enum OwnPage {
     #[default]
     Account,
     /// With the code of the link that led there.
@@ -20,7 +20,7 @@ pub enum OwnPage {
 
 impl OwnPage {
     /// The `return` value of a request for the sign-in page.
-    pub fn requested(app: &App, parameters: &Parameters<'_>) -> Self {
+    pub(super) fn requested(app: &App, parameters: &Parameters<'_>) -> Self {
         let (path, query) = match parameters.get("return") {
             Some(sent) => sent.split_once('?').unwrap_or((sent, "")),
             None => return Self::Account,
@@ -33,7 +33,7 @@ impl OwnPage {
     }
 
     /// Its path and query.
-    pub fn path(&self, app: &App) -> String {
+    pub(super) fn path(&self, app: &App) -> String {
         match self {
             Self::Account => "/account".to_owned(),
             Self::Device(None) => DEVICE.to_owned(),

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::model::{Means, SessionId};
 use crate::protocol::Parameters;
 
-pub const PATH: &str = "/select_account";
+pub(super) const PATH: &str = "/select_account";
 
 /// What a person may answer.
 enum Choice {
@@ -28,7 +28,7 @@ enum Choice {
     SignOutOfAll,
 }
 
-pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
     let goal = match Goal::of(&app, &visitor, &sent.parameters()?).await? {
         Ok(goal) => goal,
         Err(elsewhere) => return Ok(elsewhere),
@@ -40,7 +40,7 @@ pub async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Que
     Ok(page(&app, &visitor, &goal, &accounts))
 }
 
-pub async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let goal = match Goal::of(&app, &visitor, &parameters).await? {
         Ok(goal) => goal,
@@ -134,7 +134,7 @@ fn another(login: &str) -> String {
 }
 
 /// An account as it is shown.
-pub fn row(person: &SignedIn) -> AccountRow {
+pub(super) fn row(person: &SignedIn) -> AccountRow {
     let user = &person.user;
     AccountRow {
         session: person.session.id.as_str().to_owned(),

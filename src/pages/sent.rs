@@ -12,21 +12,21 @@ use crate::http::extract;
 use crate::protocol::{OAuthError, Parameters};
 
 /// What came in the address or in the body, to be parsed where it is used.
-pub struct Sent(Bytes);
+pub(super) struct Sent(Bytes);
 
 impl Sent {
-    pub fn parameters(&self) -> Result<Parameters<'_>, OAuthError> {
+    pub(super) fn parameters(&self) -> Result<Parameters<'_>, OAuthError> {
         Parameters::parse(&self.0)
     }
 
     /// As it was encoded.
-    pub fn encoded(&self) -> &[u8] {
+    pub(super) fn encoded(&self) -> &[u8] {
         &self.0
     }
 }
 
 /// The query of a request.
-pub struct Query(pub Sent);
+pub(super) struct Query(pub Sent);
 
 impl FromRequestParts<Arc<App>> for Query {
     type Rejection = Failure;
@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<App>> for Query {
 }
 
 /// The form in a request's body.
-pub struct Form(pub Sent);
+pub(super) struct Form(pub Sent);
 
 impl FromRequest<Arc<App>> for Form {
     type Rejection = Failure;

@@ -39,7 +39,7 @@ struct CheckSessionPage<'a> {
 }
 
 /// `check_session_iframe`
-pub async fn page(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let frame = app.site.frame(i18n::choose(None, None));
     let cookie = Cookie::BrowserState.name(&app.settings.server.issuer);
     let Ok(html) = (CheckSessionPage { frame, cookie: &cookie }).render() else {
@@ -71,7 +71,7 @@ fn browser_state<'h>(app: &App, sessions: impl Iterator<Item = &'h str>) -> Stri
 }
 
 /// Tells the browser that from now on these are its sessions, by their handles.
-pub fn set_cookie<'h>(app: &App, response: &mut Response, sessions: impl Iterator<Item = &'h str>) {
+pub(super) fn set_cookie<'h>(app: &App, response: &mut Response, sessions: impl Iterator<Item = &'h str>) {
     write(app, response, &browser_state(app, sessions));
 }
 
@@ -84,12 +84,12 @@ fn write(app: &App, response: &mut Response, state: &str) {
 
 impl Visitor {
     /// The state that the browser's sessions make.
-    pub fn browser_state(&self, app: &App) -> String {
+    pub(crate) fn browser_state(&self, app: &App) -> String {
         browser_state(app, self.session_handles())
     }
 
     /// Gives a browser the cookie of this state, if it should have it and has not.
-    pub fn mend_browser_state(&self, app: &App, state: &str, response: &mut Response) {
+    pub(crate) fn mend_browser_state(&self, app: &App, state: &str, response: &mut Response) {
         if self.browser_state_cookie.as_deref() != Some(state) {
             write(app, response, state);
         }
@@ -104,7 +104,11 @@ impl Visitor {
 
 /// `session_state` of the answer to a request, where it is one of OpenID Connect. The salt is the request's own id: it is
 /// random, and an answer that is given twice is the same.
-pub fn of_answer(request: &AuthorizationRequest, id: &RequestId, browser_state: &str) -> Option<String> {
+pub(super) fn of_answer(
+    request: &AuthorizationRequest,
+    id: &RequestId,
+    browser_state: &str,
+) -> Option<String> {
     if !request.scope.contains(Scope::OPENID) {
         return None;
     }

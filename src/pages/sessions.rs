@@ -23,7 +23,7 @@ const AMR_PASSWORD: &str = "pwd";
 const KNOWN_FOR: i64 = 180 * 86_400;
 
 /// Who proved who they are, when and how.
-pub struct Proof<'a> {
+pub(crate) struct Proof<'a> {
     pub user: &'a User,
     /// What the proof counts for.
     pub counts: SignInGeneration,
@@ -33,7 +33,7 @@ pub struct Proof<'a> {
 }
 
 /// How long a session is to last.
-pub struct Term {
+pub(crate) struct Term {
     pub ends: Timestamp,
     /// Whether its cookie outlives the run of the browser.
     pub persistent: bool,
@@ -43,7 +43,7 @@ pub struct Term {
 
 /// What becomes of the account that was the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Before {
+pub(crate) enum Before {
     /// It stays signed in, and can be chosen again.
     Stays,
     /// It is signed out: the pages of somebody else have no way to choose it.
@@ -51,7 +51,7 @@ pub enum Before {
 }
 
 /// A session that was just made, in its browser.
-pub struct Started {
+pub(crate) struct Started {
     pub session: Session,
     accounts: Accounts,
     /// The browser, which the user is known in from now on.
@@ -60,7 +60,7 @@ pub struct Started {
 
 impl Visitor {
     /// Starts a session for a user who has just given their password.
-    pub async fn start_session(
+    pub(crate) async fn start_session(
         &self,
         app: &App,
         recognised: &Recognised,
@@ -76,7 +76,7 @@ impl Visitor {
 
     /// Starts a session for a user who has just proven who they are. The same user's session in this browser goes on
     /// under a new cookie. None where everything of that user was ended after the proof.
-    pub async fn start_session_with(
+    pub(crate) async fn start_session_with(
         &self,
         app: &App,
         proof: Proof<'_>,
@@ -149,7 +149,7 @@ async fn end_surplus(app: &App, session: &Session) -> Result<(), StorageError> {
 
 impl SignedIn {
     /// Ends the session, with what ends with it. False when it had ended.
-    pub async fn end(&self, app: &App, reason: SessionEnd) -> Result<bool, StorageError> {
+    pub(crate) async fn end(&self, app: &App, reason: SessionEnd) -> Result<bool, StorageError> {
         let (user, session) = (&self.user.id, &self.session.id);
         let ended = app.noting(&Actor::User, Event::SessionEnded { user, session, reason });
         ended.end_session(session, user, app.now()).await
@@ -158,7 +158,7 @@ impl SignedIn {
 
 impl Started {
     /// Gives the browser its cookies.
-    pub fn set_cookies(&self, app: &App, response: &mut Response) {
+    pub(crate) fn set_cookies(&self, app: &App, response: &mut Response) {
         self.accounts.set_cookies(app, response);
         let issuer = &app.settings.server.issuer;
         let known = self.known.as_ref().map(KnownBrowser::cookie);

@@ -16,7 +16,7 @@ use crate::site::Frame;
 use crate::site::links;
 
 /// Where somebody who signed out goes on.
-pub enum Onward<'a> {
+pub(super) enum Onward<'a> {
     /// To the application that asked for it.
     Return {
         application: Option<Application>,
@@ -29,7 +29,7 @@ pub enum Onward<'a> {
 }
 
 /// Ends a session, and names the pages of applications that are to hear of it.
-pub async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failure> {
+pub(super) async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failure> {
     let session = &person.session.id;
     let mut frames = Vec::new();
     for id in app.storage.frontchannel_clients(session).await? {
@@ -45,7 +45,7 @@ pub async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failure> {
 }
 
 /// Nobody is signed in any more, or one less: on the way, once the applications have heard of it.
-pub fn answer(
+pub(super) fn answer(
     app: &App,
     visitor: &Visitor,
     frame: Frame<'_>,

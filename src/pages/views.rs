@@ -13,13 +13,13 @@ use crate::site::i18n::Messages;
 use crate::site::links::{ReturnTo, WebLink, picture};
 use crate::tries::Wait;
 
-pub use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
-pub use place::Place;
-pub use stranger::StrangerPage;
+pub(super) use device::{DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem};
+pub(super) use place::Place;
+pub(super) use stranger::StrangerPage;
 
 /// The application a page speaks of.
 #[derive(Debug, Clone)]
-pub struct Application {
+pub(super) struct Application {
     pub name: String,
     pub logo: Option<String>,
     pub home: Option<WebLink>,
@@ -29,7 +29,7 @@ pub struct Application {
 
 impl Application {
     /// A client as it describes itself, in this language where it does.
-    pub fn of(client: &Client, tag: &str) -> Self {
+    pub(super) fn of(client: &Client, tag: &str) -> Self {
         let said = |member, plain| client.origin.localized(member, tag).or(plain);
         let name = said("client_name", None).unwrap_or(&client.name);
         let logo = said("logo_uri", client.logo_uri.as_deref());
@@ -38,7 +38,7 @@ impl Application {
     }
 
     /// From the client's metadata; an address that is not safe to show is left out.
-    pub fn new(name: &str, logo_uri: Option<&str>, client_uri: Option<&str>) -> Self {
+    pub(super) fn new(name: &str, logo_uri: Option<&str>, client_uri: Option<&str>) -> Self {
         Self {
             // Those of clients that were registered before names had to be readable as well.
             name: text::escaped(name.trim()).into_owned(),
@@ -49,7 +49,7 @@ impl Application {
     }
 
     /// Stands for a logo where there is none.
-    pub fn initial(&self) -> String {
+    pub(super) fn initial(&self) -> String {
         initial(&self.name)
     }
 }
@@ -61,7 +61,7 @@ fn initial(name: &str) -> String {
 
 /// Who is signed in.
 #[derive(Debug, Clone, Copy)]
-pub struct Person<'a> {
+pub(super) struct Person<'a> {
     /// What they call themselves: a name, else the user name.
     pub name: &'a str,
     /// Tells apart who have the same name.
@@ -69,14 +69,14 @@ pub struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    pub fn of(user: &'a User) -> Self {
+    pub(super) fn of(user: &'a User) -> Self {
         Self { name: user.display_name(), username: &user.username }
     }
 }
 
 #[derive(Template)]
 #[template(path = "login.html")]
-pub struct LoginPage<'a> {
+pub(super) struct LoginPage<'a> {
     pub frame: Frame<'a>,
     /// None when a person comes by themselves, to see their account.
     pub application: Option<Application>,
@@ -115,7 +115,7 @@ fn purpose(return_page: &str) -> &'static str {
 
 /// Why a sign-in did not work. None of these says whether the account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginProblem {
+pub(super) enum LoginProblem {
     Wrong,
     UsernameMissing,
     PasswordMissing,
@@ -126,7 +126,7 @@ pub enum LoginProblem {
 
 impl LoginProblem {
     #[cfg(test)]
-    pub const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Wrong,
         Self::UsernameMissing,
         Self::PasswordMissing,
@@ -161,7 +161,7 @@ fn too_many(key: &str, wait: Wait, text: &Messages) -> String {
 
 #[derive(Template)]
 #[template(path = "select_account.html")]
-pub struct SelectAccountPage<'a> {
+pub(super) struct SelectAccountPage<'a> {
     pub frame: Frame<'a>,
     pub application: Option<Application>,
     pub return_to: Option<ReturnTo>,
@@ -183,7 +183,7 @@ impl SelectAccountPage<'_> {
 
 /// Somebody who is signed in in this browser.
 #[derive(Debug, Clone)]
-pub struct AccountRow {
+pub(super) struct AccountRow {
     pub session: String,
     /// What the person calls themselves: a name, else the user name.
     pub name: String,
@@ -192,14 +192,14 @@ pub struct AccountRow {
 
 impl AccountRow {
     /// Stands for a picture.
-    pub fn initial(&self) -> String {
+    pub(super) fn initial(&self) -> String {
         initial(&self.name)
     }
 }
 
 #[derive(Template)]
 #[template(path = "consent.html")]
-pub struct ConsentPage<'a> {
+pub(super) struct ConsentPage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
     pub signed_in_as: Person<'a>,
@@ -228,7 +228,7 @@ impl ConsentPage<'_> {
 
 /// One permission as a sentence.
 #[derive(Debug, Clone)]
-pub struct Permission {
+pub(super) struct Permission {
     pub sentence: String,
     pub is_new: bool,
 }
@@ -236,7 +236,7 @@ pub struct Permission {
 impl Permission {
     /// In the words of the operator where they speak the page's language, else in ours; better in English than without
     /// any words.
-    pub fn new(text: &Messages, catalogue: &Catalogue, scope: &str, is_new: bool) -> Self {
+    pub(super) fn new(text: &Messages, catalogue: &Catalogue, scope: &str, is_new: bool) -> Self {
         let described =
             |tag: &str| catalogue.scope(scope).and_then(|known| known.description(tag)).map(str::to_owned);
         let ours = || our_sentence(scope).map(|key| text.get(key).to_owned());
@@ -263,7 +263,7 @@ fn our_sentence(scope: &str) -> Option<&'static str> {
 
 #[derive(Template)]
 #[template(path = "account.html")]
-pub struct AccountPage<'a> {
+pub(super) struct AccountPage<'a> {
     pub frame: Frame<'a>,
     pub csrf: &'a str,
     /// What the person calls themselves: a name, else the user name.
@@ -291,7 +291,7 @@ impl AccountPage<'_> {
 
 /// An app with access. Times are said in words: see `Messages::date` and `Messages::when`.
 #[derive(Debug, Clone)]
-pub struct AppRow {
+pub(super) struct AppRow {
     pub client_id: String,
     pub application: Application,
     pub permissions: Vec<Permission>,
@@ -309,13 +309,13 @@ pub struct AppRow {
 
 /// An app to start.
 #[derive(Debug, Clone)]
-pub struct AppLink {
+pub(super) struct AppLink {
     pub application: Application,
     pub start: String,
 }
 
 #[derive(Debug, Clone)]
-pub struct SessionRow {
+pub(super) struct SessionRow {
     pub id: String,
     /// See `browser::describe`.
     pub browser: String,
@@ -327,7 +327,7 @@ pub struct SessionRow {
 
 /// What has just been done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountNotice {
+pub(super) enum AccountNotice {
     PasswordChanged,
     AccessRemoved,
     SessionEnded,
@@ -335,7 +335,7 @@ pub enum AccountNotice {
 
 impl AccountNotice {
     #[cfg(test)]
-    pub const ALL: [Self; 3] = [Self::PasswordChanged, Self::AccessRemoved, Self::SessionEnded];
+    pub(super) const ALL: [Self; 3] = [Self::PasswordChanged, Self::AccessRemoved, Self::SessionEnded];
 
     fn key(self) -> &'static str {
         match self {
@@ -348,7 +348,7 @@ impl AccountNotice {
 
 /// Why the password was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordProblem {
+pub(super) enum PasswordProblem {
     Wrong,
     /// The fewest characters there must be.
     TooShort(usize),
@@ -379,7 +379,7 @@ impl PasswordProblem {
 /// "Sign out?" (OpenID Connect RP-Initiated Logout 1.0, 2).
 #[derive(Template)]
 #[template(path = "logout.html")]
-pub struct LogoutPage<'a> {
+pub(super) struct LogoutPage<'a> {
     pub frame: Frame<'a>,
     /// The application that asks; None when nobody proved to be one.
     pub application: Option<Application>,
@@ -393,7 +393,7 @@ pub struct LogoutPage<'a> {
 
 #[derive(Template)]
 #[template(path = "logged_out.html")]
-pub struct LoggedOutPage<'a> {
+pub(super) struct LoggedOutPage<'a> {
     pub frame: Frame<'a>,
     /// Has a link back when its home is known.
     pub application: Option<Application>,
@@ -410,7 +410,7 @@ pub struct LoggedOutPage<'a> {
 /// The browser posts the answer to the application by itself, or at the press of the button.
 #[derive(Template)]
 #[template(path = "form_post.html")]
-pub struct FormPostPage<'a> {
+pub(super) struct FormPostPage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
     /// The redirect URI.
@@ -420,7 +420,7 @@ pub struct FormPostPage<'a> {
 
 #[derive(Template)]
 #[template(path = "error.html")]
-pub struct ErrorPage<'a> {
+pub(super) struct ErrorPage<'a> {
     pub frame: Frame<'a>,
     pub problem: Problem,
     pub application: Option<Application>,
@@ -433,13 +433,13 @@ macro_rules! problems {
     ($($variant:ident $key:literal $status:ident,)+) => {
         /// Everything an error page can say, with its status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Problem { $($variant,)+ }
+        pub(crate) enum Problem { $($variant,)+ }
 
         impl Problem {
             #[cfg(test)]
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            pub fn status(self) -> StatusCode {
+            pub(crate) fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)+ }
             }
 
@@ -464,8 +464,6 @@ problems! {
     BadRequest "bad_request" BAD_REQUEST,
     Expired "expired" BAD_REQUEST,
     StaleForm "stale_form" FORBIDDEN,
-    AccessDenied "access_denied" FORBIDDEN,
-    AccountDisabled "account_disabled" FORBIDDEN,
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS,
     NotFound "not_found" NOT_FOUND,
     Busy "busy" SERVICE_UNAVAILABLE,

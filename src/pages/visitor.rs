@@ -22,7 +22,7 @@ use crate::site::i18n::{self, Messages};
 
 /// A browser's request for a page. It is read once: what goes around a handler leaves it there for the handler.
 #[derive(Debug, Clone)]
-pub struct Visitor {
+pub(crate) struct Visitor {
     /// The browser's random name, and whether it has yet to be told.
     pub browser: String,
     pub browser_is_new: bool,
@@ -87,13 +87,13 @@ fn is_browser_name(text: &str) -> bool {
 
 impl Visitor {
     /// What a waiting request is bound to.
-    pub fn browser_digest(&self) -> String {
+    pub(crate) fn browser_digest(&self) -> String {
         digest::sha256_base64url(&self.browser)
     }
 
     /// Whether the browser may be led to an application without a person's doing (RFC 9700 4.11.2): the operator knows it, one
     /// of those who are signed in here has allowed it, or nobody sees where the answer leads.
-    pub async fn may_be_led_to(&self, app: &App, client: &Client) -> Result<bool, Failure> {
+    pub(crate) async fn may_be_led_to(&self, app: &App, client: &Client) -> Result<bool, Failure> {
         if !client.is_self_registered() || self.in_frame {
             return Ok(true);
         }
@@ -105,20 +105,20 @@ impl Visitor {
         Ok(false)
     }
 
-    pub fn messages(&self, ui_locales: Option<&str>) -> &'static Messages {
+    pub(crate) fn messages(&self, ui_locales: Option<&str>) -> &'static Messages {
         i18n::choose(ui_locales, self.accept_language.as_deref())
     }
 
-    pub fn frame<'a>(&self, app: &'a App, ui_locales: Option<&str>) -> Frame<'a> {
+    pub(crate) fn frame<'a>(&self, app: &'a App, ui_locales: Option<&str>) -> Frame<'a> {
         app.site.frame(self.messages(ui_locales))
     }
 
-    pub fn csrf(&self, app: &App, session: Option<&SessionId>) -> String {
+    pub(crate) fn csrf(&self, app: &App, session: Option<&SessionId>) -> String {
         csrf::token(&app.master_key, &self.browser, session)
     }
 
     /// Whether a form was sent from one of our own pages in this browser.
-    pub fn sent_by_us(&self, app: &App, session: Option<&SessionId>, token: Option<&str>) -> bool {
+    pub(crate) fn sent_by_us(&self, app: &App, session: Option<&SessionId>, token: Option<&str>) -> bool {
         !self.browser_is_new
             && !self.from_elsewhere
             && csrf::is_right(&app.master_key, &self.browser, session, token)

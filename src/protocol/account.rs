@@ -8,7 +8,7 @@ use crate::model::{AuthorizationRequest, Means, RequestAccount, Session, User};
 
 /// The answer; an account is named by its place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meant {
+pub(crate) enum Meant {
     /// `by`: it is one that a person decided on for this request.
     Account {
         at: usize,
@@ -23,7 +23,7 @@ pub enum Meant {
 
 /// Whom of `accounts` the request is about; the first is the current one if `has_current`. `is_known_by` says whether the
 /// client knows a user by this subject.
-pub fn meant(
+pub(crate) fn meant(
     request: &AuthorizationRequest,
     decided: Option<&RequestAccount>,
     accounts: &[(&Session, &User)],

@@ -5,13 +5,13 @@ use serde::Serialize;
 use crate::model::{ClientId, SessionId, Timestamp, TokenId};
 
 /// Seconds a logout token is good for (section 2.4 recommends at most two minutes).
-pub const LIFETIME: i64 = 120;
+pub(crate) const LIFETIME: i64 = 120;
 /// Seconds to wait after each failed attempt; after one more the delivery is given up.
 const PAUSES: [i64; 7] = [15, 60, 300, 900, 3600, 10_800, 21_600];
 
 /// Section 2.4. A `nonce` is prohibited, so that it never passes for an ID token.
 #[derive(Debug, Serialize)]
-pub struct LogoutTokenClaims<'a> {
+pub(crate) struct LogoutTokenClaims<'a> {
     pub iss: &'a str,
     pub sub: &'a str,
     pub aud: &'a ClientId,
@@ -24,7 +24,7 @@ pub struct LogoutTokenClaims<'a> {
 
 /// RFC 8417 2.2: the one event, whose value is an empty object.
 #[derive(Debug, Default, Serialize)]
-pub struct Events {
+pub(crate) struct Events {
     #[serde(rename = "http://schemas.openid.net/event/backchannel-logout")]
     logout: Empty,
 }
@@ -34,7 +34,7 @@ struct Empty {}
 
 /// What a client made of a logout token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Done,
     /// The same request would get the same answer.
     Refused,
@@ -44,7 +44,7 @@ pub enum Answer {
 
 /// Section 2.8: 200, or 204 where a framework makes that of an empty body, is success; 400 says that the request was
 /// invalid or the logout failed. Whatever else comes is not the client's own word.
-pub fn judge(status: u16) -> Answer {
+pub(crate) fn judge(status: u16) -> Answer {
     match status {
         200 | 204 => Answer::Done,
         400 => Answer::Refused,
@@ -53,7 +53,7 @@ pub fn judge(status: u16) -> Answer {
 }
 
 /// Seconds to wait after this many failed attempts; none: it is given up.
-pub fn pause_after(attempts: u32) -> Option<i64> {
+pub(crate) fn pause_after(attempts: u32) -> Option<i64> {
     PAUSES.get(usize::try_from(attempts).ok()?.checked_sub(1)?).copied()
 }
 

@@ -10,7 +10,7 @@ use crate::crypto::digest;
 use crate::model::{Algorithm, ClientId, Grant, GrantId, SessionId, Timestamp, TokenId, User};
 
 /// `acr` of a sign-in with one factor. There is no registry; `1` is what most servers say.
-pub const ACR_SINGLE_FACTOR: &str = "1";
+pub(crate) const ACR_SINGLE_FACTOR: &str = "1";
 
 /// `aud`: one text, or a list of several (RFC 7519 4.1.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,17 +144,17 @@ pub struct IdTokenClaims {
 }
 
 /// How well the user of a grant proved who they are.
-pub fn acr(grant: &Grant) -> String {
+pub(crate) fn acr(grant: &Grant) -> String {
     acr_of(grant.context.acr.as_deref()).to_owned()
 }
 
 /// `acr` of a sign-in: what pages of somebody else said of it, or what ours are worth.
-pub fn acr_of(said: Option<&str>) -> &str {
+pub(crate) fn acr_of(said: Option<&str>) -> &str {
     said.unwrap_or(ACR_SINGLE_FACTOR)
 }
 
 /// What tokens and UserInfo may say of a person and a sign-in (OpenID Connect Discovery 3: `claims_supported`).
-pub const SUPPORTED: &[&str] = &[
+pub(crate) const SUPPORTED: &[&str] = &[
     "sub",
     "iss",
     "aud",
@@ -191,13 +191,13 @@ pub const SUPPORTED: &[&str] = &[
 ];
 
 /// RFC 8176 values as the list that tokens carry.
-pub fn amr(text: &str) -> Vec<String> {
+pub(crate) fn amr(text: &str) -> Vec<String> {
     text.split(' ').filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 /// `at_hash`, `c_hash`, `s_hash` (OpenID Connect Core 3.1.3.6, 3.3.2.11): the left half of the hash that the ID token's own
 /// algorithm uses.
-pub fn left_half(algorithm: Algorithm, text: &str) -> String {
+pub(crate) fn left_half(algorithm: Algorithm, text: &str) -> String {
     match algorithm {
         Algorithm::ES256 | Algorithm::RS256 | Algorithm::PS256 => {
             URL_SAFE_NO_PAD.encode(&digest::sha256(text.as_bytes())[..16])
@@ -210,7 +210,7 @@ pub fn left_half(algorithm: Algorithm, text: &str) -> String {
 
 /// The claims about a user that scopes give access to (OpenID Connect Core 5.4), those in a language too where the client
 /// asked for it.
-pub fn of_user<'s>(
+pub(crate) fn of_user<'s>(
     subject: String,
     user: &User,
     scopes: impl Iterator<Item = &'s str>,
@@ -236,7 +236,7 @@ const PROFILE: &str = "profile";
 const SCOPES: [&str; 5] = [PROFILE, "email", "phone", "address", "groups"];
 
 /// The scope that gives access to a claim, in whatever language (OpenID Connect Core 5.2, 5.4).
-pub fn scope_of(name: &str) -> Option<&'static str> {
+pub(crate) fn scope_of(name: &str) -> Option<&'static str> {
     let name = name.split_once('#').map_or(name, |(name, _)| name);
     SCOPES.into_iter().find(|scope| of_scope(scope).contains(&name))
 }
@@ -269,7 +269,7 @@ fn of_scope(scope: &str) -> &'static [&'static str] {
 
 /// One claim about a user by its name, in a language if the name says so (OpenID Connect Core 5.1, 5.2). None: it is not
 /// known of them, or of nobody. `sub` is not among them: it depends on the client.
-pub fn of_name(user: &User, name: &str) -> Option<Value> {
+pub(crate) fn of_name(user: &User, name: &str) -> Option<Value> {
     let text = |value: &Option<String>| value.as_deref().map(Value::from);
     let profile = &user.profile;
     match name {

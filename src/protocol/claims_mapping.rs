@@ -9,7 +9,7 @@ const MAX_CLAIMS: usize = 32;
 const MAX_CONSTANT: usize = 256;
 
 /// What is wrong with a mapping, each problem as a sentence.
-pub fn check(mapping: &ClaimsMapping) -> Vec<String> {
+pub(crate) fn check(mapping: &ClaimsMapping) -> Vec<String> {
     let mut problems = Vec::new();
     if mapping.len() > MAX_CLAIMS {
         problems.push(format!("at most {MAX_CLAIMS} claims: every token carries them"));
@@ -29,7 +29,7 @@ pub fn check(mapping: &ClaimsMapping) -> Vec<String> {
 }
 
 /// The claims. What is not known of the user is left out; a client of its own has no user.
-pub fn apply(mapping: &ClaimsMapping, user: Option<&User>) -> Map<String, Value> {
+pub(crate) fn apply(mapping: &ClaimsMapping, user: Option<&User>) -> Map<String, Value> {
     mapping
         .iter()
         .filter_map(|(name, source)| value(source, user).map(|value| (name.clone(), value)))

@@ -6,7 +6,7 @@ use crate::model::{Client, CodeBinding, CodeConditions, GrantState, NewGrant, Pr
 
 /// What the client sent beside the code.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     pub redirect_uri: Option<&'a str>,
     pub code_verifier: Option<&'a str>,
     pub now: Timestamp,
@@ -14,7 +14,7 @@ pub struct Attempt<'a> {
 
 /// What to do with an attempt to redeem a code.
 #[derive(Debug)]
-pub enum Verdict<'a> {
+pub(crate) enum Verdict<'a> {
     Redeem(&'a CodeConditions),
     /// Refuse, and the code is spent: the right client had its one attempt. So has whoever says they are a public client,
     /// with a code that is not theirs: its user has to start again. The other way would be to let them guess.
@@ -26,7 +26,7 @@ pub enum Verdict<'a> {
 }
 
 /// Judges an attempt of an authenticated client.
-pub fn judge<'g>(new: &'g NewGrant, client: &Client, attempt: Attempt<'_>) -> Verdict<'g> {
+pub(crate) fn judge<'g>(new: &'g NewGrant, client: &Client, attempt: Attempt<'_>) -> Verdict<'g> {
     let NewGrant { grant, code: binding, .. } = new;
     // RFC 6749 4.1.3: the code MUST have been issued to this client. Another one cannot spend it.
     if grant.client_id != client.id {
@@ -56,7 +56,7 @@ pub fn judge<'g>(new: &'g NewGrant, client: &Client, attempt: Attempt<'_>) -> Ve
 }
 
 /// The answer to a client that shows that a code is its own, each time but the first.
-pub fn used() -> OAuthError {
+pub(crate) fn used() -> OAuthError {
     OAuthError::invalid_grant("The code was used before. What it had been redeemed for is revoked.")
 }
 
@@ -71,7 +71,7 @@ fn check_registration(code: &CodeBinding, client: &Client) -> Result<(), OAuthEr
 }
 
 /// The answer after its time.
-pub fn expired() -> OAuthError {
+pub(crate) fn expired() -> OAuthError {
     OAuthError::invalid_grant("The code has expired. Start again at /authorize.")
 }
 

@@ -7,11 +7,12 @@ use crate::model::{
 };
 
 /// The scopes that have a meaning of their own here.
-pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
+pub(crate) const SCOPES: [&str; 7] =
+    ["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
 
 /// What the operator says about the installation.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Operator<'a> {
+pub(crate) struct Operator<'a> {
     pub policy_uri: Option<&'a str>,
     pub tos_uri: Option<&'a str>,
     /// The languages of the pages. Those of claims are each user's own, so `claims_locales_supported` is left out.
@@ -30,7 +31,7 @@ pub struct Operator<'a> {
 }
 
 /// The document of both well-known locations; `scopes` are those that the operator made public.
-pub fn document<'a>(
+pub(crate) fn document<'a>(
     issuer: &str,
     algorithms: &[Algorithm],
     operator: Operator<'_>,

@@ -20,7 +20,7 @@ const LONGEST_REMEMBER: i64 = 315_360_000;
 /// The answer of a page, as kept until the browser takes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer<T> {
+pub(crate) enum Answer<T> {
     Accept(T),
     Reject(Rejection),
 }
@@ -28,7 +28,7 @@ pub enum Answer<T> {
 /// Somebody signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AcceptLogin {
+pub(crate) struct AcceptLogin {
     pub subject: String,
     #[serde(default)]
     remember: Option<bool>,
@@ -48,7 +48,7 @@ pub struct AcceptLogin {
 /// Somebody allowed the client something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AcceptConsent {
+pub(crate) struct AcceptConsent {
     #[serde(default)]
     grant_scope: Option<Vec<String>>,
     #[serde(default)]
@@ -91,7 +91,7 @@ pub struct Rejection {
 
 /// How long something is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remembered {
+pub(crate) enum Remembered {
     No,
     Seconds(i64),
     /// A login until the browser closes, a consent until it is taken back.
@@ -109,7 +109,7 @@ fn remembered(remember: Option<bool>, remember_for: Option<i64>) -> Remembered {
 impl AcceptLogin {
     /// Everything that can be said without knowing more than the request. `signed_in` is whose live session made the
     /// login one that can be skipped.
-    pub fn check(&self, signed_in: Option<&str>) -> Result<(), OAuthError> {
+    pub(crate) fn check(&self, signed_in: Option<&str>) -> Result<(), OAuthError> {
         if self.subject.is_empty() || self.subject.len() > LONGEST_SUBJECT || !is_printable(&self.subject) {
             return refuse("subject: give 1 to 255 printable ASCII characters.");
         }
@@ -125,22 +125,22 @@ impl AcceptLogin {
         Ok(())
     }
 
-    pub fn remembered(&self) -> Remembered {
+    pub(crate) fn remembered(&self) -> Remembered {
         remembered(self.remember, self.remember_for)
     }
 
-    pub fn acr(&self) -> Option<String> {
+    pub(crate) fn acr(&self) -> Option<String> {
         self.acr.clone().filter(|acr| !acr.is_empty())
     }
 
     /// Space-separated, as sessions keep it.
-    pub fn amr(&self) -> String {
+    pub(crate) fn amr(&self) -> String {
         self.amr.clone().unwrap_or_default().join(" ")
     }
 }
 
 impl AcceptConsent {
-    pub fn check(&self, request: &AuthorizationRequest, client: &Client) -> Result<(), OAuthError> {
+    pub(crate) fn check(&self, request: &AuthorizationRequest, client: &Client) -> Result<(), OAuthError> {
         let scope = self.scope()?;
         if scope.within(&request.scope).is_empty() {
             return refuse("grant_scope: grant at least one scope of the request, or reject the request.");
@@ -158,21 +158,21 @@ impl AcceptConsent {
     }
 
     /// The granted scopes.
-    pub fn scope(&self) -> Result<ScopeSet, OAuthError> {
+    pub(crate) fn scope(&self) -> Result<ScopeSet, OAuthError> {
         let words = self.grant_scope.iter().flatten();
         let text = words.map(String::as_str).collect::<Vec<_>>().join(" ");
         text.parse().or_else(|_| refuse("grant_scope: a scope holds a character that none may have."))
     }
 
-    pub fn remembered(&self) -> Remembered {
+    pub(crate) fn remembered(&self) -> Remembered {
         remembered(self.remember, self.remember_for)
     }
 
-    pub fn access_token_claims(&self) -> Option<&Map<String, Value>> {
+    pub(crate) fn access_token_claims(&self) -> Option<&Map<String, Value>> {
         self.session.as_ref().and_then(|session| session.access_token.as_ref())
     }
 
-    pub fn id_token_claims(&self) -> Option<&Map<String, Value>> {
+    pub(crate) fn id_token_claims(&self) -> Option<&Map<String, Value>> {
         self.session.as_ref().and_then(|session| session.id_token.as_ref())
     }
 }
@@ -203,12 +203,12 @@ impl Rejection {
 }
 
 /// What a page may grant: the resources that were asked for, else the audience of the client's tokens.
-pub fn requested_audience<'a>(request: &'a AuthorizationRequest, client: &'a Client) -> &'a [String] {
+pub(crate) fn requested_audience<'a>(request: &'a AuthorizationRequest, client: &'a Client) -> &'a [String] {
     if request.resources.is_empty() { &client.audience } else { &request.resources }
 }
 
 /// The authorization request as a URL: as the client sent it, also where it was pushed or in a request object.
-pub fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
+pub(crate) fn request_url(issuer: &str, request: &AuthorizationRequest) -> String {
     let rebuilt;
     let query = match &request.sent {
         Some(sent) => sent,
@@ -254,7 +254,7 @@ fn known_parameters(request: &AuthorizationRequest) -> String {
 }
 
 /// `oidc_context`: the hints of the request.
-pub fn oidc_context(request: &AuthorizationRequest) -> Value {
+pub(crate) fn oidc_context(request: &AuthorizationRequest) -> Value {
     let mut context = Map::new();
     if let Some(locales) = &request.ui_locales {
         context.insert("ui_locales".into(), json!(locales.split_ascii_whitespace().collect::<Vec<_>>()));
@@ -275,7 +275,7 @@ pub fn oidc_context(request: &AuthorizationRequest) -> Value {
 }
 
 /// `requested_scope`, with the scopes of single claims.
-pub fn requested_scope(request: &AuthorizationRequest) -> Vec<String> {
+pub(crate) fn requested_scope(request: &AuthorizationRequest) -> Vec<String> {
     request.permissions().iter().map(str::to_owned).collect()
 }
 

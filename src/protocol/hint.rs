@@ -7,7 +7,7 @@ use super::parameters::Parameters;
 use crate::model::{AuthorizationRequest, Client};
 
 /// The only user whom the answer may be about, if the request says so. `verified` reads an ID token that this server signed.
-pub fn subject(
+pub(crate) fn subject(
     parameters: &Parameters<'_>,
     client: &Client,
     issuer: &str,
@@ -22,7 +22,7 @@ pub fn subject(
 }
 
 /// The request with the user whom the hint names, if there is one. `claims` may name one too: the same.
-pub fn applied(
+pub(crate) fn applied(
     request: AuthorizationRequest,
     hinted: Option<String>,
 ) -> Result<AuthorizationRequest, OAuthError> {

@@ -8,7 +8,7 @@ use crate::model::{Client, ScopeSet};
 const KNOWN_BY: &str = "profile";
 
 /// Where a person is sent to start the application; none where it does not want that. `granted` is what they allowed it.
-pub fn link(client: &Client, issuer: &str, username: &str, granted: &ScopeSet) -> Option<String> {
+pub(crate) fn link(client: &Client, issuer: &str, username: &str, granted: &ScopeSet) -> Option<String> {
     let start = client.sign_in.initiate_login_uri.as_deref()?;
     let mut url = Url::parse(start).ok().filter(|url| url.scheme() == "https")?;
     let home = client.client_uri.as_deref().filter(|home| is_at(home, &url));

@@ -10,7 +10,7 @@ use crate::model::{
 
 /// What is known about the person at the browser.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation<'a> {
+pub(crate) struct Situation<'a> {
     pub person: Person,
     /// What the user allowed this client before.
     pub consented: Option<&'a Allowed>,
@@ -22,7 +22,7 @@ pub struct Situation<'a> {
 
 /// Who is at the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Person {
+pub(crate) enum Person {
     /// The one whom the request is about: see [`super::account`].
     Known {
         /// When their session last saw a proof of identity.
@@ -39,7 +39,7 @@ pub enum Person {
 
 /// Whether the sign-in is as the request insists on: `acr` as an essential claim (OpenID Connect Core 5.5.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Assurance {
+pub(crate) enum Assurance {
     Met,
     /// Signing in may make it so.
     WithinReach,
@@ -49,7 +49,12 @@ pub enum Assurance {
 impl Assurance {
     /// Of a person with this `acr`, or of nobody yet. `ours` tells whether our own pages would sign them in, which know one
     /// way to do it.
-    pub fn of(request: &AuthorizationRequest, acr: Option<&str>, by: Option<Means>, ours: bool) -> Self {
+    pub(crate) fn of(
+        request: &AuthorizationRequest,
+        acr: Option<&str>,
+        by: Option<Means>,
+        ours: bool,
+    ) -> Self {
         let essential = &request.essential_acr;
         let fits = |acr: &str| essential.is_empty() || essential.iter().any(|wanted| wanted == acr);
         if acr.map_or(essential.is_empty(), fits) {
@@ -64,7 +69,7 @@ impl Assurance {
 
 /// The next step.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     SelectAccount,
     SignIn,
     /// Ask for consent; `new` is what was not allowed before.
@@ -76,7 +81,7 @@ pub enum Step {
 }
 
 /// Decides the next step of a request.
-pub fn next(request: &AuthorizationRequest, client: &Client, situation: Situation<'_>) -> Step {
+pub(crate) fn next(request: &AuthorizationRequest, client: &Client, situation: Situation<'_>) -> Step {
     let silent = request.prompts(Prompt::None);
     match situation.person {
         // OpenID Connect Core 3.1.2.1, id_token_hint: otherwise it MUST return an error, such as login_required.
@@ -106,7 +111,7 @@ fn refuse(code: ErrorCode, description: &'static str) -> Step {
 }
 
 /// OpenID Connect Core 5.5.1.1: MUST be treated as a failed authentication.
-pub fn unmet_acr() -> OAuthError {
+pub(crate) fn unmet_acr() -> OAuthError {
     let description = "The user cannot sign in here in a way that claims asks for by acr.";
     OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, description)
 }

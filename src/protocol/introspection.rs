@@ -9,20 +9,20 @@ use crate::model::{Client, ClientId, Grant, IntrospectionPolicy, SessionId, Time
 /// RFC 7662 2.2.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Introspection {
+pub(crate) enum Introspection {
     Active(Box<ActiveToken>),
     Inactive(InactiveToken),
 }
 
 /// The answer for a token that is not good, for whatever reason: nothing else is said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct InactiveToken {
+pub(crate) struct InactiveToken {
     active: bool,
 }
 
 /// The members of an active token.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ActiveToken {
+pub(crate) struct ActiveToken {
     active: bool,
     pub client_id: ClientId,
     pub sub: String,
@@ -61,10 +61,10 @@ pub struct ActiveToken {
 }
 
 impl Introspection {
-    pub const INACTIVE: Self = Self::Inactive(InactiveToken { active: false });
+    pub(crate) const INACTIVE: Self = Self::Inactive(InactiveToken { active: false });
 
     /// What is said of a good access token.
-    pub fn of_access_token(claims: &AccessTokenClaims) -> Self {
+    pub(crate) fn of_access_token(claims: &AccessTokenClaims) -> Self {
         Self::Active(Box::new(ActiveToken {
             active: true,
             client_id: claims.client_id.clone(),
@@ -88,7 +88,7 @@ impl Introspection {
     }
 
     /// What is said of a good refresh token.
-    pub fn of_refresh_token(
+    pub(crate) fn of_refresh_token(
         grant: &Grant,
         sub: String,
         issuer: &str,
@@ -121,7 +121,7 @@ impl Introspection {
 /// An answer as a JWT for one resource server (RFC 9701 5). It has neither `sub` nor `exp` of its own, so that nobody takes
 /// it for an access token, whatever its `typ` says to those who don't look at it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SignedIntrospection {
+pub(crate) struct SignedIntrospection {
     pub iss: String,
     pub aud: ClientId,
     pub iat: Timestamp,
@@ -130,7 +130,7 @@ pub struct SignedIntrospection {
 
 /// RFC 7662 2.1, 4: the caller must be authorised for this very token, so that nobody can scan for others'. `audience`
 /// is none for a refresh token, which is for its client only.
-pub fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {
+pub(crate) fn may_ask(caller: &Client, owner: &ClientId, audience: Option<&Audience>) -> bool {
     // Not even its own: a token for another resource must never look good where this one's are accepted.
     if let (Some(resource), Some(audience)) = (&caller.resource_server, audience) {
         return audience.contains(resource) || audience.contains(caller.id.as_str());

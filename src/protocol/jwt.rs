@@ -11,7 +11,7 @@ use crate::model::Timestamp;
 const LONGEST: usize = 16_384;
 
 /// A part of the compact form that is JSON, and not too long.
-pub fn part<T: DeserializeOwned>(encoded: &str) -> Option<T> {
+pub(crate) fn part<T: DeserializeOwned>(encoded: &str) -> Option<T> {
     if encoded.len() > LONGEST {
         return None;
     }
@@ -20,19 +20,19 @@ pub fn part<T: DeserializeOwned>(encoded: &str) -> Option<T> {
 
 /// Whether `typ` says this media type, or nothing but that it is a JWT. RFC 7515 4.1.9: compared without regard to case,
 /// with or without `application/`.
-pub fn is_type(typ: Option<&str>, media_type: &str) -> bool {
+pub(crate) fn is_type(typ: Option<&str>, media_type: &str) -> bool {
     let Some(typ) = typ.map(str::to_ascii_lowercase) else { return true };
     let typ = typ.strip_prefix("application/").unwrap_or(&typ);
     typ == "jwt" || typ == media_type
 }
 
 /// A NumericDate, which may have a fraction (RFC 7519 2).
-pub fn moment(value: &Value) -> Option<Timestamp> {
+pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
     value.as_f64().map(seconds)
 }
 
 /// The whole second of a NumericDate.
-pub fn seconds(value: f64) -> Timestamp {
+pub(crate) fn seconds(value: f64) -> Timestamp {
     #[allow(
         clippy::cast_possible_truncation,
         reason = "whole seconds are what is compared; the cast saturates"

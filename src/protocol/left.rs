@@ -10,12 +10,16 @@ use super::{resource, scope};
 use crate::model::{AuthorizationRequest, Catalogue, Client, Grant, GrantType, RequestedClaim, ScopeSet};
 
 /// The scopes that the client may still ask for.
-pub fn scope(granted: &ScopeSet, client: &Client, catalogue: &Catalogue) -> ScopeSet {
+pub(crate) fn scope(granted: &ScopeSet, client: &Client, catalogue: &Catalogue) -> ScopeSet {
     granted.filter(scope::may_ask(client, catalogue))
 }
 
 /// The same of scopes that a request names, of which something has to be left.
-pub fn scope_asked(asked: &ScopeSet, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
+pub(crate) fn scope_asked(
+    asked: &ScopeSet,
+    client: &Client,
+    catalogue: &Catalogue,
+) -> Result<ScopeSet, OAuthError> {
     let left = scope(asked, client, catalogue);
     if left.is_empty() && !asked.is_empty() { Err(none_left()) } else { Ok(left) }
 }
@@ -25,7 +29,11 @@ fn none_left() -> OAuthError {
 }
 
 /// The same of a grant, of which something has to be left.
-pub fn of_grant(grant: &Grant, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
+pub(crate) fn of_grant(
+    grant: &Grant,
+    client: &Client,
+    catalogue: &Catalogue,
+) -> Result<ScopeSet, OAuthError> {
     let left = scope(&grant.scope, client, catalogue);
     if left.is_empty() {
         return Err(OAuthError::invalid_grant("None of the scopes that were granted is left to the client."));
@@ -38,14 +46,14 @@ pub fn of_grant(grant: &Grant, client: &Client, catalogue: &Catalogue) -> Result
 }
 
 /// The audience that an external page granted, as far as it is the client's own still; none: it named none.
-pub fn granted_audience(grant: &Grant, client: &Client) -> Option<Vec<String>> {
+pub(crate) fn granted_audience(grant: &Grant, client: &Client) -> Option<Vec<String>> {
     let granted = grant.context.audience.as_ref().filter(|granted| !granted.is_empty())?;
     let is_left = |name: &&String| client.audience.contains(name) || grant.resources.contains(name);
     Some(granted.iter().filter(is_left).cloned().collect())
 }
 
 /// The single claims of scopes that the client may still ask for.
-pub fn claims<'c>(
+pub(crate) fn claims<'c>(
     granted: &'c [RequestedClaim],
     client: &Client,
     catalogue: &Catalogue,
@@ -62,7 +70,7 @@ pub fn claims<'c>(
 }
 
 /// Takes out of an authorization request what its client could ask for when it was checked, and cannot any more.
-pub fn narrow_request(
+pub(crate) fn narrow_request(
     request: &mut AuthorizationRequest,
     client: &Client,
     catalogue: &Catalogue,
@@ -73,7 +81,7 @@ pub fn narrow_request(
 }
 
 /// The same, also where nothing is left.
-pub fn narrow(request: &mut AuthorizationRequest, client: &Client, catalogue: &Catalogue) {
+pub(crate) fn narrow(request: &mut AuthorizationRequest, client: &Client, catalogue: &Catalogue) {
     let may_ask = scope::may_ask(client, catalogue);
     let AuthorizationRequest { scope, claims, .. } = request;
     for single in [&mut claims.userinfo, &mut claims.id_token] {
@@ -84,7 +92,7 @@ pub fn narrow(request: &mut AuthorizationRequest, client: &Client, catalogue: &C
 
 /// What an access token still says; none: nothing of its audience or of its scope is left, or its client may not have
 /// such tokens any more.
-pub fn of_token<'c>(
+pub(crate) fn of_token<'c>(
     token: &'c AccessTokenClaims,
     client: &Client,
     catalogue: &Catalogue,

@@ -8,10 +8,10 @@ use super::claims::{self, AccessTokenClaims};
 use crate::model::{Algorithm, Timestamp, User};
 
 /// The media type of the JWT (RFC 8725 3.11: explicit typing).
-pub const TYPE: &str = "userinfo+jwt";
+pub(crate) const TYPE: &str = "userinfo+jwt";
 
 /// The claims for the bearer of `access_token`.
-pub fn claims(
+pub(crate) fn claims(
     user: &User,
     token: &AccessTokenClaims,
     access_token: &str,

@@ -4,28 +4,13 @@ use super::error::{ErrorCode, OAuthError};
 use super::scope;
 use crate::model::{Catalogue, Client, Scope, ScopeSet};
 
-/// What a user has to show to sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Factors {
-    Password,
-    /// A password is not enough, and the grant has no way to ask for the rest.
-    More,
-}
-
-/// Whether the password alone may be used. Asked only once it is known to be right, so that nobody learns of an
-/// account's second factor by guessing.
-pub fn judge(factors: Factors) -> Result<(), OAuthError> {
-    match factors {
-        Factors::Password => Ok(()),
-        Factors::More => Err(OAuthError::invalid_grant(
-            "The user signs in with more than a password. Use /authorize in a browser.",
-        )),
-    }
-}
-
 /// The scope that is granted: nobody is asked, so it never exceeds the client's list, and identity and offline access
 /// have to be asked for by name.
-pub fn scope(client: &Client, asked: Option<&str>, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
+pub(crate) fn scope(
+    client: &Client,
+    asked: Option<&str>,
+    catalogue: &Catalogue,
+) -> Result<ScopeSet, OAuthError> {
     // RFC 6749 3.3: a server without a scope to go by processes a default or fails.
     if !client.is_first_party() {
         let description = "The password grant is for the operator's own applications.";
@@ -44,7 +29,7 @@ pub fn scope(client: &Client, asked: Option<&str>, catalogue: &Catalogue) -> Res
 
 #[cfg(test)]
 mod tests {
-    use super::{Factors, judge, scope};
+    use super::scope;
     use crate::model::{Catalogue, Client};
 
     fn client(first_party: bool) -> Client {
@@ -72,11 +57,5 @@ mod tests {
             scope(&client(false), None, &Catalogue::default()).unwrap_err().code.as_str(),
             "unauthorized_client"
         );
-    }
-
-    #[test]
-    fn a_password_is_not_enough_for_a_user_with_more() {
-        assert!(judge(Factors::Password).is_ok());
-        assert_eq!(judge(Factors::More).unwrap_err().code.as_str(), "invalid_grant");
     }
 }

@@ -124,11 +124,6 @@ pub fn matches(registered: &str, requested: &str) -> bool {
     }
 }
 
-/// Whether the URI leads to the very computer the browser runs on.
-pub fn is_loopback_uri(uri: &str) -> bool {
-    Url::parse(uri).is_ok_and(|url| is_loopback(&url))
-}
-
 /// Whether any program of the computer could be at this address: a loopback address, or a private-use scheme, which more
 /// than one can claim (RFC 8252 8.6). A claimed https address is somebody's own (RFC 8252 7.2).
 pub fn is_anybodys(uri: &str) -> bool {

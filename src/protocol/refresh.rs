@@ -5,7 +5,7 @@ use crate::model::{Client, Grant, GrantState, Lifetime, Refresh, RotationPolicy,
 
 /// How long refresh tokens live, for one client.
 #[derive(Debug, Clone, Copy)]
-pub struct RefreshPolicy {
+pub(crate) struct RefreshPolicy {
     /// Since the last rotation.
     pub idle: Lifetime,
     /// Seconds after a rotation in which its predecessor gets the same successor again; 0: none, not even at once.
@@ -17,7 +17,7 @@ pub struct RefreshPolicy {
 
 /// What to do with a presented refresh token.
 #[derive(Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is the valid one: give its successor.
     Rotate,
     /// It is the immediate predecessor of the valid one, within the grace: give that one again.
@@ -30,7 +30,7 @@ pub enum Verdict {
 }
 
 /// Judges a genuine refresh token of this generation, presented by an authenticated client.
-pub fn judge(
+pub(crate) fn judge(
     grant: &Grant,
     client: &Client,
     generation: u32,
@@ -59,7 +59,7 @@ pub fn judge(
 
 /// Whether a grant of which this scope is left is still refreshed: it would come with a refresh token today. Nothing is
 /// revoked when not, so that an operator's slip ends nobody's access for good.
-pub fn must_be_allowed(client: &Client, left: ScopeSet) -> Result<ScopeSet, OAuthError> {
+pub(crate) fn must_be_allowed(client: &Client, left: ScopeSet) -> Result<ScopeSet, OAuthError> {
     if client.gets_refresh_token(&left) {
         return Ok(left);
     }
@@ -78,18 +78,18 @@ fn valid(current: Refresh, policy: RefreshPolicy, now: Timestamp) -> Verdict {
 }
 
 /// Whether the chain has come to its end, by its own age or because it was not used.
-pub fn is_expired(grant: &Grant, current: Refresh, policy: RefreshPolicy, now: Timestamp) -> bool {
+pub(crate) fn is_expired(grant: &Grant, current: Refresh, policy: RefreshPolicy, now: Timestamp) -> bool {
     let ends = [grant.expires_at, policy.idle.end(current.rotated_at)];
     ends.into_iter().flatten().any(|end| end <= now)
 }
 
 /// The answer where the grant is over.
-pub fn revoked() -> OAuthError {
+pub(crate) fn revoked() -> OAuthError {
     OAuthError::invalid_grant("The refresh token was revoked. The user has to sign in.")
 }
 
 /// The answer to a replay.
-pub fn replayed() -> OAuthError {
+pub(crate) fn replayed() -> OAuthError {
     OAuthError::invalid_grant(
         "The refresh token was used before, so the grant is revoked. The user has to sign in.",
     )

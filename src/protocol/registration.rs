@@ -2,15 +2,15 @@
 
 mod encryption;
 mod exchange;
-pub mod forms;
+pub(crate) mod forms;
 mod identity;
 mod logout;
 pub mod members;
 mod origin;
-pub mod recognition;
+pub(crate) mod recognition;
 pub mod request;
 mod requests;
-pub mod self_registered;
+pub(crate) mod self_registered;
 mod sign_in;
 pub mod statement;
 

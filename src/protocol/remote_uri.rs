@@ -55,7 +55,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 5] = [
 ];
 
 /// Whether an address is on the public internet.
-pub fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             let bits = u32::from(address);
@@ -71,7 +71,7 @@ pub fn is_public(address: IpAddr) -> bool {
 }
 
 /// A URL that may be fetched, as far as can be told without resolving its name.
-pub fn check(url: &str, allow_private: bool) -> Result<Url, InvalidRemoteUri> {
+pub(crate) fn check(url: &str, allow_private: bool) -> Result<Url, InvalidRemoteUri> {
     let url = Url::parse(url).map_err(|_| InvalidRemoteUri::Form)?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let scheme = match url.scheme() {

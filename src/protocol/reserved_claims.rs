@@ -50,7 +50,7 @@ const MOST_BYTES: usize = 4096;
 const LONGEST_NAME: usize = 128;
 
 /// What keeps these claims from being added to a token, as a sentence.
-pub fn check_added(claims: &Map<String, Value>) -> Result<(), String> {
+pub(crate) fn check_added(claims: &Map<String, Value>) -> Result<(), String> {
     if let Some(name) = claims.keys().find(|name| is_reserved(name)) {
         return Err(format!("the claim {name} is the server's own; choose another name."));
     }
@@ -62,13 +62,13 @@ pub fn check_added(claims: &Map<String, Value>) -> Result<(), String> {
 }
 
 /// Whether a claim can be called so.
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let shown = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
     !name.is_empty() && name.len() <= LONGEST_NAME && shown
 }
 
 /// Whether a claim is the server's own word.
-pub fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.binary_search(&name).is_ok()
 }
 

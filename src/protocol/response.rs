@@ -3,7 +3,6 @@
 //! JWT Secured Authorization Response Mode).
 
 use serde::Serialize;
-use url::Url;
 
 use super::error::{ErrorCode, OAuthError};
 use super::handover::Rejection;
@@ -15,7 +14,7 @@ use crate::model::{AuthorizationRequest, Carrier, Client, ClientId, ResponseMode
 const SIGNED_LIFETIME: i64 = 600;
 
 /// What is to come back, and how. `implicit` says whether the server offers the types that are.
-pub fn requested(
+pub(crate) fn requested(
     parameters: &Parameters<'_>,
     client: &Client,
     implicit: bool,
@@ -40,7 +39,7 @@ fn response_type(
 }
 
 /// OpenID Connect Registration 2: what the client restricts itself to.
-pub fn must_be_registered(client: &Client, response_type: ResponseType) -> Result<(), OAuthError> {
+pub(crate) fn must_be_registered(client: &Client, response_type: ResponseType) -> Result<(), OAuthError> {
     if client.requests.may_ask_for(response_type) {
         return Ok(());
     }
@@ -183,10 +182,6 @@ impl RedirectTarget {
         self.mode.is_signed()
     }
 
-    pub fn state(&self) -> Option<&str> {
-        self.state.as_deref()
-    }
-
     /// A successful answer (RFC 6749 4.1.2, 4.2.2).
     pub fn success(&self, issuer: &str, success: Success) -> AuthorizationResponse {
         let mut answer = Vec::with_capacity(8);
@@ -223,18 +218,6 @@ impl RedirectTarget {
         parameters.push(("iss", issuer.to_owned()));
         AuthorizationResponse { uri: self.uri.clone(), mode: self.mode, parameters }
     }
-
-    /// The host a person is told they will return to; the scheme for an app on their device.
-    pub fn host(&self) -> String {
-        match Url::parse(&self.uri) {
-            Ok(url) => match (url.host_str(), url.port()) {
-                (Some(host), Some(port)) => format!("{host}:{port}"),
-                (Some(host), None) => host.to_owned(),
-                (None, _) => url.scheme().to_owned(),
-            },
-            Err(_) => self.uri.clone(),
-        }
-    }
 }
 
 impl AuthorizationResponse {
@@ -248,7 +231,7 @@ impl AuthorizationResponse {
     }
 
     /// The same answer as one parameter, which is signed, or signed and encrypted (JARM 2.3).
-    pub fn as_jwt(self, jwt: String) -> Self {
+    pub fn into_jwt(self, jwt: String) -> Self {
         Self { parameters: vec![("response", jwt)], ..self }
     }
 

@@ -16,7 +16,7 @@ const MAX_NAME: usize = 128;
 const MAX_DESCRIPTION: usize = 300;
 
 /// Whether holding `held` covers `asked`.
-pub fn covers(strategy: ScopeStrategy, held: &str, asked: &str) -> bool {
+pub(crate) fn covers(strategy: ScopeStrategy, held: &str, asked: &str) -> bool {
     held == asked
         || match strategy {
             ScopeStrategy::Exact => false,
@@ -26,12 +26,17 @@ pub fn covers(strategy: ScopeStrategy, held: &str, asked: &str) -> bool {
 }
 
 /// Whether the scopes a client holds, with all they imply, cover `asked`.
-pub fn is_covered(strategy: ScopeStrategy, catalogue: &Catalogue, held: &ScopeSet, asked: &str) -> bool {
+pub(crate) fn is_covered(
+    strategy: ScopeStrategy,
+    catalogue: &Catalogue,
+    held: &ScopeSet,
+    asked: &str,
+) -> bool {
     covered_by(strategy, catalogue, held)(asked)
 }
 
 /// The same for many, which looks up once what is implied, and only where that makes a difference.
-pub fn covered_by<'a>(
+pub(crate) fn covered_by<'a>(
     strategy: ScopeStrategy,
     catalogue: &'a Catalogue,
     held: &'a ScopeSet,
@@ -60,12 +65,12 @@ fn read(text: &str, client: &Client) -> Option<ScopeSet> {
 }
 
 /// Whether the client is registered for offline access by the other name that it may say.
-pub fn is_registered_for_offline(client: &Client) -> bool {
+pub(crate) fn is_registered_for_offline(client: &Client) -> bool {
     client.scope.contains(Scope::OFFLINE) && client.policy().offline_alias
 }
 
 /// Reads `scope`, all of which must be covered by what the client is registered with.
-pub fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
+pub(crate) fn asked(text: &str, client: &Client, catalogue: &Catalogue) -> Result<ScopeSet, OAuthError> {
     let invalid = |description: &'static str| OAuthError::new(ErrorCode::InvalidScope, description);
     let asked = read(text, client).ok_or_else(|| {
         invalid("A scope holds a character that none may have, or there are more than 200.")
@@ -83,7 +88,7 @@ pub(super) fn may_ask<'a>(client: &'a Client, catalogue: &'a Catalogue) -> impl 
 }
 
 /// RFC 6749 6: the scope MUST NOT include one that was not granted.
-pub fn narrowed(
+pub(crate) fn narrowed(
     granted: &ScopeSet,
     asked: Option<&str>,
     client: &Client,
@@ -99,7 +104,7 @@ pub fn narrowed(
 }
 
 /// Every problem of a scope that somebody wants to register.
-pub fn check(scope: &RegisteredScope) -> Vec<InvalidMetadata> {
+pub(crate) fn check(scope: &RegisteredScope) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
     if scope.name.as_str().len() > MAX_NAME {

@@ -8,7 +8,12 @@ use crate::model::ClientId;
 
 /// What the frame computes again from its own cookie: the hash MUST depend on client, origin, browser state and salt, and
 /// the salt follows it. None where no page of the client's can ask: its redirect URI is not that of a web page.
-pub fn compute(client: &ClientId, redirect_uri: &str, browser_state: &str, salt: &str) -> Option<String> {
+pub(crate) fn compute(
+    client: &ClientId,
+    redirect_uri: &str,
+    browser_state: &str,
+    salt: &str,
+) -> Option<String> {
     let url = Url::parse(redirect_uri).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
     let origin = url.origin().ascii_serialization();
     let hash = digest::sha256_base64url(&[client.as_str(), &origin, browser_state, salt].join(" "));

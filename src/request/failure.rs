@@ -3,7 +3,7 @@
 use crate::protocol::OAuthError;
 
 /// Our own failures with their cause; a caller's mistakes for whoever looks.
-pub fn log(error: &OAuthError) {
+pub(crate) fn log(error: &OAuthError) {
     match &error.cause {
         Some(cause) => tracing::error!(code = error.code.as_str(), %cause, "request failed"),
         None => {

@@ -8,28 +8,28 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::crypto::random;
 
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const LONGEST: usize = 64;
 
 /// The name of one request. It is kept in place, without an allocation: every
 /// request has one and few look at it.
 #[derive(Clone, Copy)]
-pub struct RequestId {
+pub(crate) struct RequestId {
     bytes: [u8; LONGEST],
     length: usize,
 }
 
 impl RequestId {
     /// 128 random bits, in base64url.
-    pub fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let mut bytes = [0; LONGEST];
         let length = URL_SAFE_NO_PAD.encode_slice(random::bytes::<16>(), &mut bytes).unwrap_or_default();
         Self { bytes, length }
     }
 
     /// A name that a trusted proxy gave, when it is short and plain enough for a log.
-    pub fn from_header(value: &HeaderValue) -> Option<Self> {
+    pub(crate) fn from_header(value: &HeaderValue) -> Option<Self> {
         let given = value.as_bytes();
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let mut bytes = [0; LONGEST];
@@ -38,11 +38,11 @@ impl RequestId {
         Some(Self { bytes, length: given.len() })
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
-    pub fn header(&self) -> Option<HeaderValue> {
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.bytes[..self.length]).ok()
     }
 }

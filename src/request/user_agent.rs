@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 const LONGEST: usize = 256;
 
 /// As much of a `User-Agent` as is kept.
-pub fn bounded_user_agent(value: Option<&HeaderValue>) -> String {
+pub(crate) fn bounded_user_agent(value: Option<&HeaderValue>) -> String {
     let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     text.chars().take(LONGEST).collect()
 }

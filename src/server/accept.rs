@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 
 /// Whether `media_type` is named as wanted, and nothing that stands for JSON more than it. A wildcard is no wish for it:
 /// JSON is what everybody gets who does not ask for something else.
-pub fn prefers(headers: &HeaderMap, media_type: &str) -> bool {
+pub(crate) fn prefers(headers: &HeaderMap, media_type: &str) -> bool {
     let ranges: Vec<(String, u16)> = headers
         .get_all(header::ACCEPT)
         .iter()

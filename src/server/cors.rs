@@ -81,7 +81,7 @@ impl Methods {
 }
 
 /// Lets pages of every origin read an answer.
-pub fn share(headers: &mut HeaderMap) {
+pub(crate) fn share(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }

@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::model::Household;
-pub use aside::{Crowded, aside, household, within};
-pub use shares::{Share, Shares};
+pub(crate) use aside::{Crowded, aside, household, within};
+pub(crate) use shares::{Share, Shares};
 
 /// How often lateness is measured.
 const TICK: Duration = Duration::from_millis(50);

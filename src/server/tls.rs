@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use crate::config::{Issuer, TlsSettings};
 use crate::crypto::digest;
 use crate::model::Timestamp;
-pub use pair::TlsError;
+pub(crate) use pair::TlsError;
 use pair::{Files, Pair};
 
 /// RFC 7301 6. `h2` is not there: the accept loop speaks HTTP/1.1.

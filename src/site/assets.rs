@@ -11,7 +11,7 @@ const CHECK_SESSION: &str = include_str!("../../templates/assets/check_session.j
 const SCRIPT: &str = include_str!("../../templates/assets/chancery.js");
 
 /// The `Cache-Control` of every asset: the name changes when the contents do.
-pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+pub(crate) const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
 /// A file served below `/assets/`.
 #[derive(Debug, Clone)]

@@ -72,7 +72,7 @@ impl Colour {
 }
 
 /// The custom properties the stylesheet takes its accent from, for both colour schemes.
-pub fn properties(accent: Colour) -> String {
+pub(super) fn properties(accent: Colour) -> String {
     let light = scheme(accent, BLACK, LIGHT_WELL);
     let dark = scheme(accent, WHITE, DARK_WELL);
     format!(":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n")

@@ -139,7 +139,7 @@ fn push(pieces: &mut Vec<Piece>, text: &str, is_value: bool) {
 
 /// The language for a page: `ui_locales` (OpenID Connect Core 3.1.2.1) first, then `Accept-Language`
 /// (RFC 9110 12.5.4), then English.
-pub fn choose(ui_locales: Option<&str>, accept_language: Option<&str>) -> &'static Messages {
+pub(crate) fn choose(ui_locales: Option<&str>, accept_language: Option<&str>) -> &'static Messages {
     let asked = ui_locales.unwrap_or_default().split_whitespace();
     asked
         .chain(accepted(accept_language.unwrap_or_default()))
@@ -149,7 +149,7 @@ pub fn choose(ui_locales: Option<&str>, accept_language: Option<&str>) -> &'stat
 }
 
 /// The tags of the languages we speak.
-pub fn languages() -> impl Iterator<Item = &'static str> {
+pub(crate) fn languages() -> impl Iterator<Item = &'static str> {
     LANGUAGES.iter().map(Messages::tag)
 }
 

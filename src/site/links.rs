@@ -6,7 +6,7 @@ use crate::protocol::redirect_uri;
 
 /// A link to a web page. Nothing but http and https: a client's metadata must not bring `javascript:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebLink {
+pub(crate) struct WebLink {
     pub href: String,
     /// Host and port as a person reads them; a name in another script stays in its ASCII form, so
     /// that it cannot look like somebody else's.
@@ -14,7 +14,7 @@ pub struct WebLink {
 }
 
 impl WebLink {
-    pub fn parse(address: &str) -> Option<Self> {
+    pub(crate) fn parse(address: &str) -> Option<Self> {
         let url = Url::parse(address).ok()?;
         let web = matches!(url.scheme(), "https" | "http");
         web.then(|| Self { host: host(&url), href: url.into() })
@@ -22,21 +22,21 @@ impl WebLink {
 }
 
 /// The address of a picture: https only, the Content-Security-Policy lets nothing else in.
-pub fn picture(address: &str) -> Option<String> {
+pub(crate) fn picture(address: &str) -> Option<String> {
     let url = Url::parse(address).ok()?;
     (url.scheme() == "https").then(|| url.into())
 }
 
 /// Where a redirect URI leads, as a person understands it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReturnTo {
+pub(crate) struct ReturnTo {
     /// The host, or the scheme of an app.
     pub place: String,
     pub kind: ReturnKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReturnKind {
+pub(crate) enum ReturnKind {
     /// A web site.
     Web,
     /// A program on this very computer (RFC 8252 7.3).
@@ -46,7 +46,7 @@ pub enum ReturnKind {
 }
 
 impl ReturnTo {
-    pub fn parse(redirect_uri: &str) -> Option<Self> {
+    pub(crate) fn parse(redirect_uri: &str) -> Option<Self> {
         let url = Url::parse(redirect_uri).ok()?;
         Some(match url.scheme() {
             "http" | "https" if redirect_uri::is_loopback(&url) => {
@@ -58,7 +58,7 @@ impl ReturnTo {
     }
 
     /// The message that says where one will return to.
-    pub fn key(&self) -> &'static str {
+    pub(crate) fn key(&self) -> &'static str {
         match self.kind {
             ReturnKind::Web => "return.web",
             ReturnKind::ThisComputer => "return.this_computer",
@@ -66,7 +66,7 @@ impl ReturnTo {
         }
     }
 
-    pub fn is_this_computer(&self) -> bool {
+    pub(crate) fn is_this_computer(&self) -> bool {
         self.kind == ReturnKind::ThisComputer
     }
 }

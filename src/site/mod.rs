@@ -1,9 +1,9 @@
 //! What all pages have in common: the operator's branding, the assets, the language.
 
-pub mod assets;
+pub(crate) mod assets;
 mod colour;
-pub mod i18n;
-pub mod links;
+pub(crate) mod i18n;
+pub(crate) mod links;
 
 use thiserror::Error;
 

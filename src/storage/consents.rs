@@ -130,7 +130,7 @@ pub(super) struct AllowedColumns {
 }
 
 impl AllowedColumns {
-    pub fn of(client: &ClientId, allowed: &Allowed) -> Result<Self, StorageError> {
+    pub(super) fn of(client: &ClientId, allowed: &Allowed) -> Result<Self, StorageError> {
         let resources = serde_json::to_string(&allowed.resources)
             .map_err(|error| StorageError::impossible("consents", client.as_str(), error.to_string()))?;
         Ok(Self { scope: allowed.scope.to_string(), resources })

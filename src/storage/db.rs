@@ -37,7 +37,7 @@ use transaction::Inner;
 pub use transaction::Transaction;
 pub(super) use value::values;
 pub use value::{Locking, Value};
-pub use watch::{NoConnection, Operation, Watch};
+pub use watch::{NoConnection, Watch};
 
 /// Readers on SQLite; the one writer comes on top.
 const SQLITE_READERS: u32 = 4;

@@ -58,7 +58,8 @@ pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;
 pub use signing_keys::Succession;
-pub use tries::{Tried, id as try_id};
+pub use tries::Tried;
+pub(crate) use tries::id as try_id;
 pub use users::{Credentials, PasswordChange, Standing, UserConflict};
 
 /// The server's state. Cheap to clone.

@@ -41,20 +41,20 @@ pub struct Tried {
 
 /// The ids of the rows that a password counts under; an account is a user's id, or what stands for a name nobody has.
 /// `network` and `browser` have no dot.
-pub mod id {
-    pub fn pair(network: &str, account: &str) -> String {
+pub(crate) mod id {
+    pub(crate) fn pair(network: &str, account: &str) -> String {
         format!("p.{network}.{account}")
     }
 
-    pub fn network(network: &str) -> String {
+    pub(crate) fn network(network: &str) -> String {
         format!("n.{network}")
     }
 
-    pub fn account(account: &str) -> String {
+    pub(crate) fn account(account: &str) -> String {
         format!("a.{account}")
     }
 
-    pub fn browser(browser: &str, account: &str) -> String {
+    pub(crate) fn browser(browser: &str, account: &str) -> String {
         format!("b.{browser}.{account}")
     }
 }

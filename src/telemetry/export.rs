@@ -31,16 +31,16 @@ const PROTOBUF: &str = "application/x-protobuf";
 /// Why traces cannot be exported.
 #[derive(Debug, thiserror::Error)]
 #[error("tracing: {0}")]
-pub struct ExportError(String);
+pub(super) struct ExportError(String);
 
 /// What is exporting. One per process.
-pub struct Exporter {
+pub(super) struct Exporter {
     provider: SdkTracerProvider,
 }
 
 impl Exporter {
     /// Starts the exporter, on a Tokio runtime.
-    pub fn start(
+    pub(super) fn start(
         endpoint: &Url,
         settings: &TracingSettings,
         outbound: Outbound,
@@ -66,12 +66,12 @@ impl Exporter {
         Ok(Self { provider })
     }
 
-    pub fn tracer(&self) -> SdkTracer {
+    pub(super) fn tracer(&self) -> SdkTracer {
         self.provider.tracer("chancery")
     }
 
     /// Sends what is left. It may take a moment.
-    pub async fn end(self) {
+    pub(super) async fn end(self) {
         let ended = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(FLUSH)).await;
         if let Ok(Err(error)) = ended {
             tracing::warn!(%error, "the last spans could not be sent");

@@ -18,7 +18,7 @@ const LOCAL: [(&str, &str); 2] = [("OUTBOUND__ALLOW_PRIVATE", "true"), ("OUTBOUN
 
 /// A client's key pair of P-256.
 fn key() -> DecryptionKey {
-    DecryptionKey::derive(&MasterKey::parse(&MasterKey::generate()).unwrap()).unwrap()
+    DecryptionKey::derive_all(&MasterKey::parse(&MasterKey::generate()).unwrap()).unwrap().remove(0)
 }
 
 fn jwks(key: &DecryptionKey) -> Value {

@@ -11,7 +11,7 @@ use crate::audit::Place;
 use crate::model::Timestamp;
 
 #[derive(Debug, Subcommand)]
-pub enum AuditCommand {
+pub(crate) enum AuditCommand {
     /// Check that nobody changed, removed or added an entry; says which one is the first that does not fit.
     Verify(AuditVerify),
     /// Print the number and the hash of the last entry, to be kept where nobody with the database reaches it.
@@ -23,7 +23,7 @@ pub enum AuditCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct AuditVerify {
+pub(crate) struct AuditVerify {
     /// What `chancery audit head` printed before: the log has to hold that entry still.
     #[arg(long, value_name = "NUMBER:HASH", value_parser = Place::from_str)]
     pub head: Option<Place>,
@@ -32,7 +32,7 @@ pub struct AuditVerify {
 }
 
 #[derive(Debug, Args)]
-pub struct AuditExport {
+pub(crate) struct AuditExport {
     /// From this moment on: 2026-01-31T12:00:00Z, or 2026-01-31 for the beginning of that day in UTC.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,

@@ -8,7 +8,7 @@ use crate::model::{Algorithm, TokenFormat};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 
 #[derive(Debug, Subcommand)]
-pub enum ResourceCommand {
+pub(crate) enum ResourceCommand {
     /// Register a resource: an API that clients may ask tokens for.
     Create(ResourceCreate),
     /// List the resources.
@@ -22,7 +22,7 @@ pub enum ResourceCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct ResourceUri {
+pub(crate) struct ResourceUri {
     /// The resource's absolute URI, the audience of its tokens.
     #[arg(value_name = "URI")]
     pub uri: String,
@@ -31,7 +31,7 @@ pub struct ResourceUri {
 }
 
 #[derive(Debug, Args)]
-pub struct ResourceCreate {
+pub(crate) struct ResourceCreate {
     /// The resource's absolute URI, the audience of its tokens.
     #[arg(value_name = "URI")]
     pub uri: String,
@@ -45,7 +45,7 @@ pub struct ResourceCreate {
 }
 
 #[derive(Debug, Args)]
-pub struct ResourceUpdate {
+pub(crate) struct ResourceUpdate {
     /// The resource's absolute URI, the audience of its tokens.
     #[arg(value_name = "URI")]
     pub uri: String,
@@ -59,7 +59,7 @@ pub struct ResourceUpdate {
 }
 
 #[derive(Debug, Default, Args)]
-pub struct ResourceSettings {
+pub(crate) struct ResourceSettings {
     /// The resource's own scopes, separated by spaces: only these go into its tokens. Empty: it has none of its own.
     #[arg(long)]
     pub scope: Option<String>,
@@ -75,7 +75,7 @@ pub struct ResourceSettings {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum ScopeCommand {
+pub(crate) enum ScopeCommand {
     /// Register a scope: what it means, and which others it implies.
     Create(ScopeWrite),
     /// List the registered scopes.
@@ -89,7 +89,7 @@ pub enum ScopeCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct ScopeName {
+pub(crate) struct ScopeName {
     /// The scope, as clients ask for it.
     #[arg(value_name = "SCOPE")]
     pub scope: String,
@@ -98,7 +98,7 @@ pub struct ScopeName {
 }
 
 #[derive(Debug, Args)]
-pub struct ScopeWrite {
+pub(crate) struct ScopeWrite {
     /// The scope, as clients ask for it.
     #[arg(value_name = "SCOPE")]
     pub scope: String,

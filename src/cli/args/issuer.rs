@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Output;
 
 #[derive(Debug, Subcommand)]
-pub enum IssuerCommand {
+pub(crate) enum IssuerCommand {
     /// Trust an issuer: what it says of users, or of software.
     Add(IssuerAdd),
     /// List the trusted issuers.
@@ -17,7 +17,7 @@ pub enum IssuerCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct IssuerAdd {
+pub(crate) struct IssuerAdd {
     /// The issuer, exactly as in the iss of what it signs.
     #[arg(long, value_name = "URL")]
     pub issuer: String,
@@ -39,7 +39,7 @@ pub struct IssuerAdd {
 }
 
 #[derive(Debug, Args)]
-pub struct IssuerList {
+pub(crate) struct IssuerList {
     /// Which ones.
     #[arg(long = "for", value_name = "WHAT", default_value = "assertions")]
     pub purpose: IssuerPurpose,
@@ -48,7 +48,7 @@ pub struct IssuerList {
 }
 
 #[derive(Debug, Args)]
-pub struct IssuerName {
+pub(crate) struct IssuerName {
     /// The issuer, exactly as it was added.
     #[arg(long, value_name = "URL")]
     pub issuer: String,
@@ -60,14 +60,14 @@ pub struct IssuerName {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SubjectClaimArg {
+pub(crate) enum SubjectClaimArg {
     Sub,
     Username,
     Email,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum IssuerPurpose {
+pub(crate) enum IssuerPurpose {
     Assertions,
     SoftwareStatements,
 }

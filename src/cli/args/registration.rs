@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::Output;
 
 #[derive(Debug, Subcommand)]
-pub enum RegistrationTokenCommand {
+pub(crate) enum RegistrationTokenCommand {
     /// Make a token that lets an application register itself; it is printed once.
     Create(TokenCreate),
     /// List the tokens.
@@ -15,7 +15,7 @@ pub enum RegistrationTokenCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct TokenCreate {
+pub(crate) struct TokenCreate {
     /// Who it is for; `chancery client list` names it at the clients that come with it.
     #[arg(long)]
     pub name: String,
@@ -30,7 +30,7 @@ pub struct TokenCreate {
 }
 
 #[derive(Debug, Args)]
-pub struct TokenId {
+pub(crate) struct TokenId {
     /// The token's id, as the list shows it.
     pub id: String,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::Output;
 
 #[derive(Debug, Subcommand)]
-pub enum SecretsCommand {
+pub(crate) enum SecretsCommand {
     /// Say which master key the data keys are sealed under, and what each is for.
     List(Output),
     /// Replace the master key: seal under it what is sealed under the ones before. Every server has to be given both first
@@ -14,7 +14,7 @@ pub enum SecretsCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct SecretsRotate {
+pub(crate) struct SecretsRotate {
     /// Make a new data key too, and seal with it what is sealed. What was made with the one before goes on counting.
     #[arg(long)]
     pub data_key: bool,

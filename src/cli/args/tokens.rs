@@ -9,7 +9,7 @@ use crate::model::{ScopeStrategy, TokenFormat};
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct ClientTokens {
+pub(crate) struct ClientTokens {
     /// A registered resource the client may ask tokens for; may be repeated.
     #[arg(long = "resource", value_name = "URI")]
     pub resources: Vec<String>,
@@ -35,7 +35,7 @@ pub struct ClientTokens {
 
 impl ClientTokens {
     /// One that was deleted since does not keep a client from being changed otherwise.
-    pub fn names_resources(&self) -> bool {
+    pub(crate) fn names_resources(&self) -> bool {
         !self.resources.is_empty() || self.resource_server.is_some()
     }
 }

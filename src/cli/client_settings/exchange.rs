@@ -8,7 +8,7 @@ use crate::model::{ClientExchange, TokenExchangePolicy};
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct ExchangeArgs {
+pub(crate) struct ExchangeArgs {
     /// What the client may exchange tokens for: delegation (they name who acts), impersonation (they don't), any.
     #[arg(long, value_name = "POLICY", value_parser = word::<TokenExchangePolicy>)]
     pub token_exchange_policy: Option<Given<TokenExchangePolicy>>,
@@ -23,7 +23,7 @@ pub struct ExchangeArgs {
 
 impl ExchangeArgs {
     /// Puts what was given into `place`.
-    pub fn apply(self, place: &mut ClientExchange) {
+    pub(crate) fn apply(self, place: &mut ClientExchange) {
         given::set(&mut place.token_exchange_policy, self.token_exchange_policy);
         replace(&mut place.token_exchange_clients, self.token_exchange_clients);
         set_text(&mut place.may_act, self.may_act);

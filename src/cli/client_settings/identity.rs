@@ -8,7 +8,7 @@ use crate::model::{Algorithm, ClientIdentity, ContentEncryption, KeyManagement, 
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct IdentityArgs {
+pub(crate) struct IdentityArgs {
     /// The algorithm that signs introspection answers which the client asks for as a JWT.
     #[arg(long, value_name = "ALG", value_parser = word::<Algorithm>)]
     pub introspection_alg: Option<Given<Algorithm>>,
@@ -37,7 +37,7 @@ pub struct IdentityArgs {
 
 impl IdentityArgs {
     /// Puts what was given into `place`.
-    pub fn apply(self, place: &mut ClientIdentity) {
+    pub(crate) fn apply(self, place: &mut ClientIdentity) {
         given::set(&mut place.introspection_signed_response_alg, self.introspection_alg);
         given::set(&mut place.subject_type, self.subject_type);
         set_text(&mut place.sector_identifier_uri, self.sector_identifier_uri);

@@ -7,7 +7,7 @@ use crate::model::ClientLogout;
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct LogoutArgs {
+pub(crate) struct LogoutArgs {
     /// Where the client is told, from server to server, that a session has ended.
     #[arg(long, value_name = "URI")]
     pub backchannel_logout_uri: Option<String>,
@@ -24,7 +24,7 @@ pub struct LogoutArgs {
 
 impl LogoutArgs {
     /// Puts what was given into `place`.
-    pub fn apply(self, place: &mut ClientLogout) {
+    pub(crate) fn apply(self, place: &mut ClientLogout) {
         set_text(&mut place.backchannel_logout_uri, self.backchannel_logout_uri);
         set(&mut place.backchannel_logout_session_required, self.backchannel_logout_session_required);
         if place.backchannel_logout_uri.is_none() && self.backchannel_logout_session_required.is_none() {

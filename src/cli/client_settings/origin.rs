@@ -8,7 +8,7 @@ use crate::model::{ApplicationType, ClientOrigin};
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct OriginArgs {
+pub(crate) struct OriginArgs {
     /// Which redirect URIs the client may have: web, https only; native, its own scheme or loopback as well.
     #[arg(long, value_name = "TYPE", value_parser = given::word::<ApplicationType>)]
     pub application_type: Option<Given<ApplicationType>>,
@@ -25,7 +25,7 @@ pub struct OriginArgs {
 
 impl OriginArgs {
     /// Puts what was given into `place`.
-    pub fn apply(self, place: &mut ClientOrigin) {
+    pub(crate) fn apply(self, place: &mut ClientOrigin) {
         given::set(&mut place.application_type, self.application_type);
         replace(&mut place.contacts, self.contacts);
         set_text(&mut place.software_id, self.software_id);

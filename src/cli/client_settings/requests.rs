@@ -10,7 +10,7 @@ use crate::model::{
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct RequestArgs {
+pub(crate) struct RequestArgs {
     /// A response type the client may ask for, like "code id_token"; may be repeated. By default code.
     #[arg(long = "response-type", value_name = "TYPE", value_parser = or_preset(str::parse::<ResponseType>))]
     pub response_types: Vec<Given<ResponseType>>,
@@ -45,7 +45,7 @@ pub struct RequestArgs {
 
 impl RequestArgs {
     /// Puts what was given into `place`.
-    pub fn apply(self, place: &mut ClientRequests) {
+    pub(crate) fn apply(self, place: &mut ClientRequests) {
         if !self.response_types.is_empty() {
             place.response_types.clear();
         }

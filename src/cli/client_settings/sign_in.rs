@@ -8,7 +8,7 @@ use crate::model::ClientSignIn;
 
 /// A part of the settings of a client; they are read like the rest of them.
 #[derive(Clone, Debug, Default, Args)]
-pub struct SignInArgs {
+pub(crate) struct SignInArgs {
     /// Where people start the application from their account page; https.
     #[arg(long, value_name = "URI")]
     pub initiate_login_uri: Option<String>,
@@ -22,7 +22,7 @@ pub struct SignInArgs {
 
 impl SignInArgs {
     /// Puts what was given into `place`.
-    pub fn apply(self, place: &mut ClientSignIn) {
+    pub(crate) fn apply(self, place: &mut ClientSignIn) {
         set_text(&mut place.initiate_login_uri, self.initiate_login_uri);
         set(&mut place.default_max_age, self.default_max_age);
         replace(&mut place.default_acr_values, self.default_acr_values);

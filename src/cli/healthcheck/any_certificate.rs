@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{
 
 use crate::config::ServerSettings;
 
-pub fn connect(
+pub(super) fn connect(
     stream: TcpStream,
     server: &ServerSettings,
 ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {

@@ -26,7 +26,7 @@ impl Curve {
         }
     }
 
-    pub fn of(key: &PrivateKey) -> Option<Self> {
+    pub(super) fn of(key: &PrivateKey) -> Option<Self> {
         [Self::P256, Self::P384, Self::X25519].into_iter().find(|curve| curve.algorithm() == key.algorithm())
     }
 }

@@ -51,12 +51,8 @@ struct Header {
 }
 
 impl DecryptionKey {
-    /// The key of this installation: derived from the data key, so that all replicas have the same without asking.
-    pub fn derive(master: &MasterKey) -> Result<Self, MasterKeyError> {
-        Self::derive_all(master)?.into_iter().next().ok_or(MasterKeyError::NoDataKey)
-    }
-
-    /// That of each data key that counts, the one to publish first.
+    /// The keys of this installation: derived from each data key that counts, so that all replicas have the same without
+    /// asking. The one to publish is the first.
     pub fn derive_all(master: &MasterKey) -> Result<Vec<Self>, MasterKeyError> {
         let mut keys: Vec<Option<Self>> = Vec::new();
         for attempt in 0..ATTEMPTS {

@@ -44,7 +44,7 @@ fn with_every_enc(algorithms: &[KeyManagement]) -> Vec<Encryption> {
 }
 
 fn own_key() -> DecryptionKey {
-    DecryptionKey::derive(&MasterKey::parse(&MasterKey::generate()).unwrap()).unwrap()
+    DecryptionKey::derive_all(&MasterKey::parse(&MasterKey::generate()).unwrap()).unwrap().remove(0)
 }
 
 fn set_of(jwk: &Value) -> KeySet {
@@ -308,7 +308,7 @@ fn a_public_key_that_is_no_point_of_the_curve_agrees_on_nothing() {
 #[test]
 fn every_replica_derives_the_same_key() {
     let text = MasterKey::generate();
-    let derive = || DecryptionKey::derive(&MasterKey::parse(&text).unwrap()).unwrap().jwk().clone();
+    let derive = || DecryptionKey::derive_all(&MasterKey::parse(&text).unwrap()).unwrap()[0].jwk().clone();
     assert_eq!(derive(), derive());
     assert_ne!(derive(), *own_key().jwk());
     assert_eq!(derive()["use"], "enc");

@@ -15,7 +15,7 @@ const LONGEST: i64 = 600;
 
 /// An approved request, and the grant that came of it.
 #[derive(Clone, Copy)]
-pub struct Approved<'a> {
+pub(crate) struct Approved<'a> {
     pub request: &'a AuthorizationRequest,
     pub grant: &'a Grant,
     pub user: &'a User,
@@ -23,7 +23,12 @@ pub struct Approved<'a> {
 }
 
 /// What its tokens will say; none where it is answered with a code alone.
-pub fn draft<'a>(app: &App, client: &'a Client, approved: Approved<'a>, now: Timestamp) -> Option<Draft<'a>> {
+pub(crate) fn draft<'a>(
+    app: &App,
+    client: &'a Client,
+    approved: Approved<'a>,
+    now: Timestamp,
+) -> Option<Draft<'a>> {
     let Approved { request, grant, user, target } = approved;
     if request.response_type == ResponseType::Code {
         return None;
@@ -49,7 +54,7 @@ pub fn draft<'a>(app: &App, client: &'a Client, approved: Approved<'a>, now: Tim
 }
 
 /// Everything that the response type asks for.
-pub fn mint(
+pub(crate) fn mint(
     app: &App,
     request: &AuthorizationRequest,
     grant: &Grant,
@@ -79,12 +84,12 @@ pub fn mint(
 }
 
 /// Seconds anything that is given out without a code lives, at most.
-pub fn lifetime(app: &App, response_type: ResponseType) -> i64 {
+pub(crate) fn lifetime(app: &App, response_type: ResponseType) -> i64 {
     if response_type.has_token() { LONGEST } else { app.settings.tokens.id_token_seconds }
 }
 
 /// An authorization response as one JWT (JARM 2.1).
-pub fn signed_response(
+pub(crate) fn signed_response(
     app: &App,
     client: &Client,
     claims: &ResponseClaims<'_>,

@@ -10,7 +10,7 @@ use crate::tries::Wait;
 /// "Enter the code".
 #[derive(Template)]
 #[template(path = "device.html")]
-pub struct DevicePage<'a> {
+pub(crate) struct DevicePage<'a> {
     pub frame: Frame<'a>,
     pub csrf: &'a str,
     pub signed_in_as: Person<'a>,
@@ -23,7 +23,7 @@ pub struct DevicePage<'a> {
 
 /// Why a code did not lead on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceProblem {
+pub(crate) enum DeviceProblem {
     Missing,
     /// Unknown, expired, or decided: which, is nobody's business.
     Wrong,
@@ -32,7 +32,7 @@ pub enum DeviceProblem {
 
 impl DeviceProblem {
     #[cfg(test)]
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::TooMany(Wait(1))];
+    pub(crate) const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::TooMany(Wait(1))];
 
     fn sentence(self, text: &Messages) -> String {
         match self {
@@ -53,7 +53,7 @@ impl DeviceProblem {
 /// "Allow this device?"
 #[derive(Template)]
 #[template(path = "device_confirm.html")]
-pub struct DeviceConfirmPage<'a> {
+pub(crate) struct DeviceConfirmPage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
     pub signed_in_as: Person<'a>,
@@ -83,7 +83,7 @@ impl DeviceConfirmPage<'_> {
 /// What was decided, and that the device goes on by itself.
 #[derive(Template)]
 #[template(path = "device_done.html")]
-pub struct DeviceDonePage<'a> {
+pub(crate) struct DeviceDonePage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
     pub allowed: bool,

@@ -5,7 +5,7 @@ use crate::protocol::resource::Target;
 
 /// A resource by its name.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     pub name: String,
     /// The application had access before, and none of it there.
     pub is_new: bool,
@@ -13,13 +13,13 @@ pub struct Place {
 
 impl Place {
     /// What a request is for.
-    pub fn all(target: &Target, before: &Allowed, new: &NewAccess) -> Vec<Self> {
+    pub(crate) fn all(target: &Target, before: &Allowed, new: &NewAccess) -> Vec<Self> {
         let is_new = |id: &str| !before.is_empty() && new.resources.iter().any(|resource| resource == id);
         target.named().map(|(id, name)| Self { name: name.to_owned(), is_new: is_new(id) }).collect()
     }
 
     /// What was allowed before.
-    pub fn allowed(allowed: &Allowed, catalogue: &Catalogue) -> Vec<String> {
+    pub(crate) fn allowed(allowed: &Allowed, catalogue: &Catalogue) -> Vec<String> {
         let name = |id: &String| catalogue.resource(id).map_or(id.as_str(), |known| &known.name).to_owned();
         allowed.resources.keys().map(name).collect()
     }

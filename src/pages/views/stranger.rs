@@ -10,7 +10,7 @@ use crate::site::links::ReturnTo;
 /// "Go on to this address?"
 #[derive(Template)]
 #[template(path = "stranger.html")]
-pub struct StrangerPage<'a> {
+pub(crate) struct StrangerPage<'a> {
     pub frame: Frame<'a>,
     pub application: Application,
     pub place: ReturnTo,

@@ -4,7 +4,7 @@ use crate::crypto::jwks::KeySet;
 use crate::model::{Client, ContentEncryption, KeyManagement};
 
 /// Every problem of a pair of members about one kind of answer.
-pub fn check(
+pub(super) fn check(
     client: &Client,
     (alg_member, alg): (&'static str, Option<KeyManagement>),
     (enc_member, enc): (&'static str, Option<ContentEncryption>),

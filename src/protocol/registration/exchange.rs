@@ -8,7 +8,7 @@ const MOST_CLIENTS: usize = 100;
 const LONGEST_SUB: usize = 255;
 
 /// Every problem of these members.
-pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let exchange = &client.exchange;
     if let Some(sub) = &exchange.may_act
         && (sub.is_empty() || sub.len() > LONGEST_SUB || !sub.bytes().all(|byte| byte.is_ascii_graphic()))

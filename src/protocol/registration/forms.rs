@@ -13,7 +13,7 @@ const LONGEST_TEXT: usize = 255;
 const MOST_CONTACTS: usize = 10;
 
 /// Every problem of this kind.
-pub fn problems(client: &Client) -> Vec<InvalidMetadata> {
+pub(crate) fn problems(client: &Client) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     check(client, &mut |member, problem| problems.push(InvalidMetadata { member, problem }));
     problems
@@ -98,7 +98,7 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Why a client's names may be taken for those of others. Where nobody has looked at the client, that is refused.
-pub fn misleading(client: &Client) -> Vec<InvalidMetadata> {
+pub(crate) fn misleading(client: &Client) -> Vec<InvalidMetadata> {
     let localized = client.origin.localized.iter().filter(|(member, _)| is_name(member));
     let names = std::iter::once(&client.name).chain(localized.map(|(_, name)| name));
     let problem =

@@ -4,7 +4,7 @@ use super::encryption;
 use crate::model::{ClaimSource, Client, UserinfoProfile, sector};
 
 /// Every problem of these members.
-pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     // RFC 9701 5: the answer is for an authenticated resource server.
     if client.identity.introspection_signed_response_alg.is_some() && !client.is_confidential() {
         complain(

@@ -6,7 +6,7 @@ use crate::model::Client;
 use crate::protocol::logout::frame_source;
 
 /// Every problem of these members.
-pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let logout = &client.logout;
     if logout.backchannel_logout_uri.is_none() && logout.backchannel_logout_session_required {
         complain("backchannel_logout_session_required", "it goes with backchannel_logout_uri".into());

@@ -4,7 +4,7 @@ use crate::model::{ApplicationType, Client};
 use crate::protocol::redirect_uri;
 
 /// Every problem of these members.
-pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     if let Some(application_type) = client.origin.application_type {
         check_redirect_uris(application_type, &client.redirect_uris, complain);
     }

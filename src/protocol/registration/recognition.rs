@@ -7,7 +7,7 @@ use crate::protocol::redirect_uri;
 
 /// Whether somebody who allowed the client would take it for the same one: its name and picture in every language, where it
 /// leads, and the sector by which it knows its users.
-pub fn looks_the_same(before: &Client, after: &Client) -> bool {
+pub(crate) fn looks_the_same(before: &Client, after: &Client) -> bool {
     appearance(before) == appearance(after)
 }
 
@@ -36,7 +36,7 @@ fn places(client: &Client) -> BTreeSet<String> {
 }
 
 /// Whether a person who allowed the client was told of this place: one of those that its answers go to.
-pub fn is_known_place(client: &Client, uri: &str) -> bool {
+pub(crate) fn is_known_place(client: &Client, uri: &str) -> bool {
     let place = redirect_uri::place(uri);
     client.redirect_uris.iter().any(|known| redirect_uri::place(known) == place)
 }

@@ -4,7 +4,7 @@ use super::encryption;
 use crate::model::{Client, ClientRequests, GrantType, KeyManagement, RequestObjectAlgorithm};
 
 /// Every problem of these members.
-pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     check_response_types(client, complain);
     let own = &client.requests;
     encryption::check(

@@ -7,7 +7,7 @@ use crate::model::{ApplicationType, Client};
 use crate::protocol::redirect_uri;
 
 /// Every problem with the operator's terms.
-pub fn check(client: &Client, terms: &Terms) -> Vec<InvalidMetadata> {
+pub(crate) fn check(client: &Client, terms: &Terms) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
     for grant_type in client.grant_types.iter().filter(|asked| !terms.grant_types.contains(asked)) {
@@ -34,7 +34,7 @@ pub fn check(client: &Client, terms: &Terms) -> Vec<InvalidMetadata> {
 
 /// What a client that does not say it must be. The standard's default is web; one that only returns to the person's own
 /// device can be nothing but native, and is told so.
-pub fn type_of(redirect_uris: &[String]) -> ApplicationType {
+pub(crate) fn type_of(redirect_uris: &[String]) -> ApplicationType {
     let native = !redirect_uris.is_empty() && redirect_uris.iter().all(|uri| !uri.starts_with("https:"));
     if native { ApplicationType::Native } else { ApplicationType::Web }
 }

@@ -7,7 +7,7 @@ const MOST_ACRS: usize = 10;
 const MAX_ACR: usize = 100;
 
 /// Every problem of these members.
-pub fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     // OpenID Connect Registration 2: a URI using the https scheme.
     let wrong = |uri: &str| redirect_uri::check_web(uri).is_ok() && !uri.starts_with("https://");
     if client.sign_in.initiate_login_uri.as_deref().is_some_and(wrong) {

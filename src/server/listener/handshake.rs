@@ -9,10 +9,10 @@ use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream;
 
 /// Its sender goes when the server ends.
-pub type Stopping = watch::Receiver<()>;
+pub(super) type Stopping = watch::Receiver<()>;
 
 /// A handshake in progress. It runs in the connection's own task: nobody waits for it to be accepted.
-pub struct Handshake {
+pub(super) struct Handshake {
     pub accept: Accept<TcpStream>,
     pub limit: Duration,
     /// Who has not begun to ask by then is not waited for.
@@ -20,7 +20,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    pub async fn done(mut self) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn done(mut self) -> io::Result<TlsStream<TcpStream>> {
         tokio::select! {
             done = tokio::time::timeout(self.limit, self.accept) => done?,
             _ = self.stopping.changed() => Err(io::Error::other("the server stops")),

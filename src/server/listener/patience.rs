@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long a peer may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub(super) struct Patience {
     /// For a request head: from its first byte, on a new connection from its beginning.
     pub head: Duration,
     /// Between an answer and the first byte of the next request.
@@ -28,7 +28,7 @@ pub struct Patience {
 
 /// What a connection waits for; shared by its stream and by its service, which run in one task.
 #[derive(Clone)]
-pub struct Phase(Arc<State>);
+pub(super) struct Phase(Arc<State>);
 
 struct State {
     phase: AtomicU8,
@@ -48,12 +48,12 @@ impl Phase {
     }
 
     /// A whole head has come.
-    pub fn serving(&self) {
+    pub(super) fn serving(&self) {
         self.set(SERVING);
     }
 
     /// The answer is made.
-    pub fn served(&self) {
+    pub(super) fn served(&self) {
         self.0.served.store(self.0.begin.elapsed().as_millis() as u64, Ordering::Relaxed);
         self.set(IDLE);
     }
@@ -72,7 +72,7 @@ impl Phase {
 }
 
 /// The stream of one connection.
-pub struct Timed<T> {
+pub(super) struct Timed<T> {
     inner: T,
     patience: Patience,
     phase: Phase,
@@ -83,7 +83,7 @@ pub struct Timed<T> {
 }
 
 impl<T> Timed<T> {
-    pub fn new(inner: T, patience: Patience) -> Self {
+    pub(super) fn new(inner: T, patience: Patience) -> Self {
         Self {
             inner,
             patience,
@@ -95,7 +95,7 @@ impl<T> Timed<T> {
         }
     }
 
-    pub fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         self.phase.clone()
     }
 

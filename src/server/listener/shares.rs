@@ -8,22 +8,22 @@ use crate::model::Household;
 use crate::server::load;
 
 /// The share of every address. A trusted proxy has none: it speaks for many.
-pub struct Shares {
+pub(super) struct Shares {
     trusted: TrustedProxies,
     held: Arc<load::Shares>,
 }
 
 /// An address has its share already.
 #[derive(Debug)]
-pub struct Exhausted;
+pub(super) struct Exhausted;
 
 impl Shares {
-    pub fn new(most: usize, trusted: TrustedProxies) -> Self {
+    pub(super) fn new(most: usize, trusted: TrustedProxies) -> Self {
         Self { trusted, held: load::Shares::new(most) }
     }
 
     /// Another connection of this peer; an error when it holds as many as one address may.
-    pub fn take(&self, peer: IpAddr) -> Result<Option<load::Share>, Exhausted> {
+    pub(super) fn take(&self, peer: IpAddr) -> Result<Option<load::Share>, Exhausted> {
         if self.trusted.contains(peer) {
             return Ok(None);
         }

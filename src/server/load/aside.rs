@@ -24,18 +24,18 @@ thread_local! {
 pub struct Crowded;
 
 /// Runs `poll` with `slot` as that of its request, and puts back what is left of it.
-pub fn within<T>(slot: &mut Option<Slot>, poll: impl FnOnce() -> T) -> T {
+pub(crate) fn within<T>(slot: &mut Option<Slot>, poll: impl FnOnce() -> T) -> T {
     let _exchanged = Exchanged::new(slot);
     poll()
 }
 
 /// Who sent the request that this thread is answering: none outside of a request, and for a trusted proxy.
-pub fn household() -> Option<Household> {
+pub(crate) fn household() -> Option<Household> {
     CURRENT.with_borrow(|slot| slot.as_ref().and_then(|slot| slot.of))
 }
 
 /// Awaits what is up to somebody else's server; the request is not in hand until it is there. An error: too many wait.
-pub async fn aside<T>(wait: impl Future<Output = T>) -> Result<T, Crowded> {
+pub(crate) async fn aside<T>(wait: impl Future<Output = T>) -> Result<T, Crowded> {
     let mut wait = pin!(wait);
     let mut waiting: Option<Waiting> = None;
     poll_fn(move |cx| match wait.as_mut().poll(cx) {

@@ -14,7 +14,7 @@ use crate::model::Household;
 const A_LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// What every household may hold of one thing.
-pub struct Shares {
+pub(crate) struct Shares {
     most: usize,
     /// Every request is in it for a while, so its hash is a fast one. It has a seed, and no more entries than there are
     /// connections.
@@ -23,19 +23,19 @@ pub struct Shares {
 }
 
 /// One more that a household holds, until it is dropped.
-pub struct Share {
+pub(crate) struct Share {
     shares: Arc<Shares>,
     of: Household,
 }
 
 impl Shares {
     /// At most so many for each.
-    pub fn new(most: usize) -> Arc<Self> {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, held: Mutex::default(), told: Mutex::default() })
     }
 
     /// One more for this household; none when it holds as many as one may.
-    pub fn take(self: &Arc<Self>, of: Household) -> Option<Share> {
+    pub(crate) fn take(self: &Arc<Self>, of: Household) -> Option<Share> {
         self.add(of, self.most).then(|| Share { shares: Arc::clone(self), of })
     }
 
@@ -63,7 +63,7 @@ impl Shares {
     }
 
     /// Whether it is time to say again that somebody wanted more than their share.
-    pub fn is_to_be_told(&self) -> bool {
+    pub(crate) fn is_to_be_told(&self) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = told.is_none_or(|told| told.elapsed() > A_LINE_EVERY);
         if is_time {

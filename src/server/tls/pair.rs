@@ -55,7 +55,7 @@ impl TlsError {
 }
 
 /// What the files hold at one moment.
-pub struct Files {
+pub(super) struct Files {
     certificate: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
     /// Whether everybody on this machine can read the key.
@@ -63,7 +63,7 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
+    pub(super) fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
         let (certificate, key) = (&settings.certificate_file, &settings.key_file);
         let unreadable = || TlsError::unreadable(KEY, key);
         let mode = std::fs::metadata(key).map_err(unreadable())?.permissions().mode();
@@ -76,21 +76,25 @@ impl Files {
     }
 
     /// What tells these contents from others.
-    pub fn fingerprint(&self) -> [u8; 32] {
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
         digest::sha256(&[digest::sha256(&self.certificate), digest::sha256(&self.key)].concat())
     }
 }
 
 /// What a handshake needs.
 #[derive(Debug)]
-pub struct Pair {
+pub(super) struct Pair {
     pub key: Arc<CertifiedKey>,
     /// None where the certificate does not say it as it should.
     pub not_after: Option<Timestamp>,
 }
 
 impl Pair {
-    pub fn parse(files: &Files, settings: &TlsSettings, provider: &CryptoProvider) -> Result<Self, TlsError> {
+    pub(super) fn parse(
+        files: &Files,
+        settings: &TlsSettings,
+        provider: &CryptoProvider,
+    ) -> Result<Self, TlsError> {
         let chain = chain(files, settings)?;
         let key = private_key(files, settings)?;
         let not_after = chain.first().and_then(|certificate| validity::not_after(certificate));
@@ -116,7 +120,7 @@ impl Pair {
     }
 
     /// Whether the certificate is for this host.
-    pub fn is_for(&self, host: &str) -> bool {
+    pub(super) fn is_for(&self, host: &str) -> bool {
         let Ok(name) = ServerName::try_from(host) else { return false };
         let certificate = self.key.end_entity_cert().and_then(ParsedCertificate::try_from);
         certificate.is_ok_and(|certificate| rustls::client::verify_server_name(&certificate, &name).is_ok())

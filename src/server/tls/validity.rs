@@ -13,7 +13,7 @@ const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
 /// `notAfter` of a certificate in DER (RFC 5280 4.1); none where it is not written as it should be.
-pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+pub(super) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     let (certificate, _) = expect(SEQUENCE, certificate)?;
     let (to_be_signed, _) = expect(SEQUENCE, certificate)?;
     let rest = expect(VERSION, to_be_signed).map_or(to_be_signed, |(_, rest)| rest);

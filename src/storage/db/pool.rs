@@ -20,7 +20,7 @@ use crate::observe::{self, Counts, WAITS};
 use opener::{Opener, Waiter};
 
 /// How long the database may take to accept a connection, to show that one is fit, or to be locked by another process.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A shorter wait for a connection is none.
 const WAITED: Duration = Duration::from_millis(10);
 /// An idle connection older than this is asked whether it lives before it is lent.
@@ -32,7 +32,7 @@ const BETWEEN_DEATHS: Duration = Duration::from_secs(30);
 const DEATHS_IN_TURN: u32 = 16;
 
 /// What a connection has to show before it is lent, new or after a rest.
-pub trait Fit: Connection + 'static {
+pub(super) trait Fit: Connection + 'static {
     /// An error where the database does not answer, or is not the one to ask.
     fn prove_fit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 }
@@ -56,7 +56,7 @@ impl Fit for SqliteConnection {
 }
 
 /// The connections of one database. Cheap to clone.
-pub struct Pool<C: Fit>(Arc<Shared<C>>);
+pub(super) struct Pool<C: Fit>(Arc<Shared<C>>);
 
 impl<C: Fit> Clone for Pool<C> {
     fn clone(&self) -> Self {
@@ -118,7 +118,7 @@ pub struct PoolSize {
 impl<C: Fit> Pool<C> {
     /// At most this many connections, for which others wait so long; one is made at once, so that a database that is not
     /// there is noticed.
-    pub async fn open(options: C::Options, most: u32, wait: Duration) -> Result<Self, sqlx::Error> {
+    pub(super) async fn open(options: C::Options, most: u32, wait: Duration) -> Result<Self, sqlx::Error> {
         let lending =
             Lending { waits: Histogram::new(WAITS), refusals: Counts::default(), longest: AtomicU64::new(0) };
         let pool = Self(Arc::new(Shared {
@@ -138,7 +138,7 @@ impl<C: Fit> Pool<C> {
     }
 
     /// Opens so many, one after another, and keeps as many from now on though nobody needs them.
-    pub async fn keep(&self, few: u32) -> Result<(), sqlx::Error> {
+    pub(super) async fn keep(&self, few: u32) -> Result<(), sqlx::Error> {
         let few = (few as usize).min(self.0.most);
         self.0.kept.store(few, Ordering::Relaxed);
         while self.0.size() < few {
@@ -148,12 +148,12 @@ impl<C: Fit> Pool<C> {
         Ok(())
     }
 
-    pub fn options(&self) -> &C::Options {
+    pub(super) fn options(&self) -> &C::Options {
         &self.0.options
     }
 
     /// A connection that nobody else uses meanwhile.
-    pub async fn lend(&self) -> Result<Lease<C>, sqlx::Error> {
+    pub(super) async fn lend(&self) -> Result<Lease<C>, sqlx::Error> {
         let asked = Instant::now();
         let lent = match self.at_hand() {
             Some(lease) if lease.is_believed(asked) => Ok(lease),
@@ -223,17 +223,17 @@ impl<C: Fit> Pool<C> {
         result
     }
 
-    pub fn lending(&self) -> &Lending {
+    pub(super) fn lending(&self) -> &Lending {
         &self.0.lending
     }
 
     /// How long somebody waited at most for a connection that others had, since this was asked last. Waiting for one to be
     /// opened does not count: that passes.
-    pub fn longest_wait(&self) -> Duration {
+    pub(super) fn longest_wait(&self) -> Duration {
         Duration::from_millis(self.0.lending.longest.swap(0, Ordering::Relaxed))
     }
 
-    pub fn size(&self) -> PoolSize {
+    pub(super) fn size(&self) -> PoolSize {
         let status = self.0.open.status();
         PoolSize {
             most: self.0.most,
@@ -244,7 +244,7 @@ impl<C: Fit> Pool<C> {
     }
 
     /// Does one thing with a connection.
-    pub async fn run<T>(
+    pub(super) async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut C) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
@@ -268,7 +268,7 @@ impl<C: Fit> Pool<C> {
 
     /// Closes the connections that nobody has needed for so long and those that are old, asks the others whether they
     /// live, and opens what is missing of those that are kept.
-    pub async fn trim(&self, longest: Duration) {
+    pub(super) async fn trim(&self, longest: Duration) {
         let now = Instant::now();
         let idle: Vec<_> = std::iter::from_fn(|| self.0.open.try_get().ok()).collect();
         let (mut surplus, mut resting) = (Vec::new(), 0);
@@ -302,7 +302,7 @@ impl<C: Fit> Pool<C> {
     }
 
     /// Closes every connection; those that are lent, as they come back.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         self.0.closed.store(true, Ordering::Relaxed);
         self.0.opener.tell(sqlx::Error::PoolClosed);
         while let Ok(kept) = self.0.open.try_remove() {
@@ -350,7 +350,7 @@ fn leaves_sound(error: &sqlx::Error) -> bool {
 }
 
 /// Whether a connection was lent and is gone, and not only what was asked on it.
-pub fn is_cut_off(error: &sqlx::Error) -> bool {
+pub(super) fn is_cut_off(error: &sqlx::Error) -> bool {
     match error {
         // Operators' intervention.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
@@ -362,19 +362,19 @@ pub fn is_cut_off(error: &sqlx::Error) -> bool {
 
 /// A connection that is lent. Dropped before it is given back, it is closed: somebody stopped in the middle of a
 /// statement or a transaction, and the next one must not find the rest of it.
-pub struct Lease<C: Fit> {
+pub(super) struct Lease<C: Fit> {
     object: Option<Object<Kept<C>>>,
     pool: Pool<C>,
 }
 
 impl<C: Fit> Lease<C> {
     /// It is there until it is given back.
-    pub fn connection(&mut self) -> Result<&mut C, sqlx::Error> {
+    pub(super) fn connection(&mut self) -> Result<&mut C, sqlx::Error> {
         self.object.as_deref_mut().map(|kept| &mut kept.connection).ok_or(sqlx::Error::PoolClosed)
     }
 
     /// After the end of what it was lent for.
-    pub fn give_back(mut self) {
+    pub(super) fn give_back(mut self) {
         let now = Instant::now();
         if let Some(kept) = self.object.as_deref_mut().filter(|kept| !kept.is_old(now)) {
             (kept.used, kept.seen) = (now, now);

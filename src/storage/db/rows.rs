@@ -15,13 +15,13 @@ pub(in crate::storage) struct Rows<const COLUMNS: usize> {
 
 impl<const COLUMNS: usize> Rows<COLUMNS> {
     /// `insert` up to its VALUES, and what comes after them.
-    pub fn new(insert: &str, after: &str) -> Self {
+    pub(crate) fn new(insert: &str, after: &str) -> Self {
         let statement = |size| format!("{insert} VALUES {}{after}", placeholders(0, size, COLUMNS));
         Self { statements: SIZES.map(statement) }
     }
 
     /// Inserts what `row` makes of each item.
-    pub async fn insert<'i, T>(
+    pub(crate) async fn insert<'i, T>(
         &'static self,
         tx: &mut Transaction,
         items: &'i [T],

@@ -120,7 +120,7 @@ fn signatures(read: Read<'_>) {
 
 fn encrypted(read: Read<'_>) {
     let master = MasterKey::parse(&MasterKey::generate()).expect("the master key is right");
-    let key = DecryptionKey::derive(&master).expect("there is a data key");
+    let key = DecryptionKey::derive_all(&master).expect("there is a data key").remove(0);
     let recipient = PublicKey::read(key.jwk(), None).expect("its public half is a key");
     for (name, enc) in [("jwe-cbc", ContentEncryption::A256CbcHs512), ("jwe-gcm", ContentEncryption::A256Gcm)]
     {

@@ -47,29 +47,29 @@ impl Default for Opener {
 }
 
 impl Opener {
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }
 
     /// Whether one is being opened.
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.state().dialing.is_some()
     }
 
     /// The same, and it may still be soon.
-    pub fn is_excuse(&self) -> bool {
+    pub(super) fn is_excuse(&self) -> bool {
         self.state().dialing.is_some_and(|since| since.elapsed() < EXCUSE)
     }
 
     /// Since when somebody who has asked waits for nothing but the others to be done; none while one is being opened.
-    pub fn waits_since(&self, asked: Instant) -> Option<Instant> {
+    pub(super) fn waits_since(&self, asked: Instant) -> Option<Instant> {
         let state = self.state();
         let excused = state.dialing.is_some_and(|since| since.elapsed() < EXCUSE);
         (!excused).then(|| state.opened.map_or(asked, |opened| opened.max(asked)))
     }
 
     /// Tells everybody who waits.
-    pub fn tell(&self, failure: sqlx::Error) {
+    pub(super) fn tell(&self, failure: sqlx::Error) {
         self.failures.send_replace(Some(Arc::new(failure)));
     }
 
@@ -85,13 +85,13 @@ pub(super) struct Waiter<'o> {
 }
 
 impl<'o> Waiter<'o> {
-    pub fn new(opener: &'o Opener) -> Self {
+    pub(super) fn new(opener: &'o Opener) -> Self {
         opener.waiting.fetch_add(1, Ordering::SeqCst);
         Self { opener, failures: opener.failures.subscribe() }
     }
 
     /// Why none can be opened, as soon as that is known.
-    pub async fn failure(&mut self) -> sqlx::Error {
+    pub(super) async fn failure(&mut self) -> sqlx::Error {
         // It cannot fail: the sender is borrowed.
         let _ = self.failures.changed().await;
         match &*self.failures.borrow_and_update() {
