@@ -1,22 +1,17 @@
 //! `grant_type=authorization_code` (RFC 6749 4.1.3): one read, one conditional write.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenResponse, granted};
+use super::{TokenRequest, TokenResponse, granted};
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed, Revocation};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Grant, GrantId, GrantType, NewGrant};
 use crate::observe::Replay;
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::code::{self, Attempt, Verdict};
-use crate::protocol::{OAuthError, Parameters, left};
+use crate::protocol::{OAuthError, left};
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<TokenResponse, OAuthError> {
-    let now = app.now();
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, now, .. } = *request;
     let code = parameters.require("code")?;
     let new = find(app, code).await?;
     let attempt = Attempt {
@@ -31,7 +26,7 @@ pub(super) async fn exchange(
     };
     let scope = left::of_grant(grant, client, &app.registry.catalogue())?;
     let refreshable = conditions.refreshable && client.gets_refresh_token(&scope);
-    let target = granted::target(app, client, grant, parameters)?;
+    let target = granted::target(app, request, grant)?;
     let asked = ForGrant {
         grant_type: GrantType::AuthorizationCode,
         grant,

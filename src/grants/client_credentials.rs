@@ -1,18 +1,14 @@
 //! `grant_type=client_credentials` (RFC 6749 4.4): no statement at all once the client is cached.
 
-use super::TokenResponse;
 use super::draft::{Draft, WithoutGrant};
+use super::{TokenRequest, TokenResponse};
 use crate::app::App;
 use crate::model::{GrantType, Scope};
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
-use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
+use crate::protocol::{ErrorCode, OAuthError, scope};
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<TokenResponse, OAuthError> {
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, now, .. } = *request;
     // RFC 6749 4.4: MUST only be used by confidential clients.
     client.must_be_confidential()?;
     let catalogue = app.registry.catalogue();
@@ -25,5 +21,5 @@ pub(super) async fn exchange(
     target.must_admit(&scope)?;
     let asked =
         WithoutGrant { grant_type: GrantType::ClientCredentials, user: None, scope: &scope, target: &target };
-    Draft::without_grant(app, client, asked, app.now()).settle(app).await?.mint(app, None)
+    Draft::without_grant(app, client, asked, now).settle(app).await?.mint(app, None)
 }

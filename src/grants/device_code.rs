@@ -2,22 +2,17 @@
 //! write, the one that gets the tokens two reads and one conditional write.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenResponse, granted};
+use super::{TokenRequest, TokenResponse, granted};
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{
     DeviceAuthorization, DeviceAuthorizationId, Grant, GrantId, GrantState, GrantType, NewGrant, User,
 };
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, Verdict};
-use crate::protocol::{OAuthError, Parameters, left};
+use crate::protocol::{OAuthError, left};
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<TokenResponse, OAuthError> {
-    let now = app.now();
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, now, .. } = *request;
     let authorization = find(app, parameters.require("device_code")?).await?;
     match device::judge(&authorization, client, now) {
         Verdict::Claim => {}
@@ -29,7 +24,7 @@ pub(super) async fn exchange(
     }
     let (grant, user, others) = approved(app, &authorization).await?;
     let scope = left::of_grant(&grant, client, &app.registry.catalogue())?;
-    let target = granted::target(app, client, &grant, parameters)?;
+    let target = granted::target(app, request, &grant)?;
     let asked = ForGrant {
         grant_type: GrantType::DeviceCode,
         grant: &grant,

@@ -1,18 +1,15 @@
 //! What the grant types have in common whose tokens come of a grant that is stored.
 
+use super::TokenRequest;
 use crate::app::App;
 use crate::audit::{Actor, Event, Granted, Revocation};
 use crate::model::{Client, Grant, GrantType};
+use crate::protocol::OAuthError;
 use crate::protocol::resource::{self, Target};
-use crate::protocol::{OAuthError, Parameters};
 
 /// What the tokens of this request will be for: the resources that were granted, or those of them that it names.
-pub(super) fn target(
-    app: &App,
-    client: &Client,
-    grant: &Grant,
-    parameters: &Parameters<'_>,
-) -> Result<Target, OAuthError> {
+pub(super) fn target(app: &App, request: &TokenRequest<'_>, grant: &Grant) -> Result<Target, OAuthError> {
+    let TokenRequest { client, parameters, .. } = *request;
     let asked = resource::asked(parameters)?;
     Target::narrowed(&grant.resources, &asked, client, &app.registry.catalogue())?.must_agree(client)
 }

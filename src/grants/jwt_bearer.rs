@@ -5,30 +5,26 @@
 use std::sync::Arc;
 
 use super::draft::{Draft, WithoutGrant};
-use super::{TokenResponse, client_authentication, remembered};
+use super::{TokenRequest, TokenResponse, client_authentication, remembered};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
 use crate::model::{Client, GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
 use crate::protocol::assertion::{Assertion, Purpose};
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
-use crate::protocol::{ErrorCode, OAuthError, Parameters, scope};
+use crate::protocol::{ErrorCode, OAuthError, scope};
 use crate::server::load::Crowded;
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<TokenResponse, OAuthError> {
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, now, .. } = *request;
     // RFC 7521 4.1 leaves it to the server whether the client must authenticate: whoever holds a stray assertion must not.
     client.must_be_confidential()?;
-    let (scope, target) = asked(app, client, parameters)?;
+    let (scope, target) = asked(app, request)?;
     let (assertion, user) = vouched_for(app, client, parameters.require("assertion")?).await?;
     let asked =
         WithoutGrant { grant_type: GrantType::JwtBearer, user: Some(&user), scope: &scope, target: &target };
-    let tokens = Draft::without_grant(app, client, asked, app.now()).settle(app).await?;
+    let tokens = Draft::without_grant(app, client, asked, now).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
     spend(app, client, &assertion).await?;
     let (subject, grant_type) = (user.id.as_str(), GrantType::JwtBearer);
@@ -98,11 +94,8 @@ async fn user(app: &App, issuer: &TrustedIssuer, subject: &str) -> Result<User, 
 }
 
 /// What was asked, all of it registered for the client; nothing where nothing was asked.
-fn asked(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<(ScopeSet, Target), OAuthError> {
+fn asked(app: &App, request: &TokenRequest<'_>) -> Result<(ScopeSet, Target), OAuthError> {
+    let TokenRequest { client, parameters, .. } = *request;
     let catalogue = app.registry.catalogue();
     let scope = scope::asked(parameters.get("scope").unwrap_or_default(), client, &catalogue)?;
     if scope.contains(Scope::OPENID) || scope.contains(Scope::OFFLINE_ACCESS) {

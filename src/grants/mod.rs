@@ -37,7 +37,7 @@ pub use issue::TokenResponse;
 use std::net::IpAddr;
 
 use crate::app::App;
-use crate::model::GrantType;
+use crate::model::{GrantType, Timestamp};
 use crate::observe::Outcome;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
@@ -63,15 +63,20 @@ impl From<Crowded> for OAuthError {
     }
 }
 
-/// A token request of an authenticated client (RFC 6749 3.2) at this network address.
-pub async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-    address: Option<IpAddr>,
-) -> Result<TokenResponse, OAuthError> {
-    let grant_type = grant_type(app, parameters)?;
-    let result = exchange_by(app, grant_type, client, parameters, address).await;
+/// A token request (RFC 6749 3.2).
+pub(crate) struct TokenRequest<'r> {
+    /// Who sent it, proven.
+    pub client: &'r AuthenticatedClient,
+    pub parameters: &'r Parameters<'r>,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    pub now: Timestamp,
+}
+
+/// The tokens that are asked for, or why there are none.
+pub(crate) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let grant_type = grant_type(app, request.parameters)?;
+    let result = exchange_by(app, grant_type, request).await;
     let outcome = result.as_ref().map_or_else(|error| Outcome::Refused(error.code), |_| Outcome::Success);
     app.events.grants.one((grant_type, outcome));
     result
@@ -80,19 +85,17 @@ pub async fn exchange(
 async fn exchange_by(
     app: &App,
     grant_type: GrantType,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-    address: Option<IpAddr>,
+    request: &TokenRequest<'_>,
 ) -> Result<TokenResponse, OAuthError> {
-    client.may_use(grant_type)?;
+    request.client.may_use(grant_type)?;
     match grant_type {
-        GrantType::AuthorizationCode => authorization_code::exchange(app, client, parameters).await,
-        GrantType::RefreshToken => refresh_token::exchange(app, client, parameters).await,
-        GrantType::ClientCredentials => client_credentials::exchange(app, client, parameters).await,
-        GrantType::Password => password::exchange(app, client, parameters, address).await,
-        GrantType::DeviceCode => device_code::exchange(app, client, parameters).await,
-        GrantType::JwtBearer => jwt_bearer::exchange(app, client, parameters).await,
-        GrantType::TokenExchange => token_exchange::exchange(app, client, parameters).await,
+        GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,
+        GrantType::RefreshToken => refresh_token::exchange(app, request).await,
+        GrantType::ClientCredentials => client_credentials::exchange(app, request).await,
+        GrantType::Password => password::exchange(app, request).await,
+        GrantType::DeviceCode => device_code::exchange(app, request).await,
+        GrantType::JwtBearer => jwt_bearer::exchange(app, request).await,
+        GrantType::TokenExchange => token_exchange::exchange(app, request).await,
         GrantType::Implicit => Err(unsupported()),
     }
 }

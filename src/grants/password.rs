@@ -1,11 +1,9 @@
 //! `grant_type=password` (RFC 6749 4.3): for the operator's own applications that cannot open a browser. Off for the
 //! server and off for each client; every use is logged.
 
-use std::net::IpAddr;
-
 use super::draft::{Draft, ForGrant};
 use super::password_check::{self, Recognised, Typed, Unrecognised};
-use super::{TokenResponse, granted, issue};
+use super::{TokenRequest, TokenResponse, granted, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::random;
@@ -13,23 +11,17 @@ use crate::model::{
     Authentication, Client, Grant, GrantContext, GrantId, GrantState, GrantType, Lifetime, Refresh, ScopeSet,
     Timestamp, User,
 };
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::password_grant;
 use crate::protocol::resource::{self, Target};
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
+use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Authority, Insertion};
 use crate::tries::Wait;
 
 /// RFC 8176 2.
 const PASSWORD: &str = "pwd";
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-    address: Option<IpAddr>,
-) -> Result<TokenResponse, OAuthError> {
-    let now = app.now();
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, address, now } = *request;
     let (catalogue, resources) = (app.registry.catalogue(), resource::asked(parameters)?);
     let asked = parameters.get("scope");
     let scope = password_grant::scope(client, asked, &catalogue)?;

@@ -1,23 +1,18 @@
 //! `grant_type=refresh_token` (RFC 6749 6): one read, one conditional write that also tells a replay.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenResponse, granted, issue};
+use super::{TokenRequest, TokenResponse, granted, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed};
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{Client, Grant, GrantId, GrantType, Timestamp, User};
 use crate::observe::Replay;
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::refresh::{self, RefreshPolicy, Verdict};
-use crate::protocol::{OAuthError, Parameters, left, scope};
+use crate::protocol::{OAuthError, left, scope};
 use crate::storage::Rotation;
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<TokenResponse, OAuthError> {
-    let now = app.now();
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, now, .. } = *request;
     let (handle, grant, user) = find(app, parameters.require("refresh_token")?).await?;
     let generation = handle.generation();
     let verdict = match refresh::judge(&grant, client, generation, policy(app, client), now) {
@@ -37,7 +32,7 @@ pub(super) async fn exchange(
             left::scope_asked(&scope::narrowed(&grant.scope, asked, client, &catalogue)?, client, &catalogue)?
         }
     };
-    let target = granted::target(app, client, &grant, parameters)?;
+    let target = granted::target(app, request, &grant)?;
     if asked.is_some() {
         target.must_admit(&scope)?;
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::access_tokens::{self, OPAQUE_PREFIX, Subject};
 use super::draft::{Draft, ForExchange, Origin};
-use super::{TokenResponse, jwt_bearer};
+use super::{TokenRequest, TokenResponse, jwt_bearer};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::keys::TokenType;
@@ -18,64 +18,60 @@ use crate::protocol::claims::{self, AccessTokenClaims, Actor, Audience, IdTokenC
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::resource::{self, Target};
 use crate::protocol::token_exchange::{self as rules, Presented, Request, TokenKind};
-use crate::protocol::{ErrorCode, OAuthError, Parameters, left};
+use crate::protocol::{ErrorCode, OAuthError, left};
 use crate::storage::{SignIn, StorageError, TokenState};
 
 const SUBJECT: &str = "subject_token";
 const ACTOR: &str = "actor_token";
 
-pub(super) async fn exchange(
-    app: &App,
-    client: &AuthenticatedClient,
-    parameters: &Parameters<'_>,
-) -> Result<TokenResponse, OAuthError> {
+pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { client, parameters, now, .. } = *request;
     // RFC 8693 5: whoever holds a stray token must not make others of it.
     client.must_be_confidential()?;
-    let now = app.now();
-    let request = Request::read(parameters)?;
-    request.must_be_allowed(client)?;
-    let brought = subject(app, client, request.subject, now).await?;
-    let actor = match request.actor {
-        Some(token) => Some(actor(app, client, token, now).await?),
+    let wanted = Request::read(parameters)?;
+    wanted.must_be_allowed(client)?;
+    let proven = subject(app, request, wanted.subject).await?;
+    let actor = match wanted.actor {
+        Some(token) => Some(actor(app, request, token).await?),
         None => None,
     };
     let acting = actor.as_deref().unwrap_or(client.id.as_str());
-    rules::must_be_named(brought.may_act.as_ref(), acting, app.issuer())?;
-    let act = rules::act(brought.act.clone(), actor.clone())?;
-    let target = target(app, client, brought.own.as_deref(), parameters)?;
-    request.requested.must_be_possible(target.format(client))?;
+    rules::must_be_named(proven.may_act.as_ref(), acting, app.issuer())?;
+    let act = rules::act(proven.act.clone(), actor.clone())?;
+    let target = target(app, request, proven.own.as_deref())?;
+    wanted.requested.must_be_possible(target.format(client))?;
     let (asked, catalogue) = (parameters.get("scope"), app.registry.catalogue());
-    let scope = rules::scope(brought.scope.as_ref(), asked, client, &catalogue)?;
+    let scope = rules::scope(proven.scope.as_ref(), asked, client, &catalogue)?;
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
     let asked = ForExchange {
-        subject: &brought.subject,
-        origin: brought.origin,
+        subject: &proven.subject,
+        origin: proven.origin,
         scope: &scope,
         target: &target,
         act,
-        may_act: brought.may_act,
+        may_act: proven.may_act,
     };
     let token = Draft::for_exchange(app, client, asked, now).settle(app).await?;
     // Last: an assertion that is refused for another reason is not spent.
-    if let Some(assertion) = &brought.assertion {
+    if let Some(assertion) = &proven.assertion {
         jwt_bearer::spend(app, client, assertion).await.map_err(as_invalid_request)?;
     }
-    tracing::info!(client = %client.id, subject = brought.subject.sub(), actor, "token exchanged");
+    tracing::info!(client = %client.id, subject = proven.subject.sub(), actor, "token exchanged");
     let issued = Event::TokenIssued {
         client: &client.id,
-        subject: brought.subject.sub(),
+        subject: proven.subject.sub(),
         grant_type: GrantType::TokenExchange,
         scope: &scope,
         acting: actor.as_deref(),
     };
     app.note(&audit::Actor::Client, issued);
-    Ok(token.mint(app, None)?.in_exchange(request.requested))
+    Ok(token.mint(app, None)?.in_exchange(wanted.requested))
 }
 
 /// A subject token that is good, and everything that bounds what it can be exchanged for.
-struct Brought {
+struct SubjectToken {
     subject: Subject,
     origin: Origin,
     /// None: an assertion has no scope.
@@ -90,10 +86,10 @@ struct Brought {
 
 async fn subject(
     app: &App,
-    client: &AuthenticatedClient,
+    request: &TokenRequest<'_>,
     presented: Presented<'_>,
-    now: Timestamp,
-) -> Result<Brought, OAuthError> {
+) -> Result<SubjectToken, OAuthError> {
+    let TokenRequest { client, now, .. } = *request;
     let invalid = || rules::invalid_token(SUBJECT);
     match presented.kind {
         TokenKind::IdToken => {
@@ -118,10 +114,10 @@ async fn subject(
 /// The `sub` of who acts. Only a token of the client's own says so: the client itself, or somebody who signed in at it.
 async fn actor(
     app: &App,
-    client: &AuthenticatedClient,
+    request: &TokenRequest<'_>,
     presented: Presented<'_>,
-    now: Timestamp,
 ) -> Result<String, OAuthError> {
+    let TokenRequest { client, now, .. } = *request;
     let invalid = || rules::invalid_token(ACTOR);
     if presented.kind == TokenKind::IdToken {
         let (token, ..) = signed_in(app, client, presented.token, now).await?.ok_or_else(invalid)?;
@@ -179,9 +175,9 @@ fn of_access_token(
     client: &AuthenticatedClient,
     claims: &AccessTokenClaims,
     subject: Subject,
-) -> Result<Brought, OAuthError> {
+) -> Result<SubjectToken, OAuthError> {
     let own = rules::is_own(client, claims);
-    Ok(Brought {
+    Ok(SubjectToken {
         subject,
         origin: Origin {
             grant: claims.grant.clone(),
@@ -206,7 +202,7 @@ fn of_id_token(
     token: &IdTokenClaims,
     grant: Grant,
     user: User,
-) -> Brought {
+) -> SubjectToken {
     let own = match &grant.context.audience {
         Some(names) if grant.resources.is_empty() => {
             // Where nothing is left there is no token, least of all one for the default audience.
@@ -216,7 +212,7 @@ fn of_id_token(
         }
         _ => grant.resources.clone(),
     };
-    Brought {
+    SubjectToken {
         subject: Subject::User(Box::new(user)),
         act: None,
         may_act: rules::may_act(client),
@@ -234,13 +230,18 @@ fn of_id_token(
     }
 }
 
-async fn of_assertion(app: &App, client: &Client, jwt: &str, now: Timestamp) -> Result<Brought, OAuthError> {
+async fn of_assertion(
+    app: &App,
+    client: &Client,
+    jwt: &str,
+    now: Timestamp,
+) -> Result<SubjectToken, OAuthError> {
     let (assertion, user) = jwt_bearer::vouched_for(app, client, jwt).await.map_err(as_invalid_request)?;
     // Whoever acted before is not one whom this server knows.
     if assertion.has_actor || assertion.expires_at() <= now {
         return Err(rules::invalid_token(SUBJECT));
     }
-    Ok(Brought {
+    Ok(SubjectToken {
         subject: Subject::User(Box::new(user)),
         origin: Origin {
             expires_at: assertion.expires_at(),
@@ -267,12 +268,8 @@ fn as_invalid_request(error: OAuthError) -> OAuthError {
 }
 
 /// RFC 8693 2.1: what the new token is for. Of the client's own token never more than that was for, as with a refresh.
-fn target(
-    app: &App,
-    client: &AuthenticatedClient,
-    own: Option<&[String]>,
-    parameters: &Parameters<'_>,
-) -> Result<Target, OAuthError> {
+fn target(app: &App, request: &TokenRequest<'_>, own: Option<&[String]>) -> Result<Target, OAuthError> {
+    let TokenRequest { client, parameters, .. } = *request;
     let (asked, catalogue) = (resource::asked(parameters)?, app.registry.catalogue());
     match own {
         Some(granted) => Target::narrowed(granted, &asked, client, &catalogue)?,

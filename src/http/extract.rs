@@ -1,14 +1,20 @@
 //! What every endpoint for clients begins with: the parameters, and who sent them.
 
+use std::net::IpAddr;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, header};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 
+use super::error;
 use crate::app::App;
 use crate::grants::client_authentication;
 use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::request;
+use crate::server::edge::ClientAddress;
 
 /// A body as axum hands it over.
 pub(crate) type Body = Result<Bytes, BytesRejection>;
@@ -44,52 +50,86 @@ pub(crate) fn user_agent(headers: &HeaderMap) -> String {
     request::bounded_user_agent(headers.get(header::USER_AGENT))
 }
 
-/// The client that sent the request, authenticated.
-pub(crate) async fn client(
-    app: &App,
-    headers: &HeaderMap,
-    parameters: &Parameters<'_>,
-) -> Result<AuthenticatedClient, OAuthError> {
-    client_by(client_auth::authenticate, "/token", app, headers, parameters).await
+/// A form that was sent to an endpoint for clients, before anything of it is believed.
+pub(crate) struct ClientRequest {
+    pub headers: HeaderMap,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    form: Bytes,
 }
 
-/// The same at an endpoint whose own URL may be the audience of an assertion too (RFC 9126 2).
-pub(crate) async fn client_at(
-    endpoint: &str,
-    app: &App,
-    headers: &HeaderMap,
-    parameters: &Parameters<'_>,
-) -> Result<AuthenticatedClient, OAuthError> {
-    client_by(client_auth::authenticate, endpoint, app, headers, parameters).await
-}
+impl<S: Send + Sync> FromRequest<S> for ClientRequest {
+    type Rejection = Response;
 
-/// The client that sent a token request.
-pub(crate) async fn token_client(
-    app: &App,
-    headers: &HeaderMap,
-    parameters: &Parameters<'_>,
-) -> Result<AuthenticatedClient, OAuthError> {
-    let rule: Rule = match parameters.get("grant_type") {
-        Some("refresh_token") => client_auth::authenticate_refresh,
-        _ => client_auth::authenticate,
-    };
-    client_by(rule, "/token", app, headers, parameters).await
-}
-
-async fn client_by(
-    rule: Rule,
-    endpoint: &str,
-    app: &App,
-    headers: &HeaderMap,
-    parameters: &Parameters<'_>,
-) -> Result<AuthenticatedClient, OAuthError> {
-    let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
-    let first = authorization.next().map(axum::http::HeaderValue::as_bytes);
-    if authorization.next().is_some() {
-        return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Response> {
+        let headers = std::mem::take(request.headers_mut());
+        let address = request.extensions().get().map(|&ClientAddress(address)| address);
+        let body = Bytes::from_request(request, state).await;
+        let form = form(&headers, body).map_err(|error| error::respond(&error))?;
+        Ok(Self { headers, address, form })
     }
-    let endpoints = ["/token", endpoint];
-    let expected = client_authentication::expected(app, &endpoints);
-    let presented = client_auth::presented(first, parameters, &expected)?;
-    client_authentication::authenticate(app, &presented, rule).await
+}
+
+impl ClientRequest {
+    /// What it says; a request in which something is repeated is refused (RFC 6749 3.2).
+    pub(crate) fn parameters(&self) -> Result<Parameters<'_>, OAuthError> {
+        let parameters = Parameters::parse(&self.form)?;
+        parameters.refuse_repeated()?;
+        Ok(parameters)
+    }
+
+    /// Who sent it, authenticated.
+    pub(crate) async fn client(
+        &self,
+        app: &App,
+        parameters: &Parameters<'_>,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        self.client_by(client_auth::authenticate, "/token", app, parameters).await
+    }
+
+    /// The same at an endpoint whose own URL may be the audience of an assertion too (RFC 9126 2).
+    pub(crate) async fn client_at(
+        &self,
+        endpoint: &str,
+        app: &App,
+        parameters: &Parameters<'_>,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        self.client_by(client_auth::authenticate, endpoint, app, parameters).await
+    }
+
+    /// Who sent it as a token request.
+    pub(crate) async fn token_client(
+        &self,
+        app: &App,
+        parameters: &Parameters<'_>,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        let rule: Rule = match parameters.get("grant_type") {
+            Some("refresh_token") => client_auth::authenticate_refresh,
+            _ => client_auth::authenticate,
+        };
+        self.client_by(rule, "/token", app, parameters).await
+    }
+
+    async fn client_by(
+        &self,
+        rule: Rule,
+        endpoint: &str,
+        app: &App,
+        parameters: &Parameters<'_>,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        let mut authorization = self.headers.get_all(header::AUTHORIZATION).iter();
+        let first = authorization.next().map(HeaderValue::as_bytes);
+        if authorization.next().is_some() {
+            return Err(OAuthError::invalid_request("The client authenticates in two ways at once."));
+        }
+        let endpoints = ["/token", endpoint];
+        let expected = client_authentication::expected(app, &endpoints);
+        let presented = client_auth::presented(first, parameters, &expected)?;
+        client_authentication::authenticate(app, &presented, rule).await
+    }
+
+    /// The address as text; empty where it is not known.
+    pub(crate) fn address_text(&self) -> String {
+        self.address.map(|address| address.to_string()).unwrap_or_default()
+    }
 }

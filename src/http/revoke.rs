@@ -3,25 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{error, extract, json};
+use super::extract::ClientRequest;
+use super::{error, json};
 use crate::app::App;
 use crate::grants::revocation;
-use crate::protocol::{OAuthError, Parameters};
+use crate::protocol::OAuthError;
 
-pub(super) async fn revoke(State(app): State<Arc<App>>, headers: HeaderMap, body: extract::Body) -> Response {
-    match perform(&app, &headers, body).await {
+pub(super) async fn revoke(State(app): State<Arc<App>>, sent: ClientRequest) -> Response {
+    match perform(&app, &sent).await {
         Ok(()) => json::empty(),
         Err(failure) => error::respond(&failure),
     }
 }
 
-async fn perform(app: &App, headers: &HeaderMap, body: extract::Body) -> Result<(), OAuthError> {
-    let form = extract::form(headers, body)?;
-    let parameters = Parameters::parse(&form)?;
-    parameters.refuse_repeated()?;
-    let caller = extract::client(app, headers, &parameters).await?;
+async fn perform(app: &App, sent: &ClientRequest) -> Result<(), OAuthError> {
+    let parameters = sent.parameters()?;
+    let caller = sent.client(app, &parameters).await?;
     revocation::revoke(app, &caller, parameters.require("token")?).await
 }

@@ -1,41 +1,27 @@
 //! The token endpoint (RFC 6749 3.2).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{error, extract, json};
+use super::extract::ClientRequest;
+use super::{error, json};
 use crate::app::App;
-use crate::grants;
+use crate::grants::{self, TokenRequest};
 use crate::model::StatusProfile;
-use crate::protocol::{ErrorCode, OAuthError, Parameters};
-use crate::server::edge::ClientAddress;
+use crate::protocol::{ErrorCode, OAuthError};
 
-pub(super) async fn token(
-    State(app): State<Arc<App>>,
-    address: Option<Extension<ClientAddress>>,
-    headers: HeaderMap,
-    body: extract::Body,
-) -> Response {
-    let address = address.map(|Extension(ClientAddress(address))| address);
-    answer(&app, address, &headers, body).await.unwrap_or_else(|error| error::respond(&error))
+pub(super) async fn token(State(app): State<Arc<App>>, sent: ClientRequest) -> Response {
+    answer(&app, &sent).await.unwrap_or_else(|error| error::respond(&error))
 }
 
-async fn answer(
-    app: &App,
-    address: Option<IpAddr>,
-    headers: &HeaderMap,
-    body: extract::Body,
-) -> Result<Response, OAuthError> {
-    let form = extract::form(headers, body)?;
-    let parameters = Parameters::parse(&form)?;
-    parameters.refuse_repeated()?;
-    let client = extract::token_client(app, headers, &parameters).await?;
-    Ok(match grants::exchange(app, &client, &parameters, address).await {
+async fn answer(app: &App, sent: &ClientRequest) -> Result<Response, OAuthError> {
+    let parameters = sent.parameters()?;
+    let client = sent.token_client(app, &parameters).await?;
+    let request =
+        TokenRequest { client: &client, parameters: &parameters, address: sent.address, now: app.now() };
+    Ok(match grants::exchange(app, &request).await {
         Err(error)
             if error.code == ErrorCode::InvalidGrant
                 && client.policy().status == StatusProfile::InvalidGrant401 =>
