@@ -1,8 +1,5 @@
 //! The account page: which applications have access, where one is signed in, the password.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::accounts::{SignedIn, is_live};
@@ -17,7 +14,7 @@ use super::views::{
     AccountNotice, AccountPage, AppLink, AppRow, Application, PasswordProblem, Permission, Person, Place,
     Problem, SessionRow,
 };
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::audit::{Actor, Ended, Event, SessionEnd};
 use crate::crypto::password::{self, Against, PasswordError, UnacceptablePassword};
@@ -36,64 +33,55 @@ struct Access {
     grace_used_at: Option<Timestamp>,
 }
 
-pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
-    match visitor.signed_in(&app).await? {
-        Some(person) => page(&app, &visitor, &person, notice(&sent.parameters()?), None).await,
-        None => Ok(visitor.redirect_to_page(&app, "/login")),
+pub(super) async fn get(visit: Visit, Query(sent): Query) -> Answer {
+    match visit.signed_in().await? {
+        Some(person) => page(&visit, &person, notice(&sent.parameters()?), None).await,
+        None => Ok(visit.redirect_to_page("/login")),
     }
 }
 
-pub(super) async fn revoke_app(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn revoke_app(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let person = sender(&app, &visitor, &parameters).await?;
+    let person = sender(&visit, &parameters).await?;
     let client = ClientId::new(parameters.require("client_id")?);
     let SignedIn { user, session, .. } = &person;
     let revoked = Event::ConsentRevoked { user: &user.id, session: &session.id, client: &client };
-    if app.noting(&Actor::User, revoked).withdraw(&user.id, &client).await? {
+    if visit.app.noting(&Actor::User, revoked).withdraw(&user.id, &client).await? {
         tracing::info!(user = %person.user.id, %client, "access taken back");
     }
-    Ok(visitor.redirect_to_page(&app, "/account?done=access"))
+    Ok(visit.redirect_to_page("/account?done=access"))
 }
 
-pub(super) async fn end_session(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn end_session(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let person = sender(&app, &visitor, &parameters).await?;
+    let person = sender(&visit, &parameters).await?;
     let session = SessionId::new(parameters.require("session")?);
     let (user, reason) = (&person.user.id, SessionEnd::AccountPage);
     let ended = Event::SessionEnded { user, session: &session, reason };
-    if app.noting(&Actor::User, ended).end_session(&session, user, app.now()).await? {
+    if visit.app.noting(&Actor::User, ended).end_session(&session, user, visit.app.now()).await? {
         tracing::info!(user = %person.user.id, %session, "session ended from the account page");
     }
-    Ok(visitor.redirect_to_page(&app, "/account?done=session"))
+    Ok(visit.redirect_to_page("/account?done=session"))
 }
 
-pub(super) async fn change_password(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    Form(sent): Form,
-) -> Answer {
+pub(super) async fn change_password(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let person = sender(&app, &visitor, &parameters).await?;
-    match set_password(&app, &visitor, &person, &parameters).await? {
-        Ok(proof) => reenter(&app, &visitor, person, proof).await,
-        Err(problem) => page(&app, &visitor, &person, None, Some(problem)).await,
+    let person = sender(&visit, &parameters).await?;
+    match set_password(&visit, &person, &parameters).await? {
+        Ok(proof) => reenter(&visit, person, proof).await,
+        Err(problem) => page(&visit, &person, None, Some(problem)).await,
     }
 }
 
 /// The person who sent a form of this page.
-async fn sender(app: &App, visitor: &Visitor, parameters: &Parameters<'_>) -> Result<SignedIn, Failure> {
+async fn sender(visit: &Visit, parameters: &Parameters<'_>) -> Result<SignedIn, Failure> {
     let stale = || Failure::new(Problem::StaleForm);
-    let person = visitor.signed_in(app).await?.ok_or_else(stale)?;
-    if visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
-        Ok(person)
-    } else {
-        Err(stale())
-    }
+    let person = visit.signed_in().await?.ok_or_else(stale)?;
+    if visit.sent_by_us(Some(&person.session.id), parameters.get("csrf")) { Ok(person) } else { Err(stale()) }
 }
 
 async fn set_password(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     person: &SignedIn,
     parameters: &Parameters<'_>,
 ) -> Result<Result<NewProof, PasswordProblem>, Failure> {
@@ -114,7 +102,7 @@ async fn set_password(
     }
     // The box is ticked as the page comes, and a box that is not ticked is not sent.
     let new = NewPassword { password: new, everywhere: parameters.get("everywhere").is_some() };
-    match change(app, visitor, person, current, new).await {
+    match change(visit, person, current, new).await {
         Err(NotChanged::Password(PasswordError::Busy)) => Ok(Err(PasswordProblem::Busy)),
         Err(NotChanged::Password(error)) => Err(error.into()),
         Err(NotChanged::Storage(error)) => Err(error.into()),
@@ -160,40 +148,39 @@ impl From<StorageError> for NotChanged {
 /// Changes the password. The current one counts for the session in which it is
 /// given: strangers who guess do not hold up who is signed in, and whoever has a stolen session guesses slowly.
 async fn change(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     person: &SignedIn,
     current: &str,
     new: NewPassword,
 ) -> Result<Result<NewProof, PasswordProblem>, NotChanged> {
     let (user, session) = (&person.user.id, &person.session.id);
-    let mut attempt = Try::password_of(app, session);
-    let network = tries::network(&app.master_key, &visitor.address);
-    let entry = app.passwords.enter(&network, attempt.one())?;
-    let place = app.passwords.place(entry, attempt.one(), user.as_str())?;
+    let mut attempt = Try::password_of(&visit.app, session);
+    let network = tries::network(&visit.app.master_key, &visit.address);
+    let entry = visit.app.passwords.enter(&network, attempt.one())?;
+    let place = visit.app.passwords.place(entry, attempt.one(), user.as_str())?;
     if let Err(wait) = attempt.count().await? {
-        app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
+        visit.app.note(&Actor::User, Event::PasswordChangeThrottled { user, session });
         return Ok(Err(PasswordProblem::TooMany(wait)));
     }
     // Users of an external login page have no password, and their names may be those of others.
-    let found = app.storage.credentials(&person.user.username).await?;
+    let found = visit.app.storage.credentials(&person.user.username).await?;
     let found = found.filter(|found| found.user.id == person.user.id);
     let sign_in = found.as_ref().map_or(SignInGeneration::FIRST, |found| found.sign_in);
     let hash = found.and_then(|found| found.password_hash);
     let against = hash.as_deref().map_or(Against::Nothing(user.as_str()), Against::Hash);
-    if !app.passwords.verify(&place, Secret::new(current), against).await? {
+    if !visit.app.passwords.verify(&place, Secret::new(current), against).await? {
         attempt.was_wrong().await?;
-        app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
+        visit.app.note(&Actor::User, Event::PasswordChangeFailed { user, session });
         return Ok(Err(PasswordProblem::Wrong));
     }
     attempt.was_theirs().await?;
-    let hash = app.passwords.hash_at(&place, new.password).await?;
+    let hash = visit.app.passwords.hash_at(&place, new.password).await?;
     let ended = if new.everywhere { Ended::Everything } else { Ended::Sessions };
-    let storage = app.noting(&Actor::User, Event::PasswordChanged { user, session, ended });
+    let storage = visit.app.noting(&Actor::User, Event::PasswordChanged { user, session, ended });
     let storage = if new.everywhere { storage.ending(Ending::Everything) } else { storage };
     let change = PasswordChange { user, session, sign_in, hash: &hash };
     // Their session may have ended while two passwords were hashed, or the old one may be another by now.
-    let Some(counts) = storage.change_password(change, app.now()).await? else {
+    let Some(counts) = storage.change_password(change, visit.app.now()).await? else {
         return Err(NotChanged::Stale);
     };
     tracing::info!(user = %person.user.id, everywhere = new.everywhere, "password changed; every session ended");
@@ -202,14 +189,14 @@ async fn change(
 }
 
 /// A new password ends every session; the one who changed it goes on in a new one.
-async fn reenter(app: &App, visitor: &Visitor, person: SignedIn, proof: NewProof) -> Answer {
+async fn reenter(visit: &Visit, person: SignedIn, proof: NewProof) -> Answer {
     let NewProof { counts, known_since } = proof;
     let recognised = Recognised { user: person.user, proof: counts, known_since };
-    let Some(started) = visitor.start_session(app, &recognised).await? else {
-        return Ok(visitor.redirect_to_page(app, "/login"));
+    let Some(started) = visit.start_session(&recognised).await? else {
+        return Ok(visit.redirect_to_page("/login"));
     };
-    let mut response = visitor.redirect_to_page(app, "/account?done=password");
-    started.set_cookies(app, &mut response);
+    let mut response = visit.redirect_to_page("/account?done=password");
+    started.set_cookies(&visit.app, &mut response);
     Ok(response)
 }
 
@@ -223,26 +210,28 @@ fn notice(parameters: &Parameters<'_>) -> Option<AccountNotice> {
 }
 
 async fn page(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     person: &SignedIn,
     notice: Option<AccountNotice>,
     password_problem: Option<PasswordProblem>,
 ) -> Answer {
-    let frame = visitor.frame(app, None);
-    let mut sessions = app.storage.sessions_of(&person.user.id, app.now()).await?;
-    sessions.retain(|session| is_live(app, session));
-    let apps = app_rows(app, frame.text, person).await?;
+    let frame = visit.frame(None);
+    let mut sessions = visit.app.storage.sessions_of(&person.user.id, visit.app.now()).await?;
+    sessions.retain(|session| is_live(&visit.app, session));
+    let apps = app_rows(&visit.app, frame.text, person).await?;
     let view = AccountPage {
         frame,
-        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        csrf: &visit.csrf(Some(&person.session.id)),
         signed_in_as: Person::of(&person.user),
         notice,
         password_problem,
-        others: visitor.accounts(app).await?.others.iter().map(select_account::row).collect(),
-        more_apps: more_apps(app, frame.text, person, &apps).await?,
+        others: visit.accounts().await?.others.iter().map(select_account::row).collect(),
+        more_apps: more_apps(&visit.app, frame.text, person, &apps).await?,
         apps,
-        sessions: sessions.iter().map(|session| session_row(app, frame.text, person, session)).collect(),
+        sessions: sessions
+            .iter()
+            .map(|session| session_row(&visit.app, frame.text, person, session))
+            .collect(),
     };
     let status = match password_problem {
         None => StatusCode::OK,
@@ -250,7 +239,7 @@ async fn page(
         Some(PasswordProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let mut response = visitor.page(app, status, &view);
+    let mut response = visit.page(status, &view);
     if let Some(PasswordProblem::TooMany(wait)) = password_problem {
         retry_after(&mut response, wait);
     }

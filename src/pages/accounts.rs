@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::answer::Failure;
 use super::cookies::{Cookie, SEPARATOR};
 use super::session_state;
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{RequestId, Secret, Session, SessionId, User, UserId};
@@ -41,12 +41,12 @@ pub(crate) struct Accounts {
     others_known: bool,
 }
 
-impl Visitor {
+impl Visit {
     /// The current account of the browser, if its session is genuine, live, and its user enabled.
-    pub(crate) async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, Failure> {
-        let current = self.accounts(app).await?.current;
+    pub(crate) async fn signed_in(&self) -> Result<Option<SignedIn>, Failure> {
+        let current = self.accounts().await?.current;
         if let Some(person) = &current {
-            touch(app, &person.session).await?;
+            touch(&self.app, &person.session).await?;
         }
         Ok(current)
     }
@@ -54,25 +54,24 @@ impl Visitor {
     /// The account with this session; one that counts for this request only counts too.
     pub(crate) async fn signed_in_for(
         &self,
-        app: &App,
         request: &RequestId,
         session: &SessionId,
     ) -> Result<Option<SignedIn>, Failure> {
-        let person = self.accounts_at_all(app).await?.find(session).cloned();
+        let person = self.accounts_at_all().await?.find(session).cloned();
         let counts =
             |person: &SignedIn| person.session.only_for.as_ref().is_none_or(|only_for| only_for == request);
         Ok(person.filter(counts))
     }
 
     /// Every account of the browser. A session that counts for one request only is none.
-    pub(crate) async fn accounts(&self, app: &App) -> Result<Accounts, Failure> {
-        let mut accounts = self.accounts_at_all(app).await?;
+    pub(crate) async fn accounts(&self) -> Result<Accounts, Failure> {
+        let mut accounts = self.accounts_at_all().await?;
         accounts.current = accounts.current.filter(|person| person.session.only_for.is_none());
         Ok(accounts)
     }
 
     /// The same with a current one of any kind, for sign-out.
-    pub(crate) async fn accounts_at_all(&self, app: &App) -> Result<Accounts, Failure> {
+    pub(crate) async fn accounts_at_all(&self) -> Result<Accounts, Failure> {
         let handle =
             |text: &str| Handle::parse(Purpose::Session, text).map(|handle| (handle, Secret::new(text)));
         let current = self.session_cookie.as_deref().and_then(handle);
@@ -83,12 +82,14 @@ impl Visitor {
         if ids.is_empty() {
             return Ok(Accounts { others_known: self.accounts_cookie.is_some(), ..Accounts::default() });
         }
-        let mut rows = app.storage.sessions(&ids).await?;
+        let mut rows = self.app.storage.sessions(&ids).await?;
         let mut take = |(handle, secret): (Handle, Secret)| {
             let id = handle.id();
             let at = rows.iter().position(|(session, ..)| session.id.as_str() == id)?;
             let (session, user, salt) = rows.swap_remove(at);
-            let good = handle.is_genuine(&app.master_key, &salt) && is_live(app, &session) && !user.disabled;
+            let good = handle.is_genuine(&self.app.master_key, &salt)
+                && is_live(&self.app, &session)
+                && !user.disabled;
             good.then_some(SignedIn { session, user, handle: secret })
         };
         let accounts = Accounts {

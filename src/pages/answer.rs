@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::cookies::Cookie;
 use super::views::{Application, ErrorPage, Problem};
-use super::visitor::Visitor;
-use crate::app::App;
+use super::visit::Visit;
 use crate::crypto::password::PasswordError;
 use crate::model::Client;
 use crate::protocol::authorize::Unproven;
@@ -48,27 +47,45 @@ const NO_FEATURES: HeaderValue = HeaderValue::from_static(
 const FEATURES: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Why a page cannot be shown or a form cannot be followed.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub problem: Problem,
+pub(crate) enum Failure {
+    /// A page says what went wrong.
+    Problem(Trouble),
+    /// The browser has to go elsewhere first.
+    Elsewhere(Box<Response>),
+}
+
+/// What a page about a problem says.
+#[derive(Clone)]
+pub(crate) struct Trouble {
+    problem: Problem,
     /// For a developer; never anything secret.
-    pub detail: Option<String>,
+    detail: Option<String>,
     /// The application to go back to; none where it is not proven who asks.
-    pub client: Option<Arc<Client>>,
+    client: Option<Arc<Client>>,
+}
+
+impl Trouble {
+    pub(crate) fn new(problem: Problem) -> Self {
+        Self { problem, detail: None, client: None }
+    }
 }
 
 impl Failure {
     pub(crate) fn new(problem: Problem) -> Self {
-        Self { problem, detail: None, client: None }
+        Self::Problem(Trouble::new(problem))
     }
 
     /// The request of this application was answered before, or waited for too long.
     pub(crate) fn expired_at(client: &Arc<Client>) -> Self {
-        Self { client: Some(Arc::clone(client)), ..Self::new(Problem::Expired) }
+        Self::Problem(Trouble { client: Some(Arc::clone(client)), ..Trouble::new(Problem::Expired) })
     }
 
     fn told(problem: Problem, detail: String) -> Self {
-        Self { detail: Some(detail), ..Self::new(problem) }
+        Self::Problem(Trouble { detail: Some(detail), ..Trouble::new(problem) })
+    }
+
+    pub(crate) fn elsewhere(response: Response) -> Self {
+        Self::Elsewhere(Box::new(response))
     }
 }
 
@@ -76,25 +93,25 @@ impl Failure {
 pub(super) type Answer = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
-    /// Without a body: [`say_failures`] knows whose language the page has to speak.
+    /// A problem without a body: [`say_failures`] knows whose language the page has to speak.
     fn into_response(self) -> Response {
-        let mut response = self.problem.status().into_response();
-        response.extensions_mut().insert(self);
-        response
+        match self {
+            Self::Elsewhere(response) => *response,
+            Self::Problem(trouble) => {
+                let mut response = trouble.problem.status().into_response();
+                response.extensions_mut().insert(trouble);
+                response
+            }
+        }
     }
 }
 
 /// Makes a page of every failure of a handler.
-pub(super) async fn say_failures(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    request.extensions_mut().insert(visitor.clone());
+pub(super) async fn say_failures(visit: Visit, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(visit.clone());
     let mut response = next.run(request).await;
     match response.extensions_mut().remove() {
-        Some(failure) => visitor.failure(&app, failure),
+        Some(trouble) => visit.trouble(&trouble),
         None => response,
     }
 }
@@ -149,12 +166,12 @@ pub(super) fn retry_after(response: &mut Response, wait: Wait) {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.0));
 }
 
-impl Visitor {
+impl Visit {
     /// Renders a page.
-    pub(crate) fn page(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
+    pub(crate) fn page(&self, status: StatusCode, view: &impl Template) -> Response {
         match view.render() {
             Ok(html) => {
-                let mut response = self.answer(app, status, Body::from(html));
+                let mut response = self.answer(status, Body::from(html));
                 let headers = response.headers_mut();
                 headers.insert(header::CONTENT_TYPE, HTML);
                 headers.insert(header::CONTENT_SECURITY_POLICY, CSP);
@@ -167,15 +184,15 @@ impl Visitor {
             }
             Err(error) => {
                 tracing::error!(%error, "a template failed");
-                self.answer(app, StatusCode::INTERNAL_SERVER_ERROR, Body::empty())
+                self.answer(StatusCode::INTERNAL_SERVER_ERROR, Body::empty())
             }
         }
     }
 
     /// Renders a page on the way of an application, which may have opened it in a window of its own and waits there for the
     /// answer: any policy but this one takes its handle away for good (`docs/adr/0050`).
-    pub(crate) fn page_with_opener(&self, app: &App, status: StatusCode, view: &impl Template) -> Response {
-        let mut response = self.page(app, status, view);
+    pub(crate) fn page_with_opener(&self, status: StatusCode, view: &impl Template) -> Response {
+        let mut response = self.page(status, view);
         response.headers_mut().insert(OPENER_POLICY, HeaderValue::from_static("unsafe-none"));
         response
     }
@@ -183,12 +200,11 @@ impl Visitor {
     /// Renders a page that shows frames of these origins, and of no others.
     pub(crate) fn page_with_frames(
         &self,
-        app: &App,
         status: StatusCode,
         view: &impl Template,
         origins: &[String],
     ) -> Response {
-        let mut response = self.page_with_opener(app, status, view);
+        let mut response = self.page_with_opener(status, view);
         let policy = format!(concat!(csp!(), "; frame-src {}"), origins.join(" "));
         if !origins.is_empty()
             && let Ok(policy) = HeaderValue::try_from(policy)
@@ -199,66 +215,61 @@ impl Visitor {
     }
 
     /// The page that says what went wrong.
-    pub(crate) fn failure(&self, app: &App, failure: Failure) -> Response {
-        let frame = self.frame(app, None);
-        let application = failure.client.as_deref().map(|client| Application::of(client, frame.text.tag()));
-        let view = ErrorPage {
-            frame,
-            problem: failure.problem,
-            application,
-            detail: failure.detail.as_deref(),
-            request_id: &self.request_id,
-        };
-        let mut response = self.page(app, failure.problem.status(), &view);
-        if failure.problem == Problem::TooManyRequests {
+    pub(crate) fn trouble(&self, Trouble { problem, detail, client }: &Trouble) -> Response {
+        let frame = self.frame(None);
+        let application = client.as_deref().map(|client| Application::of(client, frame.text.tag()));
+        let (detail, request_id) = (detail.as_deref(), &*self.request_id);
+        let view = ErrorPage { frame, problem: *problem, application, detail, request_id };
+        let mut response = self.page(problem.status(), &view);
+        if *problem == Problem::TooManyRequests {
             response.headers_mut().insert(header::RETRY_AFTER, waiting::RETRY_AFTER);
         }
         response
     }
 
     /// Sends the browser on; by GET, whatever the request was (RFC 9700 4.12).
-    pub(crate) fn redirect(&self, app: &App, location: &str) -> Response {
+    pub(crate) fn redirect(&self, location: &str) -> Response {
         match HeaderValue::try_from(location) {
             Ok(location) => {
-                let mut response = self.answer(app, StatusCode::SEE_OTHER, Body::empty());
+                let mut response = self.answer(StatusCode::SEE_OTHER, Body::empty());
                 response.headers_mut().insert(header::LOCATION, location);
                 response
             }
-            Err(_) => self.failure(app, Failure::new(Problem::BadRequest)),
+            Err(_) => self.trouble(&Trouble::new(Problem::BadRequest)),
         }
     }
 
     /// Sends the browser to one of our own pages.
-    pub(crate) fn redirect_to_page(&self, app: &App, path: &str) -> Response {
-        self.redirect(app, &app.settings.server.issuer.join(path))
+    pub(crate) fn redirect_to_page(&self, path: &str) -> Response {
+        self.redirect(&self.app.settings.server.issuer.join(path))
     }
 
     /// A POST from another site carries no SameSite cookie, so it is turned into our own GET, which does. The browser
     /// gets no cookies either: they would take the place of those it has and did not send.
-    pub(crate) fn repeat_as_get(&self, app: &App, path: &str, form: &[u8]) -> Result<Response, Failure> {
+    pub(crate) fn repeat_as_get(&self, path: &str, form: &[u8]) -> Result<Response, Failure> {
         // It becomes a header, so what a form may not hold in the clear is refused here.
         let clean = form.iter().all(u8::is_ascii_graphic);
         let query = std::str::from_utf8(form).ok().filter(|_| clean);
         let not_a_form = || OAuthError::invalid_request("The body is not a form.");
         let query = query.ok_or_else(not_a_form)?.replace('#', "%23");
         // The rest of a head is for what the browser says beside it.
-        if query.len() > app.settings.server.limits.max_header_bytes / 2 {
+        if query.len() > self.app.settings.server.limits.max_header_bytes / 2 {
             return Err(OAuthError::invalid_request(
                 "The request is too long for a URL; push it (RFC 9126).",
             )
             .into());
         }
-        let mut response = self.redirect_to_page(app, &format!("{path}?{query}"));
+        let mut response = self.redirect_to_page(&format!("{path}?{query}"));
         response.headers_mut().remove(header::SET_COOKIE);
         Ok(response)
     }
 
-    fn answer(&self, app: &App, status: StatusCode, body: Body) -> Response {
+    fn answer(&self, status: StatusCode, body: Body) -> Response {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
         if self.may_name_browser
-            && let Some(cookie) = Cookie::Browser.write(&app.settings.server.issuer, &self.browser, None)
+            && let Some(cookie) = Cookie::Browser.write(&self.app.settings.server.issuer, &self.browser, None)
         {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -1,18 +1,14 @@
 //! The consent page (RFC 6749 10.2, OpenID Connect Core 3.1.2.4).
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::accounts::SignedIn;
 use super::answer::{Answer, Failure};
-use super::flow::{Decision, Flow, Resumed, Who};
+use super::flow::{Decision, Flow, Who};
 use super::sent::{Form, Query};
 use super::views::{Application, ConsentPage, Permission, Person, Place, Problem};
-use super::visitor::Visitor;
-use crate::app::App;
+use super::visit::Visit;
 use crate::model::{Allowed, NewAccess};
 use crate::protocol::Parameters;
 use crate::protocol::interaction::{self, Situation, Step};
@@ -28,47 +24,41 @@ enum Choice {
     Switch,
 }
 
-pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(visit: Visit, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
-    let mut flow = match Flow::resume(&app, &visitor, id).await? {
-        Resumed::Waiting(flow) => flow,
-        Resumed::Elsewhere(response) => return Ok(response),
-    };
-    let who = flow.who(&app, &visitor).await?;
-    if let Err(error) = flow.keep_what_is_left(&app) {
-        return flow.refuse(&app, &visitor, &error).await;
+    let mut flow = Flow::resume(&visit, id).await?;
+    let who = flow.who(&visit).await?;
+    if let Err(error) = flow.keep_what_is_left(&visit.app) {
+        return flow.refuse(&visit, &error).await;
     }
-    let (step, before) = flow.next(&app, &who).await?;
+    let (step, before) = flow.next(&visit.app, &who).await?;
     match (step, who.person()) {
         (Step::Consent { new }, Some(person)) => {
             let before = before.map(|consent| consent.allowed).unwrap_or_default();
-            Ok(page(&app, &visitor, &flow, person, &before, &new))
+            Ok(page(&visit, &flow, person, &before, &new))
         }
-        _ => flow.advance(&app, &visitor).await,
+        _ => flow.advance(&visit).await,
     }
 }
 
-pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     let id = parameters.get("request").ok_or_else(|| Failure::new(Problem::Expired))?;
-    let mut flow = match Flow::resume(&app, &visitor, id).await? {
-        Resumed::Waiting(flow) => flow,
-        Resumed::Elsewhere(response) => return Ok(response),
-    };
-    let who = flow.who(&app, &visitor).await?;
-    let Some(person) = who.person() else { return flow.advance(&app, &visitor).await };
-    if !visitor.sent_by_us(&app, Some(&person.session.id), parameters.get("csrf")) {
+    let mut flow = Flow::resume(&visit, id).await?;
+    let who = flow.who(&visit).await?;
+    let Some(person) = who.person() else { return flow.advance(&visit).await };
+    if !visit.sent_by_us(Some(&person.session.id), parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
     let choice = choice(&parameters)?;
-    if let (Choice::Allow, Err(error)) = (&choice, flow.keep_what_is_left(&app)) {
-        return flow.refuse(&app, &visitor, &error).await;
+    if let (Choice::Allow, Err(error)) = (&choice, flow.keep_what_is_left(&visit.app)) {
+        return flow.refuse(&visit, &error).await;
     }
     match choice {
-        Choice::Allow => allow(&app, &visitor, *flow, &who, person).await,
-        Choice::Deny => flow.deny(&app, &visitor, person).await,
-        Choice::Switch => Ok(visitor.redirect_to_page(&app, &format!("/select_account?request={id}"))),
+        Choice::Allow => allow(&visit, *flow, &who, person).await,
+        Choice::Deny => flow.deny(&visit, person).await,
+        Choice::Switch => Ok(visit.redirect_to_page(&format!("/select_account?request={id}"))),
     }
 }
 
@@ -81,31 +71,24 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
     }
 }
 
-async fn allow(app: &App, visitor: &Visitor, flow: Flow, who: &Who, person: &SignedIn) -> Answer {
-    let before = app.storage.consent(&person.user.id, &flow.client.id, app.now()).await?;
+async fn allow(visit: &Visit, flow: Flow, who: &Who, person: &SignedIn) -> Answer {
+    let before = visit.app.storage.consent(&person.user.id, &flow.client.id, visit.app.now()).await?;
     let new = Allowed::of(&flow.request.permissions(), &flow.request.resources);
     let remember = Remember::adding(before.clone(), new, None);
     // The decision answers the question for consent only: the sign-in still has to be good enough.
-    let situation = Situation { decided: true, ..flow.situation(app, who, Some(&remember.allowed)) };
+    let situation = Situation { decided: true, ..flow.situation(&visit.app, who, Some(&remember.allowed)) };
     match interaction::next(&flow.request, &flow.client, situation) {
-        Step::Issue => flow.issue(app, visitor, person, Decision::remembered(remember, before)).await,
+        Step::Issue => flow.issue(visit, person, Decision::remembered(remember, before)).await,
         Step::SelectAccount | Step::SignIn | Step::Consent { .. } | Step::Refuse(_) => {
-            flow.advance(app, visitor).await
+            flow.advance(visit).await
         }
     }
 }
 
-fn page(
-    app: &App,
-    visitor: &Visitor,
-    flow: &Flow,
-    person: &SignedIn,
-    before: &Allowed,
-    new: &NewAccess,
-) -> Response {
+fn page(visit: &Visit, flow: &Flow, person: &SignedIn, before: &Allowed, new: &NewAccess) -> Response {
     let client = &flow.client;
-    let frame = visitor.frame(app, flow.request.ui_locales.as_deref());
-    let (scopes, catalogue) = (flow.request.permissions(), app.registry.catalogue());
+    let frame = visit.frame(flow.request.ui_locales.as_deref());
+    let (scopes, catalogue) = (flow.request.permissions(), visit.app.registry.catalogue());
     let target = Target::narrowed(&flow.request.resources, &[], client, &catalogue).unwrap_or_default();
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.scope.contains(scope));
     let tag = frame.text.tag();
@@ -115,7 +98,7 @@ fn page(
         application: Application::of(client, tag),
         signed_in_as: Person::of(&person.user),
         request: flow.pending.as_ref().map_or("", |pending| pending.id.as_str()),
-        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        csrf: &visit.csrf(Some(&person.session.id)),
         resources: Place::all(&target, before, new),
         permissions: scopes.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&flow.request.scope),
@@ -123,5 +106,5 @@ fn page(
         policy: link("policy_uri", client.policy_uri.as_deref()),
         terms: link("tos_uri", client.tos_uri.as_deref()),
     };
-    visitor.page_with_opener(app, StatusCode::OK, &view)
+    visit.page_with_opener(StatusCode::OK, &view)
 }

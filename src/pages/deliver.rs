@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::answer::Failure;
 use super::views::{Application, FormPostPage, Problem, StrangerPage};
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::grants::authorization_response::Envelope;
 use crate::model::Client;
@@ -17,53 +17,50 @@ use crate::site::links::ReturnTo;
 /// The application learns who posts, and nothing of our address but its origin.
 const ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
 
-impl Visitor {
+impl Visit {
     /// Sends the browser back to the application.
     pub(crate) fn deliver(
         &self,
-        app: &App,
         client: &Client,
         envelope: &Envelope,
         response: AuthorizationResponse,
     ) -> Result<Response, Failure> {
-        match envelope.seal(app, client, response)? {
-            Delivery::Redirect(location) => Ok(self.redirect(app, &location)),
-            Delivery::Form { action, fields } => Ok(self.form_post(app, client, &action, fields)),
+        match envelope.seal(&self.app, client, response)? {
+            Delivery::Redirect(location) => Ok(self.redirect(&location)),
+            Delivery::Form { action, fields } => Ok(self.form_post(client, &action, fields)),
         }
     }
 
     /// Sends the browser back with an error.
     pub(crate) async fn refuse(
         &self,
-        app: &App,
         client: &Client,
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
-        let envelope = Envelope::find(app, client, target).await?;
-        self.refuse_in(&envelope, app, client, target, error)
+        let envelope = Envelope::find(&self.app, client, target).await?;
+        self.refuse_in(&envelope, &self.app, client, target, error)
     }
 
     /// The same where no person has seen anything of the request yet: one who is to be led to an application that registered
     /// itself is asked first.
     pub(crate) async fn refuse_unseen(
         &self,
-        app: &App,
         client: &Client,
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
-        if self.may_be_led_to(app, client).await? {
-            return self.refuse(app, client, target, error).await;
+        if self.may_be_led_to(client).await? {
+            return self.refuse(client, target, error).await;
         }
         crate::request::log(error);
-        let envelope = Envelope::find(app, client, target).await?;
-        let answer = envelope.seal(app, client, target.failure(app.issuer(), error))?;
+        let envelope = Envelope::find(&self.app, client, target).await?;
+        let answer = envelope.seal(&self.app, client, target.failure(self.app.issuer(), error))?;
         let place = ReturnTo::parse(target.uri()).ok_or_else(|| Failure::new(Problem::WrongReturnAddress))?;
-        let frame = self.frame(app, None);
+        let frame = self.frame(None);
         let application = Application::of(client, frame.text.tag());
         let view = StrangerPage { frame, application, place, detail: &error.description, answer: &answer };
-        let mut response = self.page_with_opener(app, StatusCode::BAD_REQUEST, &view);
+        let mut response = self.page_with_opener(StatusCode::BAD_REQUEST, &view);
         crate::http::note(&mut response, error);
         Ok(response)
     }
@@ -77,22 +74,16 @@ impl Visitor {
         error: &OAuthError,
     ) -> Result<Response, Failure> {
         crate::request::log(error);
-        let mut response = self.deliver(app, client, envelope, target.failure(app.issuer(), error))?;
+        let mut response = self.deliver(client, envelope, target.failure(app.issuer(), error))?;
         crate::http::note(&mut response, error);
         Ok(response)
     }
 
-    fn form_post(
-        &self,
-        app: &App,
-        client: &Client,
-        action: &str,
-        fields: Vec<(&'static str, String)>,
-    ) -> Response {
-        let frame = self.frame(app, None);
+    fn form_post(&self, client: &Client, action: &str, fields: Vec<(&'static str, String)>) -> Response {
+        let frame = self.frame(None);
         let application = Application::of(client, frame.text.tag());
         let view = FormPostPage { frame, application, action, fields };
-        let mut response = self.page_with_opener(app, StatusCode::OK, &view);
+        let mut response = self.page_with_opener(StatusCode::OK, &view);
         response.headers_mut().insert(header::REFERRER_POLICY, ORIGIN);
         response
     }

@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::accounts::SignedIn;
 use super::answer::{Answer, Failure, retry_after};
 use super::browser;
-use super::goal::Goal;
+use super::destination::Destination;
 use super::own_page::OwnPage;
 use super::select_account;
 use super::sent::{Form, Query};
@@ -21,7 +20,7 @@ use super::views::{
     Application, DeviceConfirmPage, DeviceDonePage, DevicePage, DeviceProblem, Permission, Person, Place,
     Problem,
 };
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::grants::device_authorization;
@@ -43,65 +42,65 @@ struct Asked {
 /// A request that was found, and the try by which it was.
 type Found<'a> = (Asked, Try<'a>);
 
-pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(visit: Visit, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
-    let code = device_authorization::code_of_link(&app.master_key, &parameters);
-    Ok(match visitor.signed_in(&app).await? {
-        Some(person) => page(&app, &visitor, &person, "", code.as_ref(), None),
-        None => go_by(&app, &visitor, code, "/login"),
+    let code = device_authorization::code_of_link(&visit.app.master_key, &parameters);
+    Ok(match visit.signed_in().await? {
+        Some(person) => page(&visit, &person, "", code.as_ref(), None),
+        None => go_by(&visit, code, "/login"),
     })
 }
 
 /// A code was typed.
-pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let Some(person) = sender(&app, &visitor, &parameters).await? else {
-        return Ok(go_by(&app, &visitor, None, "/login"));
+    let Some(person) = sender(&visit, &parameters).await? else {
+        return Ok(go_by(&visit, None, "/login"));
     };
     let typed = parameters.get("user_code").unwrap_or_default();
-    match find(&app, &visitor, &person, typed).await? {
-        Ok((asked, attempt)) if is_open(&app, &asked) => {
+    match find(&visit, &person, typed).await? {
+        Ok((asked, attempt)) if is_open(&visit.app, &asked) => {
             attempt.was_right().await?;
-            confirmation(&app, &visitor, &person, &asked).await
+            confirmation(&visit, &person, &asked).await
         }
         Ok(_) => {
-            wrong(&visitor, &person);
-            Ok(page(&app, &visitor, &person, typed, None, Some(DeviceProblem::Wrong)))
+            wrong(&visit, &person);
+            Ok(page(&visit, &person, typed, None, Some(DeviceProblem::Wrong)))
         }
-        Err(problem) => Ok(page(&app, &visitor, &person, typed, None, Some(problem))),
+        Err(problem) => Ok(page(&visit, &person, typed, None, Some(problem))),
     }
 }
 
 /// Somebody has decided.
-pub(super) async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn confirm(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let Some(person) = sender(&app, &visitor, &parameters).await? else {
-        return Ok(go_by(&app, &visitor, None, "/login"));
+    let Some(person) = sender(&visit, &parameters).await? else {
+        return Ok(go_by(&visit, None, "/login"));
     };
     let allowed = match parameters.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
-        Some("switch") => return Ok(go_by(&app, &visitor, None, select_account::PATH)),
+        Some("switch") => return Ok(go_by(&visit, None, select_account::PATH)),
         _ => return Err(Failure::new(Problem::BadRequest)),
     };
     let typed = parameters.get("user_code").unwrap_or_default();
-    let (asked, attempt) = match find(&app, &visitor, &person, typed).await? {
+    let (asked, attempt) = match find(&visit, &person, typed).await? {
         Ok(found) => found,
-        Err(problem) => return Ok(page(&app, &visitor, &person, "", None, Some(problem))),
+        Err(problem) => return Ok(page(&visit, &person, "", None, Some(problem))),
     };
     let decided = match allowed {
-        true => allow(&app, &person, &asked).await? == Insertion::Inserted,
-        false => device_authorization::deny(&app, &asked.authorization, &person.session).await?,
+        true => allow(&visit.app, &person, &asked).await? == Insertion::Inserted,
+        false => device_authorization::deny(&visit.app, &asked.authorization, &person.session).await?,
     };
-    if decided || was_decided(&app, &person, &asked, allowed).await? {
+    if decided || was_decided(&visit.app, &person, &asked, allowed).await? {
         attempt.was_right().await?;
-        return Ok(done(&app, &visitor, &asked.client, allowed));
+        return Ok(done(&visit, &asked.client, allowed));
     }
     // Their session may have ended meanwhile.
-    if visitor.signed_in(&app).await?.is_none() {
-        return Ok(go_by(&app, &visitor, None, "/login"));
+    if visit.signed_in().await?.is_none() {
+        return Ok(go_by(&visit, None, "/login"));
     }
-    Ok(page(&app, &visitor, &person, "", None, Some(DeviceProblem::Wrong)))
+    Ok(page(&visit, &person, "", None, Some(DeviceProblem::Wrong)))
 }
 
 async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<Insertion, Failure> {
@@ -133,13 +132,9 @@ async fn was_decided(app: &App, person: &SignedIn, asked: &Asked, allowed: bool)
 }
 
 /// The person who sent a form of these pages; none: they have to sign in first.
-async fn sender(
-    app: &App,
-    visitor: &Visitor,
-    parameters: &Parameters<'_>,
-) -> Result<Option<SignedIn>, Failure> {
-    let Some(person) = visitor.signed_in(app).await? else { return Ok(None) };
-    if visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
+async fn sender(visit: &Visit, parameters: &Parameters<'_>) -> Result<Option<SignedIn>, Failure> {
+    let Some(person) = visit.signed_in().await? else { return Ok(None) };
+    if visit.sent_by_us(Some(&person.session.id), parameters.get("csrf")) {
         Ok(Some(person))
     } else {
         Err(Failure::new(Problem::StaleForm))
@@ -147,14 +142,13 @@ async fn sender(
 }
 
 /// By way of another page, and back here.
-fn go_by(app: &App, visitor: &Visitor, code: Option<UserCode>, page: &str) -> Response {
-    visitor.redirect_to_page(app, &Goal::Page(OwnPage::Device(code)).by_way_of(app, page))
+fn go_by(visit: &Visit, code: Option<UserCode>, page: &str) -> Response {
+    visit.redirect_to_page(&Destination::Page(OwnPage::Device(code)).by_way_of(&visit.app, page))
 }
 
 /// The request with this code. RFC 8628 5.1: there are few attempts, and each counts before it is looked up.
 async fn find<'a>(
-    app: &'a App,
-    visitor: &Visitor,
+    visit: &'a Visit,
     person: &SignedIn,
     typed: &str,
 ) -> Result<Result<Found<'a>, DeviceProblem>, Failure> {
@@ -162,29 +156,30 @@ async fn find<'a>(
         return Ok(Err(DeviceProblem::Missing));
     }
     let (user, session) = (&person.user.id, &person.session.id);
-    let mut attempt = Try::user_code(app, session, user, &tries::network(&app.master_key, &visitor.address));
+    let mut attempt =
+        Try::user_code(&visit.app, session, user, &tries::network(&visit.app.master_key, &visit.address));
     if let Err(wait) = attempt.count().await? {
-        tracing::warn!(user = %person.user.id, address = %visitor.address, "too many wrong user codes");
-        app.note(&Actor::User, Event::UserCodeThrottled { user, session });
+        tracing::warn!(user = %person.user.id, address = %visit.address, "too many wrong user codes");
+        visit.app.note(&Actor::User, Event::UserCodeThrottled { user, session });
         return Ok(Err(DeviceProblem::TooMany(wait)));
     }
     if let Some(code) = UserCode::parse(typed)
-        && let Some(mut authorization) = device_authorization::find(app, &code).await?
-        && let Some(registered) = app.clients.find(&authorization.client_id).await?
+        && let Some(mut authorization) = device_authorization::find(&visit.app, &code).await?
+        && let Some(registered) = visit.app.clients.find(&authorization.client_id).await?
         && registered.client.may_use(GrantType::DeviceCode)
     {
         let client = Arc::clone(&registered.client);
         // Nobody is asked for what was taken from the client since, and nobody allows it.
-        authorization.scope = left::scope(&authorization.scope, &client, &app.registry.catalogue());
+        authorization.scope = left::scope(&authorization.scope, &client, &visit.app.registry.catalogue());
         let asked = Asked { authorization, client, code };
         return Ok(Ok((asked, attempt)));
     }
-    wrong(visitor, person);
+    wrong(visit, person);
     Ok(Err(DeviceProblem::Wrong))
 }
 
-fn wrong(visitor: &Visitor, person: &SignedIn) {
-    tracing::info!(user = %person.user.id, address = %visitor.address, "wrong user code");
+fn wrong(visit: &Visit, person: &SignedIn) {
+    tracing::info!(user = %person.user.id, address = %visit.address, "wrong user code");
 }
 
 fn is_open(app: &App, asked: &Asked) -> bool {
@@ -192,8 +187,7 @@ fn is_open(app: &App, asked: &Asked) -> bool {
 }
 
 fn page(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     person: &SignedIn,
     typed: &str,
     linked: Option<&UserCode>,
@@ -201,8 +195,8 @@ fn page(
 ) -> Response {
     let linked = linked.map(UserCode::displayed);
     let view = DevicePage {
-        frame: visitor.frame(app, None),
-        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        frame: visit.frame(None),
+        csrf: &visit.csrf(Some(&person.session.id)),
         signed_in_as: Person::of(&person.user),
         user_code: linked.as_deref().unwrap_or(typed),
         linked: linked.is_some(),
@@ -213,7 +207,7 @@ fn page(
         Some(DeviceProblem::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Some(DeviceProblem::Missing | DeviceProblem::Wrong) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let mut response = visitor.page(app, status, &view);
+    let mut response = visit.page(status, &view);
     if let Some(DeviceProblem::TooMany(wait)) = problem {
         retry_after(&mut response, wait);
     }
@@ -222,38 +216,38 @@ fn page(
 
 /// Shown whatever was allowed before, and to the operator's own applications too: consent says what an application may
 /// do, not that this device is the one in front of the person.
-async fn confirmation(app: &App, visitor: &Visitor, person: &SignedIn, asked: &Asked) -> Answer {
+async fn confirmation(visit: &Visit, person: &SignedIn, asked: &Asked) -> Answer {
     let Asked { authorization, client, code } = asked;
-    let before = app.storage.consent(&person.user.id, &client.id, app.now()).await?;
+    let before = visit.app.storage.consent(&person.user.id, &client.id, visit.app.now()).await?;
     let before = before.map(|consent| consent.allowed).unwrap_or_default();
     let new = before.new_in(&authorization.scope, &authorization.resources);
-    let frame = visitor.frame(app, None);
-    let catalogue = app.registry.catalogue();
+    let frame = visit.frame(None);
+    let catalogue = visit.app.registry.catalogue();
     let target = Target::narrowed(&authorization.resources, &[], client, &catalogue).unwrap_or_default();
     let permission = |scope| Permission::new(frame.text, &catalogue, scope, new.scope.contains(scope));
     let view = DeviceConfirmPage {
         frame,
         application: Application::of(client, frame.text.tag()),
         signed_in_as: Person::of(&person.user),
-        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        csrf: &visit.csrf(Some(&person.session.id)),
         user_code: &code.displayed(),
         resources: Place::all(&target, &before, &new),
         permissions: authorization.scope.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&authorization.scope),
         address: &authorization.address,
         device: browser::recognise(frame.text, &authorization.user_agent),
-        asked: asked_when(app, frame.text, authorization),
+        asked: asked_when(&visit.app, frame.text, authorization),
     };
-    Ok(visitor.page(app, StatusCode::OK, &view))
+    Ok(visit.page(StatusCode::OK, &view))
 }
 
 fn asked_when(app: &App, text: &Messages, authorization: &DeviceAuthorization) -> String {
     text.minutes_ago(authorization.created_at.unix(), app.now().unix())
 }
 
-fn done(app: &App, visitor: &Visitor, client: &Client, allowed: bool) -> Response {
-    let frame = visitor.frame(app, None);
+fn done(visit: &Visit, client: &Client, allowed: bool) -> Response {
+    let frame = visit.frame(None);
     let application = Application::of(client, frame.text.tag());
     let view = DeviceDonePage { frame, application, allowed };
-    visitor.page(app, StatusCode::OK, &view)
+    visit.page(StatusCode::OK, &view)
 }

@@ -4,19 +4,16 @@
 //! The page is asked at every request, as with Hydra: also where nobody has to sign in or to be asked (`skip`), because
 //! it has the claims. A verifier is worth nothing in another browser, for another request or step, or twice.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::response::Response;
 use url::Url;
 
 use super::accounts::SignedIn;
 use super::answer::{Answer as PageAnswer, Failure};
-use super::flow::{self, Decision, Flow, Resumed};
+use super::flow::{self, Decision, Flow};
 use super::sent::Query;
 use super::sessions::{Before, Proof, Started, Term};
 use super::views::Problem;
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::config::ExternalUi;
 use crate::crypto::handle::{Handle, Purpose};
@@ -37,33 +34,31 @@ fn expired() -> Failure {
 }
 
 /// Sends the browser to the page whose turn it is.
-pub(super) async fn hand_over(flow: Flow, app: &App, visitor: &Visitor, ui: &ExternalUi) -> PageAnswer {
+pub(super) async fn hand_over(flow: Flow, visit: &Visit, ui: &ExternalUi) -> PageAnswer {
     if let Some(pending) = &flow.pending
-        && let Some(handover) = app.storage.handover(&pending.id).await?
+        && let Some(handover) = visit.app.storage.handover(&pending.id).await?
     {
         return match handover.step {
-            HandoverStep::Login => Ok(send(app, visitor, &ui.login_url, "login_challenge", &pending.id)),
-            HandoverStep::Consent => {
-                Ok(send(app, visitor, &ui.consent_url, "consent_challenge", &pending.id))
-            }
+            HandoverStep::Login => Ok(send(visit, &ui.login_url, "login_challenge", &pending.id)),
+            HandoverStep::Consent => Ok(send(visit, &ui.consent_url, "consent_challenge", &pending.id)),
             HandoverStep::LoginAnswered | HandoverStep::ConsentAnswered | HandoverStep::Over => {
                 Err(expired())
             }
         };
     }
-    let who = flow.who(app, visitor).await?;
-    let live = match flow.next(app, &who).await?.0 {
-        Step::Refuse(error) => return flow.refuse_unseen(app, visitor, &error).await,
+    let who = flow.who(visit).await?;
+    let live = match flow.next(&visit.app, &who).await?.0 {
+        Step::Refuse(error) => return flow.refuse_unseen(visit, &error).await,
         // Choosing an account is that page's work too.
         Step::SelectAccount | Step::SignIn => None,
         Step::Consent { .. } | Step::Issue => who.person(),
     };
     let id = match flow.pending {
         Some(pending) => pending.id,
-        None => flow::store(app, visitor, flow.request).await?,
+        None => flow::store(visit, flow.request).await?,
     };
-    app.storage.insert_handover(&begin(&id, live)).await?;
-    Ok(send(app, visitor, &ui.login_url, "login_challenge", &id))
+    visit.app.storage.insert_handover(&begin(&id, live)).await?;
+    Ok(send(visit, &ui.login_url, "login_challenge", &id))
 }
 
 fn begin(id: &RequestId, live: Option<&SignedIn>) -> Handover {
@@ -81,30 +76,25 @@ fn begin(id: &RequestId, live: Option<&SignedIn>) -> Handover {
     }
 }
 
-fn send(app: &App, visitor: &Visitor, page: &Url, name: &str, id: &RequestId) -> Response {
+fn send(visit: &Visit, page: &Url, name: &str, id: &RequestId) -> Response {
     let mut page = page.clone();
     page.query_pairs_mut().append_pair(name, id.as_str());
-    visitor.redirect(app, page.as_str())
+    visit.redirect(page.as_str())
 }
 
 /// `GET /authorize/continue`: the browser comes back from a page that has answered.
-pub(super) async fn go_on(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> PageAnswer {
+pub(super) async fn go_on(visit: Visit, Query(sent): Query) -> PageAnswer {
     let parameters = sent.parameters()?;
     let verifier = parameters.get("verifier").and_then(|text| Handle::parse(Purpose::Verifier, text));
     let verifier = verifier.ok_or_else(expired)?;
-    let flow = match Flow::load(&app, &visitor, &verifier.id()).await? {
-        Resumed::Waiting(flow) => *flow,
-        Resumed::Elsewhere(response) => return Ok(response),
-    };
-    let handover = app.storage.handover(&RequestId::new(verifier.id())).await?.ok_or_else(expired)?;
-    if !verifier.is_genuine(&app.master_key, &handover.salt) {
+    let flow = *Flow::load(&visit, &verifier.id()).await?;
+    let handover = visit.app.storage.handover(&RequestId::new(verifier.id())).await?.ok_or_else(expired)?;
+    if !verifier.is_genuine(&visit.app.master_key, &handover.salt) {
         return Err(expired());
     }
     match (verifier.generation(), handover.step) {
-        (LOGIN, HandoverStep::LoginAnswered) => Box::pin(take_login(&app, &visitor, flow, handover)).await,
-        (CONSENT, HandoverStep::ConsentAnswered) => {
-            Box::pin(take_consent(&app, &visitor, flow, handover)).await
-        }
+        (LOGIN, HandoverStep::LoginAnswered) => Box::pin(take_login(&visit, flow, handover)).await,
+        (CONSENT, HandoverStep::ConsentAnswered) => Box::pin(take_consent(&visit, flow, handover)).await,
         _ => Err(expired()),
     }
 }
@@ -114,62 +104,62 @@ fn answer<T: serde::de::DeserializeOwned>(handover: &Handover) -> Result<Answer<
     serde_json::from_str(json).map_err(|error| OAuthError::server_error(error).into())
 }
 
-async fn take_login(app: &App, visitor: &Visitor, mut flow: Flow, handover: Handover) -> PageAnswer {
+async fn take_login(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAnswer {
     let accepted: AcceptLogin = match answer(&handover)? {
         Answer::Accept(accepted) => accepted,
-        Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
+        Answer::Reject(rejection) => return reject(visit, &flow, &handover, &rejection).await,
     };
     let id = &handover.request_id;
     let live = match &handover.session_id {
         Some(skipped) => {
-            let still = visitor.accounts(app).await?.find(skipped).cloned();
+            let still = visit.accounts().await?.find(skipped).cloned();
             // It ended meanwhile: somebody has to sign in after all.
             if still.is_none() {
-                return restart(app, visitor, flow).await;
+                return restart(visit, flow).await;
             }
             still
         }
         None => None,
     };
     let subject = UserId::new(&accepted.subject);
-    let known_by = subject::of(app, &flow.client, &subject);
+    let known_by = subject::of(&visit.app, &flow.client, &subject);
     if flow.request.subject.as_ref().is_some_and(|required| *required != known_by) {
-        return refuse_another(app, visitor, &flow, &handover).await;
+        return refuse_another(visit, &flow, &handover).await;
     }
     let facts = LoginFacts { acr: accepted.acr(), context: accepted.context.clone() };
-    if !app.storage.take_login(id, &subject, &facts).await? {
+    if !visit.app.storage.take_login(id, &subject, &facts).await? {
         return Err(expired());
     }
     let started = match &live {
         Some(_) => None,
         None => {
-            let at = handover.answered_at.unwrap_or(app.now());
-            let Some((user, counts)) = vouched_for(app, &handover, &subject, at).await? else {
+            let at = handover.answered_at.unwrap_or(visit.app.now());
+            let Some((user, counts)) = vouched_for(&visit.app, &handover, &subject, at).await? else {
                 // Deleted after the page had accepted.
-                return restart(app, visitor, flow).await;
+                return restart(visit, flow).await;
             };
             if user.disabled {
-                return refuse_disabled(app, visitor, &flow).await;
+                return refuse_disabled(visit, &flow).await;
             }
-            match sign_in(app, visitor, &flow, (&user, counts), &accepted, at).await? {
+            match sign_in(visit, &flow, (&user, counts), &accepted, at).await? {
                 Some(started) => Some(started),
                 // Everything of theirs was ended after the page had accepted.
-                None => return restart(app, visitor, flow).await,
+                None => return restart(visit, flow).await,
             }
         }
     };
     let session = live.map(|person| person.session.id);
     let session: Option<SessionId> = session.or(started.as_ref().map(|started| started.session.id.clone()));
     if let Some(session) = &session {
-        app.storage.set_request_account(id, session, Means::SignIn).await?;
-        flow::taken_up(app, visitor, id);
+        visit.app.storage.set_request_account(id, session, Means::SignIn).await?;
+        flow::taken_up(visit, id);
     }
     if let Some(pending) = &mut flow.pending {
         pending.account = session.map(|session_id| RequestAccount { session_id, by: Means::SignIn });
     }
-    let mut response = flow.advance(app, visitor).await?;
+    let mut response = flow.advance(visit).await?;
     if let Some(started) = started {
-        started.set_cookies(app, &mut response);
+        started.set_cookies(&visit.app, &mut response);
     }
     Ok(response)
 }
@@ -196,30 +186,29 @@ async fn vouched_for(
 }
 
 /// OpenID Connect Core 3.1.2.1, 5.5.1: the answer is about the user of id_token_hint or of claims, or an error.
-async fn refuse_another(app: &App, visitor: &Visitor, flow: &Flow, handover: &Handover) -> PageAnswer {
-    let envelope = flow.envelope(app).await?;
-    if !app.storage.end_handover(&handover.request_id, handover.step).await? {
+async fn refuse_another(visit: &Visit, flow: &Flow, handover: &Handover) -> PageAnswer {
+    let envelope = flow.envelope(&visit.app).await?;
+    if !visit.app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
     let description = "Somebody else than the user whom the request names has signed in.";
     let error = OAuthError::new(ErrorCode::LoginRequired, description);
-    visitor.refuse_in(&envelope, app, &flow.client, &flow.target, &error)
+    visit.refuse_in(&envelope, &visit.app, &flow.client, &flow.target, &error)
 }
 
-async fn refuse_disabled(app: &App, visitor: &Visitor, flow: &Flow) -> Result<Response, Failure> {
+async fn refuse_disabled(visit: &Visit, flow: &Flow) -> Result<Response, Failure> {
     let error = OAuthError::new(ErrorCode::AccessDenied, "The user is disabled.");
-    flow.refuse(app, visitor, &error).await
+    flow.refuse(visit, &error).await
 }
 
 async fn sign_in(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     flow: &Flow,
     (user, counts): (&User, SignInGeneration),
     accepted: &AcceptLogin,
     at: Timestamp,
 ) -> Result<Option<Started>, Failure> {
-    let longest = app.settings.sessions.lifetime_seconds;
+    let longest = visit.app.settings.sessions.lifetime_seconds;
     let term = match accepted.remembered() {
         Remembered::Seconds(seconds) => {
             let seconds = seconds.min(longest);
@@ -232,29 +221,29 @@ async fn sign_in(
         }
     };
     let proof = Proof { user, counts, at, amr: accepted.amr(), acr: accepted.acr() };
-    let Some(started) = visitor.start_session_with(app, proof, term, Before::Ends).await? else {
+    let Some(started) = visit.start_session_with(proof, term, Before::Ends).await? else {
         return Ok(None);
     };
-    tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in elsewhere");
+    tracing::info!(user = %user.id, session = %started.session.id, address = %visit.address, "signed in elsewhere");
     Ok(Some(started))
 }
 
-async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Handover) -> PageAnswer {
+async fn take_consent(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAnswer {
     let accepted: AcceptConsent = match answer(&handover)? {
         Answer::Accept(accepted) => accepted,
-        Answer::Reject(rejection) => return reject(app, visitor, &flow, &handover, &rejection).await,
+        Answer::Reject(rejection) => return reject(visit, &flow, &handover, &rejection).await,
     };
     let id = &handover.request_id;
     let account = flow.pending.as_ref().and_then(|pending| pending.account.as_ref());
     let person = match account {
-        Some(account) => visitor.signed_in_for(app, id, &account.session_id).await?,
+        Some(account) => visit.signed_in_for(id, &account.session_id).await?,
         None => None,
     };
     let person = person.filter(|person| Some(&person.user.id) == handover.subject.as_ref());
     // Signed out meanwhile, or somebody else is: from the beginning.
-    let Some(person) = person else { return restart(app, visitor, flow).await };
-    let envelope = flow.envelope(app).await?;
-    if !app.storage.end_handover(id, HandoverStep::ConsentAnswered).await? {
+    let Some(person) = person else { return restart(visit, flow).await };
+    let envelope = flow.envelope(&visit.app).await?;
+    if !visit.app.storage.end_handover(id, HandoverStep::ConsentAnswered).await? {
         return Err(expired());
     }
     let scope = accepted.scope()?;
@@ -266,14 +255,14 @@ async fn take_consent(app: &App, visitor: &Visitor, mut flow: Flow, handover: Ha
     // Of several resources none was granted: what was allowed is for none, not for the default audience.
     let (remember, before) = match had_resources && flow.request.resources.is_empty() {
         true => (None, None),
-        false => remember(app, &flow, &handover, &accepted, &person).await?,
+        false => remember(&visit.app, &flow, &handover, &accepted, &person).await?,
     };
     let given_at = handover.consent;
     let decision = Decision { remember, before, given_at, context: context(&handover, accepted) };
     flow.request.claims = flow.request.claims.within(&scope);
     // What was allowed for the sake of a single claim is no scope of the tokens.
     flow.request.scope = flow.request.scope.within(&scope);
-    flow.issue_in(&envelope, app, visitor, &person, decision).await
+    flow.issue_in(&envelope, visit, &person, decision).await
 }
 
 async fn remember(
@@ -305,22 +294,16 @@ fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
 }
 
 /// The page said no: the application is told, once.
-async fn reject(
-    app: &App,
-    visitor: &Visitor,
-    flow: &Flow,
-    handover: &Handover,
-    rejection: &Rejection,
-) -> PageAnswer {
-    let envelope = flow.envelope(app).await?;
-    if !app.storage.end_handover(&handover.request_id, handover.step).await? {
+async fn reject(visit: &Visit, flow: &Flow, handover: &Handover, rejection: &Rejection) -> PageAnswer {
+    let envelope = flow.envelope(&visit.app).await?;
+    if !visit.app.storage.end_handover(&handover.request_id, handover.step).await? {
         return Err(expired());
     }
-    visitor.deliver(app, &flow.client, &envelope, flow.target.rejection(app.issuer(), rejection))
+    visit.deliver(&flow.client, &envelope, flow.target.rejection(visit.app.issuer(), rejection))
 }
 
 /// From the beginning, as a new request with a new challenge.
-async fn restart(app: &App, visitor: &Visitor, mut flow: Flow) -> PageAnswer {
+async fn restart(visit: &Visit, mut flow: Flow) -> PageAnswer {
     flow.pending = None;
-    flow.advance(app, visitor).await
+    flow.advance(visit).await
 }

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
 
 use super::accounts::{self, SignedIn};
 use super::answer::{Answer, Failure};
 use super::external;
 use super::session_state;
 use super::views::Problem;
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::config::ExternalUi;
@@ -67,13 +66,6 @@ pub(super) enum Who {
     Nobody,
 }
 
-/// What the pages for a waiting request need to know.
-pub(super) enum Resumed {
-    Waiting(Box<Flow>),
-    /// It had expired and was started again, or its pages are not ours: the browser has to go there.
-    Elsewhere(Response),
-}
-
 impl Flow {
     pub(super) fn new(
         client: Arc<Client>,
@@ -84,58 +76,62 @@ impl Flow {
         Self { client, target, request, pending, is_late: false }
     }
 
-    /// The waiting request of this browser with this id, for our own pages.
-    pub(super) async fn resume(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
-        match Self::load(app, visitor, id).await? {
-            Resumed::Waiting(flow) if flow.external_ui(app).is_some() => {
-                Box::pin(flow.advance(app, visitor)).await.map(Resumed::Elsewhere)
-            }
-            resumed => Ok(resumed),
+    /// The waiting request of this browser with this id, for our own pages. One whose pages are not ours goes on there.
+    pub(super) async fn resume(visit: &Visit, id: &str) -> Result<Box<Self>, Failure> {
+        let flow = Self::load(visit, id).await?;
+        if flow.external_ui(&visit.app).is_some() {
+            return Err(flow.goes_on(visit).await);
         }
+        Ok(flow)
     }
 
-    /// The waiting request of this browser with this id.
-    pub(super) async fn load(app: &App, visitor: &Visitor, id: &str) -> Result<Resumed, Failure> {
+    /// What the next step answers, instead of the page that was asked for.
+    async fn goes_on(self, visit: &Visit) -> Failure {
+        Box::pin(self.advance(visit)).await.map_or_else(|failure| failure, Failure::elsewhere)
+    }
+
+    /// The waiting request of this browser with this id. One that has expired is started again.
+    pub(super) async fn load(visit: &Visit, id: &str) -> Result<Box<Self>, Failure> {
         let expired = || Failure::new(Problem::Expired);
-        let pending = app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
+        let pending = visit.app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
         // Bound to the browser that started it, so that nobody can be led into somebody else's request.
-        if pending.browser != visitor.browser_digest() {
+        if pending.browser != visit.browser_digest() {
             return Err(expired());
         }
-        let registered = app.clients.find(&pending.request.client_id).await?;
+        let registered = visit.app.clients.find(&pending.request.client_id).await?;
         let client = Arc::clone(&registered.ok_or(Unproven::UnknownClient)?.client);
         let target =
             RedirectTarget::of(&pending.request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
-        let is_over = pending.expires_at <= app.now();
+        let is_over = pending.expires_at <= visit.app.now();
         let request = pending.request.clone();
         let mut flow = Self::new(client, target, request, Some(pending));
         if is_over {
             // One that was answered is not started again: its grant has its id.
-            if app.storage.grant(&GrantId::new(id)).await?.is_some() {
+            if visit.app.storage.grant(&GrantId::new(id)).await?.is_some() {
                 return Err(Failure::expired_at(&flow.client));
             }
             flow.pending = None;
-            return Box::pin(flow.advance(app, visitor)).await.map(Resumed::Elsewhere);
+            return Err(flow.goes_on(visit).await);
         }
-        Ok(Resumed::Waiting(Box::new(flow)))
+        Ok(Box::new(flow))
     }
 
     /// Does the next step: ends at the application, or at a page for a person.
-    pub(super) async fn advance(self, app: &App, visitor: &Visitor) -> Answer {
-        if let Some(ui) = self.external_ui(app) {
-            return external::hand_over(self, app, visitor, ui).await;
+    pub(super) async fn advance(self, visit: &Visit) -> Answer {
+        if let Some(ui) = self.external_ui(&visit.app) {
+            return external::hand_over(self, visit, ui).await;
         }
-        let who = self.who(app, visitor).await?;
-        let (step, before) = self.next(app, &who).await?;
+        let who = self.who(visit).await?;
+        let (step, before) = self.next(&visit.app, &who).await?;
         match (step, &who.person()) {
             (Step::Issue, Some(person)) => {
                 let before = before.filter(|_| !self.client.skips_consent());
-                self.issue(app, visitor, person, Decision { before, ..Decision::default() }).await
+                self.issue(visit, person, Decision { before, ..Decision::default() }).await
             }
-            (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(app, visitor, "/login").await,
-            (Step::SelectAccount, _) => self.wait_at(app, visitor, "/select_account").await,
-            (Step::Consent { .. }, _) => self.wait_at(app, visitor, "/consent").await,
-            (Step::Refuse(error), _) => self.refuse_unseen(app, visitor, &error).await,
+            (Step::SignIn, _) | (Step::Issue, None) => self.wait_at(visit, "/login").await,
+            (Step::SelectAccount, _) => self.wait_at(visit, "/select_account").await,
+            (Step::Consent { .. }, _) => self.wait_at(visit, "/consent").await,
+            (Step::Refuse(error), _) => self.refuse_unseen(visit, &error).await,
         }
     }
 
@@ -150,12 +146,12 @@ impl Flow {
     }
 
     /// Whom this request is about.
-    pub(super) async fn who(&self, app: &App, visitor: &Visitor) -> Result<Who, Failure> {
-        let accounts = visitor.accounts(app).await?;
+    pub(super) async fn who(&self, visit: &Visit) -> Result<Who, Failure> {
+        let accounts = visit.accounts().await?;
         let has_current = accounts.current.is_some();
         let all: Vec<_> = accounts.all().map(|person| (&person.session, &person.user)).collect();
         let decided = self.pending.as_ref().and_then(|pending| pending.account.as_ref());
-        let is_known_by = |user: &User, sub: &str| subject::of(app, &self.client, &user.id) == sub;
+        let is_known_by = |user: &User, sub: &str| subject::of(&visit.app, &self.client, &user.id) == sub;
         let (at, by) = match account::meant(&self.request, decided, &all, has_current, is_known_by) {
             Meant::Account { at, by } => (at, by),
             Meant::Unsettled => return Ok(Who::ToBeChosen),
@@ -167,7 +163,7 @@ impl Flow {
             return Ok(Who::Nobody);
         }
         let signed_in = Box::new(all.swap_remove(at));
-        accounts::touch(app, &signed_in.session).await?;
+        accounts::touch(&visit.app, &signed_in.session).await?;
         Ok(Who::Person { signed_in, by })
     }
 
@@ -217,40 +213,33 @@ impl Flow {
     }
 
     /// Issues what was asked for and sends the browser back with it. Where nothing can be sent, nothing is used up.
-    pub(super) async fn issue(
-        self,
-        app: &App,
-        visitor: &Visitor,
-        person: &SignedIn,
-        decision: Decision,
-    ) -> Answer {
-        let envelope = self.envelope(app).await?;
-        self.issue_in(&envelope, app, visitor, person, decision).await
+    pub(super) async fn issue(self, visit: &Visit, person: &SignedIn, decision: Decision) -> Answer {
+        let envelope = self.envelope(&visit.app).await?;
+        self.issue_in(&envelope, visit, person, decision).await
     }
 
     pub(super) async fn issue_in(
         mut self,
         envelope: &Envelope,
-        app: &App,
-        visitor: &Visitor,
+        visit: &Visit,
         person: &SignedIn,
         decision: Decision,
     ) -> Answer {
         if let Err(error) = authorize::may_still_answer(&self.client, &self.request) {
-            return self.refuse(app, visitor, &error).await;
+            return self.refuse(visit, &error).await;
         }
-        if let Err(error) = self.keep_what_is_left(app) {
-            return self.refuse(app, visitor, &error).await;
+        if let Err(error) = self.keep_what_is_left(&visit.app) {
+            return self.refuse(visit, &error).await;
         }
         // An external page may grant less than was asked for.
         if self.request.response_type.has_id_token() && !self.request.scope.contains(Scope::OPENID) {
             let description = "The scope openid was not granted, which an ID token needs.";
-            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::AccessDenied, description)).await;
+            return self.refuse(visit, &OAuthError::new(ErrorCode::AccessDenied, description)).await;
         }
         // The pages of somebody else say themselves what a sign-in was worth.
         let acr = claims::acr_of(decision.context.acr.as_deref().or(person.session.acr.as_deref()));
         if Assurance::of(&self.request, Some(acr), Some(Means::SignIn), true) != Assurance::Met {
-            return self.refuse(app, visitor, &interaction::unmet_acr()).await;
+            return self.refuse(visit, &interaction::unmet_acr()).await;
         }
         let fresh = RequestId::new(random::id());
         let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
@@ -264,77 +253,77 @@ impl Flow {
             upon: Yes { remembered: decision.before.as_ref(), given_at: decision.given_at },
             context: decision.context,
         };
-        let success = match approval::approve(app, approval).await? {
+        let success = match approval::approve(&visit.app, approval).await? {
             Approved::Success(success) => success,
             Approved::AnsweredBefore => return Err(Failure::expired_at(&self.client)),
-            Approved::Ended => return Box::pin(self.again(app, visitor)).await,
+            Approved::Ended => return Box::pin(self.again(visit)).await,
         };
         if self.pending.is_some() {
-            taken_up(app, visitor, id);
+            taken_up(visit, id);
         }
-        let browser_state = visitor.browser_state(app);
+        let browser_state = visit.browser_state();
         let session_state = session_state::of_answer(&self.request, id, &browser_state);
         let success = Success { session_state, ..success };
-        let answer = self.target.success(app.issuer(), success);
-        let mut response = visitor.deliver(app, &self.client, envelope, answer)?;
-        visitor.mend_browser_state(app, &browser_state, &mut response);
+        let answer = self.target.success(visit.app.issuer(), success);
+        let mut response = visit.deliver(&self.client, envelope, answer)?;
+        visit.mend_browser_state(&browser_state, &mut response);
         Ok(response)
     }
 
     /// The session, the account or the consent has ended while the request was answered: what happens next is another
     /// question now.
-    async fn again(mut self, app: &App, visitor: &Visitor) -> Answer {
+    async fn again(mut self, visit: &Visit) -> Answer {
         if self.is_late {
             let description = "The sign-in or the consent ended while the request was answered.";
-            return self.refuse(app, visitor, &OAuthError::new(ErrorCode::LoginRequired, description)).await;
+            return self.refuse(visit, &OAuthError::new(ErrorCode::LoginRequired, description)).await;
         }
         self.is_late = true;
         // External pages have answered this one, and are asked anew about what was asked for at first.
-        if self.external_ui(app).is_some()
+        if self.external_ui(&visit.app).is_some()
             && let Some(pending) = self.pending.take()
         {
             self.request = pending.request;
         }
-        self.advance(app, visitor).await
+        self.advance(visit).await
     }
 
     /// The person said no (RFC 6749 4.1.2.1).
-    pub(super) async fn deny(&self, app: &App, visitor: &Visitor, person: &SignedIn) -> Answer {
+    pub(super) async fn deny(&self, visit: &Visit, person: &SignedIn) -> Answer {
         let (user, client, scope) = (&person.user.id, &self.client.id, &self.request.scope);
         let refused = Event::ConsentRefused { user, client, scope };
-        app.audit.write(&Actor::User, &refused, app.now()).await?;
+        visit.app.audit.write(&Actor::User, &refused, visit.app.now()).await?;
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not give consent.");
-        self.refuse(app, visitor, &error).await
+        self.refuse(visit, &error).await
     }
 
     /// Sends the browser back with an error.
-    pub(super) async fn refuse(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+    pub(super) async fn refuse(&self, visit: &Visit, error: &OAuthError) -> Answer {
         if let Some(pending) = &self.pending {
-            app.storage.note_answered(&pending.id).await?;
+            visit.app.storage.note_answered(&pending.id).await?;
         }
-        visitor.refuse(app, &self.client, &self.target, error).await
+        visit.refuse(&self.client, &self.target, error).await
     }
 
     /// The same where it may be that no person has seen a page about the request: signing in and choosing are on pages that
     /// name where it leads.
-    pub(super) async fn refuse_unseen(&self, app: &App, visitor: &Visitor, error: &OAuthError) -> Answer {
+    pub(super) async fn refuse_unseen(&self, visit: &Visit, error: &OAuthError) -> Answer {
         let Some(pending) = &self.pending else {
-            return visitor.refuse_unseen(app, &self.client, &self.target, error).await;
+            return visit.refuse_unseen(&self.client, &self.target, error).await;
         };
         if pending.account.is_some() {
-            return self.refuse(app, visitor, error).await;
+            return self.refuse(visit, error).await;
         }
-        app.storage.note_answered(&pending.id).await?;
-        visitor.refuse_unseen(app, &self.client, &self.target, error).await
+        visit.app.storage.note_answered(&pending.id).await?;
+        visit.refuse_unseen(&self.client, &self.target, error).await
     }
 
     /// Sends the browser to a page that carries only the request's id.
-    async fn wait_at(self, app: &App, visitor: &Visitor, page: &str) -> Answer {
+    async fn wait_at(self, visit: &Visit, page: &str) -> Answer {
         let id = match self.pending {
             Some(pending) => pending.id,
-            None => store(app, visitor, self.request).await?,
+            None => store(visit, self.request).await?,
         };
-        Ok(visitor.redirect_to_page(app, &format!("{page}?request={id}")))
+        Ok(visit.redirect_to_page(&format!("{page}?request={id}")))
     }
 }
 
@@ -355,35 +344,30 @@ impl Who {
     }
 }
 
-pub(super) async fn store(
-    app: &App,
-    visitor: &Visitor,
-    request: AuthorizationRequest,
-) -> Result<RequestId, Failure> {
-    let now = app.now();
+pub(super) async fn store(visit: &Visit, request: AuthorizationRequest) -> Result<RequestId, Failure> {
+    let now = visit.app.now();
     let pending = PendingRequest {
         id: RequestId::new(random::id()),
         request,
-        browser: visitor.browser_digest(),
+        browser: visit.browser_digest(),
         account: None,
         created_at: now,
-        expires_at: now.plus(app.settings.sessions.request_seconds),
+        expires_at: now.plus(visit.app.settings.sessions.request_seconds),
     };
-    with_place(app, visitor, async { Ok(app.storage.insert_request(&pending).await?) }).await?;
+    with_place(visit, async { Ok(visit.app.storage.insert_request(&pending).await?) }).await?;
     Ok(pending.id)
 }
 
 /// Nobody is known yet who could be held to what is stored: whoever is at this address has so many places.
 pub(super) async fn with_place<T>(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     store: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let placed = app.waiting.with_place(Holder::at(&visitor.address), || app.now(), store).await;
+    let placed = visit.app.waiting.with_place(Holder::at(&visit.address), || visit.app.now(), store).await;
     placed.map_err(|Full| Failure::new(Problem::TooManyRequests))?
 }
 
 /// A person has taken up a request that waited.
-pub(super) fn taken_up(app: &App, visitor: &Visitor, id: &RequestId) {
-    app.waiting.give_back(&Holder::at(&visitor.address), id.as_str(), app.now());
+pub(super) fn taken_up(visit: &Visit, id: &RequestId) {
+    visit.app.waiting.give_back(&Holder::at(&visit.address), id.as_str(), visit.app.now());
 }

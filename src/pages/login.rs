@@ -1,20 +1,16 @@
 //! The sign-in page: for a waiting authorization request, or for a page of our own.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::{Answer, Failure, retry_after};
+use super::destination::Destination;
 use super::flow::{self, Flow};
-use super::goal::Goal;
 use super::own_page::OwnPage;
 use super::select_account;
 use super::sent::{Form, Query};
 use super::views::{LoginPage, LoginProblem, Problem};
-use super::visitor::Visitor;
-use crate::app::App;
+use super::visit::Visit;
 use crate::grants::password_check::{self, Recognised, Typed, Unrecognised};
 use crate::model::Means;
 use crate::protocol::Parameters;
@@ -25,69 +21,62 @@ fn wants_another(parameters: &Parameters<'_>) -> bool {
     parameters.get("account") == Some("other")
 }
 
-pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
+pub(super) async fn get(visit: Visit, Query(sent): Query) -> Answer {
     let parameters = sent.parameters()?;
-    let goal = match Goal::of(&app, &visitor, &parameters).await? {
-        Ok(goal) => goal,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    match goal {
-        _ if wants_another(&parameters) => Ok(page(&app, &visitor, &goal, "", None)),
-        Goal::Request(flow) => show(&app, &visitor, flow).await,
-        Goal::Page(own) => show_own(&app, &visitor, own).await,
+    let destination = Destination::of(&visit, &parameters).await?;
+    match destination {
+        _ if wants_another(&parameters) => Ok(page(&visit, &destination, "", None)),
+        Destination::Request(flow) => show(&visit, flow).await,
+        Destination::Page(own) => show_own(&visit, own).await,
     }
 }
 
 /// Whoever comes back to this page after signing in goes on from there.
-async fn show(app: &App, visitor: &Visitor, flow: Box<Flow>) -> Answer {
-    let who = flow.who(app, visitor).await?;
-    match interaction::next(&flow.request, &flow.client, flow.situation(app, &who, None)) {
+async fn show(visit: &Visit, flow: Box<Flow>) -> Answer {
+    let who = flow.who(visit).await?;
+    match interaction::next(&flow.request, &flow.client, flow.situation(&visit.app, &who, None)) {
         Step::SignIn => {
             let hint = flow.request.login_hint.clone().unwrap_or_default();
             let username = who.chosen().map_or(hint, |person| person.user.username.clone());
-            Ok(page(app, visitor, &Goal::Request(flow), &username, None))
+            Ok(page(visit, &Destination::Request(flow), &username, None))
         }
         Step::SelectAccount | Step::Consent { .. } | Step::Issue | Step::Refuse(_) => {
-            flow.advance(app, visitor).await
+            flow.advance(visit).await
         }
     }
 }
 
-async fn show_own(app: &App, visitor: &Visitor, own: OwnPage) -> Answer {
-    let accounts = visitor.accounts(app).await?;
+async fn show_own(visit: &Visit, own: OwnPage) -> Answer {
+    let accounts = visit.accounts().await?;
     if accounts.current.is_some() {
-        return Ok(visitor.redirect_to_page(app, &own.path(app)));
+        return Ok(visit.redirect_to_page(&own.path(&visit.app)));
     }
-    let goal = Goal::Page(own);
+    let destination = Destination::Page(own);
     if accounts.is_empty() {
-        return Ok(page(app, visitor, &goal, "", None));
+        return Ok(page(visit, &destination, "", None));
     }
-    Ok(visitor.redirect_to_page(app, &goal.by_way_of(app, select_account::PATH)))
+    Ok(visit.redirect_to_page(&destination.by_way_of(&visit.app, select_account::PATH)))
 }
 
-pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let goal = match Goal::of(&app, &visitor, &parameters).await? {
-        Ok(goal) => goal,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let destination = Destination::of(&visit, &parameters).await?;
     let username = parameters.get("username").unwrap_or_default();
-    if !visitor.sent_by_us(&app, None, parameters.get("csrf")) {
-        return Ok(page(&app, &visitor, &goal, username, Some(LoginProblem::Stale)));
+    if !visit.sent_by_us(None, parameters.get("csrf")) {
+        return Ok(page(&visit, &destination, username, Some(LoginProblem::Stale)));
     }
-    match authenticate(&app, &visitor, username, parameters.get("password")).await? {
-        Ok(recognised) => enter(&app, &visitor, goal, &recognised, username).await,
+    match authenticate(&visit, username, parameters.get("password")).await? {
+        Ok(recognised) => enter(&visit, destination, &recognised, username).await,
         Err(problem) => {
-            tracing::info!(address = %visitor.address, "sign-in refused");
-            Ok(page(&app, &visitor, &goal, username, Some(problem)))
+            tracing::info!(address = %visit.address, "sign-in refused");
+            Ok(page(&visit, &destination, username, Some(problem)))
         }
     }
 }
 
 /// Who a user name and a password belong to.
 async fn authenticate(
-    app: &App,
-    visitor: &Visitor,
+    visit: &Visit,
     username: &str,
     password: Option<&str>,
 ) -> Result<Result<Recognised, LoginProblem>, Failure> {
@@ -95,8 +84,8 @@ async fn authenticate(
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
-    let typed = Typed { username, password, address: &visitor.address, browser: visitor.known.as_ref() };
-    match password_check::recognise(app, &typed).await {
+    let typed = Typed { username, password, address: &visit.address, browser: visit.known.as_ref() };
+    match password_check::recognise(&visit.app, &typed).await {
         Ok(recognised) => Ok(Ok(recognised)),
         Err(Unrecognised::Wrong) => Ok(Err(LoginProblem::Wrong)),
         Err(Unrecognised::TooMany(wait)) => Ok(Err(LoginProblem::TooMany(wait))),
@@ -106,42 +95,36 @@ async fn authenticate(
     }
 }
 
-async fn enter(app: &App, visitor: &Visitor, goal: Goal, recognised: &Recognised, username: &str) -> Answer {
+async fn enter(visit: &Visit, destination: Destination, recognised: &Recognised, username: &str) -> Answer {
     let user = &recognised.user;
-    let Some(started) = visitor.start_session(app, recognised).await? else {
-        password_check::outlived(app, user);
-        return Ok(page(app, visitor, &goal, username, Some(LoginProblem::Wrong)));
+    let Some(started) = visit.start_session(recognised).await? else {
+        password_check::outlived(&visit.app, user);
+        return Ok(page(visit, &destination, username, Some(LoginProblem::Wrong)));
     };
-    tracing::info!(user = %user.id, session = %started.session.id, address = %visitor.address, "signed in");
-    let next = match goal {
-        Goal::Page(own) => own.path(app),
-        Goal::Request(flow) => {
+    tracing::info!(user = %user.id, session = %started.session.id, address = %visit.address, "signed in");
+    let next = match destination {
+        Destination::Page(own) => own.path(&visit.app),
+        Destination::Request(flow) => {
             let pending = flow.pending.ok_or_else(|| Failure::new(Problem::Expired))?;
-            app.storage.set_request_account(&pending.id, &started.session.id, Means::SignIn).await?;
-            flow::taken_up(app, visitor, &pending.id);
+            visit.app.storage.set_request_account(&pending.id, &started.session.id, Means::SignIn).await?;
+            flow::taken_up(visit, &pending.id);
             format!("/login?request={}", pending.id)
         }
     };
-    let mut response = visitor.redirect_to_page(app, &next);
-    started.set_cookies(app, &mut response);
+    let mut response = visit.redirect_to_page(&next);
+    started.set_cookies(&visit.app, &mut response);
     Ok(response)
 }
 
-fn page(
-    app: &App,
-    visitor: &Visitor,
-    goal: &Goal,
-    username: &str,
-    problem: Option<LoginProblem>,
-) -> Response {
-    let frame = visitor.frame(app, goal.ui_locales());
+fn page(visit: &Visit, destination: &Destination, username: &str, problem: Option<LoginProblem>) -> Response {
+    let frame = visit.frame(destination.ui_locales());
     let view = LoginPage {
         frame,
-        application: goal.application(frame.text),
-        return_to: goal.return_to(),
-        request: goal.request_id(),
-        return_page: &goal.return_page(app),
-        csrf: &visitor.csrf(app, None),
+        application: destination.application(frame.text),
+        return_to: destination.return_to(),
+        request: destination.request_id(),
+        return_page: &destination.return_page(&visit.app),
+        csrf: &visit.csrf(None),
         username,
         problem,
     };
@@ -154,9 +137,9 @@ fn page(
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
-    let mut response = match goal {
-        Goal::Request(_) => visitor.page_with_opener(app, status, &view),
-        Goal::Page(_) => visitor.page(app, status, &view),
+    let mut response = match destination {
+        Destination::Request(_) => visit.page_with_opener(status, &view),
+        Destination::Page(_) => visit.page(status, &view),
     };
     if let Some(LoginProblem::TooMany(wait)) = problem {
         retry_after(&mut response, wait);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use url::Url;
@@ -12,7 +11,7 @@ use super::answer::{Answer, Failure};
 use super::sent::{Form, Query};
 use super::signed_out::{self, Onward};
 use super::views::{Application, LogoutPage, Person, Problem};
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::grants::subject;
 use crate::model::{Client, ClientId};
@@ -25,17 +24,17 @@ use crate::site::i18n::Messages;
 const PARAMETERS: [&str; 6] =
     ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
-pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
-    answer(&app, &visitor, &sent.parameters()?, Way::Query).await
+pub(super) async fn get(visit: Visit, Query(sent): Query) -> Answer {
+    answer(&visit, &sent.parameters()?, Way::Query).await
 }
 
 /// Section 2: POST MUST be supported. A form of our own carries a decision; one of an application comes from another
 /// site, without the session's cookie.
-pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
     match parameters.get("decision") {
-        Some(_) => answer(&app, &visitor, &parameters, Way::Form).await,
-        None => visitor.repeat_as_get(&app, "/logout", sent.encoded()),
+        Some(_) => answer(&visit, &parameters, Way::Form).await,
+        None => visit.repeat_as_get("/logout", sent.encoded()),
     }
 }
 
@@ -80,29 +79,29 @@ impl Request<'_> {
     }
 }
 
-async fn answer(app: &App, visitor: &Visitor, parameters: &Parameters<'_>, way: Way) -> Answer {
+async fn answer(visit: &Visit, parameters: &Parameters<'_>, way: Way) -> Answer {
     logout::check(parameters)?;
-    let request = read(app, parameters).await?;
-    let accounts = visitor.accounts_at_all(app).await?;
-    let meant = accounts.all().find(|person| request.means(app, person)).cloned();
+    let request = read(&visit.app, parameters).await?;
+    let accounts = visit.accounts_at_all().await?;
+    let meant = accounts.all().find(|person| request.means(&visit.app, person)).cloned();
     if let Some(person) = meant {
-        return sign_out(app, visitor, accounts, &person, &request).await;
+        return sign_out(visit, accounts, &person, &request).await;
     }
     let Some(person) = accounts.current.clone() else {
-        let seen = request.has_been_seen(app, None).await?;
-        return Ok(done(app, visitor, &request, &[], seen));
+        let seen = request.has_been_seen(&visit.app, None).await?;
+        return Ok(done(visit, &request, &[], seen));
     };
     match (way, parameters.get("decision")) {
         (Way::Form, Some(decision)) => {
-            if !visitor.sent_by_us(app, Some(&person.session.id), parameters.get("csrf")) {
+            if !visit.sent_by_us(Some(&person.session.id), parameters.get("csrf")) {
                 return Err(Failure::new(Problem::StaleForm));
             }
             match decision {
-                "sign_out" => sign_out(app, visitor, accounts, &person, &request).await,
-                _ => Ok(visitor.redirect_to_page(app, "/account")),
+                "sign_out" => sign_out(visit, accounts, &person, &request).await,
+                _ => Ok(visit.redirect_to_page("/account")),
             }
         }
-        (Way::Query | Way::Form, _) => Ok(confirm(app, visitor, &person, &request, parameters)),
+        (Way::Query | Way::Form, _) => Ok(confirm(visit, &person, &request, parameters)),
     }
 }
 
@@ -130,44 +129,32 @@ async fn read<'p>(app: &App, parameters: &'p Parameters<'_>) -> Result<Request<'
     Ok(Request { hint, logout_hint, client, return_to, ui_locales })
 }
 
-async fn sign_out(
-    app: &App,
-    visitor: &Visitor,
-    mut accounts: Accounts,
-    person: &SignedIn,
-    request: &Request<'_>,
-) -> Answer {
-    let seen = request.has_been_seen(app, Some(person)).await?;
-    let frames = signed_out::end(app, person).await?;
-    let mut response = done(app, visitor, request, &frames, seen);
+async fn sign_out(visit: &Visit, mut accounts: Accounts, person: &SignedIn, request: &Request<'_>) -> Answer {
+    let seen = request.has_been_seen(&visit.app, Some(person)).await?;
+    let frames = signed_out::end(&visit.app, person).await?;
+    let mut response = done(visit, request, &frames, seen);
     accounts.remove(&person.session.id);
-    accounts.set_cookies(app, &mut response);
+    accounts.set_cookies(&visit.app, &mut response);
     Ok(response)
 }
 
-fn done(app: &App, visitor: &Visitor, request: &Request<'_>, frames: &[Url], seen: bool) -> Response {
-    let frame = visitor.frame(app, request.ui_locales);
+fn done(visit: &Visit, request: &Request<'_>, frames: &[Url], seen: bool) -> Response {
+    let frame = visit.frame(request.ui_locales);
     let onward =
         Onward::Return { application: request.application(frame.text), to: &request.return_to, seen };
-    signed_out::answer(app, visitor, frame, onward, frames)
+    signed_out::answer(visit, frame, onward, frames)
 }
 
-fn confirm(
-    app: &App,
-    visitor: &Visitor,
-    person: &SignedIn,
-    request: &Request<'_>,
-    parameters: &Parameters<'_>,
-) -> Response {
+fn confirm(visit: &Visit, person: &SignedIn, request: &Request<'_>, parameters: &Parameters<'_>) -> Response {
     let sent = PARAMETERS.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value)));
-    let frame = visitor.frame(app, request.ui_locales);
+    let frame = visit.frame(request.ui_locales);
     let view = LogoutPage {
         frame,
         application: request.application(frame.text),
         signed_in_as: Person::of(&person.user),
-        csrf: &visitor.csrf(app, Some(&person.session.id)),
+        csrf: &visit.csrf(Some(&person.session.id)),
         unproven: !matches!(request.hint, Hint::Absent),
         hidden: sent.collect(),
     };
-    visitor.page_with_opener(app, StatusCode::OK, &view)
+    visit.page_with_opener(StatusCode::OK, &view)
 }

@@ -9,10 +9,10 @@ mod consent;
 mod cookies;
 mod csrf;
 mod deliver;
+mod destination;
 mod device;
 mod external;
 mod flow;
-mod goal;
 mod login;
 mod logout;
 mod own_page;
@@ -22,7 +22,7 @@ mod session_state;
 mod sessions;
 mod signed_out;
 mod views;
-mod visitor;
+mod visit;
 
 #[cfg(test)]
 mod gallery;
@@ -38,9 +38,9 @@ use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::site::assets;
-use answer::{Answer, Failure};
+use answer::{Answer, Failure, Trouble};
 use views::Problem;
-use visitor::Visitor;
+use visit::Visit;
 
 /// The pages' routes.
 pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
@@ -84,11 +84,11 @@ async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer 
 }
 
 /// The answer to a browser when there are too many requests.
-pub(crate) async fn busy(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
-    visitor.failure(&app, Failure::new(Problem::Busy))
+pub(crate) async fn busy(visit: Visit) -> Response {
+    visit.trouble(&Trouble::new(Problem::Busy))
 }
 
 /// The answer for every path that is none of ours.
-pub(crate) async fn not_found(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
-    visitor.failure(&app, Failure::new(Problem::NotFound))
+pub(crate) async fn not_found(visit: Visit) -> Response {
+    visit.trouble(&Trouble::new(Problem::NotFound))
 }

@@ -1,21 +1,17 @@
 //! The account chooser (OpenID Connect Core 3.1.2.1, `select_account`): everybody who is signed in in this browser, a way
 //! to sign in as somebody else, and to sign out of one account or of all.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::accounts::{Accounts, SignedIn};
 use super::answer::{Answer, Failure};
+use super::destination::Destination;
 use super::flow;
-use super::goal::Goal;
 use super::sent::{Form, Query};
 use super::signed_out::{self, Onward};
 use super::views::{AccountRow, Problem, SelectAccountPage};
-use super::visitor::Visitor;
-use crate::app::App;
+use super::visit::Visit;
 use crate::model::{Means, SessionId};
 use crate::protocol::Parameters;
 
@@ -28,51 +24,45 @@ enum Choice {
     SignOutOfAll,
 }
 
-pub(super) async fn get(State(app): State<Arc<App>>, visitor: Visitor, Query(sent): Query) -> Answer {
-    let goal = match Goal::of(&app, &visitor, &sent.parameters()?).await? {
-        Ok(goal) => goal,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let accounts = visitor.accounts(&app).await?;
+pub(super) async fn get(visit: Visit, Query(sent): Query) -> Answer {
+    let destination = Destination::of(&visit, &sent.parameters()?).await?;
+    let accounts = visit.accounts().await?;
     if accounts.is_empty() {
-        return Ok(visitor.redirect_to_page(&app, &goal.by_way_of(&app, "/login")));
+        return Ok(visit.redirect_to_page(&destination.by_way_of(&visit.app, "/login")));
     }
-    Ok(page(&app, &visitor, &goal, &accounts))
+    Ok(page(&visit, &destination, &accounts))
 }
 
-pub(super) async fn post(State(app): State<Arc<App>>, visitor: Visitor, Form(sent): Form) -> Answer {
+pub(super) async fn post(visit: Visit, Form(sent): Form) -> Answer {
     let parameters = sent.parameters()?;
-    let goal = match Goal::of(&app, &visitor, &parameters).await? {
-        Ok(goal) => goal,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let mut accounts = visitor.accounts(&app).await?;
+    let destination = Destination::of(&visit, &parameters).await?;
+    let mut accounts = visit.accounts().await?;
     let current = accounts.current.as_ref().map(|person| &person.session.id);
-    if !visitor.sent_by_us(&app, current, parameters.get("csrf")) {
+    if !visit.sent_by_us(current, parameters.get("csrf")) {
         return Err(Failure::new(Problem::StaleForm));
     }
     // The pages of applications that are to hear of a sign-out.
     let mut frames = Vec::new();
     let next = match choice(&parameters)? {
-        Choice::Account(id) => choose(&app, &visitor, &goal, &mut accounts, &id).await?,
+        Choice::Account(id) => choose(&visit, &destination, &mut accounts, &id).await?,
         Choice::SignOut(id) => {
             if let Some(person) = accounts.find(&id) {
-                frames = signed_out::end(&app, person).await?;
+                frames = signed_out::end(&visit.app, person).await?;
             }
             accounts.remove(&id);
-            goal.by_way_of(&app, PATH)
+            destination.by_way_of(&visit.app, PATH)
         }
         Choice::SignOutOfAll => {
             for person in accounts.all() {
-                frames.extend(signed_out::end(&app, person).await?);
+                frames.extend(signed_out::end(&visit.app, person).await?);
             }
             accounts.clear();
-            goal.by_way_of(&app, "/login")
+            destination.by_way_of(&visit.app, "/login")
         }
     };
-    let frame = visitor.frame(&app, goal.ui_locales());
-    let mut response = signed_out::answer(&app, &visitor, frame, Onward::Page(&next), &frames);
-    accounts.set_cookies(&app, &mut response);
+    let frame = visit.frame(destination.ui_locales());
+    let mut response = signed_out::answer(&visit, frame, Onward::Page(&next), &frames);
+    accounts.set_cookies(&visit.app, &mut response);
     Ok(response)
 }
 
@@ -88,42 +78,41 @@ fn choice(parameters: &Parameters<'_>) -> Result<Choice, Failure> {
 
 /// The chosen account becomes the current one, and goes on with the request. One that is gone meanwhile is not chosen.
 async fn choose(
-    app: &App,
-    visitor: &Visitor,
-    goal: &Goal,
+    visit: &Visit,
+    destination: &Destination,
     accounts: &mut Accounts,
     id: &SessionId,
 ) -> Result<String, Failure> {
     if !accounts.choose(id) {
-        return Ok(goal.by_way_of(app, PATH));
+        return Ok(destination.by_way_of(&visit.app, PATH));
     }
-    match goal {
-        Goal::Request(flow) => {
+    match destination {
+        Destination::Request(flow) => {
             let pending = flow.pending.as_ref().ok_or_else(|| Failure::new(Problem::Expired))?;
-            app.storage.set_request_account(&pending.id, id, Means::Choice).await?;
-            flow::taken_up(app, visitor, &pending.id);
-            Ok(goal.by_way_of(app, "/login"))
+            visit.app.storage.set_request_account(&pending.id, id, Means::Choice).await?;
+            flow::taken_up(visit, &pending.id);
+            Ok(destination.by_way_of(&visit.app, "/login"))
         }
-        Goal::Page(own) => Ok(own.path(app)),
+        Destination::Page(own) => Ok(own.path(&visit.app)),
     }
 }
 
-fn page(app: &App, visitor: &Visitor, goal: &Goal, accounts: &Accounts) -> Response {
+fn page(visit: &Visit, destination: &Destination, accounts: &Accounts) -> Response {
     let current = accounts.current.as_ref().map(|person| &person.session.id);
-    let frame = visitor.frame(app, goal.ui_locales());
+    let frame = visit.frame(destination.ui_locales());
     let view = SelectAccountPage {
         frame,
-        application: goal.application(frame.text),
-        return_to: goal.return_to(),
-        request: goal.request_id(),
-        return_page: &goal.return_page(app),
-        csrf: &visitor.csrf(app, current),
+        application: destination.application(frame.text),
+        return_to: destination.return_to(),
+        request: destination.request_id(),
+        return_page: &destination.return_page(&visit.app),
+        csrf: &visit.csrf(current),
         accounts: accounts.all().map(row).collect(),
-        another: &another(&goal.by_way_of(app, "/login")),
+        another: &another(&destination.by_way_of(&visit.app, "/login")),
     };
-    match goal {
-        Goal::Request(_) => visitor.page_with_opener(app, StatusCode::OK, &view),
-        Goal::Page(_) => visitor.page(app, StatusCode::OK, &view),
+    match destination {
+        Destination::Request(_) => visit.page_with_opener(StatusCode::OK, &view),
+        Destination::Page(_) => visit.page(StatusCode::OK, &view),
     }
 }
 

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::answer::RESOURCE_POLICY;
 use super::cookies::{Cookie, SEPARATOR};
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{AuthorizationRequest, RequestId, Scope};
@@ -82,16 +82,16 @@ fn write(app: &App, response: &mut Response, state: &str) {
     }
 }
 
-impl Visitor {
+impl Visit {
     /// The state that the browser's sessions make.
-    pub(crate) fn browser_state(&self, app: &App) -> String {
-        browser_state(app, self.session_handles())
+    pub(crate) fn browser_state(&self) -> String {
+        browser_state(&self.app, self.session_handles())
     }
 
     /// Gives a browser the cookie of this state, if it should have it and has not.
-    pub(crate) fn mend_browser_state(&self, app: &App, state: &str, response: &mut Response) {
+    pub(crate) fn mend_browser_state(&self, state: &str, response: &mut Response) {
         if self.browser_state_cookie.as_deref() != Some(state) {
-            write(app, response, state);
+            write(&self.app, response, state);
         }
     }
 

@@ -7,7 +7,7 @@ use super::accounts::{Accounts, SignedIn};
 use super::answer::Failure;
 use super::cookies::Cookie;
 use super::views::Problem;
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::audit::{Actor, Event, SessionEnd};
 use crate::crypto::handle::{self, Purpose};
@@ -58,19 +58,17 @@ pub(crate) struct Started {
     known: Option<KnownBrowser>,
 }
 
-impl Visitor {
+impl Visit {
     /// Starts a session for a user who has just given their password.
-    pub(crate) async fn start_session(
-        &self,
-        app: &App,
-        recognised: &Recognised,
-    ) -> Result<Option<Started>, Failure> {
+    pub(crate) async fn start_session(&self, recognised: &Recognised) -> Result<Option<Started>, Failure> {
         let Recognised { user, proof: counts, known_since } = recognised;
-        let proof = Proof { user, counts: *counts, at: app.now(), amr: AMR_PASSWORD.to_owned(), acr: None };
-        let ends = app.now().plus(app.settings.sessions.lifetime_seconds);
+        let proof =
+            Proof { user, counts: *counts, at: self.app.now(), amr: AMR_PASSWORD.to_owned(), acr: None };
+        let ends = self.app.now().plus(self.app.settings.sessions.lifetime_seconds);
         let term = Term { ends, persistent: true, only_for: None };
-        let started = self.start_session_with(app, proof, term, Before::Stays).await?;
-        let known = KnownBrowser::after_sign_in(self.known.as_ref(), &app.master_key, &user.id, known_since);
+        let started = self.start_session_with(proof, term, Before::Stays).await?;
+        let known =
+            KnownBrowser::after_sign_in(self.known.as_ref(), &self.app.master_key, &user.id, known_since);
         Ok(started.map(|started| Started { known: Some(known), ..started }))
     }
 
@@ -78,44 +76,46 @@ impl Visitor {
     /// under a new cookie. None where everything of that user was ended after the proof.
     pub(crate) async fn start_session_with(
         &self,
-        app: &App,
         proof: Proof<'_>,
         term: Term,
         before: Before,
     ) -> Result<Option<Started>, Failure> {
         let (salt, user, counts) = (random::id(), proof.user.clone(), proof.counts);
-        let mut accounts = self.accounts(app).await?;
-        let mut session = self.new_session(app, proof, term);
+        let mut accounts = self.accounts().await?;
+        let mut session = self.new_session(proof, term);
         let own = accounts.session_of(&user.id).filter(|_| session.only_for.is_none());
         let renewed = match own {
             Some(own) => {
                 session.id = own.id.clone();
-                app.noting(&Actor::User, signed_in(&session)).renew_session(&session, &salt, counts).await?
+                self.app
+                    .noting(&Actor::User, signed_in(&session))
+                    .renew_session(&session, &salt, counts)
+                    .await?
             }
             None => false,
         };
         if !renewed {
-            let storage = app.noting(&Actor::User, signed_in(&session));
+            let storage = self.app.noting(&Actor::User, signed_in(&session));
             if storage.insert_session(&session, &salt, counts).await? == Insertion::Nothing {
                 return Ok(None);
             }
-            end_surplus(app, &session).await?;
+            end_surplus(&self.app, &session).await?;
         }
-        let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
+        let handle = handle::issue(&self.app.master_key, Purpose::Session, session.id.as_str(), 0, &salt)
             .ok_or_else(|| Failure::new(Problem::Internal))?;
         if before == Before::Ends
             && let Some(ended) = accounts.current.take_if(|current| current.session.id != session.id)
         {
-            ended.end(app, SessionEnd::Replaced).await?;
+            ended.end(&self.app, SessionEnd::Replaced).await?;
         }
         if let Some(surplus) = accounts.enter(SignedIn { session: session.clone(), user, handle }) {
-            surplus.end(app, SessionEnd::Replaced).await?;
+            surplus.end(&self.app, SessionEnd::Replaced).await?;
         }
         Ok(Some(Started { session, accounts, known: None }))
     }
 
-    fn new_session(&self, app: &App, proof: Proof<'_>, term: Term) -> Session {
-        let now = app.now();
+    fn new_session(&self, proof: Proof<'_>, term: Term) -> Session {
+        let now = self.app.now();
         Session {
             id: SessionId::new(random::id()),
             user_id: proof.user.id.clone(),

@@ -8,7 +8,7 @@ use url::Url;
 use super::accounts::SignedIn;
 use super::answer::Failure;
 use super::views::{Application, LoggedOutPage};
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::audit::SessionEnd;
 use crate::protocol::logout::{self, ReturnTo};
@@ -45,18 +45,12 @@ pub(super) async fn end(app: &App, person: &SignedIn) -> Result<Vec<Url>, Failur
 }
 
 /// Nobody is signed in any more, or one less: on the way, once the applications have heard of it.
-pub(super) fn answer(
-    app: &App,
-    visitor: &Visitor,
-    frame: Frame<'_>,
-    onward: Onward<'_>,
-    frames: &[Url],
-) -> Response {
+pub(super) fn answer(visit: &Visit, frame: Frame<'_>, onward: Onward<'_>, frames: &[Url]) -> Response {
     let (application, continue_to, refused, seen) = match onward {
-        Onward::Page(page) if frames.is_empty() => return visitor.redirect_to_page(app, page),
+        Onward::Page(page) if frames.is_empty() => return visit.redirect_to_page(page),
         Onward::Page(page) => (None, Some(frame.path(page)), false, true),
         Onward::Return { to: ReturnTo::To(address), seen: true, .. } if frames.is_empty() => {
-            return visitor.redirect(app, address);
+            return visit.redirect(address);
         }
         Onward::Return { application, to: ReturnTo::To(address), seen } => {
             (application, Some(address.clone()), false, seen)
@@ -75,5 +69,5 @@ pub(super) fn answer(
     let mut origins: Vec<String> = frames.iter().filter_map(logout::frame_source).collect();
     origins.sort();
     origins.dedup();
-    visitor.page_with_frames(app, StatusCode::OK, &view, &origins)
+    visit.page_with_frames(StatusCode::OK, &view, &origins)
 }

@@ -65,7 +65,7 @@ const IN_CIRCLES: [&str; 45] = [
     "pages/answer",
     "pages/external",
     "pages/flow",
-    "pages/visitor",
+    "pages/visit",
     "protocol/registration/request",
     "protocol/registration/self_registered",
     "storage",

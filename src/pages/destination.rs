@@ -1,36 +1,28 @@
 //! What somebody signs in or chooses an account for: a waiting authorization request, or a page of our own.
 
-use axum::response::Response;
 
 use super::answer::Failure;
-use super::flow::{Flow, Resumed};
+use super::flow::Flow;
 use super::own_page::OwnPage;
 use super::views::Application;
-use super::visitor::Visitor;
+use super::visit::Visit;
 use crate::app::App;
 use crate::protocol::Parameters;
 use crate::site::i18n::Messages;
 use crate::site::links::ReturnTo;
 
-pub(super) enum Goal {
+pub(super) enum Destination {
     Request(Box<Flow>),
     Page(OwnPage),
 }
 
-impl Goal {
-    /// The goal that the parameters of a page name. An answer instead where the browser has to go elsewhere.
-    pub(super) async fn of(
-        app: &App,
-        visitor: &Visitor,
-        parameters: &Parameters<'_>,
-    ) -> Result<Result<Self, Response>, Failure> {
-        let Some(id) = parameters.get("request") else {
-            return Ok(Ok(Self::Page(OwnPage::requested(app, parameters))));
-        };
-        Ok(match Flow::resume(app, visitor, id).await? {
-            Resumed::Waiting(flow) => Ok(Self::Request(flow)),
-            Resumed::Elsewhere(response) => Err(response),
-        })
+impl Destination {
+    /// The one that the parameters of a page name.
+    pub(super) async fn of(visit: &Visit, parameters: &Parameters<'_>) -> Result<Self, Failure> {
+        match parameters.get("request") {
+            Some(id) => Ok(Self::Request(Flow::resume(visit, id).await?)),
+            None => Ok(Self::Page(OwnPage::requested(&visit.app, parameters))),
+        }
     }
 
     /// The address of one of the pages on the way there.

@@ -21,8 +21,9 @@ use crate::site::Frame;
 use crate::site::i18n::{self, Messages};
 
 /// A browser's request for a page. It is read once: what goes around a handler leaves it there for the handler.
-#[derive(Debug, Clone)]
-pub(crate) struct Visitor {
+#[derive(Clone)]
+pub(crate) struct Visit {
+    pub app: Arc<App>,
     /// The browser's random name, and whether it has yet to be told.
     pub browser: String,
     pub browser_is_new: bool,
@@ -46,7 +47,7 @@ pub(crate) struct Visitor {
     in_frame: bool,
 }
 
-impl FromRequestParts<Arc<App>> for Visitor {
+impl FromRequestParts<Arc<App>> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
@@ -60,6 +61,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
         let address = parts.extensions.get::<ClientAddress>();
         let from_elsewhere = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         Ok(Self {
+            app: Arc::clone(app),
             browser: known.map_or_else(random::id, str::to_owned),
             browser_is_new: known.is_none(),
             may_name_browser: known.is_none() && !(from_elsewhere && parts.method == Method::POST),
@@ -85,7 +87,7 @@ fn is_browser_name(text: &str) -> bool {
     text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-impl Visitor {
+impl Visit {
     /// What a waiting request is bound to.
     pub(crate) fn browser_digest(&self) -> String {
         digest::sha256_base64url(&self.browser)
@@ -93,12 +95,12 @@ impl Visitor {
 
     /// Whether the browser may be led to an application without a person's doing (RFC 9700 4.11.2): the operator knows it, one
     /// of those who are signed in here has allowed it, or nobody sees where the answer leads.
-    pub(crate) async fn may_be_led_to(&self, app: &App, client: &Client) -> Result<bool, Failure> {
+    pub(crate) async fn may_be_led_to(&self, client: &Client) -> Result<bool, Failure> {
         if !client.is_self_registered() || self.in_frame {
             return Ok(true);
         }
-        for person in self.accounts(app).await?.all() {
-            if app.storage.consent(&person.user.id, &client.id, app.now()).await?.is_some() {
+        for person in self.accounts().await?.all() {
+            if self.app.storage.consent(&person.user.id, &client.id, self.app.now()).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -109,18 +111,18 @@ impl Visitor {
         i18n::choose(ui_locales, self.accept_language.as_deref())
     }
 
-    pub(crate) fn frame<'a>(&self, app: &'a App, ui_locales: Option<&str>) -> Frame<'a> {
-        app.site.frame(self.messages(ui_locales))
+    pub(crate) fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
+        self.app.site.frame(self.messages(ui_locales))
     }
 
-    pub(crate) fn csrf(&self, app: &App, session: Option<&SessionId>) -> String {
-        csrf::token(&app.master_key, &self.browser, session)
+    pub(crate) fn csrf(&self, session: Option<&SessionId>) -> String {
+        csrf::token(&self.app.master_key, &self.browser, session)
     }
 
     /// Whether a form was sent from one of our own pages in this browser.
-    pub(crate) fn sent_by_us(&self, app: &App, session: Option<&SessionId>, token: Option<&str>) -> bool {
+    pub(crate) fn sent_by_us(&self, session: Option<&SessionId>, token: Option<&str>) -> bool {
         !self.browser_is_new
             && !self.from_elsewhere
-            && csrf::is_right(&app.master_key, &self.browser, session, token)
+            && csrf::is_right(&self.app.master_key, &self.browser, session, token)
     }
 }
