@@ -29,6 +29,7 @@ mod compat;
 mod conformance;
 mod consent;
 mod consent_by_resource;
+mod decisions;
 mod device;
 mod encrypted_requests;
 mod encryption;
