@@ -42,8 +42,10 @@ fn index() -> String {
 fn status(line: &str) -> Option<(&str, Vec<&str>)> {
     let said = line.strip_prefix("Accepted on ")?.strip_suffix('.')?;
     let (date, changes) = said.split_at_checked("2026-01-01".len())?;
-    let is_date =
-        date.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let is_date = date
+        .bytes()
+        .enumerate()
+        .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
     let files: Vec<&str> =
         changes.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(file, _)| file).collect();
     let has_word = [", superseded by [", ", amended by ["].iter().any(|word| changes.starts_with(word));
@@ -91,7 +93,11 @@ fn every_number_without_a_decision_is_explained() {
     let last = *pages.keys().next_back().unwrap();
     let missing = (1..last).filter(|number| !pages.contains_key(number));
     let unexplained = missing.filter(|number| !index.contains(&format!("{number:04}")));
-    assert_none(&unexplained.map(|number| format!("docs/adr/README.md says nothing of {number:04}")).collect::<Vec<_>>());
+    assert_none(
+        &unexplained
+            .map(|number| format!("docs/adr/README.md says nothing of {number:04}"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -99,7 +105,9 @@ fn a_status_is_told_from_other_lines() {
     assert_eq!(status("Accepted on 2026-11-21."), Some(("2026-11-21", vec![])));
     let changed = "Accepted on 2026-11-21, superseded by [0042](0042-counting-tries.md).";
     assert_eq!(status(changed), Some(("2026-11-21", vec!["0042-counting-tries.md"])));
-    for other in ["## Context", "Accepted on 21.11.2026.", "Accepted on 2026-11-21", "Accepted on 2026-11-21, gone."] {
+    for other in
+        ["## Context", "Accepted on 21.11.2026.", "Accepted on 2026-11-21", "Accepted on 2026-11-21, gone."]
+    {
         assert_eq!(status(other), None, "{other}");
     }
 }
