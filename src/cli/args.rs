@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod issuer;
+#[cfg(test)]
+mod page;
 pub(crate) mod registration;
 pub(crate) mod secrets;
 #[cfg(test)]

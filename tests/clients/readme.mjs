@@ -1,140 +1,96 @@
 #!/usr/bin/env node
-// Runs the walkthroughs of the README word for word: every block of commands, each in the order of the text, against a
-// fresh server, with a browser without a screen where a person has something to do. Only what must differ on a machine
-// where other things run is replaced: the ports, and the directory of the build.
+// Runs the README's first clients as they stand: the commands of its terminal, and each program beside a fresh server, with a
+// person who signs in. Only what must differ on a machine where other things run is replaced: the ports.
 //
-// A walkthrough without a part below fails, and so does a part that leaves a block out.
+// `node tests/clients/readme.mjs [NAME...]`: the programs whose packages the client tests have anyway, or those that are named.
+// "Go" and "Java (Spring)" fetch what they need, and need their own tools. One without a part below fails.
 
 import { spawn } from "node:child_process";
-import { readFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Report, assert, assertEqual } from "../support/report.mjs";
-import { binaryDirectory, freePort, projectRoot, withChancery } from "../support/chancery.mjs";
+import { projectRoot, withChancery } from "../support/chancery.mjs";
+import { Terminal, answer, blocks, local, ports } from "./documents.mjs";
 import { Walker } from "./node/walker.mjs";
 
-const report = new Report();
-const ports = Object.fromEntries(
-  await Promise.all([8080, 8081, 8090, 3000].map(async (usual) => [usual, await freePort()])),
-);
-const local = (text) => text.replace(/(localhost|127\.0\.0\.1|PORT=)(:?)(8080|8081|8090|3000)\b/g, (_, host, colon, port) =>
-  [host, colon, ports[port]].join(""),
-);
-const issuer = local("http://localhost:8080");
-const demo = local("http://localhost:8081");
+const inProject = (path) => join(projectRoot, path);
+const withPath = (path) => ({ PATH: `${inProject(path)}:${process.env.PATH}` });
 
-/** The blocks of commands below each heading of a section. */
-function walkthroughs(text, section) {
-  const [, inside] = text.split(`\n## ${section}\n`);
-  const parts = inside.split(/\n## /)[0].split(/\n### /);
-  return new Map(
-    parts.map((part) => [
-      part.split("\n")[0],
-      [...part.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => local(commands)),
-    ]),
-  );
-}
-
-/** A terminal: one bash for all blocks of a walkthrough, which stops at the first command that fails. */
-class Terminal {
-  constructor(chancery) {
-    this.bash = spawn("bash", ["-euo", "pipefail"], {
-      cwd: chancery.directory,
-      env: { ...chancery.environment, PATH: `${binaryDirectory}:${process.env.PATH}` },
-      stdio: ["pipe", "pipe", "inherit"],
-      // A group of its own, so that what it starts can be ended with it.
-      detached: true,
-    });
-    this.blocks = 0;
-    this.output = "";
-    this.bash.stdout.on("data", (chunk) => (this.output += chunk));
-    this.ended = new Promise((resolve) => this.bash.on("close", resolve));
-  }
-
-  /** Runs a block to its end, and answers what it printed. */
-  async run(block) {
-    this.blocks += 1;
-    this.output = "";
-    this.bash.stdin.write(`${block}\necho "the end of the block"\n`);
-    const done = async () => {
-      while (!this.output.endsWith("the end of the block\n")) await new Promise((resolve) => setTimeout(resolve, 20));
-    };
-    await Promise.race([done(), this.ended.then((code) => assert(false, `it ended with ${code}: ${this.output}`))]);
-    return this.output.replace("the end of the block\n", "");
-  }
-
-  /** Starts a block whose last command goes on for ever. */
-  start(block) {
-    this.blocks += 1;
-    this.bash.stdin.end(block);
-  }
-
-  async close() {
-    if (this.bash.exitCode === null) process.kill(-this.bash.pid, "SIGTERM");
-    await this.ended;
-  }
-}
-
-/** The last thing a block printed, as JSON. */
-const answer = (output) => JSON.parse(output.slice(output.lastIndexOf("\n{") + 1));
-/** Until a running server sees what the command line has changed. */
-const seen = () => new Promise((resolve) => setTimeout(resolve, 2500));
-
+/** What a program needs around what the README shows: files by path, and what its commands find in their environment. */
 const parts = {
-  // The way to the commands; here they are in the PATH already.
-  "": async (terminal, [path]) => assertEqual(await terminal.run(path), "", "output"),
-
-  async "A service that acts for itself"(terminal, [token, rotation, use]) {
-    const told = answer(await terminal.run(token));
-    assertEqual(`${told.active} ${told.client_id} ${told.scope}`, "true worker jobs:read", "introspection");
-    await terminal.run(rotation);
-    await seen();
-    assertEqual(answer(await terminal.run(use)).active, false, "active, after it was revoked with the old secret");
+  "Node.js": {
+    files: ["first.mjs"],
+    prepare: (directory) => symlinkSync(inProject("tests/clients/node/node_modules"), join(directory, "node_modules")),
   },
-
-  async "A device without a keyboard"(terminal, [start, poll], person) {
-    const [, address, code] = (await terminal.run(start)).match(/^Open (\S+) and type (\S+)$/m);
-    const page = await new Walker(person).typeCode(address, code);
-    assert(page.includes("Your device is connected"), page);
-    const tokens = answer(await terminal.run(poll));
-    assert(tokens.access_token && tokens.id_token && tokens.refresh_token, "a token is missing");
+  Python: { files: ["first.py"], environment: withPath("target/clients-python/bin") },
+  // The manifest of the client tests under another name, so that what is compiled for one is there for the other.
+  Rust: {
+    files: ["src/main.rs"],
+    environment: { CARGO_TARGET_DIR: inProject("target/clients-rust"), CARGO_NET_OFFLINE: "true" },
+    prepare: (directory) => {
+      for (const file of ["Cargo.toml", "Cargo.lock"]) {
+        const text = readFileSync(inProject(`tests/clients/rust/${file}`), "utf8");
+        writeFileSync(join(directory, file), text.replace('"chancery-client-rust"', '"first-client"'));
+      }
+    },
   },
-
-  async "An API with its own audience"(terminal, [registration, token]) {
-    await terminal.run(registration);
-    await seen();
-    const told = answer(await terminal.run(token));
-    assertEqual(`${told.aud} ${told.scope}`, "https://calendar.example.com calendar:read", "introspection");
-    assertEqual(told.exp - told.iat, 300, "lifetime");
+  Go: { files: ["main.go"] },
+  "Java (Spring)": {
+    files: ["src/main/resources/application.yml", "src/main/java/first/First.java"],
+    prepare: (directory) => cpSync(inProject("tests/clients/spring/pom.xml"), join(directory, "pom.xml")),
   },
 };
+const AT_HAND = ["Node.js", "Python", "Rust"];
+/** Commands that fetch packages which are there. */
+const FETCHING = /^(npm install|pip install|cargo add)\b/;
 
-/** The walkthrough that has a server of its own, three terminals and a browser. */
-async function hydra(chancery, [server, pages, calls, ...more]) {
-  assertEqual(more.length, 0, "further blocks");
-  const terminals = [new Terminal(chancery), new Terminal(chancery), new Terminal(chancery)];
-  const [first, second, third] = terminals;
+/** The commands that the first line of a program names. */
+function commands(program) {
+  const [first] = program.split("\n");
+  const all = first.replace(/^\S+ /, "").split("; ");
+  return all.filter((command) => !FETCHING.test(command) && !command.startsWith("src/")).join(" && ");
+}
+
+/** Writes a program, starts it, and signs somebody in; answers the page that they see then. */
+async function greeting(chancery, name, shown, person, secret) {
+  const { files, prepare, environment } = parts[name];
+  const directory = join(chancery.directory, name.toLowerCase().replace(/\W/g, ""));
+  assertEqual(shown.length, files.length, "blocks");
+  for (const [at, file] of files.entries()) {
+    mkdirSync(join(directory, dirname(file)), { recursive: true });
+    writeFileSync(join(directory, file), shown[at].text);
+  }
+  prepare?.(directory);
+  const program = spawn("bash", ["-c", commands(shown[0].text)], {
+    cwd: directory,
+    env: { ...process.env, ...environment, CLIENT_SECRET: secret },
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, so that what it starts can be ended with it.
+    detached: true,
+  });
+  let output = "";
+  for (const stream of [program.stdout, program.stderr]) stream.on("data", (chunk) => (output += chunk));
+  const ended = new Promise((resolve) => program.on("close", resolve));
   try {
-    first.start(server.replace("./scripts/try", `chancery try --port ${ports[8080]} --demo-port ${ports[8081]}`));
-    await chancery.until(async () => (await fetch(demo)).ok, "the server is not ready");
-    second.start(pages);
-    await chancery.until(async () => (await fetch(local("http://127.0.0.1:3000/"))).status === 404, "no pages");
-    const walker = new Walker({ username: "ada", password: "lovelace" });
-    const callback = await walker.walk(`${demo}/sign-in`, `${demo}/callback`);
-    assert(callback.searchParams.get("code"), `no code at ${callback.search}`);
-    assertEqual(walker.sent.join(), "login,consent", "forms");
-
-    const begun = await fetch(`${demo}/sign-in`, { redirect: "manual" });
-    const asked = await fetch(begun.headers.get("location"), { redirect: "manual" });
-    const challenge = new URL(asked.headers.get("location")).searchParams.get("login_challenge");
-    assert(answer(await third.run(`CHALLENGE=${challenge}\n${calls}`)).redirect_to.startsWith(issuer), "redirect_to");
+    const start = async () => {
+      if (program.exitCode !== null) return "none";
+      const named = output.match(/^Open (\S+)$/m)?.[1];
+      const home = local("http://localhost:3000/");
+      return named ?? ((await fetch(home, { redirect: "manual" })) && home);
+    };
+    const begun = await chancery.until(start, `${name} does not start`, 300);
+    assert(begun !== "none", `it ended: ${output}`);
+    return await new Walker(person).walk(begun, undefined).catch((error) => assert(false, `${error}\n${output}`));
   } finally {
-    for (const terminal of terminals) await terminal.close();
+    if (program.exitCode === null) process.kill(-program.pid, "SIGTERM");
+    await ended;
   }
 }
 
-const HYDRA = "An existing Hydra login/consent app";
-const text = readFileSync(join(projectRoot, "README.md"), "utf8");
-const blocks = walkthroughs(text, "Walkthroughs");
+const report = new Report();
+const shown = blocks("README.md");
+const [registration, machine] = shown.get("A first client").map(({ text }) => text);
+const programs = [...shown.keys()].slice([...shown.keys()].indexOf("A first client") + 1, -1);
 
 await withChancery("sqlite", {}, async (chancery) => {
   let about;
@@ -142,22 +98,24 @@ await withChancery("sqlite", {}, async (chancery) => {
     if (line.startsWith("{")) about ??= JSON.parse(line);
   });
   await chancery.until(async () => about, "the server is not ready");
-  const inTerminal = async (name, body) => {
-    const terminal = new Terminal(chancery);
-    await report.check(`README: ${name}`, () => body(terminal));
-    await terminal.close();
-  };
-  for (const [name, commands] of blocks) {
-    if (name === HYDRA) continue;
-    await inTerminal(name || "the way to the commands", async (terminal) => {
-      assert(parts[name], "this walkthrough has no part in tests/clients/readme.mjs");
-      await parts[name](terminal, commands, about);
-      assertEqual(terminal.blocks, commands.length, "blocks");
+  const terminal = new Terminal(chancery);
+  let secret;
+  await report.check("README: registering a client", async () => {
+    secret = (await terminal.run(`${registration}\necho "$CLIENT_SECRET"`)).trim();
+    assert(secret.length > 30, `no secret: ${secret}`);
+  });
+  await report.check("README: a machine", async () => {
+    assert(answer(await terminal.run(machine)).access_token, "no access token");
+  });
+  await terminal.close();
+  await report.check("README: every program has a part in tests/clients/readme.mjs", () => {
+    assertEqual(programs.toSorted().join(), Object.keys(parts).toSorted().join(), "programs");
+  });
+  const wanted = process.argv.slice(2);
+  for (const name of wanted.length ? wanted : AT_HAND) {
+    await report.check(`README: a first client with ${name}`, async () => {
+      assertEqual(await greeting(chancery, name, shown.get(name), about, secret), "Hello Dana Demo", "page");
     });
   }
-});
-await withChancery("sqlite", {}, async (chancery) => {
-  symlinkSync(join(projectRoot, "examples"), join(chancery.directory, "examples"));
-  await report.check(`README: ${HYDRA}`, () => hydra(chancery, blocks.get(HYDRA)));
 });
 process.exitCode = report.finish();
