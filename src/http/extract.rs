@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, header};
 
 use crate::app::App;
 use crate::grants::client_authentication;
+use crate::model::GrantType;
 use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::request;
@@ -69,8 +70,9 @@ pub(crate) async fn token_client(
     headers: &HeaderMap,
     parameters: &Parameters<'_>,
 ) -> Result<AuthenticatedClient, OAuthError> {
+    const REFRESH: &str = GrantType::RefreshToken.as_str();
     let rule: Rule = match parameters.get("grant_type") {
-        Some("refresh_token") => client_auth::authenticate_refresh,
+        Some(REFRESH) => client_auth::authenticate_refresh,
         _ => client_auth::authenticate,
     };
     client_by(rule, "/token", app, headers, parameters).await
