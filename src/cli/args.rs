@@ -13,10 +13,7 @@ pub(crate) mod tokens;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as ValueError, StrDeserializer};
+use clap::{Args, Parser, Subcommand};
 
 use super::client_settings::exchange::ExchangeArgs;
 use super::client_settings::identity::IdentityArgs;
@@ -25,8 +22,12 @@ use super::client_settings::origin::OriginArgs;
 use super::client_settings::requests::RequestArgs;
 use super::client_settings::sign_in::SignInArgs;
 use super::given::{Given, or_preset, word};
+use super::one_of::one_of;
 use super::switches::SwitchArgs;
-use crate::model::{Algorithm, AssertionAlgorithm, IntrospectionPolicy, Lifetime, PkcePolicy, Ui};
+use crate::model::closed_set::any_of;
+use crate::model::{
+    Algorithm, AssertionAlgorithm, AuthMethod, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, Ui,
+};
 use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_CODE_LIFETIME};
 
 /// An OAuth 2.0 and OpenID Connect authorization server with its own pages.
@@ -189,11 +190,14 @@ pub(super) struct ClientSettings {
     #[arg(long)]
     pub scope: Option<String>,
     /// A grant type the client may use; may be repeated.
-    #[arg(long = "grant-type", value_name = "TYPE")]
-    pub grant_types: Vec<GrantTypeArg>,
+    ///
+    /// Of a URN its last word is enough. Implicit is for response types with an access token or without a code; it needs
+    /// grants.implicit.
+    #[arg(long = "grant-type", value_name = "TYPE", value_parser = one_of::<GrantType>())]
+    pub grant_types: Vec<GrantType>,
     /// How the client authenticates; none makes it a public client.
-    #[arg(long, value_name = "METHOD")]
-    pub auth_method: Option<AuthMethodArg>,
+    #[arg(long, value_name = "METHOD", value_parser = one_of::<AuthMethod>())]
+    pub auth_method: Option<AuthMethod>,
     /// The algorithm that the client signs its assertions with; by default any that goes with its method.
     #[arg(long, value_name = "ALG", value_parser = or_preset(str::parse::<AssertionAlgorithm>))]
     pub token_endpoint_auth_signing_alg: Option<Given<AssertionAlgorithm>>,
@@ -267,35 +271,6 @@ pub(super) struct ClientSettings {
     pub exchange: ExchangeArgs,
     #[command(flatten)]
     pub switches: SwitchArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(super) enum GrantTypeArg {
-    AuthorizationCode,
-    RefreshToken,
-    ClientCredentials,
-    /// For response types with an access token or without a code; needs grants.implicit.
-    Implicit,
-    Password,
-    #[value(alias = "urn:ietf:params:oauth:grant-type:device_code")]
-    DeviceCode,
-    /// urn:ietf:params:oauth:grant-type:jwt-bearer
-    #[value(name = "urn:ietf:params:oauth:grant-type:jwt-bearer", alias = "jwt-bearer")]
-    JwtBearer,
-    /// urn:ietf:params:oauth:grant-type:token-exchange
-    #[value(name = "urn:ietf:params:oauth:grant-type:token-exchange", alias = "token-exchange")]
-    TokenExchange,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(super) enum AuthMethodArg {
-    ClientSecretBasic,
-    ClientSecretPost,
-    ClientSecretJwt,
-    PrivateKeyJwt,
-    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -474,8 +449,7 @@ pub(super) struct KeysWithdraw {
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, String> {
-    let name: StrDeserializer<'_, ValueError> = text.into_deserializer();
-    Algorithm::deserialize(name).map_err(|_| "write ES256, ES384, RS256, PS256 or EdDSA".to_owned())
+    Algorithm::named(text).ok_or_else(|| format!("write {}", any_of::<Algorithm>()))
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, &'static str> {

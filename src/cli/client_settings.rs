@@ -9,7 +9,7 @@ pub(crate) mod sign_in;
 
 use std::path::Path;
 
-use super::args::{AuthMethodArg, ClientSettings, GrantTypeArg};
+use super::args::ClientSettings;
 use super::given::{self, Given};
 use super::{client_tokens, key_file};
 use crate::config::Settings;
@@ -95,13 +95,13 @@ pub(super) fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
     }
     if !given.grant_types.is_empty() {
         client.grant_types.clear();
-        for grant_type in given.grant_types.into_iter().map(grant_type) {
+        for grant_type in given.grant_types {
             if !client.grant_types.contains(&grant_type) {
                 client.grant_types.push(grant_type);
             }
         }
     }
-    set_authentication(client, given.auth_method.map(auth_method), given.token_endpoint_auth_signing_alg);
+    set_authentication(client, given.auth_method, given.token_endpoint_auth_signing_alg);
     problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
     set(&mut client.skip_consent, given.skip_consent);
     set(&mut client.verification_uri_complete, given.verification_uri_complete);
@@ -184,29 +184,6 @@ pub(super) fn replace(place: &mut Vec<String>, given: Vec<String>) {
     }
 }
 
-fn grant_type(given: GrantTypeArg) -> GrantType {
-    match given {
-        GrantTypeArg::AuthorizationCode => GrantType::AuthorizationCode,
-        GrantTypeArg::RefreshToken => GrantType::RefreshToken,
-        GrantTypeArg::ClientCredentials => GrantType::ClientCredentials,
-        GrantTypeArg::Implicit => GrantType::Implicit,
-        GrantTypeArg::Password => GrantType::Password,
-        GrantTypeArg::DeviceCode => GrantType::DeviceCode,
-        GrantTypeArg::JwtBearer => GrantType::JwtBearer,
-        GrantTypeArg::TokenExchange => GrantType::TokenExchange,
-    }
-}
-
-fn auth_method(given: AuthMethodArg) -> AuthMethod {
-    match given {
-        AuthMethodArg::ClientSecretBasic => AuthMethod::ClientSecretBasic,
-        AuthMethodArg::ClientSecretPost => AuthMethod::ClientSecretPost,
-        AuthMethodArg::ClientSecretJwt => AuthMethod::ClientSecretJwt,
-        AuthMethodArg::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
-        AuthMethodArg::None => AuthMethod::None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,7 +216,7 @@ mod tests {
     #[test]
     fn a_grant_type_named_twice_counts_once() {
         let mut client = client();
-        let grant_types = vec![GrantTypeArg::ClientCredentials, GrantTypeArg::ClientCredentials];
+        let grant_types = vec![GrantType::ClientCredentials, GrantType::ClientCredentials];
         apply(&mut client, ClientSettings { grant_types, ..Default::default() });
         assert_eq!(client.grant_types, [GrantType::ClientCredentials]);
     }

@@ -4,13 +4,13 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::args::issuer::{IssuerAdd, IssuerCommand, IssuerPurpose, SubjectClaimArg};
+use super::args::issuer::{IssuerAdd, IssuerCommand, IssuerPurpose};
 use super::open::Office;
 use super::{Failure, key_file, output};
 use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
-use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer, text};
+use crate::model::{SoftwareIssuer, TrustedIssuer, text};
 use crate::protocol::remote_uri;
 use crate::storage::Storage;
 
@@ -52,7 +52,7 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
                 issuer: asked.issuer,
                 jwks,
                 jwks_uri: asked.jwks_uri,
-                subject_claim: subject_claim(asked.subject_claim),
+                subject_claim: asked.subject_claim,
                 created_at: office.now,
             };
             (noting()?.insert_trusted_issuer(&issuer).await?, json!(issuer))
@@ -171,12 +171,4 @@ async fn remove(
         return output::json(&json!({ "issuer": issuer, "removed": true }));
     }
     Ok(output::line(&format!("{what} of {issuer} are trusted no more; {rest}"))?)
-}
-
-fn subject_claim(given: SubjectClaimArg) -> SubjectClaim {
-    match given {
-        SubjectClaimArg::Sub => SubjectClaim::Sub,
-        SubjectClaimArg::Username => SubjectClaim::Username,
-        SubjectClaimArg::Email => SubjectClaim::Email,
-    }
 }

@@ -15,6 +15,7 @@ mod key_file;
 mod keys;
 mod logout_deliveries;
 mod migrate;
+mod one_of;
 mod open;
 mod output;
 mod password;

@@ -142,9 +142,5 @@ fn show(resource: &Resource, as_json: bool) -> Result<(), Failure> {
 }
 
 fn format(resource: &Resource) -> String {
-    match resource.token_format {
-        None => "as the client".to_owned(),
-        Some(TokenFormat::Jwt) => "jwt".to_owned(),
-        Some(TokenFormat::Opaque) => "opaque".to_owned(),
-    }
+    resource.token_format.map_or("as the client", TokenFormat::as_str).to_owned()
 }

@@ -2,64 +2,37 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::reader::Refusal;
 
 /// A network in CIDR notation; a single address is a network of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
+pub struct Network(IpNet);
 
 impl Network {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let remedy = || "write an address or a network like 10.0.0.0/8 or fd00::/8".to_owned();
-        let refused = || (format!("\"{text}\" is not a network"), remedy());
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
-        let address: IpAddr = address.parse().map_err(|_| refused())?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            None => width,
-            Some(digits) => digits.parse().ok().filter(|prefix| *prefix <= width).ok_or_else(refused)?,
-        };
-        let network = Self { address, prefix };
-        if !network.host_bits_are_zero() {
+        let single = text.parse().map(|address: IpAddr| IpNet::from(address));
+        let network: IpNet = single
+            .or_else(|_| text.parse())
+            .map_err(|_| (format!("\"{text}\" is not a network"), remedy()))?;
+        // It is likely to be a slip: of two readings we take neither.
+        if network != network.trunc() {
             return Err((format!("\"{text}\" has bits set beyond its prefix"), remedy()));
         }
-        Ok(network)
+        Ok(Self(network))
     }
 
     pub fn contains(&self, address: IpAddr) -> bool {
         // A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d.
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                shift(u128::from(u32::from(network) ^ u32::from(address)), 32 - self.prefix)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                shift(u128::from(network) ^ u128::from(address), 128 - self.prefix)
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 
     /// Whether this is every address of its family.
     pub fn is_everything(&self) -> bool {
-        self.prefix == 0
+        self.0.prefix_len() == 0
     }
-
-    fn host_bits_are_zero(&self) -> bool {
-        let (bits, width) = match self.address {
-            IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
-            IpAddr::V6(address) => (u128::from(address), 128),
-        };
-        let mask = 1_u128.checked_shl(width - self.prefix).map_or(u128::MAX, |bit| bit - 1);
-        bits & mask == 0
-    }
-}
-
-/// Whether nothing is left of the difference of two addresses once the host bits are shifted out.
-fn shift(difference: u128, host_bits: u32) -> bool {
-    difference.checked_shr(host_bits).unwrap_or(0) == 0
 }
 
 /// The reverse proxies in front of this server.
@@ -104,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_network_that_could_be_a_mistake_is_refused() {
-        for text in ["", "10.0.0.1/8", "10.0.0.0/33", "2001:db8::1/64", "::/129", "proxy", "10.0.0.0/"] {
+        for text in ["", "10.0.0.1/8", "10.0.0.0/33", "2001:db8::1/64", "::/129", "proxy", "10.0.0.0/", "10.0.0.0/+8"] {
             assert!(Network::parse(text).is_err(), "{text}");
         }
     }

@@ -101,16 +101,12 @@ async fn exchange_by(
 }
 
 fn grant_type(app: &App, parameters: &Parameters<'_>) -> Result<GrantType, OAuthError> {
-    match parameters.require("grant_type")? {
-        "authorization_code" => Ok(GrantType::AuthorizationCode),
-        "refresh_token" => Ok(GrantType::RefreshToken),
-        "client_credentials" => Ok(GrantType::ClientCredentials),
+    match GrantType::named(parameters.require("grant_type")?) {
+        // RFC 6749 4.2: the implicit grant is not at the token endpoint.
+        None | Some(GrantType::Implicit) => Err(unsupported()),
         // RFC 9700 2.4: MUST NOT be used. It is here for clients that know nothing else, and off twice.
-        "password" if app.settings.grants.password => Ok(GrantType::Password),
-        "urn:ietf:params:oauth:grant-type:device_code" => Ok(GrantType::DeviceCode),
-        "urn:ietf:params:oauth:grant-type:jwt-bearer" => Ok(GrantType::JwtBearer),
-        "urn:ietf:params:oauth:grant-type:token-exchange" => Ok(GrantType::TokenExchange),
-        _ => Err(unsupported()),
+        Some(GrantType::Password) if !app.settings.grants.password => Err(unsupported()),
+        Some(grant_type) => Ok(grant_type),
     }
 }
 

@@ -11,6 +11,7 @@ use axum::response::Response;
 use super::error;
 use crate::app::App;
 use crate::grants::client_authentication;
+use crate::model::GrantType;
 use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::request;
@@ -103,8 +104,9 @@ impl ClientRequest {
         app: &App,
         parameters: &Parameters<'_>,
     ) -> Result<AuthenticatedClient, OAuthError> {
+        const REFRESH: &str = GrantType::RefreshToken.as_str();
         let rule: Rule = match parameters.get("grant_type") {
-            Some("refresh_token") => client_auth::authenticate_refresh,
+            Some(REFRESH) => client_auth::authenticate_refresh,
             _ => client_auth::authenticate,
         };
         self.client_by(rule, "/token", app, parameters).await

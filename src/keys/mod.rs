@@ -57,7 +57,7 @@ pub struct Keys {
 }
 
 impl Label for Algorithm {
-    const MOST: usize = 8;
+    const MOST: usize = Self::ALL.len();
 
     fn index(self) -> usize {
         self as usize

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::closed_set::closed_set;
 use super::{ClaimsRequest, ClientId, RequestId, ResponseMode, ResponseType, ScopeSet, SessionId, Timestamp};
 
 /// An authorization request whose every parameter has been checked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
@@ -76,15 +77,15 @@ impl AuthorizationRequest {
     }
 }
 
-/// `prompt` (OpenID Connect Core 3.1.2.1; `create`: Initiating User Registration 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prompt {
-    None,
-    Login,
-    Consent,
-    SelectAccount,
-    Create,
+closed_set! {
+    /// `prompt` (OpenID Connect Core 3.1.2.1; `create`: Initiating User Registration 4.1).
+    pub enum Prompt: Serialize + Deserialize {
+        None = "none",
+        Login = "login",
+        Consent = "consent",
+        SelectAccount = "select_account",
+        Create = "create",
+    }
 }
 
 /// A request that waits for someone to sign in or to decide. Pages carry only its id.

@@ -10,6 +10,7 @@ mod sign_in;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::closed_set::closed_set;
 use super::{
     Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Switches,
     Timestamp, TokenFormat,
@@ -152,17 +153,17 @@ impl Client {
     }
 }
 
-/// `token_endpoint_auth_method` (RFC 7591 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthMethod {
-    ClientSecretBasic,
-    ClientSecretPost,
-    /// RFC 7523 2.2 with an HMAC (OpenID Connect Core 9).
-    ClientSecretJwt,
-    /// RFC 7523 2.2 with a signature (OpenID Connect Core 9).
-    PrivateKeyJwt,
-    None,
+closed_set! {
+    /// `token_endpoint_auth_method` (RFC 7591 2).
+    pub enum AuthMethod: Serialize + Deserialize {
+        ClientSecretBasic = "client_secret_basic",
+        ClientSecretPost = "client_secret_post",
+        /// RFC 7523 2.2 with an HMAC (OpenID Connect Core 9).
+        ClientSecretJwt = "client_secret_jwt",
+        /// RFC 7523 2.2 with a signature (OpenID Connect Core 9).
+        PrivateKeyJwt = "private_key_jwt",
+        None = "none",
+    }
 }
 
 impl AuthMethod {
@@ -170,56 +171,28 @@ impl AuthMethod {
     pub fn has_secret(self) -> bool {
         matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
     }
-
-    /// The registered name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientSecretBasic => "client_secret_basic",
-            Self::ClientSecretPost => "client_secret_post",
-            Self::ClientSecretJwt => "client_secret_jwt",
-            Self::PrivateKeyJwt => "private_key_jwt",
-            Self::None => "none",
-        }
-    }
 }
 
-/// `grant_type` values the server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GrantType {
-    AuthorizationCode,
-    RefreshToken,
-    ClientCredentials,
-    /// RFC 6749 4.2: not at the token endpoint. Off unless the server and the client both have it on.
-    Implicit,
-    /// Off unless the server and the client both have it on.
-    Password,
-    /// RFC 8628 3.4
-    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
-    DeviceCode,
-    /// RFC 7523 2.1
-    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
-    JwtBearer,
-    /// RFC 8693 2.1
-    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
-    TokenExchange,
+closed_set! {
+    /// `grant_type` values the server speaks.
+    pub enum GrantType: Serialize + Deserialize {
+        AuthorizationCode = "authorization_code",
+        RefreshToken = "refresh_token",
+        ClientCredentials = "client_credentials",
+        /// RFC 6749 4.2: not at the token endpoint. Off unless the server and the client both have it on.
+        Implicit = "implicit",
+        /// Off unless the server and the client both have it on.
+        Password = "password",
+        /// RFC 8628 3.4
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        /// RFC 7523 2.1
+        JwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        /// RFC 8693 2.1
+        TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
+    }
 }
 
 impl GrantType {
-    /// The registered name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::RefreshToken => "refresh_token",
-            Self::ClientCredentials => "client_credentials",
-            Self::Implicit => "implicit",
-            Self::Password => "password",
-            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
-            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
-        }
-    }
-
     /// Whether a client that registered itself may have it. Where a password or somebody else's word takes the place of
     /// the user's own consent, the operator has to know the application.
     pub fn is_for_self_registered(self) -> bool {
@@ -234,35 +207,38 @@ impl GrantType {
     }
 }
 
-/// Whose login and consent pages people see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ui {
-    #[default]
-    Own,
-    /// The ones at `ui.login_url` and `ui.consent_url`.
-    External,
+closed_set! {
+    /// Whose login and consent pages people see.
+    #[derive(Default)]
+    pub enum Ui: Serialize + Deserialize {
+        #[default]
+        Own = "own",
+        /// The ones at `ui.login_url` and `ui.consent_url`.
+        External = "external",
+    }
 }
 
-/// Whether a client must use PKCE (RFC 7636).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PkcePolicy {
-    #[default]
-    Required,
-    /// For confidential clients only.
-    Optional,
+closed_set! {
+    /// Whether a client must use PKCE (RFC 7636).
+    #[derive(Default)]
+    pub enum PkcePolicy: Serialize + Deserialize {
+        #[default]
+        Required = "required",
+        /// For confidential clients only.
+        Optional = "optional",
+    }
 }
 
-/// Which tokens a client may ask about (RFC 7662 2.1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IntrospectionPolicy {
-    /// Its own tokens, and those whose audience it is.
-    #[default]
-    Audience,
-    /// Every token of this server.
-    Any,
+closed_set! {
+    /// Which tokens a client may ask about (RFC 7662 2.1).
+    #[derive(Default)]
+    pub enum IntrospectionPolicy: Serialize + Deserialize {
+        /// Its own tokens, and those whose audience it is.
+        #[default]
+        Audience = "audience",
+        /// Every token of this server.
+        Any = "any",
+    }
 }
 
 /// A lifetime in seconds, or without end (written `-1`).

@@ -2,29 +2,20 @@
 
 use std::str::FromStr;
 
+use super::closed_set::closed_set;
 use super::{Secret, Timestamp};
 
-/// What a data key is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DataKeyState {
-    /// Every process is to know it before the first one makes anything with it.
-    Next,
-    /// What is made now is made with it.
-    Current,
-    /// What was made with it still counts.
-    Earlier,
-    /// Nothing that was made with it counts; it proves old entries of the audit log and pairwise subjects only.
-    Ended,
-}
-
-impl DataKeyState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Current => "current",
-            Self::Earlier => "earlier",
-            Self::Ended => "ended",
-        }
+closed_set! {
+    /// What a data key is used for.
+    pub enum DataKeyState {
+        /// Every process is to know it before the first one makes anything with it.
+        Next = "next",
+        /// What is made now is made with it.
+        Current = "current",
+        /// What was made with it still counts.
+        Earlier = "earlier",
+        /// Nothing that was made with it counts; it proves old entries of the audit log and pairwise subjects only.
+        Ended = "ended",
     }
 }
 
@@ -32,10 +23,7 @@ impl FromStr for DataKeyState {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Next, Self::Current, Self::Earlier, Self::Ended]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or("it is no state of a data key")
+        Self::named(text).ok_or("it is no state of a data key")
     }
 }
 

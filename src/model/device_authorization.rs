@@ -1,5 +1,6 @@
 //! A device's request for access (RFC 8628 3.1), which waits for a person at another device.
 
+use super::closed_set::closed_set;
 use super::{ClientId, DeviceAuthorizationId, ScopeSet, Timestamp, UserId};
 
 /// One device authorization. The device code is a handle to it; the user code is only known as a tag.
@@ -25,14 +26,15 @@ pub struct DeviceAuthorization {
     pub expires_at: Timestamp,
 }
 
-/// Where a device authorization is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceState {
-    /// Nobody has decided yet.
-    Pending,
-    /// Allowed; there is a grant of the same id, and the device has not come for its tokens.
-    Approved,
-    Denied,
-    /// The device has got its tokens.
-    Consumed,
+closed_set! {
+    /// Where a device authorization is in its life.
+    pub enum DeviceState {
+        /// Nobody has decided yet.
+        Pending = "pending",
+        /// Allowed; there is a grant of the same id, and the device has not come for its tokens.
+        Approved = "approved",
+        Denied = "denied",
+        /// The device has got its tokens.
+        Consumed = "consumed",
+    }
 }

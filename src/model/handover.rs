@@ -3,32 +3,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::closed_set::closed_set;
 use super::{ClaimsRequest, ConsentGeneration, RequestId, SessionId, SignInGeneration, Timestamp, UserId};
 
-/// Where a request is on its way through external pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandoverStep {
-    /// The login page has it.
-    Login,
-    /// The login page has answered; the browser has yet to come back with the verifier.
-    LoginAnswered,
-    Consent,
-    ConsentAnswered,
-    Over,
-}
-
-impl HandoverStep {
-    pub const ALL: [Self; 5] =
-        [Self::Login, Self::LoginAnswered, Self::Consent, Self::ConsentAnswered, Self::Over];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::LoginAnswered => "login_answered",
-            Self::Consent => "consent",
-            Self::ConsentAnswered => "consent_answered",
-            Self::Over => "over",
-        }
+closed_set! {
+    /// Where a request is on its way through external pages.
+    pub enum HandoverStep {
+        /// The login page has it.
+        Login = "login",
+        /// The login page has answered; the browser has yet to come back with the verifier.
+        LoginAnswered = "login_answered",
+        Consent = "consent",
+        ConsentAnswered = "consent_answered",
+        Over = "over",
     }
 }
 

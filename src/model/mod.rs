@@ -11,6 +11,7 @@ mod claim_source;
 mod claims_request;
 mod client;
 mod client_policy;
+pub(crate) mod closed_set;
 mod consent;
 mod data_key;
 mod device_authorization;
@@ -54,6 +55,7 @@ pub use client_policy::{
     AssertionAudience, ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy,
     RotationPolicy, StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,
 };
+pub use closed_set::ClosedSet;
 pub use consent::{Allowed, NewAccess};
 pub use data_key::{DataKeyState, SealedDataKey};
 pub use device_authorization::{DeviceAuthorization, DeviceState};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::closed_set::closed_set;
 use super::{Scope, ScopeSet, Timestamp};
 
 /// A scope with what the operator says about it.
@@ -35,15 +36,16 @@ impl RegisteredScope {
     }
 }
 
-/// How a client's registered scopes cover the ones it asks for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScopeStrategy {
-    /// The same text (RFC 6749 3.3).
-    #[default]
-    Exact,
-    /// `user` covers `user:email`; `source:d` covers `source:w`, and that `source:r` and `source`.
-    Hierarchical,
-    /// `foo.*` covers `foo.bar`.
-    Wildcard,
+closed_set! {
+    /// How a client's registered scopes cover the ones it asks for.
+    #[derive(Default)]
+    pub enum ScopeStrategy: Serialize + Deserialize {
+        /// The same text (RFC 6749 3.3).
+        #[default]
+        Exact = "exact",
+        /// `user` covers `user:email`; `source:d` covers `source:w`, and that `source:r` and `source`.
+        Hierarchical = "hierarchical",
+        /// `foo.*` covers `foo.bar`.
+        Wildcard = "wildcard",
+    }
 }

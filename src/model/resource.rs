@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::closed_set::closed_set;
 use super::{Algorithm, RegisteredScope, ScopeSet, Timestamp};
 
 /// An API as registered. What is none is the client's choice, else the server's default.
@@ -28,15 +29,16 @@ pub struct Resource {
     pub created_at: Timestamp,
 }
 
-/// What an access token looks like to others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenFormat {
-    /// RFC 9068: a resource server can read and verify it alone.
-    #[default]
-    Jwt,
-    /// The same claims, sealed: only this server can read it.
-    Opaque,
+closed_set! {
+    /// What an access token looks like to others.
+    #[derive(Default)]
+    pub enum TokenFormat: Serialize + Deserialize {
+        /// RFC 9068: a resource server can read and verify it alone.
+        #[default]
+        Jwt = "jwt",
+        /// The same claims, sealed: only this server can read it.
+        Opaque = "opaque",
+    }
 }
 
 /// Everything the operator registered about resources and scopes, at one moment.

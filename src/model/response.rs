@@ -1,54 +1,32 @@
 //! What the authorization endpoint answers with, and how the answer travels (RFC 6749 3.1.1, OAuth 2.0 Multiple Response
 //! Type Encoding Practices).
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use super::closed_set::{any_of, closed_set};
 
-/// `response_type`: what comes back from the authorization endpoint.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
-pub enum ResponseType {
-    /// RFC 6749 4.1
-    #[default]
-    Code,
-    /// OpenID Connect Core 3.3, without an access token in the front channel.
-    CodeIdToken,
-    /// OpenID Connect Core 3.2
-    IdToken,
-    IdTokenToken,
-    /// OpenID Connect Core 3.3
-    CodeToken,
-    CodeIdTokenToken,
-    /// RFC 6749 4.2
-    Token,
+closed_set! {
+    /// `response_type`: what comes back from the authorization endpoint. The words of a name stand in alphabetical order.
+    #[derive(Default)]
+    #[serde(try_from = "String", into = "&'static str")]
+    pub enum ResponseType: Serialize + Deserialize {
+        /// RFC 6749 4.1
+        #[default]
+        Code = "code",
+        /// OpenID Connect Core 3.3, without an access token in the front channel.
+        CodeIdToken = "code id_token",
+        /// OpenID Connect Core 3.2
+        IdToken = "id_token",
+        IdTokenToken = "id_token token",
+        /// OpenID Connect Core 3.3
+        CodeToken = "code token",
+        CodeIdTokenToken = "code id_token token",
+        /// RFC 6749 4.2
+        Token = "token",
+    }
 }
 
 impl ResponseType {
-    pub const ALL: [Self; 7] = [
-        Self::Code,
-        Self::CodeIdToken,
-        Self::IdToken,
-        Self::IdTokenToken,
-        Self::CodeToken,
-        Self::CodeIdTokenToken,
-        Self::Token,
-    ];
-
-    /// The registered name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Code => "code",
-            Self::CodeIdToken => "code id_token",
-            Self::IdToken => "id_token",
-            Self::IdTokenToken => "id_token token",
-            Self::CodeToken => "code token",
-            Self::CodeIdTokenToken => "code id_token token",
-            Self::Token => "token",
-        }
-    }
-
     pub fn has_code(self) -> bool {
         matches!(self, Self::Code | Self::CodeIdToken | Self::CodeToken | Self::CodeIdTokenToken)
     }
@@ -68,12 +46,6 @@ impl ResponseType {
     }
 }
 
-impl fmt::Display for ResponseType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl From<ResponseType> for &'static str {
     fn from(response_type: ResponseType) -> Self {
         response_type.as_str()
@@ -82,9 +54,7 @@ impl From<ResponseType> for &'static str {
 
 /// A name that is not one of [`ResponseType::ALL`].
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "unknown response type; use code, code id_token, id_token, id_token token, code token, code id_token token or token"
-)]
+#[error("unknown response type; use {}", any_of::<ResponseType>())]
 pub struct UnknownResponseType;
 
 impl FromStr for ResponseType {
@@ -95,7 +65,7 @@ impl FromStr for ResponseType {
         let mut words: Vec<&str> = name.split(' ').collect();
         words.sort_unstable();
         let sorted = words.join(" ");
-        Self::ALL.into_iter().find(|known| known.as_str() == sorted).ok_or(UnknownResponseType)
+        Self::named(&sorted).ok_or(UnknownResponseType)
     }
 }
 
@@ -115,42 +85,23 @@ pub enum Carrier {
     FormPost,
 }
 
-/// `response_mode`, where `jwt` has been replaced by what it stands for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ResponseMode {
-    #[default]
-    #[serde(rename = "query")]
-    Query,
-    #[serde(rename = "fragment")]
-    Fragment,
-    /// OAuth 2.0 Form Post Response Mode
-    #[serde(rename = "form_post")]
-    FormPost,
-    /// JWT Secured Authorization Response Mode (JARM) 2.3
-    #[serde(rename = "query.jwt")]
-    QueryJwt,
-    #[serde(rename = "fragment.jwt")]
-    FragmentJwt,
-    #[serde(rename = "form_post.jwt")]
-    FormPostJwt,
+closed_set! {
+    /// `response_mode`, where `jwt` has been replaced by what it stands for.
+    #[derive(Default)]
+    pub enum ResponseMode: Serialize + Deserialize {
+        #[default]
+        Query = "query",
+        Fragment = "fragment",
+        /// OAuth 2.0 Form Post Response Mode
+        FormPost = "form_post",
+        /// JWT Secured Authorization Response Mode (JARM) 2.3
+        QueryJwt = "query.jwt",
+        FragmentJwt = "fragment.jwt",
+        FormPostJwt = "form_post.jwt",
+    }
 }
 
 impl ResponseMode {
-    pub const ALL: [Self; 6] =
-        [Self::Query, Self::Fragment, Self::FormPost, Self::QueryJwt, Self::FragmentJwt, Self::FormPostJwt];
-
-    /// The registered name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Fragment => "fragment",
-            Self::FormPost => "form_post",
-            Self::QueryJwt => "query.jwt",
-            Self::FragmentJwt => "fragment.jwt",
-            Self::FormPostJwt => "form_post.jwt",
-        }
-    }
-
     pub fn carrier(self) -> Carrier {
         match self {
             Self::Query | Self::QueryJwt => Carrier::Query,

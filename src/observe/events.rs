@@ -70,7 +70,7 @@ super::labels! {
 pub type Attempt = (GrantType, Outcome);
 
 impl Label for GrantType {
-    const MOST: usize = 16;
+    const MOST: usize = Self::ALL.len();
 
     fn index(self) -> usize {
         self as usize

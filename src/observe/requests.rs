@@ -59,7 +59,7 @@ impl Outcome {
 const OTHERS: usize = 9;
 
 impl Label for Outcome {
-    const MOST: usize = 80;
+    const MOST: usize = OTHERS + ErrorCode::ALL.len();
 
     fn index(self) -> usize {
         match self {

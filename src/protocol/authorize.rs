@@ -322,16 +322,14 @@ fn limited(
 fn prompt(parameters: &Parameters<'_>, offer: Offer<'_>) -> Result<Vec<Prompt>, OAuthError> {
     let mut prompts = Vec::new();
     for word in parameters.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
-        prompts.push(match word {
-            "none" => Prompt::None,
-            "login" => Prompt::Login,
-            "consent" => Prompt::Consent,
-            "select_account" => Prompt::SelectAccount,
-            "create" if offer.external_pages => Prompt::Create,
+        match Prompt::named(word) {
             // Initiating User Registration 4.1: a value that is not supported SHOULD get invalid_request.
-            "create" => return Err(OAuthError::invalid_request(NO_SIGN_UP)),
-            _ => return Err(OAuthError::invalid_request("A value of prompt is not known.")),
-        });
+            Some(Prompt::Create) if !offer.external_pages => {
+                return Err(OAuthError::invalid_request(NO_SIGN_UP));
+            }
+            Some(prompt) => prompts.push(prompt),
+            None => return Err(OAuthError::invalid_request("A value of prompt is not known.")),
+        }
     }
     // OpenID Connect Core 3.1.2.1: none with any other value is an error.
     if prompts.contains(&Prompt::None) && prompts.len() > 1 {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Algorithm, AssertionAlgorithm, ContentEncryption, KeyManagement, ResponseMode, ResponseType,
+    Algorithm, AssertionAlgorithm, AuthMethod, ContentEncryption, GrantType, KeyManagement, Prompt,
+    ResponseMode, ResponseType, SubjectType,
 };
 
 /// The scopes that have a meaning of their own here.
@@ -62,40 +63,35 @@ fn add(document: &mut Value, members: Value) {
 
 /// How clients are told who a user is (OpenID Connect Discovery 3).
 fn identity(algorithms: &[Algorithm]) -> Value {
-    let alg = KeyManagement::ALL.map(KeyManagement::as_str);
-    let enc = ContentEncryption::ALL.map(ContentEncryption::as_str);
-    let signing: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
-        "subject_types_supported": ["public", "pairwise"],
-        "id_token_signing_alg_values_supported": signing,
-        "introspection_signing_alg_values_supported": signing,
-        "id_token_encryption_alg_values_supported": alg,
-        "id_token_encryption_enc_values_supported": enc,
-        "userinfo_signing_alg_values_supported": signing,
-        "userinfo_encryption_alg_values_supported": alg,
-        "userinfo_encryption_enc_values_supported": enc,
+        "subject_types_supported": SubjectType::ALL,
+        "id_token_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
+        "id_token_encryption_alg_values_supported": KeyManagement::ALL,
+        "id_token_encryption_enc_values_supported": ContentEncryption::ALL,
+        "userinfo_signing_alg_values_supported": algorithms,
+        "userinfo_encryption_alg_values_supported": KeyManagement::ALL,
+        "userinfo_encryption_enc_values_supported": ContentEncryption::ALL,
         "claims_supported": super::claims::SUPPORTED,
     })
 }
 
 /// How authorization requests are sent and answered.
 fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Operator<'_>) -> Value {
-    let response_types: Vec<&str> = ResponseType::ALL
+    let response_types: Vec<ResponseType> = ResponseType::ALL
         .into_iter()
         .filter(|response_type| operator.implicit || !response_type.is_implicit())
-        .map(ResponseType::as_str)
         .collect();
     // JARM 2.3.4: `jwt` is the signed mode that is usual for the response type.
     let response_modes: Vec<&str> =
         ResponseMode::ALL.into_iter().map(ResponseMode::as_str).chain(["jwt"]).collect();
-    let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     let request_objects: Vec<&str> = super::request_object::algorithms().collect();
     json!({
         "response_types_supported": response_types,
         "response_modes_supported": response_modes,
         "authorization_signing_alg_values_supported": algorithms,
-        "authorization_encryption_alg_values_supported": KeyManagement::ALL.map(KeyManagement::as_str),
-        "authorization_encryption_enc_values_supported": ContentEncryption::ALL.map(ContentEncryption::as_str),
+        "authorization_encryption_alg_values_supported": KeyManagement::ALL,
+        "authorization_encryption_enc_values_supported": ContentEncryption::ALL,
         "authorization_response_iss_parameter_supported": true,
         "pushed_authorization_request_endpoint": format!("{issuer}/par"),
         "require_pushed_authorization_requests": operator.must_be_pushed,
@@ -104,8 +100,8 @@ fn requests_and_responses(issuer: &str, algorithms: &[Algorithm], operator: Oper
         "require_request_uri_registration": true,
         "require_signed_request_object": operator.must_be_signed,
         "request_object_signing_alg_values_supported": request_objects,
-        "request_object_encryption_alg_values_supported": KeyManagement::AGREEMENT.map(KeyManagement::as_str),
-        "request_object_encryption_enc_values_supported": ContentEncryption::ALL.map(ContentEncryption::as_str),
+        "request_object_encryption_alg_values_supported": KeyManagement::AGREEMENT,
+        "request_object_encryption_enc_values_supported": ContentEncryption::ALL,
     })
 }
 
@@ -122,30 +118,19 @@ fn sessions(issuer: &str) -> Value {
     })
 }
 
+/// Those that the operator has to switch on come last.
+fn grant_types(operator: Operator<'_>) -> Vec<GrantType> {
+    let switched = [(GrantType::Password, operator.password_grant), (GrantType::Implicit, operator.implicit)];
+    let always = GrantType::ALL.into_iter().filter(|each| switched.iter().all(|(other, _)| other != each));
+    always.chain(switched.into_iter().filter_map(|(each, is_on)| is_on.then_some(each))).collect()
+}
+
 fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
-    let confidential = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
-    let authentication: Vec<&str> = confidential.into_iter().chain(["none"]).collect();
-    let assertions = AssertionAlgorithm::ALL.map(AssertionAlgorithm::as_str);
-    let mut grant_types = vec![
-        "authorization_code",
-        "refresh_token",
-        "client_credentials",
-        "urn:ietf:params:oauth:grant-type:device_code",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
-    ];
-    if operator.password_grant {
-        grant_types.push("password");
-    }
-    if operator.implicit {
-        grant_types.push("implicit");
-    }
-    let mut prompts = vec!["none", "login", "consent", "select_account"];
-    if operator.sign_up {
-        // Initiating User Registration 4
-        prompts.push("create");
-    }
+    let proves = |method: &AuthMethod| *method != AuthMethod::None;
+    let confidential: Vec<AuthMethod> = AuthMethod::ALL.into_iter().filter(proves).collect();
+    // Initiating User Registration 4
+    let prompts = Prompt::ALL.into_iter().filter(|prompt| operator.sign_up || *prompt != Prompt::Create);
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -156,15 +141,15 @@ fn bare_document(issuer: &str, scopes: &[&str], operator: Operator<'_>) -> Value
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
         "scopes_supported": scopes,
-        "grant_types_supported": grant_types,
-        "token_endpoint_auth_methods_supported": authentication,
+        "grant_types_supported": grant_types(operator),
+        "token_endpoint_auth_methods_supported": AuthMethod::ALL,
         "introspection_endpoint_auth_methods_supported": confidential,
-        "revocation_endpoint_auth_methods_supported": authentication,
-        "token_endpoint_auth_signing_alg_values_supported": assertions,
-        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
-        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
+        "revocation_endpoint_auth_methods_supported": AuthMethod::ALL,
+        "token_endpoint_auth_signing_alg_values_supported": AssertionAlgorithm::ALL,
+        "introspection_endpoint_auth_signing_alg_values_supported": AssertionAlgorithm::ALL,
+        "revocation_endpoint_auth_signing_alg_values_supported": AssertionAlgorithm::ALL,
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": prompts,
+        "prompt_values_supported": prompts.collect::<Vec<Prompt>>(),
         "display_values_supported": ["page", "popup", "touch"],
         "ui_locales_supported": operator.ui_locales,
         "claims_parameter_supported": true,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::OAuthError;
 use super::reserved_claims;
-use crate::model::{AuthorizationRequest, Client, Prompt, ScopeSet};
+use crate::model::{AuthorizationRequest, Client, ScopeSet};
 
 /// OpenID Connect Core 2: `sub` MUST NOT exceed 255 ASCII characters.
 const LONGEST_SUBJECT: usize = 255;
@@ -229,7 +229,7 @@ fn known_parameters(request: &AuthorizationRequest) -> String {
     query.append_pair("redirect_uri", &request.redirect_uri);
     query.append_pair("scope", &request.scope.to_string());
     let max_age = request.max_age.map(|seconds| seconds.to_string());
-    let prompt = request.prompt.iter().map(|prompt| word(*prompt)).collect::<Vec<_>>().join(" ");
+    let prompt = request.prompt.iter().map(|prompt| prompt.as_str()).collect::<Vec<_>>().join(" ");
     for (name, value) in [
         ("state", request.state.as_deref()),
         ("nonce", request.nonce.as_deref()),
@@ -277,16 +277,6 @@ pub(crate) fn oidc_context(request: &AuthorizationRequest) -> Value {
 /// `requested_scope`, with the scopes of single claims.
 pub(crate) fn requested_scope(request: &AuthorizationRequest) -> Vec<String> {
     request.permissions().iter().map(str::to_owned).collect()
-}
-
-fn word(prompt: Prompt) -> &'static str {
-    match prompt {
-        Prompt::None => "none",
-        Prompt::Login => "login",
-        Prompt::Consent => "consent",
-        Prompt::SelectAccount => "select_account",
-        Prompt::Create => "create",
-    }
 }
 
 fn refuse<T>(description: &'static str) -> Result<T, OAuthError> {

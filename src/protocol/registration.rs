@@ -21,7 +21,8 @@ pub use super::invalid_metadata::{InvalidMetadata, MAX_ACCESS_TOKEN_LIFETIME};
 use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
 use crate::model::{
-    AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, RotationPolicy, Scope, UserinfoProfile,
+    AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, ResponseType, RotationPolicy, Scope,
+    UserinfoProfile,
 };
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
@@ -56,7 +57,7 @@ pub fn document(client: &Client) -> Value {
     // A client is a plain struct of plain values: this never fails.
     let mut document = serde_json::to_value(client).unwrap_or_default();
     if client.may_use(GrantType::AuthorizationCode) && client.requests.response_types.is_empty() {
-        document["response_types"] = json!(["code"]);
+        document["response_types"] = json!([ResponseType::Code]);
     }
     document
 }

@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{Ipv4Net, Ipv6Net};
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -19,55 +20,59 @@ pub enum InvalidRemoteUri {
     Private(IpAddr),
 }
 
-/// Blocks of IPv4 that are not the public internet: network, prefix length.
-const SPECIAL_V4: [(Ipv4Addr, u32); 17] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network (RFC 791)
-    (Ipv4Addr::new(10, 0, 0, 0), 8),      // private (RFC 1918)
-    (Ipv4Addr::new(100, 64, 0, 0), 10),   // shared, behind carriers' NAT (RFC 6598)
-    (Ipv4Addr::new(127, 0, 0, 0), 8),     // loopback (RFC 1122)
-    (Ipv4Addr::new(169, 254, 0, 0), 16),  // link-local (RFC 3927), the clouds' metadata services
-    (Ipv4Addr::new(172, 16, 0, 0), 12),   // private (RFC 1918)
-    (Ipv4Addr::new(192, 0, 0, 0), 24),    // IETF protocol assignments (RFC 6890)
-    (Ipv4Addr::new(192, 0, 2, 0), 24),    // documentation (RFC 5737)
-    (Ipv4Addr::new(192, 31, 196, 0), 24), // AS112 (RFC 7535)
-    (Ipv4Addr::new(192, 52, 193, 0), 24), // AMT (RFC 7450)
-    (Ipv4Addr::new(192, 88, 99, 0), 24),  // 6to4 relays, deprecated (RFC 7526)
-    (Ipv4Addr::new(192, 168, 0, 0), 16),  // private (RFC 1918)
-    (Ipv4Addr::new(192, 175, 48, 0), 24), // AS112 (RFC 7534)
-    (Ipv4Addr::new(198, 18, 0, 0), 15),   // benchmarks (RFC 2544)
-    (Ipv4Addr::new(198, 51, 100, 0), 24), // documentation (RFC 5737)
-    (Ipv4Addr::new(203, 0, 113, 0), 24),  // documentation (RFC 5737)
-    (Ipv4Addr::new(224, 0, 0, 0), 3),     // multicast (RFC 5771), reserved 240/4 (RFC 1112), broadcast
+/// Blocks of IPv4 that are not the public internet.
+const SPECIAL_V4: [Ipv4Net; 17] = [
+    v4([0, 0, 0, 0], 8),       // this network (RFC 791)
+    v4([10, 0, 0, 0], 8),      // private (RFC 1918)
+    v4([100, 64, 0, 0], 10),   // shared, behind carriers' NAT (RFC 6598)
+    v4([127, 0, 0, 0], 8),     // loopback (RFC 1122)
+    v4([169, 254, 0, 0], 16),  // link-local (RFC 3927), the clouds' metadata services
+    v4([172, 16, 0, 0], 12),   // private (RFC 1918)
+    v4([192, 0, 0, 0], 24),    // IETF protocol assignments (RFC 6890)
+    v4([192, 0, 2, 0], 24),    // documentation (RFC 5737)
+    v4([192, 31, 196, 0], 24), // AS112 (RFC 7535)
+    v4([192, 52, 193, 0], 24), // AMT (RFC 7450)
+    v4([192, 88, 99, 0], 24),  // 6to4 relays, deprecated (RFC 7526)
+    v4([192, 168, 0, 0], 16),  // private (RFC 1918)
+    v4([192, 175, 48, 0], 24), // AS112 (RFC 7534)
+    v4([198, 18, 0, 0], 15),   // benchmarks (RFC 2544)
+    v4([198, 51, 100, 0], 24), // documentation (RFC 5737)
+    v4([203, 0, 113, 0], 24),  // documentation (RFC 5737)
+    v4([224, 0, 0, 0], 3),     // multicast (RFC 5771), reserved 240/4 (RFC 1112), broadcast
 ];
 
 /// The one block of IPv6 that is handed out for the public internet (RFC 4291 2.4). What it leaves out: loopback,
 /// unspecified, IPv4-mapped and -compatible, NAT64 `64:ff9b::/96` (RFC 6052) and `64:ff9b:1::/48` (RFC 8215), discard
 /// `100::/64` (RFC 6666), unique local `fc00::/7` (RFC 4193), link-local `fe80::/10`, site-local, multicast `ff00::/8`.
-const PUBLIC_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+const PUBLIC_V6: Ipv6Net = v6([0x2000, 0, 0], 3);
 
 /// Blocks inside of it that are special.
-const SPECIAL_V6: [(Ipv6Addr, u32); 5] = [
-    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // IETF assignments, with Teredo (RFC 4380), ORCHID
-    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation (RFC 3849)
-    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16), // 6to4 (RFC 3056): wraps an IPv4 address
-    (Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0), 48), // AS112 (RFC 7534)
-    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation (RFC 9637)
+const SPECIAL_V6: [Ipv6Net; 5] = [
+    v6([0x2001, 0, 0], 23),         // IETF assignments, with Teredo (RFC 4380), ORCHID
+    v6([0x2001, 0xdb8, 0], 32),     // documentation (RFC 3849)
+    v6([0x2002, 0, 0], 16),         // 6to4 (RFC 3056): wraps an IPv4 address
+    v6([0x2620, 0x4f, 0x8000], 48), // AS112 (RFC 7534)
+    v6([0x3fff, 0, 0], 20),         // documentation (RFC 9637)
 ];
 
 /// Whether an address is on the public internet.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => {
-            let bits = u32::from(address);
-            !SPECIAL_V4.iter().any(|(network, length)| (bits ^ u32::from(*network)) >> (32 - length) == 0)
-        }
+        IpAddr::V4(address) => !SPECIAL_V4.iter().any(|block| block.contains(&address)),
         IpAddr::V6(address) => {
-            let bits = u128::from(address);
-            let within =
-                |(network, length): &(Ipv6Addr, u32)| (bits ^ u128::from(*network)) >> (128 - length) == 0;
-            within(&PUBLIC_V6) && !SPECIAL_V6.iter().any(within)
+            PUBLIC_V6.contains(&address) && !SPECIAL_V6.iter().any(|block| block.contains(&address))
         }
     }
+}
+
+/// A block of the list above; a prefix that is too long does not compile.
+const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
+}
+
+/// The same, by the first three groups.
+const fn v6([a, b, c]: [u16; 3], prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
 /// A URL that may be fetched, as far as can be told without resolving its name.

@@ -85,7 +85,7 @@ fn named(name: &str, usual: ResponseMode) -> Option<ResponseMode> {
     match name {
         // JARM 2.3.4: the usual one of the response type.
         "jwt" => Some(usual.signed()),
-        _ => ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == name),
+        _ => ResponseMode::named(name),
     }
 }
 

@@ -38,13 +38,7 @@ impl DeviceRow {
         let impossible = |what: &dyn ToString| {
             StorageError::impossible("device_authorizations", &self.id, what.to_string())
         };
-        let state = match self.state.as_str() {
-            "pending" => DeviceState::Pending,
-            "approved" => DeviceState::Approved,
-            "denied" => DeviceState::Denied,
-            "consumed" => DeviceState::Consumed,
-            _ => return Err(impossible(&"unknown state")),
-        };
+        let state = DeviceState::named(&self.state).ok_or_else(|| impossible(&"unknown state"))?;
         Ok(DeviceAuthorization {
             scope: self.scope.parse().map_err(|error| impossible(&error))?,
             resources: grants::resources_of(&self.resources),

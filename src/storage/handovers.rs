@@ -27,7 +27,7 @@ impl HandoverRow {
     fn into_handover(self) -> Result<Handover, StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("handovers", &self.request_id, what.to_string());
-        let step = HandoverStep::ALL.into_iter().find(|step| step.as_str() == self.step);
+        let step = HandoverStep::named(&self.step);
         let login: Option<LoginFacts> = self
             .login
             .as_deref()

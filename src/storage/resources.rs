@@ -48,13 +48,6 @@ fn word<T: DeserializeOwned>(text: String) -> Result<T, serde_json::Error> {
     serde_json::from_value(text.into())
 }
 
-fn format(resource: &Resource) -> Option<&'static str> {
-    resource.token_format.map(|format| match format {
-        TokenFormat::Jwt => "jwt",
-        TokenFormat::Opaque => "opaque",
-    })
-}
-
 impl Storage {
     /// Everything registered about resources and scopes: what is held in memory.
     pub async fn catalogue(&self) -> Result<Catalogue, StorageError> {
@@ -102,7 +95,7 @@ impl Storage {
             &resource.id,
             &resource.name,
             &scope,
-            format(resource),
+            resource.token_format.map(TokenFormat::as_str),
             resource.access_token_lifetime,
             resource.access_token_signed_response_alg.map(Algorithm::as_str),
             at.unix(),

@@ -19,12 +19,8 @@ impl IssuerRow {
     fn into_issuer(self) -> Result<TrustedIssuer, StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("trusted_issuers", &self.issuer, what.to_string());
-        let subject_claim = match self.subject_claim.as_str() {
-            "sub" => SubjectClaim::Sub,
-            "username" => SubjectClaim::Username,
-            "email" => SubjectClaim::Email,
-            _ => return Err(impossible(&"unknown subject_claim")),
-        };
+        let subject_claim =
+            SubjectClaim::named(&self.subject_claim).ok_or_else(|| impossible(&"unknown subject_claim"))?;
         let jwks =
             self.jwks.as_deref().map(serde_json::from_str).transpose().map_err(|error| impossible(&error))?;
         Ok(TrustedIssuer {

@@ -24,6 +24,7 @@ mod cli_profiles;
 mod cli_registration;
 mod client_assertions;
 mod client_authentication;
+mod closed_sets;
 mod code;
 mod compat;
 mod conformance;

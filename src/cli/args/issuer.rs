@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Output;
+use crate::cli::one_of::one_of;
+use crate::model::SubjectClaim;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IssuerCommand {
@@ -32,8 +34,8 @@ pub(crate) struct IssuerAdd {
     #[arg(long, value_name = "URL")]
     pub jwks_uri: Option<String>,
     /// What of a local user the assertion's sub is: their id, their name, or their verified address.
-    #[arg(long, value_name = "CLAIM", default_value = "sub")]
-    pub subject_claim: SubjectClaimArg,
+    #[arg(long, value_name = "CLAIM", default_value = "sub", value_parser = one_of::<SubjectClaim>())]
+    pub subject_claim: SubjectClaim,
     #[command(flatten)]
     pub output: Output,
 }
@@ -57,13 +59,6 @@ pub(crate) struct IssuerName {
     pub purpose: IssuerPurpose,
     #[command(flatten)]
     pub output: Output,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SubjectClaimArg {
-    Sub,
-    Username,
-    Email,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::ClientId;
+use super::super::closed_set::closed_set;
 
 /// What a client may do at the token endpoint with tokens of users and of others. A part of the metadata of
 /// [`Client`](super::Client).
@@ -38,17 +39,18 @@ impl ClientExchange {
     }
 }
 
-/// What a client may exchange tokens for (RFC 8693 1.1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenExchangePolicy {
-    /// Tokens that name who acts for the subject: every request needs an actor token.
-    #[default]
-    Delegation,
-    /// Tokens that speak for the subject alone.
-    Impersonation,
-    /// Both.
-    Any,
+closed_set! {
+    /// What a client may exchange tokens for (RFC 8693 1.1).
+    #[derive(Default)]
+    pub enum TokenExchangePolicy: Serialize + Deserialize {
+        /// Tokens that name who acts for the subject: every request needs an actor token.
+        #[default]
+        Delegation = "delegation",
+        /// Tokens that speak for the subject alone.
+        Impersonation = "impersonation",
+        /// Both.
+        Any = "any",
+    }
 }
 
 impl TokenExchangePolicy {

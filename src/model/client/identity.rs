@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::model::closed_set::closed_set;
 use crate::model::{Algorithm, ContentEncryption, Encryption, KeyManagement};
 
 /// How a client is told who the user is. A part of the metadata of [`Client`](super::Client).
@@ -29,14 +30,14 @@ pub struct ClientIdentity {
     pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
 }
 
-/// `subject_type` (OpenID Connect Core 8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubjectType {
-    /// All clients get the same `sub` for a user.
-    Public,
-    /// Clients of different sectors get different ones.
-    Pairwise,
+closed_set! {
+    /// `subject_type` (OpenID Connect Core 8).
+    pub enum SubjectType: Serialize + Deserialize {
+        /// All clients get the same `sub` for a user.
+        Public = "public",
+        /// Clients of different sectors get different ones.
+        Pairwise = "pairwise",
+    }
 }
 
 impl ClientIdentity {

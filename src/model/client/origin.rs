@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
+use crate::model::closed_set::closed_set;
 
 /// Where a registration comes from and what it says of the software. A part of the metadata of [`Client`](super::Client).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -51,12 +52,12 @@ fn primary(tag: &str) -> &str {
     tag.split('-').next().unwrap_or_default()
 }
 
-/// `application_type` (OpenID Connect Registration 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ApplicationType {
-    Web,
-    Native,
+closed_set! {
+    /// `application_type` (OpenID Connect Registration 2).
+    pub enum ApplicationType: Serialize + Deserialize {
+        Web = "web",
+        Native = "native",
+    }
 }
 
 /// That nobody here has looked at a client: it came by the registration endpoint.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::members::{self, LOCALIZABLE, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT, STANDARD};
 use super::{InvalidMetadata, forms, self_registered};
-use crate::model::{Algorithm, AssertionAlgorithm, Client, GrantType, ScopeSet, text};
+use crate::model::{Algorithm, AssertionAlgorithm, AuthMethod, Client, GrantType, ScopeSet, text};
 use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 
 /// Bytes of one text.
@@ -91,7 +91,8 @@ fn leave_out_what_has_no_effect(document: &mut Members) {
     };
     // OpenID Connect Registration 2: it is about the assertions of these two methods.
     let method = document.get("token_endpoint_auth_method").and_then(Value::as_str);
-    let asserts = matches!(method, Some("client_secret_jwt" | "private_key_jwt"));
+    let method = method.and_then(AuthMethod::named);
+    let asserts = matches!(method, Some(AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt));
     let of_assertions = !asserts && is_algorithm("token_endpoint_auth_signing_alg");
     // Without keys no signature is ever good, by whatever algorithm.
     let has_keys = document.contains_key("jwks") || document.contains_key("jwks_uri");
@@ -201,8 +202,8 @@ fn is_language_tag(tag: &str) -> bool {
 fn fill_in(document: &mut Members, terms: &Terms) {
     let text = |document: &Members, name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     for (name, value) in [
-        ("token_endpoint_auth_method", json!("client_secret_basic")),
-        ("grant_types", json!(["authorization_code"])),
+        ("token_endpoint_auth_method", json!(AuthMethod::ClientSecretBasic)),
+        ("grant_types", json!([GrantType::AuthorizationCode])),
         ("redirect_uris", json!([])),
         ("scope", json!(terms.scope)),
         ("id_token_signed_response_alg", json!(terms.id_token_alg)),
