@@ -14,6 +14,7 @@ mod keys;
 mod layers;
 mod observation;
 mod problem;
+mod profiles;
 mod proxies;
 mod reader;
 mod registration;
@@ -41,13 +42,15 @@ pub use keys::KeySettings;
 pub use layers::DEFAULT as DEFAULT_FILE;
 pub use observation::{LogFormat, LogLevel, LogSettings, MetricsSettings, TracingSettings};
 pub use problem::{Problem, Problems};
+#[cfg(test)]
+pub(crate) use profiles::tests::embedded;
 pub use proxies::{Network, TrustedProxies};
 pub use registration::{RegistrationMode, RegistrationSettings};
 pub use server::{ServerLimits, ServerSettings};
 pub use tls::TlsSettings;
 pub use token_hook::{OnFailure, TokenHookSettings};
 
-use crate::model::{Algorithm, AssertionAudience, Secret};
+use crate::model::{Algorithm, AssertionAudience, Profiles, Secret};
 use layers::Layers;
 use reader::{DAY, Reader, Refusal, YEAR, algorithm, choice};
 
@@ -158,6 +161,7 @@ pub struct AliasSettings {
 
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
+    pub profiles: Profiles,
     pub assertion_audience: AssertionAudience,
     /// Used assertions, and tokens that were revoked by themselves, of one client in a quarter of an hour.
     pub max_remembered: u32,
@@ -224,8 +228,9 @@ impl Settings {
         let branding = branding(reader);
         let grants = GrantSettings::read(reader);
         let authorization = AuthorizationSettings::read(reader);
-        let aliases = aliases(reader);
-        let clients = clients(reader);
+        let profiles = profiles::read(reader);
+        let aliases = aliases(reader, &profiles);
+        let clients = clients(reader, profiles);
         let registration = registration::read(reader);
         let audit = AuditSettings::read(reader);
         let outbound = outbound(reader);
@@ -322,8 +327,8 @@ fn tokens(reader: &mut Reader, keys: Option<&KeySettings>) -> Option<TokenSettin
     })
 }
 
-fn aliases(reader: &mut Reader) -> Option<AliasSettings> {
-    let paths = reader.list("aliases.paths", Alias::parse)?;
+fn aliases(reader: &mut Reader, profiles: &Profiles) -> Option<AliasSettings> {
+    let paths = reader.list("aliases.paths", |text| Alias::parse(text, profiles))?;
     let twice = paths
         .iter()
         .enumerate()
@@ -394,11 +399,11 @@ fn branding(reader: &mut Reader) -> Option<BrandingSettings> {
     })
 }
 
-fn clients(reader: &mut Reader) -> Option<ClientSettings> {
+fn clients(reader: &mut Reader, profiles: Profiles) -> Option<ClientSettings> {
     let audience = reader
         .parsed("clients.assertion_audience", |text| choice(text, "issuer or issuer_or_token_endpoint"));
     let max_remembered = reader.number("clients.max_remembered", 100..=100_000_000);
-    Some(ClientSettings { assertion_audience: audience?, max_remembered: max_remembered? })
+    Some(ClientSettings { profiles, assertion_audience: audience?, max_remembered: max_remembered? })
 }
 
 fn outbound(reader: &mut Reader) -> Option<OutboundSettings> {

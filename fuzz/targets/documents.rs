@@ -1,7 +1,7 @@
 //! JSON documents: of clients that register themselves, from behind a `jwks_uri`, from the token hook.
 
 use chancery::crypto::jwks::KeySet;
-use chancery::model::{Algorithm, AssertionAlgorithm, GrantType};
+use chancery::model::{Algorithm, AssertionAlgorithm, ClientMetadata, GrantType, Profiles};
 use chancery::protocol::registration::request::{self, Members, Terms};
 use chancery::protocol::{redirect_uri, registration as rules, token_hook};
 use serde_json::json;
@@ -24,16 +24,18 @@ pub fn registration(data: &[u8]) {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         id_token_alg: Algorithm::RS256,
         same_host: true,
+        profiles: Profiles::default(),
     };
     let mut kept = Members::new();
     kept.insert("client_id".to_owned(), json!("app"));
     kept.insert("client_id_issued_at".to_owned(), json!(1_800_000_000));
     let Ok(client) = request::client(&members, kept, &terms) else { return };
+    let client = terms.profiles.resolve(client).unwrap();
     assert!(rules::check(&client).is_empty());
     assert!(client.redirect_uris.iter().all(|uri| redirect_uri::check(uri).is_ok()));
     assert!(client.scope.is_subset(&terms.scope), "{:?}", client.scope);
-    let stored = serde_json::to_value(&client).unwrap();
-    let again = serde_json::from_value::<chancery::model::Client>(stored.clone()).unwrap();
+    let stored = serde_json::to_value(&*client).unwrap();
+    let again = serde_json::from_value::<ClientMetadata>(stored.clone()).unwrap();
     assert_eq!(serde_json::to_value(&again).unwrap(), stored);
     assert!(rules::document(&client).is_object());
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery::config::{Network, TrustedProxies};
 use chancery::http::bearer as bearer_tokens;
-use chancery::model::{Catalogue, Client, ResponseType, Timestamp};
+use chancery::model::{Catalogue, Client, Profiles, ResponseType, Timestamp};
 use chancery::protocol::assertion::Expected;
 use chancery::protocol::authorize::{self, Arrival, Offer};
 use chancery::protocol::token_exchange::Request;
@@ -25,7 +25,7 @@ const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
 /// A client with redirect URIs of every kind.
 pub(super) fn client() -> Client {
-    serde_json::from_value(json!({
+    let metadata = serde_json::from_value(json!({
         "client_id": "app",
         "client_name": "App",
         "redirect_uris": [
@@ -37,7 +37,8 @@ pub(super) fn client() -> Client {
         "token_endpoint_auth_method": "client_secret_basic",
         "client_id_issued_at": 1_800_000_000,
     }))
-    .unwrap()
+    .unwrap();
+    Profiles::default().resolve(metadata).unwrap()
 }
 
 /// What was accepted is the same when it is written and read, and holds no NUL, which Postgres could not store.

@@ -34,7 +34,7 @@ pub(super) async fn show(
         "skip": skip(&app, &challenge, request).await?,
         "subject": handover.subject.as_ref().map(UserId::as_str).unwrap_or_default(),
         "oidc_context": handover::oidc_context(request),
-        "client": *challenge.client,
+        "client": **challenge.client,
         "request_url": handover::request_url(app.issuer(), request),
         "login_challenge": pending.id,
         "login_session_id": session.unwrap_or_default(),

@@ -33,7 +33,7 @@ fn describe(app: &App, challenge: &Challenge) -> Value {
         "skip": handover.subject.is_some(),
         "subject": text(handover.subject.as_ref().map(UserId::as_str)),
         "oidc_context": handover::oidc_context(request),
-        "client": *challenge.client,
+        "client": **challenge.client,
         "request_url": handover::request_url(app.issuer(), request),
         "session_id": text(handover.session_id.as_ref().map(|id| id.as_str())),
     })

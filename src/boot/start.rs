@@ -184,7 +184,7 @@ impl App {
         let passwords = PasswordHasher::start(password_cost(&settings.passwords))?;
         let outbound = Arc::new(Outbound::open(&settings.outbound)?);
         let app = Arc::new(Self {
-            clients: Clients::new(storage.clone()),
+            clients: Clients::new(storage.clone(), settings.clients.profiles.clone()),
             registry,
             keys: Keys::new(ring),
             remote_keys: RemoteKeys::new(Arc::clone(&outbound)),

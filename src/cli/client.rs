@@ -12,8 +12,9 @@ use crate::boot::StartError;
 use crate::config::Settings;
 use crate::crypto::random;
 use crate::model::{
-    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientProfile, ClientRequests, ClientSecrets,
-    Encryption, GrantType, Lifetime, RetiredSecret, Secret, SelfRegistered, SubjectType,
+    Algorithm, AuthMethod, Client, ClientId, ClientIdentity, ClientMetadata, ClientPolicy, ClientRequests,
+    ClientSecrets, Encryption, GrantType, Lifetime, ProfileName, RetiredSecret, Secret, SelfRegistered,
+    SubjectType, UnknownProfile,
 };
 use crate::outbound::sector_identifier;
 use crate::outbound::{Documents, Outbound};
@@ -29,7 +30,7 @@ pub(super) async fn run(settings: Settings, command: ClientCommand) -> Result<()
         ClientCommand::List(output) => commands.list(output.json).await?,
         ClientCommand::Show(asked) => {
             let client = commands.find(&asked.id).await?.client;
-            show(&client, None, asked.output.json)?;
+            commands.show(&client, None, asked.output.json)?;
         }
         ClientCommand::Update(update) => commands.update(*update).await?,
         ClientCommand::Revoke(asked) => commands.revoke(&asked.id, asked.output.json).await?,
@@ -61,9 +62,10 @@ impl Commands<'_> {
         Failure::of("registering the client", problems)?;
         self.check_sector("registering the client", &client).await?;
         warn_of_names(&client);
-        let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
+        let known = self.resolve(&client).map_err(refused)?;
+        let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&known));
         let secrets =
-            secret.as_ref().map(|secret| self.secrets_of(&client, secret)).transpose()?.unwrap_or_default();
+            secret.as_ref().map(|secret| self.secrets_of(&known, secret)).transpose()?.unwrap_or_default();
         let created = Event::ClientCreated { client: &client.id };
         if !self.office.noting(created)?.insert_client(&client, &secrets).await? {
             let id = &client.id;
@@ -71,7 +73,7 @@ impl Commands<'_> {
                 "there is a client {id} already\n    choose another --id, or change it with `chancery client update {id}`"
             )));
         }
-        show(&client, secret.as_ref(), asked.output.json)
+        self.show(&client, secret.as_ref(), asked.output.json)
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
@@ -85,14 +87,14 @@ impl Commands<'_> {
             output::line("there is no client; make one with `chancery client create --name NAME`")?;
             return Ok(());
         }
-        let row = |client: &Client| {
+        let row = |client: &ClientMetadata| {
             vec![
                 client.id.to_string(),
                 client.name.clone(),
                 auth_method(client).to_owned(),
                 grant_types(client),
                 origin(client),
-                weakens(client),
+                weakens(client, &self.resolve(client)),
                 output::moment(client.created_at),
             ]
         };
@@ -113,7 +115,7 @@ impl Commands<'_> {
         if asked.name.is_some() {
             warn_of_names(&client);
         }
-        show(&client, secret.as_ref(), asked.output.json)
+        self.show(&client, secret.as_ref(), asked.output.json)
     }
 
     /// Changes what was asked for; the new secret, if the client needs one now.
@@ -142,9 +144,10 @@ impl Commands<'_> {
         if sector != (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone()) {
             self.check_sector("changing the client", client).await?;
         }
+        let known = self.resolve(client).map_err(refused)?;
         let seal = |secret: &Secret| self.seal(client, secret);
         let (secret, renewed) =
-            clients::renewed(client, had_secret, std::mem::take(secrets), self.office.now, seal)?;
+            clients::renewed(&known, had_secret, std::mem::take(secrets), self.office.now, seal)?;
         *secrets = renewed;
         Ok(secret)
     }
@@ -155,7 +158,7 @@ impl Commands<'_> {
             self.save(changed, Event::ClientSecretRotated { client: &changed.client.id }).await
         };
         let (client, secret, ()) = self.change(&asked.id, make, write).await?;
-        show(&client, Some(&secret), asked.output.json)
+        self.show(&client, Some(&secret), asked.output.json)
     }
 
     fn rotate_once(&self, stored: &mut StoredClient, keep_old: Option<i64>) -> Result<Secret, Failure> {
@@ -171,8 +174,9 @@ impl Commands<'_> {
         let retire =
             |digest, seconds| RetiredSecret { digest, sealed, expires_at: self.office.now.plus(seconds) };
         let retired = secrets.current.zip(keep).map(|(digest, seconds)| retire(digest, seconds));
-        let secret = clients::new_secret(client);
-        *secrets = ClientSecrets { retired, ..self.secrets_of(client, &secret)? };
+        let known = self.resolve(client).map_err(refused)?;
+        let secret = clients::new_secret(&known);
+        *secrets = ClientSecrets { retired, ..self.secrets_of(&known, &secret)? };
         Ok(secret)
     }
 
@@ -214,13 +218,25 @@ impl Commands<'_> {
         clients::kept(client, secret, |secret| self.seal(client, secret))
     }
 
-    fn seal(&self, client: &Client, secret: &Secret) -> Result<Secret, Failure> {
+    fn seal(&self, client: &ClientMetadata, secret: &Secret) -> Result<Secret, Failure> {
         let sealed = clients::seal_secret(self.office.audit()?.master_key(), &client.id, secret);
         Ok(sealed.map_err(StartError::from)?)
     }
 
+    /// What holds for a client by its profile.
+    fn resolve(&self, client: &ClientMetadata) -> Result<Client, UnknownProfile> {
+        self.office.settings.clients.profiles.resolve(client.clone())
+    }
+
+    fn show(&self, client: &ClientMetadata, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
+        match as_json {
+            true => output::json(&document(client, secret)),
+            false => show(client, &self.resolve(client), secret),
+        }
+    }
+
     /// Whether the sector that the client names lists its redirect URIs.
-    async fn check_sector(&self, doing: &'static str, client: &Client) -> Result<(), Failure> {
+    async fn check_sector(&self, doing: &'static str, client: &ClientMetadata) -> Result<(), Failure> {
         let documents = Documents::new(Arc::new(
             Outbound::open(&self.office.settings.outbound).map_err(StartError::from)?,
         ));
@@ -239,7 +255,7 @@ impl Commands<'_> {
         id: &str,
         make: impl AsyncFn(&mut StoredClient) -> Result<M, Failure>,
         write: impl AsyncFn(&StoredClient) -> Result<Option<W>, Failure>,
-    ) -> Result<(Client, M, W), Failure> {
+    ) -> Result<(ClientMetadata, M, W), Failure> {
         for _ in 0..clients::TRIES {
             let mut stored = self.find(id).await?;
             let made = make(&mut stored).await?;
@@ -257,7 +273,7 @@ impl Commands<'_> {
 }
 
 /// The operator may call an application what it is called, and is told what people may take it for.
-fn warn_of_names(client: &Client) {
+fn warn_of_names(client: &ClientMetadata) {
     for misleading in forms::misleading(client) {
         output::complain(&format!("warning: {misleading}"));
     }
@@ -271,17 +287,26 @@ fn unknown(id: &str) -> Failure {
     Failure::refused(format!("there is no client {id}\n    `chancery client list` shows them"))
 }
 
+fn refused(unknown: UnknownProfile) -> Failure {
+    Failure::refused(format!("profile: {unknown}"))
+}
+
 /// What is weaker here than by default, for the listing; with the profile it comes from.
-fn weakens(client: &Client) -> String {
-    let weakens = client.weakens().join(", ");
-    match client.profile() {
-        ClientProfile::Default => weakens,
-        profile => format!("{}: {weakens}", profile.as_str()),
+fn weakens(client: &ClientMetadata, known: &Result<Client, UnknownProfile>) -> String {
+    match (known, client.profile()) {
+        (Ok(_), ProfileName::STRICT) | (Err(_), _) => weaker(known),
+        (Ok(_), profile) => format!("{profile}: {}", weaker(known)),
     }
 }
 
+fn weaker(known: &Result<Client, UnknownProfile>) -> String {
+    known
+        .as_ref()
+        .map_or_else(|unknown| format!("is not served: {unknown}"), |client| client.weakens().join(", "))
+}
+
 /// Where the client is, beside its redirect URIs.
-fn addresses(client: &Client) -> [(&'static str, String); 7] {
+fn addresses(client: &ClientMetadata) -> [(&'static str, String); 7] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     [
         ("post-logout URIs", client.post_logout_redirect_uris.join(" ")),
@@ -294,10 +319,15 @@ fn addresses(client: &Client) -> [(&'static str, String); 7] {
     ]
 }
 
-fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), Failure> {
-    if as_json {
-        return output::json(&document(client, secret));
-    }
+fn show(
+    client: &ClientMetadata,
+    known: &Result<Client, UnknownProfile>,
+    secret: Option<&Secret>,
+) -> Result<(), Failure> {
+    let policy = known.as_ref().ok().map(Client::policy);
+    let of_policy = |word: fn(&ClientPolicy) -> Result<String, Failure>| {
+        policy.map(word).transpose().map(Option::unwrap_or_default)
+    };
     let list = |texts: &[String]| texts.join(" ");
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let seconds = |seconds: Option<i64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
@@ -317,11 +347,11 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("request URIs", list(&client.requests.request_uris)),
         ("scope", client.scope.to_string()),
         ("redirect URIs", list(&client.redirect_uris)),
-        ("scope strategy", word(&client.policy().scope_strategy)?),
+        ("scope strategy", of_policy(|policy| word(&policy.scope_strategy))?),
         ("audience", list(&client.audience)),
         ("resources", list(&client.resources)),
         ("server of resource", text(&client.resource_server)),
-        ("token format", word(&client.policy().token_format)?),
+        ("token format", of_policy(|policy| word(&policy.token_format))?),
         ("token hook", client.token_hook.map(output::yes_or_no).unwrap_or_default()),
         ("claims", client_tokens::written(&client.claims_mapping)),
         ("ID token claims", client_tokens::written(&client.id_token_claims_mapping)),
@@ -330,10 +360,10 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
         ("token exchange", token_exchange(client)?),
         ("may act", text(&client.exchange.may_act)),
         ("pages", client.ui.as_ref().map(word).transpose()?.unwrap_or_default()),
-        ("profile", client.profile().as_str().to_owned()),
-        ("weakens", client.weakens().join(", ")),
-        ("PKCE", word(&client.policy().pkce)?),
-        ("introspection", word(&client.policy().introspection)?),
+        ("profile", client.profile().to_owned()),
+        ("weakens", weaker(known)),
+        ("PKCE", of_policy(|policy| word(&policy.pkce))?),
+        ("introspection", of_policy(|policy| word(&policy.introspection))?),
         ("introspection alg", algorithm(client.identity.introspection_signed_response_alg)),
         ("ID token alg", id_token_protection(client)),
         ("UserInfo alg", userinfo_protection(&client.identity)),
@@ -358,16 +388,16 @@ fn show(client: &Client, secret: Option<&Secret>, as_json: bool) -> Result<(), F
     Ok(())
 }
 
-fn pushed_requests(client: &Client) -> String {
+fn pushed_requests(client: &ClientMetadata) -> String {
     if client.requests.require_pushed_authorization_requests { "required" } else { "" }.to_owned()
 }
 
-fn application_type(client: &Client) -> Result<String, Failure> {
+fn application_type(client: &ClientMetadata) -> Result<String, Failure> {
     Ok(client.origin.application_type.as_ref().map(word).transpose()?.unwrap_or_default())
 }
 
 /// RFC 7591 3.2.1, with this server's own members.
-fn document(client: &Client, secret: Option<&Secret>) -> Value {
+fn document(client: &ClientMetadata, secret: Option<&Secret>) -> Value {
     let mut document = registration::document(client);
     if let Some(secret) = secret {
         document["client_secret"] = json!(secret.expose());
@@ -378,7 +408,7 @@ fn document(client: &Client, secret: Option<&Secret>) -> Value {
 }
 
 /// Who registered the client.
-fn origin(client: &Client) -> String {
+fn origin(client: &ClientMetadata) -> String {
     match &client.origin.self_registered {
         None => "operator".to_owned(),
         Some(SelfRegistered { initial_access_token: Some(name), .. }) => format!("itself, by {name}"),
@@ -387,12 +417,12 @@ fn origin(client: &Client) -> String {
 }
 
 /// What the client says it is a copy of.
-fn software(client: &Client) -> String {
+fn software(client: &ClientMetadata) -> String {
     let parts = [&client.origin.software_id, &client.origin.software_version];
     parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
 }
 
-fn auth_method(client: &Client) -> &'static str {
+fn auth_method(client: &ClientMetadata) -> &'static str {
     match client.token_endpoint_auth_method {
         AuthMethod::None => "none (public)",
         method => method.as_str(),
@@ -400,7 +430,7 @@ fn auth_method(client: &Client) -> &'static str {
 }
 
 /// Where the client's keys are, or their ids.
-fn keys(client: &Client) -> String {
+fn keys(client: &ClientMetadata) -> String {
     if let Some(uri) = &client.jwks_uri {
         return uri.clone();
     }
@@ -409,11 +439,11 @@ fn keys(client: &Client) -> String {
     set.map(|set| set.iter().map(id).collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
 
-fn response_types(client: &Client) -> String {
+fn response_types(client: &ClientMetadata) -> String {
     client.requests.response_types.iter().map(|each| each.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn request_objects(client: &Client) -> String {
+fn request_objects(client: &ClientMetadata) -> String {
     let own = &client.requests;
     let algorithm = own.request_object_signing_alg.map(|algorithm| algorithm.as_str());
     let required = own.require_signed_request_object.then_some("required");
@@ -423,7 +453,7 @@ fn request_objects(client: &Client) -> String {
     signed.into_iter().chain(encrypted).collect::<Vec<_>>().join("; ")
 }
 
-fn grant_types(client: &Client) -> String {
+fn grant_types(client: &ClientMetadata) -> String {
     client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
@@ -440,7 +470,7 @@ fn protection(signed: Option<Algorithm>, encryption: Option<Encryption>) -> Stri
         .join("; ")
 }
 
-fn id_token_protection(client: &Client) -> String {
+fn id_token_protection(client: &ClientMetadata) -> String {
     protection(client.id_token_signed_response_alg, client.identity.id_token_encryption())
 }
 
@@ -469,7 +499,7 @@ fn lifetime(lifetime: Option<Lifetime>) -> String {
 }
 
 /// What the client may exchange tokens for, and whose beside its own.
-fn token_exchange(client: &Client) -> Result<String, Failure> {
+fn token_exchange(client: &ClientMetadata) -> Result<String, Failure> {
     if !client.may_use(GrantType::TokenExchange) {
         return Ok(String::new());
     }

@@ -15,16 +15,16 @@ use super::{client_tokens, key_file};
 use crate::config::Settings;
 use crate::grants::registration;
 use crate::model::{
-    AssertionAlgorithm, AuthMethod, ClaimsMapping, Client, ClientExchange, ClientId, ClientIdentity,
-    ClientLogout, ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
+    AssertionAlgorithm, AuthMethod, ClaimsMapping, ClientExchange, ClientId, ClientIdentity, ClientLogout,
+    ClientMetadata, ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
 };
 
 const PERSONAL_SCOPE: &str = "openid profile email";
 const OFFLINE_SCOPE: &str = "openid profile email offline_access";
 
 /// A client with nothing but the defaults.
-pub(super) fn new(id: ClientId, name: String, now: Timestamp) -> Client {
-    Client {
+pub(super) fn new(id: ClientId, name: String, now: Timestamp) -> ClientMetadata {
+    ClientMetadata {
         id,
         name,
         client_uri: None,
@@ -82,7 +82,7 @@ pub(super) fn default_scope(grant_types: &[GrantType]) -> &'static str {
 }
 
 /// Puts what was given into `client`, and returns what cannot be put.
-pub(super) fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
+pub(super) fn apply(client: &mut ClientMetadata, given: ClientSettings) -> Vec<String> {
     let mut problems = Vec::new();
     replace(&mut client.redirect_uris, given.redirect_uris);
     replace(&mut client.post_logout_redirect_uris, given.post_logout_redirect_uris);
@@ -130,13 +130,14 @@ pub(super) fn apply(client: &mut Client, given: ClientSettings) -> Vec<String> {
 }
 
 /// Everything that keeps this client from working on a server with these settings.
-pub(super) fn problems(client: &Client, settings: &Settings) -> Vec<String> {
-    registration::problems(client, settings).iter().map(ToString::to_string).collect()
+pub(super) fn problems(client: &ClientMetadata, settings: &Settings) -> Vec<String> {
+    let problems = registration::registrable(client.clone(), settings).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
 }
 
 /// A new method forgets the algorithm of the old one.
 fn set_authentication(
-    client: &mut Client,
+    client: &mut ClientMetadata,
     method: Option<AuthMethod>,
     algorithm: Option<Given<AssertionAlgorithm>>,
 ) {
@@ -148,7 +149,7 @@ fn set_authentication(
 }
 
 /// Either form of keys takes the place of the other; an empty text clears.
-fn set_keys(client: &mut Client, file: Option<&Path>, uri: Option<String>) -> Option<String> {
+fn set_keys(client: &mut ClientMetadata, file: Option<&Path>, uri: Option<String>) -> Option<String> {
     match file {
         Some(path) if path.as_os_str().is_empty() => client.jwks = None,
         Some(path) => match key_file::read(path) {
@@ -188,7 +189,7 @@ pub(super) fn replace(place: &mut Vec<String>, given: Vec<String>) {
 mod tests {
     use super::*;
 
-    fn client() -> Client {
+    fn client() -> ClientMetadata {
         new(ClientId::new("c"), "C".to_owned(), Timestamp::from_unix(0))
     }
 

@@ -3,10 +3,10 @@
 use super::args::tokens::ClientTokens;
 use super::client_settings::{replace, set_text};
 use super::given::set;
-use crate::model::{Catalogue, ClaimsMapping, Client};
+use crate::model::{Catalogue, ClaimsMapping, ClientMetadata};
 
 /// Puts what was given into `client`; complains of what cannot be put.
-pub(super) fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec<String>) {
+pub(super) fn apply(client: &mut ClientMetadata, given: ClientTokens, problems: &mut Vec<String>) {
     replace(&mut client.resources, given.resources);
     set_text(&mut client.resource_server, given.resource_server);
     set(&mut client.scope_strategy, given.scope_strategy);
@@ -25,7 +25,7 @@ pub(super) fn apply(client: &mut Client, given: ClientTokens, problems: &mut Vec
 }
 
 /// The resources a client names that nobody registered.
-pub(super) fn unknown_resources(client: &Client, catalogue: &Catalogue) -> Vec<String> {
+pub(super) fn unknown_resources(client: &ClientMetadata, catalogue: &Catalogue) -> Vec<String> {
     let named = client.resources.iter().chain(&client.resource_server);
     let unknown = named.filter(|uri| catalogue.resource(uri).is_none());
     unknown

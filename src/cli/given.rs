@@ -43,13 +43,12 @@ pub(super) fn or_preset<T: 'static, E: ToString + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientProfile, StatusProfile};
+    use crate::model::StatusProfile;
 
     #[test]
     fn a_word_that_is_not_known_names_those_that_are() {
-        assert_eq!(word::<ClientProfile>("primer"), Ok(Given::Is(ClientProfile::Primer)));
-        assert_eq!(word::<ClientProfile>(""), Ok(Given::Preset));
-        assert!(word::<ClientProfile>("hydra").unwrap_err().contains("hydra16"));
+        assert_eq!(word::<StatusProfile>(""), Ok(Given::Preset));
+        assert!(word::<StatusProfile>("userinfo").unwrap_err().contains("userinfo_403"));
         assert_eq!(word::<StatusProfile>("userinfo_403"), Ok(Given::Is(StatusProfile::Userinfo403)));
     }
 

@@ -6,7 +6,8 @@ use crate::crypto::digest;
 use crate::crypto::password::Against;
 use crate::crypto::password::PasswordError;
 use crate::model::{
-    Address, AuthMethod, Client, ClientId, ClientSecrets, GrantType, Profile, ScopeSet, Secret, User, UserId,
+    Address, AuthMethod, ClientId, ClientMetadata, ClientSecrets, GrantType, Profile, ScopeSet, Secret, User,
+    UserId,
 };
 use crate::registry::clients;
 use crate::storage::{Credentials, StorageError};
@@ -61,7 +62,7 @@ pub(super) async fn run(app: &App, home: &str, secrets: &Secrets<'_>) -> Result<
 }
 
 /// Puts a client into the place of the one of its id, whatever that was.
-async fn register(app: &App, client: &Client, secrets: &ClientSecrets) -> Result<(), SeedError> {
+async fn register(app: &App, client: &ClientMetadata, secrets: &ClientSecrets) -> Result<(), SeedError> {
     for _ in 0..clients::TRIES {
         let registered = match app.storage.client(&client.id).await? {
             Some(mut stored) => {
@@ -132,8 +133,8 @@ fn person(app: &App) -> User {
 }
 
 /// The demo application itself: a web application that keeps a secret.
-fn application(app: &App, home: &str) -> Client {
-    Client {
+fn application(app: &App, home: &str) -> ClientMetadata {
+    ClientMetadata {
         redirect_uris: vec![format!("{home}callback")],
         post_logout_redirect_uris: vec![home.to_owned()],
         client_uri: Some(home.to_owned()),
@@ -142,13 +143,16 @@ fn application(app: &App, home: &str) -> Client {
 }
 
 /// A service that acts for itself.
-fn machine(app: &App) -> Client {
-    Client { grant_types: vec![GrantType::ClientCredentials], ..client(app, MACHINE, "Demo machine", "") }
+fn machine(app: &App) -> ClientMetadata {
+    ClientMetadata {
+        grant_types: vec![GrantType::ClientCredentials],
+        ..client(app, MACHINE, "Demo machine", "")
+    }
 }
 
 /// An application in the browser or on a device: it has no secret.
-fn single_page(app: &App, home: &str) -> Client {
-    Client {
+fn single_page(app: &App, home: &str) -> ClientMetadata {
+    ClientMetadata {
         redirect_uris: vec![format!("{home}callback"), "http://127.0.0.1/callback".to_owned()],
         post_logout_redirect_uris: vec![home.to_owned()],
         token_endpoint_auth_method: AuthMethod::None,
@@ -156,7 +160,7 @@ fn single_page(app: &App, home: &str) -> Client {
     }
 }
 
-fn client(app: &App, id: &str, name: &str, scope: &str) -> Client {
+fn client(app: &App, id: &str, name: &str, scope: &str) -> ClientMetadata {
     let scope = scope.parse().unwrap_or_else(|_| ScopeSet::default());
-    Client { scope, ..client_settings::new(ClientId::new(id), name.to_owned(), app.now()) }
+    ClientMetadata { scope, ..client_settings::new(ClientId::new(id), name.to_owned(), app.now()) }
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::boot::{self, Background, Listeners};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::model::Client;
+use crate::model::{ClientMetadata, Profiles};
 use crate::telemetry::Telemetry;
 
 /// A connection that hangs must not keep the process from ending.
@@ -57,16 +57,21 @@ pub(super) async fn start(settings: Settings) -> Result<(Arc<App>, Background), 
 async fn warn_of_clients(app: &App) -> Result<(), Failure> {
     let mut place = String::new();
     while let Some((clients, last)) = app.storage.clients_after(&place).await? {
-        clients.iter().for_each(warn_of_client);
+        clients.into_iter().for_each(|client| warn_of_client(client, &app.settings.clients.profiles));
         place = last;
     }
     Ok(())
 }
 
-fn warn_of_client(client: &Client) {
+fn warn_of_client(client: ClientMetadata, profiles: &Profiles) {
+    let id = client.id.clone();
+    let client = match profiles.resolve(client) {
+        Ok(client) => client,
+        Err(unknown) => return tracing::warn!(client = %id, %unknown, "a client is not served"),
+    };
     let weakens = client.weakens();
     if !weakens.is_empty() {
-        let (profile, weakens) = (client.profile().as_str(), weakens.join(", "));
+        let (profile, weakens) = (client.profile(), weakens.join(", "));
         tracing::warn!(client = %client.id, profile, weakens, "a client weakens a default");
     }
 }

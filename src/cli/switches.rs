@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::within;
 use super::given::{Given, or_preset, set, word};
 use crate::model::{
-    AssertionAudience, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy,
+    AssertionAudience, ConsentPolicy, Presence, ProfileName, RefreshTokenPolicy, RotationPolicy,
     StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,
 };
 use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_REFRESH_GRANTS};
@@ -13,9 +13,10 @@ use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_REFRESH_GRANT
 /// What a client is set to beside what its profile presets. An empty text goes back to the preset.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct SwitchArgs {
-    /// Whose clients' ways the client has: default, ilert, fattureincloud, primer, aqueduct, hydra16.
-    #[arg(long, value_parser = word::<ClientProfile>)]
-    pub profile: Option<Given<ClientProfile>>,
+    /// The profile of the system that the client was written for: default, or one that docs/compatibility.md or
+    /// clients.profiles_directory has.
+    #[arg(long, value_name = "NAME", value_parser = word::<ProfileName>)]
+    pub profile: Option<Given<ProfileName>>,
     /// The operator's own application, which may be trusted with passwords and skip consent.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub first_party: Option<bool>,

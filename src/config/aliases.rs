@@ -1,7 +1,9 @@
 //! Path aliases: `PATH=ENDPOINT` or `PATH=ENDPOINT@PROFILE`.
 
+use std::sync::Arc;
+
 use super::reader::Refusal;
-use crate::model::ClientProfile;
+use crate::model::{ClientPolicy, ProfileName, Profiles};
 
 /// What an alias may stand for.
 const ENDPOINTS: [&str; 9] =
@@ -28,38 +30,39 @@ const OURS: [&str; 13] = [
 pub struct Alias {
     pub path: String,
     pub endpoint: &'static str,
-    /// Whose clients the path is kept for: what an answer looks like before a client is known.
-    pub profile: Option<ClientProfile>,
+    /// What is preset for the clients that the path is kept for: what an answer looks like before a client is known.
+    pub presets: Option<Arc<ClientPolicy>>,
 }
 
 impl Alias {
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(text: &str, profiles: &Profiles) -> Result<Self, Refusal> {
         let refusal = |problem: String, remedy: &str| (problem, remedy.to_owned());
         let (path, target) = text
             .split_once('=')
             .ok_or_else(|| refusal(format!("\"{text}\" has no ="), "write it as /oauth2/token=/token"))?;
         let (path, target) = (path.trim(), target.trim());
-        let (endpoint, profile) = match target.split_once('@') {
-            Some((endpoint, profile)) => (endpoint, Some(profile_of(profile)?)),
+        let (endpoint, presets) = match target.split_once('@') {
+            Some((endpoint, profile)) => (endpoint, Some(presets_of(profile, profiles)?)),
             None => (target, None),
         };
         let known = ENDPOINTS.into_iter().find(|known| *known == endpoint);
         let endpoint = known.ok_or_else(|| {
             (format!("\"{endpoint}\" is not an endpoint"), format!("choose one of {}", ENDPOINTS.join(", ")))
         })?;
-        if profile.is_some() && endpoint != "/userinfo" {
+        if presets.is_some() && endpoint != "/userinfo" {
             let remedy = "leave out the profile: everywhere else the client is known";
             return Err(refusal(format!("{endpoint} is not kept for a profile"), remedy));
         }
         check(path)?;
-        Ok(Self { path: path.to_owned(), endpoint, profile })
+        Ok(Self { path: path.to_owned(), endpoint, presets })
     }
 }
 
-fn profile_of(name: &str) -> Result<ClientProfile, Refusal> {
-    let found = ClientProfile::ALL.into_iter().find(|profile| profile.as_str() == name);
-    let names = || ClientProfile::ALL.map(ClientProfile::as_str).join(", ");
-    found.ok_or_else(|| (format!("\"{name}\" is not a profile"), format!("choose one of {}", names())))
+fn presets_of(name: &str, profiles: &Profiles) -> Result<Arc<ClientPolicy>, Refusal> {
+    let found = profiles.presets(&ProfileName::new(name)).map(Arc::clone);
+    found.map_err(|unknown| {
+        (format!("\"{name}\" is not a profile"), format!("choose one of {}", unknown.known))
+    })
 }
 
 /// A plain path that is not one of ours. `/token/` is another path than `/token`.
@@ -84,16 +87,23 @@ fn check(path: &str) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::Alias;
-    use crate::model::ClientProfile;
+    use super::{Alias, Refusal};
+    use crate::config::embedded;
+    use crate::model::{ProfileName, UserinfoProfile};
+
+    fn parse(text: &str) -> Result<Alias, Refusal> {
+        Alias::parse(text, &embedded())
+    }
 
     #[test]
     fn an_alias_is_a_path_and_an_endpoint_and_for_userinfo_a_profile() {
-        let alias = Alias::parse("/oauth2/token = /token").unwrap();
-        assert_eq!((alias.path.as_str(), alias.endpoint, alias.profile), ("/oauth2/token", "/token", None));
-        assert_eq!(Alias::parse("/userinfo/=/userinfo@primer").unwrap().profile, Some(ClientProfile::Primer));
+        let alias = parse("/oauth2/token = /token").unwrap();
+        assert_eq!((alias.path.as_str(), alias.endpoint, alias.presets), ("/oauth2/token", "/token", None));
+        let presets = parse("/userinfo/=/userinfo@primer").unwrap().presets.unwrap();
+        assert_eq!(&presets, embedded().presets(&ProfileName::new("primer")).unwrap());
+        assert_eq!(presets.userinfo, UserinfoProfile::LegacyHs256);
         for right in ["/authorize/=/authorize", "/auth/code=/authorize", "/v1/oauth2.token=/token"] {
-            assert!(Alias::parse(right).is_ok(), "{right}");
+            assert!(parse(right).is_ok(), "{right}");
         }
     }
 
@@ -118,7 +128,7 @@ mod tests {
             "/.well-known/x=/token",
             "/login=/token",
         ] {
-            assert!(Alias::parse(wrong).is_err(), "{wrong}");
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::remembered;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
-use crate::model::{AssertionAudience, AuthMethod, Client, Secret};
+use crate::model::{AssertionAudience, AuthMethod, Client, ClientMetadata, Secret};
 use crate::observe::Replay;
 use crate::protocol::OAuthError;
 use crate::protocol::assertion::Expected;
@@ -99,7 +99,7 @@ pub(crate) async fn public_keys(
     found: &Registered,
     kid: Option<&str>,
 ) -> Result<Option<Arc<KeySet>>, Crowded> {
-    let Client { id, jwks_uri, .. } = &*found.client;
+    let ClientMetadata { id, jwks_uri, .. } = &**found.client;
     match (&found.keys, jwks_uri) {
         (Some(keys), _) => Ok(Some(Arc::clone(keys))),
         // Boxed: few keys have to be asked for, and every request would reserve the room.

@@ -12,8 +12,8 @@ use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::jwks::KeySet;
 use crate::crypto::{digest, random};
 use crate::model::{
-    Algorithm, Client, ClientId, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy, Secret,
-    SelfRegistered, Share, SoftwareIssuer, Ui,
+    Algorithm, Client, ClientId, ClientMetadata, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy,
+    Secret, SelfRegistered, Share, SoftwareIssuer, Ui,
 };
 use crate::outbound::sector_identifier;
 use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT};
@@ -103,7 +103,7 @@ async fn register_counted(
     kept.insert("self_registered".to_owned(), json!(origin));
     let mut client = request::client(&given, kept, &terms(&app.settings))?;
     client.origin.self_registered = Some(origin);
-    settle(&mut client, &app.settings)?;
+    let client = settle(client, &app.settings)?;
     check_sector(app, &client, None).await?;
     let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
     let secrets = match &secret {
@@ -186,13 +186,13 @@ async fn replace(
     let before = &stored.client;
     let mut client = request::client(given, kept(before), &terms_for(&app.settings, before))?;
     client.origin.self_registered.clone_from(&before.origin.self_registered);
-    settle(&mut client, &app.settings)?;
+    let client = settle(client, &app.settings)?;
     check_sector(app, &client, Some(before)).await?;
     let had_secret = before.token_endpoint_auth_method.has_secret();
     let is_another = !recognition::looks_the_same(before, &client);
     let (secret, secrets) =
         clients::renewed(&client, had_secret, stored.secrets, app.now(), seal(app, &client))?;
-    (stored.client, stored.secrets) = (client, secrets);
+    (stored.client, stored.secrets) = (client.into_metadata(), secrets);
     let client = &stored.client;
     let storage = app.noting(&Actor::Client, Event::ClientUpdated { client: &client.id });
     if !storage.update_registration(&stored, app.now(), is_another).await? {
@@ -345,11 +345,12 @@ fn terms(settings: &Settings) -> Terms {
         grant_types: settings.registration.grant_types.clone(),
         id_token_alg: standard.unwrap_or(settings.tokens.id_token_alg),
         same_host: settings.registration.same_host,
+        profiles: settings.clients.profiles.clone(),
     }
 }
 
 /// What a client has already it may keep: the operator may have given it more.
-fn terms_for(settings: &Settings, client: &Client) -> Terms {
+fn terms_for(settings: &Settings, client: &ClientMetadata) -> Terms {
     let mut terms = terms(settings);
     terms.scope = terms.scope.union(&client.scope);
     terms.grant_types.extend(client.grant_types.iter().copied());
@@ -357,7 +358,7 @@ fn terms_for(settings: &Settings, client: &Client) -> Terms {
 }
 
 /// What stays when a client replaces its metadata: the server's members, and the operator's switches.
-fn kept(client: &Client) -> Members {
+fn kept(client: &ClientMetadata) -> Members {
     let Value::Object(mut document) = registration::document(client) else { return Members::new() };
     document.retain(|name, _| {
         let stays = [SERVER_MADE, OPERATORS].iter().any(|table| members::known(table, name).is_some());
@@ -367,7 +368,7 @@ fn kept(client: &Client) -> Members {
 }
 
 /// What the settings say of a client that the operator has not looked at; then everything is checked again.
-fn settle(client: &mut Client, settings: &Settings) -> Result<(), OAuthError> {
+fn settle(mut client: ClientMetadata, settings: &Settings) -> Result<Client, OAuthError> {
     let optional = settings.registration.pkce == PkcePolicy::Optional;
     match client.is_confidential() {
         true if optional => client.pkce = client.pkce.or(Some(PkcePolicy::Optional)),
@@ -375,14 +376,18 @@ fn settle(client: &mut Client, settings: &Settings) -> Result<(), OAuthError> {
         // RFC 9700 2.1.1: public clients MUST use PKCE.
         false => client.pkce = None,
     }
-    let problems = problems(client, settings);
-    if problems.is_empty() { Ok(()) } else { Err(request::refusal(problems)) }
+    registrable(client, settings).map_err(request::refusal)
 }
 
 /// Whether the sector that a client names lists its redirect URIs; asked again where one of the two changed.
-async fn check_sector(app: &App, client: &Client, before: Option<&Client>) -> Result<(), OAuthError> {
-    let asked =
-        |client: &Client| (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone());
+async fn check_sector(
+    app: &App,
+    client: &ClientMetadata,
+    before: Option<&ClientMetadata>,
+) -> Result<(), OAuthError> {
+    let asked = |client: &ClientMetadata| {
+        (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone())
+    };
     if before.is_some_and(|before| asked(before) == asked(client)) {
         return Ok(());
     }
@@ -398,8 +403,17 @@ async fn check_sector(app: &App, client: &Client, before: Option<&Client>) -> Re
     })
 }
 
-/// Everything that keeps this client from working on a server with these settings.
-pub(crate) fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
+/// The client that this metadata describes, or everything that keeps it from working on a server with these settings.
+pub(crate) fn registrable(
+    client: ClientMetadata,
+    settings: &Settings,
+) -> Result<Client, Vec<InvalidMetadata>> {
+    let client = settings.clients.profiles.resolve(client).map_err(|unknown| vec![unknown.into()])?;
+    let problems = problems(&client, settings);
+    if problems.is_empty() { Ok(client) } else { Err(problems) }
+}
+
+fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     let mut problems = registration::check(client);
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
     let fetched = [
@@ -482,7 +496,7 @@ fn share_full() -> OAuthError {
 /// The client information response (RFC 7591 3.2.1, RFC 7592 3).
 fn answer(
     app: &App,
-    client: &Client,
+    client: &ClientMetadata,
     salt: &str,
     generation: u32,
     secret: Option<&Secret>,

@@ -10,11 +10,11 @@ use axum::http::uri::{PathAndQuery, Uri};
 use tower::ServiceExt as _;
 
 use crate::config::Alias;
-use crate::model::ClientProfile;
+use crate::model::ClientPolicy;
 
-/// The profile whose clients an address is kept for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pinned(pub ClientProfile);
+/// What is preset for the clients that an address is kept for.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned(pub Arc<ClientPolicy>);
 
 /// The endpoints, and each alias of them. Without aliases nothing is put before the router.
 pub(crate) fn before(endpoints: Router, aliases: &[Alias], prefix: &str) -> Router {
@@ -46,7 +46,7 @@ fn send_to(request: &mut Request, prefix: &str, alias: &Alias) {
             *request.uri_mut() = uri;
         }
     }
-    if let Some(profile) = alias.profile {
-        request.extensions_mut().insert(Pinned(profile));
+    if let Some(presets) = &alias.presets {
+        request.extensions_mut().insert(Pinned(Arc::clone(presets)));
     }
 }

@@ -48,7 +48,7 @@ fn parse(form: &[u8]) -> Result<Parameters<'_>, OAuthError> {
 
 async fn answer(app: &App, method: &Method, pin: Pin, token: Result<Option<&str>, OAuthError>) -> Response {
     // What is expected at an address that is kept for the clients of one profile, whoever comes.
-    let pinned = pin.map(|Extension(Pinned(profile))| profile.preset());
+    let pinned = pin.map(|Extension(Pinned(presets))| presets);
     let by_address = pinned.as_ref().map_or(StatusProfile::Standard, |policy| policy.status);
     let jwt_here = pinned.is_some_and(|policy| policy.userinfo == UserinfoProfile::LegacyHs256);
     if jwt_here && method != Method::GET {

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::closed_set::closed_set;
 use super::{
-    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ScopeSet, ScopeStrategy, Secret, Switches,
-    Timestamp, TokenFormat,
+    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ProfileName, ScopeSet, ScopeStrategy, Secret,
+    Switches, Timestamp, TokenFormat,
 };
 
 pub use exchange::{ClientExchange, TokenExchangePolicy};
@@ -23,9 +23,10 @@ pub use origin::{ApplicationType, ClientOrigin, SelfRegistered};
 pub use requests::ClientRequests;
 pub use sign_in::ClientSignIn;
 
-/// A client as registered. The serialised form is the client's metadata document, without its secrets.
+/// A client as registered: the serialised form is its metadata document, without its secrets. What follows from it, and from
+/// its profile, is [`Client`](super::Client).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Client {
+pub struct ClientMetadata {
     #[serde(rename = "client_id")]
     pub id: ClientId,
     #[serde(rename = "client_name")]
@@ -45,7 +46,7 @@ pub struct Client {
     pub grant_types: Vec<GrantType>,
     /// Scopes the client may ask for.
     pub scope: ScopeSet,
-    /// How these cover the ones it asks for. None: the profile's. Ask [`Client::policy`].
+    /// How these cover the ones it asks for. None: the profile's. Ask [`Client::policy`](super::Client::policy).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope_strategy: Option<ScopeStrategy>,
     pub token_endpoint_auth_method: AuthMethod,
@@ -72,7 +73,7 @@ pub struct Client {
     /// The resource whose server this client is: it may ask about that one's tokens, and no others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_server: Option<String>,
-    /// None: the profile's. Ask [`Client::policy`].
+    /// None: the profile's. Ask [`Client::policy`](super::Client::policy).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_format: Option<TokenFormat>,
     /// Extra claims of its access tokens.
@@ -92,10 +93,10 @@ pub struct Client {
     /// Whose login and consent pages; none: the server's `ui.default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui: Option<Ui>,
-    /// None: the profile's. Ask [`Client::policy`].
+    /// None: the profile's. Ask [`Client::policy`](super::Client::policy).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pkce: Option<PkcePolicy>,
-    /// None: the profile's. Ask [`Client::policy`].
+    /// None: the profile's. Ask [`Client::policy`](super::Client::policy).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_policy: Option<IntrospectionPolicy>,
     /// Seconds; none: the profile's, or the server's default.
@@ -127,10 +128,20 @@ pub struct Client {
     pub created_at: Timestamp,
 }
 
-impl Client {
+impl ClientMetadata {
     /// Whether the client can prove who it is (RFC 6749 2.1).
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
+    }
+
+    /// The name of its profile.
+    pub fn profile(&self) -> &str {
+        self.switches.profile.as_ref().map_or(ProfileName::STRICT, ProfileName::as_str)
+    }
+
+    /// Whether it is an application of the operator, who registers those themselves.
+    pub fn is_first_party(&self) -> bool {
+        self.switches.first_party.unwrap_or(false) && !self.is_self_registered()
     }
 
     /// Whether it came by the registration endpoint: nobody here has looked at it.

@@ -1,203 +1,33 @@
-//! The switches of a client: what its profile presets, what it set itself, and what follows from both.
+//! What holds for a client: its switches, where they are absent its profile's, where that says nothing the server's.
 //!
 //! A profile is a set of presets for the clients of one other system, and nothing more: everything it does can be had
-//! by single switches, and a switch that is set wins over the profile.
+//! by single switches, and a switch that is set wins over the profile. Which profiles there are is data
+//! (`config/profiles.rs`).
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::Deserialize;
 
 use super::{
-    AuthMethod, Client, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy, RequestObjectAlgorithm, Scope,
-    ScopeStrategy, TokenFormat,
+    AssertionAudience, AuthMethod, ClientMetadata, ConsentPolicy, GrantType, IntrospectionPolicy, Lifetime,
+    PkcePolicy, Presence, ProfileName, RefreshTokenPolicy, RequestObjectAlgorithm, RotationPolicy, Scope,
+    ScopeSet, ScopeStrategy, StatusProfile, TokenFormat, TokenResponseAlias, UserinfoProfile,
 };
 
-const DAY: i64 = 86_400;
-const YEAR: i64 = 365 * DAY;
-
-/// Whose clients the presets are for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientProfile {
-    /// The strict one: today's standards.
-    #[default]
-    Default,
-    Ilert,
-    Fattureincloud,
-    Primer,
-    Aqueduct,
-    Hydra16,
-}
-
-impl ClientProfile {
-    pub const ALL: [Self; 6] =
-        [Self::Default, Self::Ilert, Self::Fattureincloud, Self::Primer, Self::Aqueduct, Self::Hydra16];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Ilert => "ilert",
-            Self::Fattureincloud => "fattureincloud",
-            Self::Primer => "primer",
-            Self::Aqueduct => "aqueduct",
-            Self::Hydra16 => "hydra16",
-        }
-    }
-
-    /// What the profile says of a client with a secret that says nothing itself.
-    pub fn preset(self) -> ClientPolicy {
-        ClientPolicy::preset(self, AuthMethod::ClientSecretBasic)
-    }
-}
-
-/// Who gets a refresh token. Never a client that acts for itself (RFC 6749 4.4.3).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefreshTokenPolicy {
-    /// Who asked for `offline_access` and got it (OpenID Connect Core 11).
-    #[default]
-    OfflineAccess,
-    /// That, and whoever has a client secret. A client with a key asks for `offline_access` like one without either.
-    OfflineOrSecret,
-    Always,
-    /// Whoever proves who it is, by a secret or a key, and nobody else.
-    ConfidentialOnly,
-    Never,
-}
-
-/// What a refresh does to the refresh token.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RotationPolicy {
-    /// It is replaced, and a replay is noticed (RFC 9700 4.14.2).
-    #[default]
-    Rotate,
-    /// It stays, and so does its end. For confidential clients only, whose secret protects it instead.
-    Reuse,
-}
-
-/// Whether something may be left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    Required,
-    Optional,
-}
-
-/// Which status codes the client expects where they differ from the standards'.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StatusProfile {
-    /// RFC 6749 5.2, RFC 6750 3.1.
-    #[default]
-    Standard,
-    /// 401 for `invalid_grant`.
-    #[serde(rename = "invalid_grant_401")]
-    InvalidGrant401,
-    /// 403 at UserInfo for a token that is missing or not good.
-    #[serde(rename = "userinfo_403")]
-    Userinfo403,
-}
-
-/// What UserInfo answers with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserinfoProfile {
-    /// OpenID Connect Core 5.3.2.
-    #[default]
-    Standard,
-    /// A JWT, by GET only, signed with the client's secret: `sub` is the user's name, `iss` the server's.
-    #[serde(rename = "legacy_hs256")]
-    LegacyHs256,
-}
-
-/// Whether an allowed application is asked about again when the request does not say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsentPolicy {
-    /// Not again, unless anybody could be the application: a public one on a loopback address or a private-use scheme
-    /// (RFC 6749 10.2, RFC 8252 8.6).
-    #[default]
-    Proven,
-    /// Not again, whoever it is.
-    Remember,
-    /// The request says `approval_prompt=auto` where once is enough.
-    Always,
-}
-
-/// What the token response says a second time, or in other letters, for clients that read it so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenResponseAlias {
-    /// `scopes` beside `scope`.
-    Scopes,
-    /// `expire_in` beside `expires_in`.
-    ExpireIn,
-    /// `token_type` is `bearer`; it is compared without regard to case (RFC 6749 5.1).
-    Bearer,
-}
-
-/// What the `aud` of an assertion may be (RFC 7523 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AssertionAudience {
-    /// The server's issuer and nothing else, as draft-ietf-oauth-rfc7523bis demands.
-    Issuer,
-    /// Also the endpoint that the assertion is sent to, as older libraries write it.
-    IssuerOrTokenEndpoint,
-}
-
-/// The switches as registered; one that is absent is the profile's.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Switches {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<ClientProfile>,
-    /// An application of the operator: it may be trusted with passwords and with silence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_party: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_policy: Option<RefreshTokenPolicy>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<RotationPolicy>,
-    /// Whether a client with a secret has to send it to refresh.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_authentication: Option<Presence>,
-    /// Seconds that have to pass between two refreshes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_interval: Option<i64>,
-    /// Grants with refresh tokens that a user can have with the client; the oldest are revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_refresh_grants: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_response_aliases: Option<Vec<TokenResponseAlias>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_profile: Option<StatusProfile>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub userinfo_profile: Option<UserinfoProfile>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consent_policy: Option<ConsentPolicy>,
-    /// Whether it may say `offline` for `offline_access`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offline_alias: Option<bool>,
-    /// `state` in authorization requests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<Presence>,
-    /// `redirect_uri` in token requests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_redirect_uri: Option<Presence>,
-    /// The word `Basic` before the credentials in the `Authorization` header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authorization_scheme: Option<Presence>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assertion_audience: Option<AssertionAudience>,
-}
-
-/// What holds for a client: its switches, where they are absent its profile's, where that says nothing the server's.
-#[derive(Debug, Clone, PartialEq)]
+/// What holds for a client, or what a profile presets: then a member has the name that it has in a client's metadata,
+/// and one that is left out is strict. A lifetime that is none is the server's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ClientPolicy {
     pub pkce: PkcePolicy,
+    #[serde(rename = "introspection_policy")]
     pub introspection: IntrospectionPolicy,
+    #[serde(rename = "refresh_policy")]
     pub refresh: RefreshTokenPolicy,
     pub rotation: RotationPolicy,
     pub refresh_authentication: Presence,
@@ -207,9 +37,13 @@ pub struct ClientPolicy {
     pub refresh_token_idle_lifetime: Option<Lifetime>,
     pub access_token_lifetime: Option<i64>,
     pub authorization_code_lifetime: Option<i64>,
+    #[serde(rename = "token_response_aliases")]
     aliases: Vec<TokenResponseAlias>,
+    #[serde(rename = "status_profile")]
     pub status: StatusProfile,
+    #[serde(rename = "userinfo_profile")]
     pub userinfo: UserinfoProfile,
+    #[serde(rename = "consent_policy")]
     pub consent: ConsentPolicy,
     pub state: Presence,
     pub token_redirect_uri: Presence,
@@ -221,14 +55,9 @@ pub struct ClientPolicy {
     pub offline_alias: bool,
 }
 
-impl ClientPolicy {
-    pub fn has_alias(&self, alias: TokenResponseAlias) -> bool {
-        self.aliases.contains(&alias)
-    }
-
-    /// The strict defaults; a lifetime that is none is the server's.
-    #[inline]
-    fn strict() -> Self {
+impl Default for ClientPolicy {
+    /// The strict one: today's standards.
+    fn default() -> Self {
         Self {
             pkce: PkcePolicy::Required,
             introspection: IntrospectionPolicy::Audience,
@@ -254,70 +83,49 @@ impl ClientPolicy {
             offline_alias: false,
         }
     }
+}
 
-    /// What a profile presets for a client that authenticates by this method.
-    #[inline]
-    fn preset(profile: ClientProfile, method: AuthMethod) -> Self {
-        let strict = Self::strict();
-        let year = Some(Lifetime::Seconds(YEAR));
-        let policy = match profile {
-            ClientProfile::Default => return strict,
-            ClientProfile::Ilert => Self {
-                refresh: RefreshTokenPolicy::OfflineOrSecret,
-                max_refresh_grants: Some(10),
-                refresh_token_lifetime: year,
-                refresh_token_idle_lifetime: year,
-                access_token_lifetime: Some(3600),
-                authorization_code_lifetime: Some(120),
-                status: StatusProfile::InvalidGrant401,
-                scope_strategy: ScopeStrategy::Hierarchical,
-                ..strict
-            },
-            ClientProfile::Fattureincloud => Self {
-                refresh: RefreshTokenPolicy::Always,
-                refresh_token_lifetime: year,
-                refresh_token_idle_lifetime: year,
-                authorization_code_lifetime: Some(60),
-                ..strict
-            },
-            ClientProfile::Primer => Self {
-                refresh: RefreshTokenPolicy::Always,
-                refresh_authentication: Presence::Optional,
-                authorization_code_lifetime: Some(600),
-                aliases: vec![TokenResponseAlias::Scopes],
-                status: StatusProfile::Userinfo403,
-                userinfo: UserinfoProfile::LegacyHs256,
-                consent: ConsentPolicy::Always,
-                token_redirect_uri: Presence::Required,
-                ..strict
-            },
-            ClientProfile::Aqueduct => Self {
-                refresh: RefreshTokenPolicy::Always,
-                rotation: RotationPolicy::Reuse,
-                access_token_lifetime: Some(DAY),
-                authorization_code_lifetime: Some(600),
-                aliases: vec![TokenResponseAlias::ExpireIn, TokenResponseAlias::Bearer],
-                state: Presence::Required,
-                authorization_scheme: Presence::Optional,
-                token_format: TokenFormat::Opaque,
-                scope_strategy: ScopeStrategy::Hierarchical,
-                ..strict
-            },
-            ClientProfile::Hydra16 => Self {
-                introspection: IntrospectionPolicy::Any,
-                assertion_audience: Some(AssertionAudience::IssuerOrTokenEndpoint),
-                refresh_token_lifetime: Some(Lifetime::Seconds(30 * DAY)),
-                token_format: TokenFormat::Opaque,
-                scope_strategy: ScopeStrategy::Wildcard,
-                offline_alias: true,
-                ..strict
-            },
-        };
-        Self { pkce: PkcePolicy::Optional, ..policy }.for_method(method)
+impl ClientPolicy {
+    pub fn has_alias(&self, alias: TokenResponseAlias) -> bool {
+        self.aliases.contains(&alias)
+    }
+
+    /// What holds for a client whose profile presets this.
+    fn of(client: &ClientMetadata, preset: &Self) -> Self {
+        let own = &client.switches;
+        Self {
+            pkce: client.pkce.unwrap_or(preset.pkce),
+            introspection: client.introspection_policy.unwrap_or(preset.introspection),
+            refresh: own.refresh_policy.unwrap_or(preset.refresh),
+            rotation: own.rotation.unwrap_or(preset.rotation),
+            refresh_authentication: own.refresh_authentication.unwrap_or(preset.refresh_authentication),
+            refresh_interval: own.refresh_interval.or(preset.refresh_interval),
+            max_refresh_grants: own.max_refresh_grants.or(preset.max_refresh_grants),
+            refresh_token_lifetime: client.refresh_token_lifetime.or(preset.refresh_token_lifetime),
+            refresh_token_idle_lifetime: client
+                .refresh_token_idle_lifetime
+                .or(preset.refresh_token_idle_lifetime),
+            access_token_lifetime: client.access_token_lifetime.or(preset.access_token_lifetime),
+            authorization_code_lifetime: client
+                .authorization_code_lifetime
+                .or(preset.authorization_code_lifetime),
+            aliases: own.token_response_aliases.as_ref().unwrap_or(&preset.aliases).clone(),
+            status: own.status_profile.unwrap_or(preset.status),
+            userinfo: own.userinfo_profile.unwrap_or(preset.userinfo),
+            consent: own.consent_policy.unwrap_or(preset.consent),
+            state: own.state.unwrap_or(preset.state),
+            token_redirect_uri: own.token_redirect_uri.unwrap_or(preset.token_redirect_uri),
+            authorization_scheme: own.authorization_scheme.unwrap_or(preset.authorization_scheme),
+            assertion_audience: own.assertion_audience.or(preset.assertion_audience),
+            token_format: client.token_format.unwrap_or(preset.token_format),
+            scope_strategy: client.scope_strategy.unwrap_or(preset.scope_strategy),
+            offline_alias: own.offline_alias.unwrap_or(preset.offline_alias),
+        }
+        // A registration that says otherwise is refused; a row that does is read strictly.
+        .for_method(client.token_endpoint_auth_method)
     }
 
     /// What is for clients with a secret or a key falls back to the strict choice for one without.
-    #[inline]
     fn for_method(self, method: AuthMethod) -> Self {
         // Only a secret signs HS256: a client with a key has none.
         let userinfo = if method.has_secret() { self.userinfo } else { UserinfoProfile::Standard };
@@ -334,51 +142,77 @@ impl ClientPolicy {
     }
 }
 
+/// The profiles that there are: the strict one, and those for clients of other systems.
+#[derive(Debug, Clone)]
+pub struct Profiles(Arc<BTreeMap<ProfileName, Arc<ClientPolicy>>>);
+
+impl Default for Profiles {
+    fn default() -> Self {
+        Self::of([])
+    }
+}
+
+impl Profiles {
+    /// Beside the strict one.
+    pub fn of(others: impl IntoIterator<Item = (ProfileName, ClientPolicy)>) -> Self {
+        let strict = (ProfileName::new(ProfileName::STRICT), ClientPolicy::default());
+        let all = others.into_iter().chain([strict]);
+        Self(Arc::new(all.map(|(name, presets)| (name, Arc::new(presets))).collect()))
+    }
+
+    pub fn presets(&self, name: &ProfileName) -> Result<&Arc<ClientPolicy>, UnknownProfile> {
+        self.0.get(name).ok_or_else(|| UnknownProfile { name: name.clone(), known: self.names() })
+    }
+
+    /// The client, with what holds for it by its profile and its switches.
+    pub fn resolve(&self, metadata: ClientMetadata) -> Result<Client, UnknownProfile> {
+        let policy = match &metadata.switches.profile {
+            Some(profile) => ClientPolicy::of(&metadata, self.presets(profile)?),
+            None => ClientPolicy::of(&metadata, &ClientPolicy::default()),
+        };
+        Ok(Client { metadata, policy })
+    }
+
+    /// All names, the strict one's first.
+    pub fn names(&self) -> String {
+        let others = self.0.keys().map(ProfileName::as_str).filter(|name| *name != ProfileName::STRICT);
+        std::iter::once(ProfileName::STRICT).chain(others).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A profile that this server does not know: nobody can say what holds for its client.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{name}\" is not a profile: there are {known}")]
+pub struct UnknownProfile {
+    pub name: ProfileName,
+    /// The names of those that there are.
+    pub known: String,
+}
+
+/// A registered client with what holds for it, which is worked out once, when it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Client {
+    metadata: ClientMetadata,
+    policy: ClientPolicy,
+}
+
+impl Deref for Client {
+    type Target = ClientMetadata;
+
+    #[inline]
+    fn deref(&self) -> &ClientMetadata {
+        &self.metadata
+    }
+}
+
 impl Client {
-    pub fn profile(&self) -> ClientProfile {
-        self.switches.profile.unwrap_or_default()
+    #[inline]
+    pub fn policy(&self) -> &ClientPolicy {
+        &self.policy
     }
 
-    /// Whether it is an application of the operator, who registers those themselves.
-    pub fn is_first_party(&self) -> bool {
-        self.switches.first_party.unwrap_or(false) && !self.is_self_registered()
-    }
-
-    /// What holds for this client. Inlined, so that who wants one member does not work out the others.
-    #[inline(always)]
-    pub fn policy(&self) -> ClientPolicy {
-        let preset = ClientPolicy::preset(self.profile(), self.token_endpoint_auth_method);
-        let own = &self.switches;
-        ClientPolicy {
-            pkce: self.pkce.unwrap_or(preset.pkce),
-            introspection: self.introspection_policy.unwrap_or(preset.introspection),
-            refresh: own.refresh_policy.unwrap_or(preset.refresh),
-            rotation: own.rotation.unwrap_or(preset.rotation),
-            refresh_authentication: own.refresh_authentication.unwrap_or(preset.refresh_authentication),
-            refresh_interval: own.refresh_interval.or(preset.refresh_interval),
-            max_refresh_grants: own.max_refresh_grants.or(preset.max_refresh_grants),
-            refresh_token_lifetime: self.refresh_token_lifetime.or(preset.refresh_token_lifetime),
-            refresh_token_idle_lifetime: self
-                .refresh_token_idle_lifetime
-                .or(preset.refresh_token_idle_lifetime),
-            access_token_lifetime: self.access_token_lifetime.or(preset.access_token_lifetime),
-            authorization_code_lifetime: self
-                .authorization_code_lifetime
-                .or(preset.authorization_code_lifetime),
-            aliases: own.token_response_aliases.clone().unwrap_or(preset.aliases),
-            status: own.status_profile.unwrap_or(preset.status),
-            userinfo: own.userinfo_profile.unwrap_or(preset.userinfo),
-            consent: own.consent_policy.unwrap_or(preset.consent),
-            state: own.state.unwrap_or(preset.state),
-            token_redirect_uri: own.token_redirect_uri.unwrap_or(preset.token_redirect_uri),
-            authorization_scheme: own.authorization_scheme.unwrap_or(preset.authorization_scheme),
-            assertion_audience: own.assertion_audience.or(preset.assertion_audience),
-            token_format: self.token_format.unwrap_or(preset.token_format),
-            scope_strategy: self.scope_strategy.unwrap_or(preset.scope_strategy),
-            offline_alias: own.offline_alias.unwrap_or(preset.offline_alias),
-        }
-        // A registration that says otherwise is refused; a row that does is read strictly.
-        .for_method(self.token_endpoint_auth_method)
+    pub fn into_metadata(self) -> ClientMetadata {
+        self.metadata
     }
 
     /// Whether the server has to know the secret itself, not only its digest.
@@ -436,7 +270,7 @@ impl Client {
     }
 
     /// Whether a grant of this scope comes with a refresh token.
-    pub fn gets_refresh_token(&self, scope: &super::ScopeSet) -> bool {
+    pub fn gets_refresh_token(&self, scope: &ScopeSet) -> bool {
         let offline = scope.contains(Scope::OFFLINE_ACCESS);
         let by_policy = match self.policy().refresh {
             RefreshTokenPolicy::OfflineAccess => offline,

@@ -38,6 +38,8 @@ macro_rules! identifiers {
 identifiers! {
     /// `client_id` (RFC 6749 2.2).
     ClientId,
+    /// The name of a compatibility profile.
+    ProfileName,
     /// A user's stable identifier, the `sub` of their tokens.
     UserId,
     /// A browser session, the `sid` of its ID tokens. Not the cookie: that is a handle to it.
@@ -52,4 +54,9 @@ identifiers! {
     TokenId,
     /// `kid`: the RFC 7638 thumbprint of a signing key.
     KeyId,
+}
+
+impl ProfileName {
+    /// The profile of a client that names none: today's standards.
+    pub const STRICT: &str = "default";
 }

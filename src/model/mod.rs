@@ -32,6 +32,7 @@ mod secret;
 mod session;
 mod share;
 mod signing_key;
+mod switches;
 pub mod text;
 mod timestamp;
 mod tries;
@@ -47,14 +48,13 @@ pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Pro
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use claims_request::{ClaimsRequest, RequestedClaim};
 pub use client::{
-    ApplicationType, AuthMethod, Client, ClientExchange, ClientIdentity, ClientLogout, ClientOrigin,
+    ApplicationType, AuthMethod, ClientExchange, ClientIdentity, ClientLogout, ClientMetadata, ClientOrigin,
     ClientRequests, ClientSecrets, ClientSignIn, GrantType, IntrospectionPolicy, Lifetime, PkcePolicy,
     RetiredSecret, SelfRegistered, SubjectType, TokenExchangePolicy, Ui, sector,
 };
-pub use client_policy::{
-    AssertionAudience, ClientPolicy, ClientProfile, ConsentPolicy, Presence, RefreshTokenPolicy,
-    RotationPolicy, StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,
-};
+#[cfg(test)]
+pub(crate) use client_policy::tests::strict;
+pub use client_policy::{Client, ClientPolicy, Profiles, UnknownProfile};
 pub use closed_set::ClosedSet;
 pub use consent::{Allowed, NewAccess};
 pub use data_key::{DataKeyState, SealedDataKey};
@@ -64,7 +64,9 @@ pub use error_code::ErrorCode;
 pub use grant::{Authentication, CodeBinding, CodeConditions, Grant, GrantState, NewGrant, Refresh};
 pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
 pub use household::Household;
-pub use ids::{ClientId, DeviceAuthorizationId, GrantId, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use ids::{
+    ClientId, DeviceAuthorizationId, GrantId, KeyId, ProfileName, RequestId, SessionId, TokenId, UserId,
+};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
 pub use registration::{InitialAccessToken, SoftwareIssuer};
@@ -76,6 +78,10 @@ pub use secret::Secret;
 pub use session::Session;
 pub use share::Share;
 pub use signing_key::{RetiredKey, SigningKey};
+pub use switches::{
+    AssertionAudience, ConsentPolicy, Presence, RefreshTokenPolicy, RotationPolicy, StatusProfile, Switches,
+    TokenResponseAlias, UserinfoProfile,
+};
 pub use timestamp::Timestamp;
 pub use tries::{TryLimit, TryRule};
 pub use trusted_issuer::{SubjectClaim, TrustedIssuer};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::model::{Client, Timestamp};
+use crate::model::{ClientMetadata, Timestamp};
 use crate::outbound::{Documents, OutboundError};
 
 pub const MEMBER: &str = "sector_identifier_uri";
@@ -29,14 +29,18 @@ impl NotOfSector {
 
 /// Registration 5: the redirect URIs of the client MUST be in the list. Asked when the client is registered and when
 /// one of the two changes; never while it is served.
-pub async fn check(documents: &Documents, client: &Client, now: Timestamp) -> Result<(), NotOfSector> {
+pub async fn check(
+    documents: &Documents,
+    client: &ClientMetadata,
+    now: Timestamp,
+) -> Result<(), NotOfSector> {
     let Some(uri) = &client.identity.sector_identifier_uri else { return Ok(()) };
     let fetched = documents.get(None, uri, ACCEPT, now).await?;
     must_list(&fetched.body, client)
 }
 
 /// Whether a fetched list has all redirect URIs of the client.
-pub fn must_list(document: &[u8], client: &Client) -> Result<(), NotOfSector> {
+pub fn must_list(document: &[u8], client: &ClientMetadata) -> Result<(), NotOfSector> {
     // Many URIs may be listed: each is looked up once, among the few of the client.
     let listed: Vec<String> = serde_json::from_slice(document)?;
     let own: HashSet<&str> = client.redirect_uris.iter().map(String::as_str).collect();

@@ -1,6 +1,5 @@
 //! What somebody signs in or chooses an account for: a waiting authorization request, or a page of our own.
 
-
 use super::answer::Failure;
 use super::flow::Flow;
 use super::own_page::OwnPage;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use super::accounts::{self, SignedIn};
 use super::answer::{Answer, Failure};
 use super::external;

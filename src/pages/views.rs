@@ -7,7 +7,7 @@ mod stranger;
 use askama::Template;
 use axum::http::StatusCode;
 
-use crate::model::{Catalogue, Client, User, text};
+use crate::model::{Catalogue, ClientMetadata, User, text};
 use crate::site::Frame;
 use crate::site::i18n::Messages;
 use crate::site::links::{ReturnTo, WebLink, picture};
@@ -29,7 +29,7 @@ pub(super) struct Application {
 
 impl Application {
     /// A client as it describes itself, in this language where it does.
-    pub(super) fn of(client: &Client, tag: &str) -> Self {
+    pub(super) fn of(client: &ClientMetadata, tag: &str) -> Self {
         let said = |member, plain| client.origin.localized(member, tag).or(plain);
         let name = said("client_name", None).unwrap_or(&client.name);
         let logo = said("logo_uri", client.logo_uri.as_deref());

@@ -181,7 +181,7 @@ pub fn answer(requested: &[RequestedClaim], user: &User) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::{Acr, Asked, asked};
-    use crate::model::{Catalogue, Client, ResponseType};
+    use crate::model::{Catalogue, ResponseType};
     use crate::protocol::{OAuthError, Parameters};
 
     fn parsed(claims: &str, response_type: ResponseType) -> Result<Asked, OAuthError> {
@@ -189,7 +189,7 @@ mod tests {
             "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"],
             "scope": "openid profile email", "token_endpoint_auth_method": "none", "client_id_issued_at": 0,
         });
-        let client: Client = serde_json::from_value(metadata).unwrap();
+        let client = crate::model::strict(metadata);
         let encoded =
             url::form_urlencoded::Serializer::new(String::new()).append_pair("claims", claims).finish();
         let parameters = Parameters::parse(encoded.as_bytes()).unwrap();

@@ -111,7 +111,7 @@ mod tests {
             "client_id": id, "client_name": "App", "grant_types": [], "scope": "openid",
             "token_endpoint_auth_method": "none", "client_id_issued_at": 0,
         });
-        serde_json::from_value(metadata).unwrap()
+        crate::model::strict(metadata)
     }
 
     fn device(state: DeviceState, polled_ago: Option<i64>) -> DeviceAuthorization {

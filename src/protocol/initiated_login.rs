@@ -2,13 +2,18 @@
 
 use url::Url;
 
-use crate::model::{Client, ScopeSet};
+use crate::model::{ClientMetadata, ScopeSet};
 
 /// The scope with which an application knows by what name a person signs in.
 const KNOWN_BY: &str = "profile";
 
 /// Where a person is sent to start the application; none where it does not want that. `granted` is what they allowed it.
-pub(crate) fn link(client: &Client, issuer: &str, username: &str, granted: &ScopeSet) -> Option<String> {
+pub(crate) fn link(
+    client: &ClientMetadata,
+    issuer: &str,
+    username: &str,
+    granted: &ScopeSet,
+) -> Option<String> {
     let start = client.sign_in.initiate_login_uri.as_deref()?;
     let mut url = Url::parse(start).ok().filter(|url| url.scheme() == "https")?;
     let home = client.client_uri.as_deref().filter(|home| is_at(home, &url));
@@ -35,7 +40,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::link;
-    use crate::model::Client;
+    use crate::model::ClientMetadata;
 
     fn link_of(change: Value, granted: &str) -> Option<String> {
         let mut metadata = json!({
@@ -43,7 +48,7 @@ mod tests {
             "token_endpoint_auth_method": "none", "initiate_login_uri": "https://app.example/start?x=1",
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let client: Client = serde_json::from_value(metadata).unwrap();
+        let client: ClientMetadata = serde_json::from_value(metadata).unwrap();
         link(&client, "https://id.example/a", "ada", &granted.parse().unwrap())
     }
 

@@ -176,7 +176,7 @@ mod tests {
             "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "openid a b",
             "token_endpoint_auth_method": "none", "skip_consent": skip_consent, "client_id_issued_at": 0,
         });
-        serde_json::from_value(metadata).unwrap()
+        crate::model::strict(metadata)
     }
 
     fn request(members: serde_json::Value) -> AuthorizationRequest {
@@ -283,11 +283,11 @@ mod tests {
     fn whoever_could_be_anybody_is_never_answered_in_silence_unless_the_operator_says_so() {
         let all = Allowed::of(&"openid a".parse().unwrap(), &[]);
         let step = |uri: &str, method: &str, policy: Option<&str>, response_type: &str, skip: bool| {
-            let mut client = serde_json::to_value(client(skip)).unwrap();
+            let mut client = serde_json::to_value(client(skip).into_metadata()).unwrap();
             client["token_endpoint_auth_method"] = method.into();
             client["consent_policy"] = policy.into();
             let request = request(serde_json::json!({"redirect_uri": uri, "response_type": response_type}));
-            let client: Client = serde_json::from_value(client).unwrap();
+            let client = crate::model::strict(client);
             outcome(next(&request, &client, situation(Some(9), Some(&all))))
         };
         for uri in ["http://127.0.0.1:4/cb", "http://[::1]/cb", "http://localhost/cb", "com.example.app:/cb"]

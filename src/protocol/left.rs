@@ -147,7 +147,7 @@ mod tests {
             "token_endpoint_auth_method": "none", "client_id_issued_at": 0,
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        serde_json::from_value(metadata).unwrap()
+        crate::model::strict(metadata)
     }
 
     fn token(change: Value) -> AccessTokenClaims {

@@ -38,7 +38,7 @@ mod tests {
             "scope": "openid offline_access read write", "token_endpoint_auth_method": "none",
             "first_party": first_party, "client_id_issued_at": 0,
         });
-        serde_json::from_value(metadata).unwrap()
+        crate::model::strict(metadata)
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub use super::invalid_metadata::{InvalidMetadata, MAX_ACCESS_TOKEN_LIFETIME};
 use super::{claims_mapping, redirect_uri, resource, scope};
 use crate::crypto::jwks::KeySet;
 use crate::model::{
-    AuthMethod, Client, GrantType, IntrospectionPolicy, PkcePolicy, ResponseType, RotationPolicy, Scope,
-    UserinfoProfile,
+    AuthMethod, Client, ClientMetadata, GrantType, IntrospectionPolicy, PkcePolicy, ResponseType,
+    RotationPolicy, Scope, UserinfoProfile,
 };
 
 /// Seconds: RFC 6749 4.1.2 recommends at most ten minutes.
@@ -53,7 +53,7 @@ pub fn check(client: &Client) -> Vec<InvalidMetadata> {
 }
 
 /// The client's metadata as the standards name it (RFC 7591 3.2.1), and this server's own members.
-pub fn document(client: &Client) -> Value {
+pub fn document(client: &ClientMetadata) -> Value {
     // A client is a plain struct of plain values: this never fails.
     let mut document = serde_json::to_value(client).unwrap_or_default();
     if client.may_use(GrantType::AuthorizationCode) && client.requests.response_types.is_empty() {
@@ -63,7 +63,7 @@ pub fn document(client: &Client) -> Value {
 }
 
 /// What of it the client itself is told: the standards' members, without this server's own.
-pub fn public_document(client: &Client) -> Value {
+pub fn public_document(client: &ClientMetadata) -> Value {
     let mut document = document(client);
     if let Some(found) = document.as_object_mut() {
         found.retain(|name, _| members::known(members::OPERATORS, name).is_none());
@@ -238,6 +238,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::check;
+    use crate::model::strict;
 
     /// The members that are complained about when a client has these.
     fn problems(change: Value) -> Vec<&'static str> {
@@ -247,7 +248,7 @@ mod tests {
             "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+        check(&strict(metadata)).iter().map(|problem| problem.member).collect()
     }
 
     #[test]

@@ -230,11 +230,10 @@ mod tests {
 
     #[test]
     fn a_request_names_so_many_scopes_however_many_of_them_the_client_may_have() {
-        let client: Client = serde_json::from_value(serde_json::json!({
+        let client = crate::model::strict(serde_json::json!({
             "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "foo.*",
             "scope_strategy": "wildcard", "token_endpoint_auth_method": "none", "client_id_issued_at": 0,
-        }))
-        .unwrap();
+        }));
         let names =
             |number: usize| (0..number).map(|each| format!("foo.{each}")).collect::<Vec<_>>().join(" ");
         let asked = |number| {
@@ -397,7 +396,7 @@ mod tests {
                 "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "source:d",
                 "token_endpoint_auth_method": "none", "scope_strategy": strategy, "client_id_issued_at": 0,
             });
-            serde_json::from_value(metadata).unwrap()
+            crate::model::strict(metadata)
         };
         let granted = scopes("source:w email");
         let narrow = |strategy: &str, asked| {

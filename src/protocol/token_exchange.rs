@@ -242,12 +242,11 @@ mod tests {
     }
 
     fn client(strategy: &str) -> Client {
-        serde_json::from_value(json!({
+        crate::model::strict(json!({
             "client_id": "app", "client_name": "App", "grant_types": [], "scope": "read openid foo.*",
             "token_endpoint_auth_method": "client_secret_basic", "scope_strategy": strategy,
             "client_id_issued_at": 0,
         }))
-        .unwrap()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::cache::{self, Cache};
 use crate::crypto::jwks::KeySet;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::{digest, random};
-use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
+use crate::model::{Client, ClientId, ClientSecrets, Profiles, RetiredSecret, Secret, Timestamp};
 use crate::storage::{Storage, StorageError, StoredClient};
 
 const MOST: u64 = 10_000;
@@ -111,15 +111,16 @@ pub fn reseal_secret(
 /// The cache before the table.
 pub struct Clients {
     storage: Storage,
+    profiles: Profiles,
     known: Cache<ClientId, Arc<Registered>>,
     /// Raised by every [`Clients::forget`], so that what was read before one is not kept after it.
     epoch: AtomicU64,
 }
 
 impl Clients {
-    pub fn new(storage: Storage) -> Self {
+    pub fn new(storage: Storage, profiles: Profiles) -> Self {
         let known = cache::recent(MOST).time_to_live(KEPT).build();
-        Self { storage, known, epoch: AtomicU64::new(0) }
+        Self { storage, profiles, known, epoch: AtomicU64::new(0) }
     }
 
     /// A client by its id. Unknown ids are not remembered: anybody can make them up.
@@ -131,6 +132,12 @@ impl Clients {
         let Some(StoredClient { client, secrets, .. }) = self.storage.client(id).await? else {
             return Ok(None);
         };
+        // Nobody can say what holds for one whose profile is gone: it is not served, and the others are.
+        let client = self.profiles.resolve(client).map_err(|unknown| StorageError::ImpossibleRow {
+            table: "clients",
+            id: id.to_string(),
+            what: unknown.to_string(),
+        })?;
         // What is registered was read before; a set that cannot be read is one that verifies nothing.
         let keys = client.jwks.as_ref().map(|jwks| Arc::new(KeySet::read(jwks).unwrap_or_default()));
         let unused =

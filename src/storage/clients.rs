@@ -8,7 +8,7 @@ use super::authority::hold_client;
 use super::changes::{Topic, raise};
 use super::db::{Value, values};
 use super::{Storage, StorageError};
-use crate::model::{Client, ClientId, ClientSecrets, RetiredSecret, Secret, Timestamp};
+use crate::model::{ClientId, ClientMetadata, ClientSecrets, RetiredSecret, Secret, Timestamp};
 
 #[derive(FromRow)]
 pub(super) struct ClientRow {
@@ -26,7 +26,7 @@ pub(super) struct ClientRow {
 /// A client as it was read. What is changed in it is written only while nobody else has changed it since.
 #[derive(Debug, Clone)]
 pub struct StoredClient {
-    pub client: Client,
+    pub client: ClientMetadata,
     pub secrets: ClientSecrets,
     pub(super) revision: i64,
 }
@@ -43,7 +43,8 @@ impl ClientRow {
     pub(super) fn into_client(self) -> Result<StoredClient, StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("clients", &self.id, what.to_string());
-        let mut client: Client = serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
+        let mut client: ClientMetadata =
+            serde_json::from_str(&self.metadata).map_err(|error| impossible(&error))?;
         if let Some(origin) = &mut client.origin.self_registered {
             origin.unused_until = self.unused_until.map(Timestamp::from_unix);
         }
@@ -87,7 +88,7 @@ impl<'a> From<&'a ClientSecrets> for SecretColumns<'a> {
     }
 }
 
-pub(super) fn metadata(client: &Client) -> Result<String, StorageError> {
+pub(super) fn metadata(client: &ClientMetadata) -> Result<String, StorageError> {
     serde_json::to_string(client)
         .map_err(|error| StorageError::impossible("clients", client.id.as_str(), error.to_string()))
 }
@@ -100,7 +101,7 @@ pub(super) const UPDATE: &str = "UPDATE clients SET metadata = $2, secret_digest
 
 /// What [`UPDATE`] binds.
 pub(super) fn update_values<'v>(
-    client: &'v Client,
+    client: &'v ClientMetadata,
     revision: i64,
     metadata: &'v str,
     columns: &'v SecretColumns<'v>,
@@ -130,7 +131,7 @@ impl Storage {
     }
 
     /// All clients, the oldest first.
-    pub async fn clients(&self) -> Result<Vec<Client>, StorageError> {
+    pub async fn clients(&self) -> Result<Vec<ClientMetadata>, StorageError> {
         const LIST: &str = concat!("SELECT ", client_columns!(), " FROM clients ORDER BY created_at, id");
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
         rows.into_iter().map(|row| row.into_client().map(|stored| stored.client)).collect()
@@ -138,7 +139,10 @@ impl Storage {
 
     /// The next clients after this place, at most a few hundred, and the place after them: for whoever goes through all of
     /// them without holding all.
-    pub async fn clients_after(&self, place: &str) -> Result<Option<(Vec<Client>, String)>, StorageError> {
+    pub async fn clients_after(
+        &self,
+        place: &str,
+    ) -> Result<Option<(Vec<ClientMetadata>, String)>, StorageError> {
         const NEXT: &str =
             concat!("SELECT ", client_columns!(), " FROM clients WHERE id > $1 ORDER BY id LIMIT 500");
         let rows: Vec<ClientRow> = self.db.fetch_all(NEXT, values![place]).await?;
@@ -148,7 +152,7 @@ impl Storage {
     }
 
     /// The clients that everybody may start from their account page.
-    pub async fn clients_for_everybody(&self) -> Result<Vec<Client>, StorageError> {
+    pub async fn clients_for_everybody(&self) -> Result<Vec<ClientMetadata>, StorageError> {
         const LIST: &str =
             concat!("SELECT ", client_columns!(), " FROM clients WHERE for_everybody ORDER BY id");
         let rows: Vec<ClientRow> = self.db.fetch_all(LIST, values![]).await?;
@@ -158,7 +162,7 @@ impl Storage {
     /// Registers a client. False when its id is taken.
     pub async fn insert_client(
         &self,
-        client: &Client,
+        client: &ClientMetadata,
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
         // One of the same id that was deleted is another: what was read of it is written upon nothing of this one.

@@ -9,11 +9,11 @@ use super::clients::{
 };
 use super::db::{Transaction, values};
 use super::{Storage, StorageError};
-use crate::model::{Client, ClientId, ClientSecrets, InitialAccessToken, Share, Timestamp};
+use crate::model::{ClientId, ClientMetadata, ClientSecrets, InitialAccessToken, Share, Timestamp};
 
 /// A client that is about to be registered.
 pub struct NewRegistration<'a> {
-    pub client: &'a Client,
+    pub client: &'a ClientMetadata,
     pub secrets: &'a ClientSecrets,
     /// Of its registration access token.
     pub salt: &'a str,

@@ -257,6 +257,19 @@ fn no_file_and_no_function_is_too_long() {
 }
 
 #[test]
+fn no_source_names_a_compatibility_profile() {
+    let profiles = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/profiles")).unwrap();
+    let names: Vec<String> =
+        profiles.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert!(names.len() > 1, "{names:?}");
+    for (path, text) in files() {
+        let code = without_tests(&text).to_lowercase();
+        let named: Vec<_> = names.iter().filter(|name| code.contains(name.as_str())).collect();
+        assert!(named.is_empty(), "src/{path} names {named:?}: a profile is a file in config/profiles");
+    }
+}
+
+#[test]
 fn every_file_is_read() {
     let paths: Vec<_> = sources().into_iter().map(|source| source.path).collect();
     for expected in ["lib.rs", "model/client.rs", "server/edge/body.rs", "storage/db.rs"] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use chancery::model::{Client, ClientId};
+use chancery::model::{ClientId, ClientMetadata};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -41,7 +41,7 @@ async fn registered(server: &TestServer, change: Value) -> Value {
     answer.json()
 }
 
-async fn stored(server: &TestServer, client: &Registration) -> Client {
+async fn stored(server: &TestServer, client: &Registration) -> ClientMetadata {
     server.app.storage.client(&ClientId::new(&client.id)).await.unwrap().unwrap().client
 }
 
@@ -52,7 +52,7 @@ async fn update(server: &TestServer, registered: &Value, change: &Value) -> Answ
 }
 
 /// A client that has a scope of the operator's, in the middle of an update; then the operator's change, and the answer.
-async fn updated_beside(kind: Kind, change: Value, operators: Value) -> (Answer, Client) {
+async fn updated_beside(kind: Kind, change: Value, operators: Value) -> (Answer, ClientMetadata) {
     let server = TestServer::start_with(kind, &[OPEN, PRIVATE]).await;
     let sector = slow_sector().await;
     let before = registered(&server, json!({})).await;

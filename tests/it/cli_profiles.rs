@@ -148,6 +148,53 @@ fn every_switch_is_a_flag_and_an_empty_text_goes_back_to_the_preset() {
 }
 
 #[test]
+fn an_operators_profile_is_a_file_and_a_client_of_one_that_is_gone_can_be_repaired() {
+    let place = Place::new();
+    let profiles = place.0.join("profiles");
+    fs::create_dir(&profiles).unwrap();
+    fs::write(profiles.join("acme.toml"), "pkce = \"optional\"\n").unwrap();
+    let line = [
+        "client",
+        "create",
+        "--name",
+        "App",
+        "--id",
+        "app",
+        "--redirect-uri",
+        "https://app.example/cb",
+        "--profile",
+    ];
+    let refused = place.refusal(&[&line[..], &["acme"]].concat());
+    assert!(refused.contains("profile: \"acme\" is not a profile: there are default, "), "{refused}");
+    let with_profiles = |line: &[&str]| {
+        let mut command = place.command(line);
+        let output = output_of(command.env("CHANCERY_CLIENTS__PROFILES_DIRECTORY", &profiles));
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    };
+    let (created, shown) = with_profiles(&[&line[..], &["acme"]].concat());
+    assert!(created && shown.contains("acme") && shown.contains("PKCE optional"), "{shown}");
+    assert!(with_profiles(&["client", "list"]).1.contains("acme: PKCE optional"));
+
+    for line in [&["client", "list"][..], &["client", "show", "app"]] {
+        let told = place.text(line);
+        assert!(told.contains("is not served: \"acme\" is not a profile"), "{told}");
+    }
+    assert_eq!(place.json(&["client", "show", "app"])["profile"], "acme");
+    assert_eq!(place.json(&["client", "update", "app", "--profile", ""]).get("profile"), None);
+    assert!(!place.text(&["client", "list"]).contains("is not served"));
+
+    fs::write(profiles.join("acme.toml"), "pkce = \"maybe\"\n").unwrap();
+    let (valid, told) = with_profiles(&["check-config"]);
+    assert!(
+        !valid && told.contains("clients.profiles_directory: acme.toml: line 1: unknown variant `maybe`"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_client_whose_secret_the_server_has_to_know_gets_a_new_one() {
     let place = Place::new();
     let created = place.json(&[

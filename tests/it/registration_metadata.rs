@@ -488,14 +488,14 @@ fn fields_of(path: &str, name: &str) -> Vec<String> {
 fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
     let groups = ["requests", "identity", "sign_in", "logout", "origin", "exchange", "switches"];
     let parts = [
-        ("client.rs", "Client"),
+        ("client.rs", "ClientMetadata"),
         ("client/requests.rs", "ClientRequests"),
         ("client/identity.rs", "ClientIdentity"),
         ("client/sign_in.rs", "ClientSignIn"),
         ("client/logout.rs", "ClientLogout"),
         ("client/origin.rs", "ClientOrigin"),
         ("client/exchange.rs", "ClientExchange"),
-        ("client_policy.rs", "Switches"),
+        ("switches.rs", "Switches"),
     ];
     let mut all = Vec::new();
     for (path, name) in parts {

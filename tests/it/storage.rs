@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use chancery::model::{
-    Algorithm, Allowed, Authentication, AuthorizationRequest, Client, ClientId, ClientSecrets,
+    Algorithm, Allowed, Authentication, AuthorizationRequest, ClientId, ClientMetadata, ClientSecrets,
     CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh,
     RequestAccount, RequestId, RetiredSecret, Secret, Session, SessionId, SignInGeneration, SigningKey,
     Timestamp, TokenId, User, UserId,
@@ -248,7 +248,7 @@ on_both! {
         // Who has the id of one that was deleted is another.
         let late = read().await;
         assert!(world.storage().delete_client(&world.client).await.unwrap());
-        let client = Client { created_at: START.plus(1), ..late.client.clone() };
+        let client = ClientMetadata { created_at: START.plus(1), ..late.client.clone() };
         assert!(world.storage().insert_client(&client, &late.secrets).await.unwrap());
         refused(&late).await;
     }

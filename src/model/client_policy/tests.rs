@@ -3,6 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::embedded;
+use crate::model::Switches;
+
+/// A client of the strict profile.
+pub(crate) fn strict(metadata: Value) -> Client {
+    Profiles::default().resolve(serde_json::from_value(metadata).unwrap()).unwrap()
+}
 
 fn client(change: Value) -> Client {
     let mut metadata = json!({
@@ -11,16 +18,20 @@ fn client(change: Value) -> Client {
         "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
     });
     metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    serde_json::from_value(metadata).unwrap()
+    embedded().resolve(serde_json::from_value(metadata).unwrap()).unwrap()
+}
+
+fn profiles() -> Vec<String> {
+    embedded().names().split(", ").map(str::to_owned).collect()
 }
 
 #[test]
 fn a_client_that_says_nothing_is_strict_and_weakens_nothing() {
     let client = client(json!({}));
-    assert_eq!(client.policy(), ClientPolicy::strict());
+    assert_eq!(*client.policy(), ClientPolicy::default());
     assert!(client.weakens().is_empty());
     assert!(!client.needs_sealed_secret());
-    let document = serde_json::to_value(&client).unwrap();
+    let document = serde_json::to_value(&*client).unwrap();
     assert!(document.get("profile").is_none() && document.get("pkce").is_none(), "{document}");
 }
 
@@ -38,7 +49,8 @@ fn a_switch_wins_over_the_profile() {
     assert_eq!(policy.authorization_code_lifetime, Some(30));
     assert!(!policy.has_alias(TokenResponseAlias::Scopes));
     assert!(!own.gets_refresh_token(&"offline_access".parse().unwrap()));
-    assert_eq!(serde_json::from_value::<Client>(serde_json::to_value(&own).unwrap()).unwrap(), own);
+    let again: ClientMetadata = serde_json::from_value(serde_json::to_value(&*own).unwrap()).unwrap();
+    assert_eq!(again, *own);
 }
 
 #[test]
@@ -46,30 +58,33 @@ fn the_form_of_tokens_and_the_language_of_scopes_are_the_profiles_unless_they_ar
     use crate::model::ScopeStrategy::{Exact, Hierarchical, Wildcard};
     use crate::model::TokenFormat::{Jwt, Opaque};
     for (profile, expected) in [
-        (ClientProfile::Default, (Jwt, Exact)),
-        (ClientProfile::Ilert, (Jwt, Hierarchical)),
-        (ClientProfile::Fattureincloud, (Jwt, Exact)),
-        (ClientProfile::Primer, (Jwt, Exact)),
-        (ClientProfile::Aqueduct, (Opaque, Hierarchical)),
-        (ClientProfile::Hydra16, (Opaque, Wildcard)),
+        ("default", (Jwt, Exact)),
+        ("ilert", (Jwt, Hierarchical)),
+        ("fattureincloud", (Jwt, Exact)),
+        ("primer", (Jwt, Exact)),
+        ("aqueduct", (Opaque, Hierarchical)),
+        ("hydra16", (Opaque, Wildcard)),
     ] {
-        let policy = client(json!({"profile": profile})).policy();
+        let known = client(json!({"profile": profile}));
+        let policy = known.policy();
         assert_eq!((policy.token_format, policy.scope_strategy), expected, "{profile:?}");
         let own = json!({"profile": profile, "token_format": "jwt", "scope_strategy": "exact"});
-        let policy = client(own).policy();
+        let known = client(own);
+        let policy = known.policy();
         assert_eq!((policy.token_format, policy.scope_strategy), (Jwt, Exact), "{profile:?}");
     }
 }
 
 #[test]
 fn no_profile_lets_a_client_without_a_secret_do_what_needs_one() {
-    for profile in ClientProfile::ALL {
+    for profile in profiles() {
         for own in
             [json!({}), json!({"pkce": "optional", "rotation": "reuse", "userinfo_profile": "legacy_hs256"})]
         {
             let mut public = json!({"profile": profile, "token_endpoint_auth_method": "none"});
             public.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-            let policy = client(public).policy();
+            let known = client(public);
+            let policy = known.policy();
             assert_eq!(policy.pkce, PkcePolicy::Required, "{profile:?}");
             assert_eq!(policy.rotation, RotationPolicy::Rotate, "{profile:?}");
             assert_eq!(policy.userinfo, UserinfoProfile::Standard, "{profile:?}");
@@ -103,9 +118,9 @@ fn what_is_signed_with_the_secret_is_for_methods_with_a_secret() {
 
 #[test]
 fn every_profile_but_the_default_weakens_something() {
-    for profile in ClientProfile::ALL {
-        let weakens = client(json!({"profile": profile.as_str()})).weakens();
-        assert_eq!(weakens.is_empty(), profile == ClientProfile::Default, "{profile:?}: {weakens:?}");
+    for profile in profiles() {
+        let weakens = client(json!({"profile": profile})).weakens();
+        assert_eq!(weakens.is_empty(), profile == ProfileName::STRICT, "{profile:?}: {weakens:?}");
     }
 }
 
@@ -132,4 +147,18 @@ fn the_refresh_policy_says_who_gets_a_refresh_token() {
     }
     let unregistered = client(json!({"refresh_policy": "always", "grant_types": ["authorization_code"]}));
     assert!(!unregistered.gets_refresh_token(&"offline_access".parse().unwrap()));
+}
+
+#[test]
+fn nobody_says_what_holds_for_a_client_whose_profile_is_unknown() {
+    let metadata = ClientMetadata { switches: of_profile("acme"), ..client(json!({})).into_metadata() };
+    let unknown = Profiles::default().resolve(metadata.clone()).unwrap_err();
+    assert_eq!(unknown.to_string(), "\"acme\" is not a profile: there are default");
+    let presets = ClientPolicy { offline_alias: true, ..ClientPolicy::default() };
+    let known = Profiles::of([(ProfileName::new("acme"), presets)]).resolve(metadata).unwrap();
+    assert!(known.policy().offline_alias);
+}
+
+fn of_profile(name: &str) -> Switches {
+    Switches { profile: Some(ProfileName::new(name)), ..Switches::default() }
 }

@@ -56,7 +56,7 @@ mod tests {
             "token_endpoint_auth_method": "client_secret_basic",
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let client = serde_json::from_value(metadata).unwrap();
+        let client = crate::model::strict(metadata);
         registration::check(&client).iter().map(|problem| problem.member).collect()
     }
 

@@ -3,7 +3,7 @@
 //! Apart from the rest, because clients that were registered before these rules keep what they have.
 
 use super::InvalidMetadata;
-use crate::model::{Client, text};
+use crate::model::{ClientMetadata, text};
 use crate::protocol::redirect_uri::{self, InvalidRedirectUri};
 
 /// Bytes of a name that people read.
@@ -13,13 +13,13 @@ const LONGEST_TEXT: usize = 255;
 const MOST_CONTACTS: usize = 10;
 
 /// Every problem of this kind.
-pub(crate) fn problems(client: &Client) -> Vec<InvalidMetadata> {
+pub(crate) fn problems(client: &ClientMetadata) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     check(client, &mut |member, problem| problems.push(InvalidMetadata { member, problem }));
     problems
 }
 
-pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+pub(super) fn check(client: &ClientMetadata, complain: &mut impl FnMut(&'static str, String)) {
     check_names(client, complain);
     let of = |uri: &str, checked: Result<(), InvalidRedirectUri>| {
         checked.err().map(|error| format!("{uri}: {error}"))
@@ -57,7 +57,7 @@ pub(super) fn check(client: &Client, complain: &mut impl FnMut(&'static str, Str
     }
 }
 
-fn check_names(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
+fn check_names(client: &ClientMetadata, complain: &mut impl FnMut(&'static str, String)) {
     if let Err(problem) = check_name(&client.name) {
         complain("client_name", problem);
     }
@@ -98,7 +98,7 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Why a client's names may be taken for those of others. Where nobody has looked at the client, that is refused.
-pub(crate) fn misleading(client: &Client) -> Vec<InvalidMetadata> {
+pub(crate) fn misleading(client: &ClientMetadata) -> Vec<InvalidMetadata> {
     let localized = client.origin.localized.iter().filter(|(member, _)| is_name(member));
     let names = std::iter::once(&client.name).chain(localized.map(|(_, name)| name));
     let problem =
@@ -111,9 +111,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{misleading, problems};
-    use crate::model::Client;
+    use crate::model::ClientMetadata;
 
-    fn client(change: Value) -> Client {
+    fn client(change: Value) -> ClientMetadata {
         let mut metadata = json!({
             "client_id": "app", "client_name": "App", "redirect_uris": ["https://app.example/cb"],
             "grant_types": ["authorization_code"], "scope": "openid",

@@ -67,7 +67,7 @@ mod tests {
             "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": 0,
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        check(&serde_json::from_value(metadata).unwrap()).iter().map(|problem| problem.member).collect()
+        check(&crate::model::strict(metadata)).iter().map(|problem| problem.member).collect()
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Client, sector};
+use crate::model::{ClientMetadata, sector};
 use crate::protocol::redirect_uri;
 
 /// Whether somebody who allowed the client would take it for the same one: its name and picture in every language, where it
 /// leads, and the sector by which it knows its users.
-pub(crate) fn looks_the_same(before: &Client, after: &Client) -> bool {
+pub(crate) fn looks_the_same(before: &ClientMetadata, after: &ClientMetadata) -> bool {
     appearance(before) == appearance(after)
 }
 
 type Appearance<'c> = (&'c str, Option<&'c str>, Vec<(&'c str, &'c str)>, BTreeSet<String>, Option<String>);
 
-fn appearance(client: &Client) -> Appearance<'_> {
+fn appearance(client: &ClientMetadata) -> Appearance<'_> {
     let is_seen = |member: &str| member.starts_with("client_name#") || member.starts_with("logo_uri#");
     let said = client.origin.localized.iter().filter(|(member, _)| is_seen(member));
     let identity = &client.identity;
@@ -30,13 +30,13 @@ fn appearance(client: &Client) -> Appearance<'_> {
 }
 
 /// Every place that people are sent to.
-fn places(client: &Client) -> BTreeSet<String> {
+fn places(client: &ClientMetadata) -> BTreeSet<String> {
     let redirects = client.redirect_uris.iter().chain(&client.post_logout_redirect_uris);
     redirects.chain(&client.sign_in.initiate_login_uri).map(|uri| redirect_uri::place(uri)).collect()
 }
 
 /// Whether a person who allowed the client was told of this place: one of those that its answers go to.
-pub(crate) fn is_known_place(client: &Client, uri: &str) -> bool {
+pub(crate) fn is_known_place(client: &ClientMetadata, uri: &str) -> bool {
     let place = redirect_uri::place(uri);
     client.redirect_uris.iter().any(|known| redirect_uri::place(known) == place)
 }
@@ -46,9 +46,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::looks_the_same;
-    use crate::model::Client;
+    use crate::model::ClientMetadata;
 
-    fn client(change: &Value) -> Client {
+    fn client(change: &Value) -> ClientMetadata {
         let mut metadata = json!({
             "client_id": "app", "client_name": "App", "grant_types": ["authorization_code"], "scope": "openid",
             "token_endpoint_auth_method": "none", "client_id_issued_at": 0, "localized": {"client_name#fr": "Appli"},

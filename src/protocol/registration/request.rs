@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::members::{self, LOCALIZABLE, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT, STANDARD};
 use super::{InvalidMetadata, forms, self_registered};
-use crate::model::{Algorithm, AssertionAlgorithm, AuthMethod, Client, GrantType, ScopeSet, text};
+use crate::model::{
+    Algorithm, AssertionAlgorithm, AuthMethod, ClientMetadata, GrantType, Profiles, ScopeSet, text,
+};
 use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 
 /// Bytes of one text.
@@ -37,6 +39,8 @@ pub struct Terms {
     pub id_token_alg: Algorithm,
     /// Whether what people are shown has to be at a host that the client returns to (RFC 7591 5).
     pub same_host: bool,
+    /// A client's own is the operator's to choose.
+    pub profiles: Profiles,
 }
 
 /// A body as members. Null stands for absent (RFC 7592 2.2).
@@ -52,7 +56,7 @@ pub fn read(body: &[u8]) -> Result<Members, OAuthError> {
 
 /// The client that these members describe. `kept` is what does not come from them: the server's own members, and what
 /// the operator set.
-pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<Client, OAuthError> {
+pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<ClientMetadata, OAuthError> {
     let mut problems = Vec::new();
     let mut document = Members::new();
     let mut localized = BTreeMap::new();
@@ -73,13 +77,14 @@ pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<Client, O
     document.extend(kept.clone());
     fill_in(&mut document, terms);
     refuse_all(problems)?;
-    let client: Client = serde_json::from_value(Value::Object(document))
+    let client: ClientMetadata = serde_json::from_value(Value::Object(document))
         .map_err(|error| refusal(culprits(&asked, &kept, terms, &error)))?;
+    let client = terms.profiles.resolve(client).map_err(OAuthError::server_error)?;
     let mut problems = super::check(&client);
     problems.extend(self_registered::check(&client, terms));
     problems.extend(dishonoured(&asked, &client));
     refuse_all(problems)?;
-    Ok(client)
+    Ok(client.into_metadata())
 }
 
 /// RFC 7591 3.2.1: preferences about what this client cannot do. Libraries send their own defaults for them, which are no
@@ -238,7 +243,7 @@ fn culprits(
         let mut alone = kept.clone();
         fill_in(&mut alone, terms);
         alone.insert(name.to_owned(), value.clone());
-        if let Err(error) = serde_json::from_value::<Client>(Value::Object(alone)) {
+        if let Err(error) = serde_json::from_value::<ClientMetadata>(Value::Object(alone)) {
             problems.push(InvalidMetadata { member: name, problem: error.to_string() });
         }
     }
@@ -249,7 +254,7 @@ fn culprits(
 }
 
 /// The members that the client does not say as they were asked.
-fn dishonoured(asked: &Members, client: &Client) -> Vec<InvalidMetadata> {
+fn dishonoured(asked: &Members, client: &ClientMetadata) -> Vec<InvalidMetadata> {
     let said = super::public_document(client);
     let differs = |name: &&str| {
         let Some(value) = asked.get(*name) else { return false };

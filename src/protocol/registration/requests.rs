@@ -85,7 +85,7 @@ mod tests {
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let mut problems = Vec::new();
-        super::check(&serde_json::from_value(metadata).unwrap(), &mut |member, _| problems.push(member));
+        super::check(&crate::model::strict(metadata), &mut |member, _| problems.push(member));
         problems
     }
 

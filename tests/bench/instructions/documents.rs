@@ -16,7 +16,8 @@ use chancery::crypto::jwe::{self, DecryptionKey, Payload, PublicKey, Recipient};
 use chancery::crypto::jwks::KeySet;
 use chancery::crypto::master_key::MasterKey;
 use chancery::model::{
-    Algorithm, Catalogue, Client, ContentEncryption, Encryption, GrantType, KeyManagement, Timestamp,
+    Algorithm, Catalogue, Client, ContentEncryption, Encryption, GrantType, KeyManagement, Profiles,
+    Timestamp,
 };
 use chancery::outbound::sector_identifier;
 use chancery::protocol::Parameters;
@@ -199,6 +200,7 @@ fn terms() -> Terms {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         id_token_alg: Algorithm::RS256,
         same_host: true,
+        profiles: Profiles::default(),
     }
 }
 
@@ -215,7 +217,8 @@ fn client() -> Client {
         "grant_types": ["authorization_code"], "scope": format!("openid {}", scopes(199)),
         "token_endpoint_auth_method": "client_secret_basic", "client_id_issued_at": NOW,
     });
-    serde_json::from_value(metadata).expect("it is a client")
+    let metadata = serde_json::from_value(metadata).expect("it is a client");
+    Profiles::default().resolve(metadata).expect("its profile is the strict one")
 }
 
 /// All that a request may have, at its longest.

@@ -14,8 +14,8 @@ use chancery::crypto::handle::{self, Purpose};
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::model::{
-    Allowed, Authentication, Client, ClientSecrets, Grant, GrantContext, GrantId, GrantState, PendingRequest,
-    Profile, RequestId, ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
+    Allowed, Authentication, ClientMetadata, ClientSecrets, Grant, GrantContext, GrantId, GrantState,
+    PendingRequest, Profile, RequestId, ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
 };
 use chancery::server::listener;
 use chancery::storage::{Authority, Insertion, Remember};
@@ -28,7 +28,7 @@ pub const REDIRECT_URI: &str = "https://app.example/callback";
 const SCOPE: &str = "openid profile email offline_access";
 
 pub struct Registered {
-    pub client: Client,
+    pub client: ClientMetadata,
     /// The value of `Authorization`.
     pub credentials: String,
 }
@@ -85,7 +85,7 @@ async fn register(app: &App, change: Value) -> Registered {
     });
     let members = metadata.as_object_mut().expect("metadata is an object");
     members.extend(change.as_object().expect("a change is an object").clone());
-    let client: Client = serde_json::from_value(metadata).expect("the metadata is right");
+    let client: ClientMetadata = serde_json::from_value(metadata).expect("the metadata is right");
     let secret = random::secret();
     let secrets = ClientSecrets {
         current: Some(digest::sha256(secret.expose().as_bytes())),
@@ -141,7 +141,7 @@ pub async fn sign_in(app: &App, user: &User) -> String {
 }
 
 /// The user has allowed the client everything.
-pub async fn consent(app: &App, user: &User, client: &Client) {
+pub async fn consent(app: &App, user: &User, client: &ClientMetadata) {
     let now = app.now();
     let scope: ScopeSet = SCOPE.parse().expect("the scope is right");
     let grant = Grant {

@@ -130,7 +130,7 @@ on_both! {
             "client_id": "none", "client_name": "None", "grant_types": ["authorization_code"], "scope": "openid",
             "token_endpoint_auth_method": "client_secret_basic", "profile": "fattureincloud", "client_id_issued_at": 0,
         });
-        let problems = chancery::protocol::registration::check(&serde_json::from_value(metadata).unwrap());
+        let problems = crate::compat::problems(metadata);
         assert_eq!(problems.iter().map(|problem| problem.member).collect::<Vec<_>>(), ["redirect_uris"]);
     }
 }

@@ -207,8 +207,8 @@ on_both! {
         for method in ["client_secret_basic", "client_secret_post", "client_secret_jwt"] {
             server.change_client(&client, json!({"token_endpoint_auth_method": method})).await;
             let id = chancery::model::ClientId::new(&client.id);
-            let registered = server.app.storage.client(&id).await.unwrap().unwrap().client;
-            assert!(registered.gets_refresh_token(&"profile".parse().unwrap()), "{method}");
+            let registered = server.app.clients.find(&id).await.unwrap().unwrap();
+            assert!(registered.client.gets_refresh_token(&"profile".parse().unwrap()), "{method}");
         }
     }
 

@@ -5,9 +5,12 @@ mod fattureincloud;
 mod hydra16;
 mod ilert;
 mod primer;
+mod profiles;
 mod table;
 
 use axum::http::StatusCode;
+use chancery::config::Settings;
+use chancery::protocol::registration::{self, InvalidMetadata};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Registration, TestServer, query_of};
@@ -27,6 +30,12 @@ async fn client(server: &TestServer, profile: &str, change: Value) -> Registrati
     let mut members = json!({"profile": profile});
     members.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     server.client(members).await
+}
+
+/// What keeps a client of this metadata from being registered.
+fn problems(metadata: Value) -> Vec<InvalidMetadata> {
+    let profiles = Settings::load(None, []).unwrap().clients.profiles;
+    registration::check(&profiles.resolve(serde_json::from_value(metadata).unwrap()).unwrap())
 }
 
 /// The members that make a client public.

@@ -13,7 +13,7 @@ use chancery::clock::Clock;
 use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
-use chancery::model::{Client, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
+use chancery::model::{ClientMetadata, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
 use chancery::registry::clients;
 use chancery::server::edge::Edge;
 use serde_json::{Value, json};
@@ -234,7 +234,8 @@ impl TestServer {
             "client_id_issued_at": START.unix(),
         });
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let client: Client = serde_json::from_value(metadata).unwrap();
+        let client: ClientMetadata = serde_json::from_value(metadata).unwrap();
+        let client = self.app.settings.clients.profiles.resolve(client).unwrap();
         let method = client.token_endpoint_auth_method;
         let secret = if client.needs_sealed_secret() { random::long_secret() } else { random::secret() };
         let current = method.has_secret().then(|| digest::sha256(secret.expose().as_bytes()));
