@@ -77,7 +77,9 @@ mod tests {
 
     #[test]
     fn a_network_that_could_be_a_mistake_is_refused() {
-        for text in ["", "10.0.0.1/8", "10.0.0.0/33", "2001:db8::1/64", "::/129", "proxy", "10.0.0.0/", "10.0.0.0/+8"] {
+        for text in
+            ["", "10.0.0.1/8", "10.0.0.0/33", "2001:db8::1/64", "::/129", "proxy", "10.0.0.0/", "10.0.0.0/+8"]
+        {
             assert!(Network::parse(text).is_err(), "{text}");
         }
     }
