@@ -45,10 +45,10 @@ mod tests {
         let token = sign("some+jwt", &json!({"sub": "ada"}), &key).unwrap();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.required_spec_claims.clear();
-        let found = decode::<Value>(&token, &DecodingKey::from_secret(&key), &validation).unwrap();
+        let found = decode::<Value>(&token, &DecodingKey::from_secret(&key).unwrap(), &validation).unwrap();
         assert_eq!(found.header.typ.as_deref(), Some("some+jwt"));
         assert_eq!(found.claims, json!({"sub": "ada"}));
-        assert!(decode::<Value>(&token, &DecodingKey::from_secret(&[8; 32]), &validation).is_err());
+        assert!(decode::<Value>(&token, &DecodingKey::from_secret(&[8; 32]).unwrap(), &validation).is_err());
     }
 
     #[test]

@@ -179,7 +179,10 @@ pub fn verify_with_secret(
         AssertionAlgorithm::HS512 => 64,
         _ => return false,
     };
-    octets.len() >= shortest && verify(&DecodingKey::from_secret(octets), algorithm, signed, signature)
+    if octets.len() < shortest {
+        return false;
+    }
+    DecodingKey::from_secret(octets).is_ok_and(|key| verify(&key, algorithm, signed, signature))
 }
 
 fn verify(key: &DecodingKey, algorithm: AssertionAlgorithm, signed: &str, signature: &str) -> bool {

@@ -66,7 +66,7 @@ fn verified(client: &Registration, answer: &Answer) -> (Value, Value) {
     );
     let mut validation = Validation::new(Algorithm::HS256);
     (validation.validate_exp, validation.validate_aud) = (false, false);
-    let key = DecodingKey::from_secret(client.secret.as_bytes());
+    let key = DecodingKey::from_secret(client.secret.as_bytes()).unwrap();
     let claims = decode(&answer.body, &key, &validation).unwrap().claims;
     (json!(decode_header(&answer.body).unwrap()), claims)
 }
