@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::reader::Refusal;
+use super::reader::{Reader, Refusal};
+use super::table::aliases;
 use crate::model::{ClientPolicy, ProfileName, Profiles};
 
 /// What an alias may stand for.
@@ -24,6 +25,11 @@ const OURS: [&str; 13] = [
     "assets",
     ".well-known",
 ];
+
+#[derive(Clone, Debug)]
+pub struct AliasSettings {
+    pub paths: Vec<Alias>,
+}
 
 /// Another path of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +69,20 @@ fn presets_of(name: &str, profiles: &Profiles) -> Result<Arc<ClientPolicy>, Refu
     found.map_err(|unknown| {
         (format!("\"{name}\" is not a profile"), format!("choose one of {}", unknown.known))
     })
+}
+
+pub(super) fn read(reader: &mut Reader, profiles: &Profiles) -> Option<AliasSettings> {
+    let paths = reader.list(aliases::paths, |text| Alias::parse(text, profiles))?;
+    let twice = paths
+        .iter()
+        .enumerate()
+        .find(|(index, alias)| paths[..*index].iter().any(|earlier| earlier.path == alias.path));
+    if let Some((_, alias)) = twice {
+        let problem = format!("{} is there twice", alias.path);
+        reader.refuse(aliases::paths.key, problem, "keep one of them".to_owned());
+        return None;
+    }
+    Some(AliasSettings { paths })
 }
 
 /// A plain path that is not one of ours. `/token/` is another path than `/token`.

@@ -1,8 +1,7 @@
 //! `[audit]`: how long the audit log is kept.
 
 use super::reader::Reader;
-
-const LONGEST_DAYS: i64 = 36_500;
+use super::table::audit;
 
 #[derive(Clone, Debug)]
 pub struct AuditSettings {
@@ -12,7 +11,7 @@ pub struct AuditSettings {
 
 impl AuditSettings {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let retention_days = reader.lifetime("audit.retention_days", 1..=LONGEST_DAYS);
+        let retention_days = reader.lifetime(audit::retention_days);
         Some(Self { retention_days: retention_days? })
     }
 }

@@ -1,6 +1,7 @@
 //! `[authorization]`: what authorization requests have to be.
 
 use super::reader::Reader;
+use super::table::authorization;
 use crate::waiting::Limits;
 
 #[derive(Clone, Debug)]
@@ -15,12 +16,12 @@ pub struct AuthorizationSettings {
 
 impl AuthorizationSettings {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let pushed = reader.number("authorization.pushed_request_seconds", 60..=600);
-        let require_pushed = reader.boolean("authorization.require_pushed_authorization_requests");
-        let require_signed = reader.boolean("authorization.require_signed_request_object");
-        let per_address = reader.number("authorization.max_waiting_per_address", 1..=1_000_000);
-        let per_client = reader.number("authorization.max_waiting_per_client", 1..=1_000_000);
-        let all = reader.number("authorization.max_waiting", 1..=10_000_000);
+        let pushed = reader.seconds(authorization::pushed_request_seconds);
+        let require_pushed = reader.boolean(authorization::require_pushed_authorization_requests);
+        let require_signed = reader.boolean(authorization::require_signed_request_object);
+        let per_address = reader.number(authorization::max_waiting_per_address);
+        let per_client = reader.number(authorization::max_waiting_per_client);
+        let all = reader.number(authorization::max_waiting);
         Some(Self {
             pushed_request_seconds: pushed?,
             require_pushed_authorization_requests: require_pushed?,

@@ -1,6 +1,7 @@
 //! Where the state is kept, and the key that seals what is secret in it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -8,10 +9,23 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::reader::{Given, Reader, Refusal};
+use super::table::{database, secrets};
 use crate::model::Secret;
 
-const COMMAND: &str = "secrets.master_key_command";
-const SOCKET: &str = "secrets.master_key_socket";
+const COMMAND: &str = secrets::master_key_command.key;
+const SOCKET: &str = secrets::master_key_socket.key;
+
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    pub url: DatabaseUrl,
+    pub max_connections: u32,
+    /// How many are opened before anybody is listened to, and stay open though nobody needs them.
+    pub kept_connections: u32,
+    /// How long a statement waits for a connection that others have.
+    pub acquire_timeout: Duration,
+    pub migrate_on_start: bool,
+    pub ended_kept_seconds: i64,
+}
 
 /// Which database, and where.
 #[derive(Clone, Debug)]
@@ -54,6 +68,28 @@ impl DatabaseUrl {
     }
 }
 
+pub(super) fn url(reader: &mut Reader, data: &Path) -> Option<DatabaseUrl> {
+    let given = reader.secret(database::url, database::url_file)?;
+    let parsed = DatabaseUrl::parse(&given.text, data);
+    parsed.map_err(|(problem, remedy)| reader.refuse(given.key, problem, remedy)).ok()
+}
+
+pub(super) fn read(reader: &mut Reader, url: Option<DatabaseUrl>) -> Option<DatabaseSettings> {
+    let max_connections = reader.number(database::max_connections);
+    let kept_connections = reader.number(database::kept_connections);
+    let acquire_timeout = reader.duration(database::acquire_timeout_ms);
+    let migrate_on_start = reader.boolean(database::migrate_on_start);
+    let ended_kept = reader.seconds(database::ended_kept_seconds);
+    Some(DatabaseSettings {
+        url: url?,
+        max_connections: max_connections?,
+        kept_connections: kept_connections?,
+        acquire_timeout: acquire_timeout?,
+        migrate_on_start: migrate_on_start?,
+        ended_kept_seconds: ended_kept?,
+    })
+}
+
 /// Where the master key comes from.
 #[derive(Clone, Debug)]
 pub enum MasterKey {
@@ -71,13 +107,13 @@ pub enum MasterKey {
 
 impl MasterKey {
     pub(super) fn read(reader: &mut Reader, database: Option<&DatabaseUrl>, data: &Path) -> Option<Self> {
-        let given = reader.secret("secrets.master_key");
-        let (command, socket) = (reader.words(COMMAND), reader.text(SOCKET));
+        let given = reader.secret(secrets::master_key, secrets::master_key_file);
+        let (command, socket) =
+            (reader.words(secrets::master_key_command), reader.text(secrets::master_key_socket));
         let (given, command, socket) = (given?, command?, socket?);
         if !command.is_empty() || !socket.is_empty() {
             return Self::elsewhere(reader, &given, command, socket);
         }
-        let key = if given.file.is_some() { "secrets.master_key_file" } else { "secrets.master_key" };
         let default = data.join("master.key");
         let result = match database {
             _ if !given.text.is_empty() => Self::decode(&given.text),
@@ -96,14 +132,14 @@ impl MasterKey {
                 "write `openssl rand -base64 32` to a file and name it in secrets.master_key_file".to_owned(),
             )),
         };
-        result.map_err(|(problem, remedy)| reader.refuse(key, problem, remedy)).ok()
+        result.map_err(|(problem, remedy)| reader.refuse(given.key, problem, remedy)).ok()
     }
 
     /// From a program or a socket, and from nowhere else.
     fn elsewhere(reader: &mut Reader, given: &Given, command: Vec<String>, socket: String) -> Option<Self> {
         let (key, other) = match (command.is_empty(), socket.is_empty()) {
             (false, false) => (SOCKET, Some(COMMAND)),
-            (is_socket, _) => (if is_socket { SOCKET } else { COMMAND }, given.name("secrets.master_key")),
+            (is_socket, _) => (if is_socket { SOCKET } else { COMMAND }, given.name()),
         };
         if let Some(other) = other {
             let remedy = format!("keep one of {other} and {key}");
@@ -130,13 +166,13 @@ impl MasterKey {
 
 /// The master keys before, in the order in which they are given; files after texts.
 pub(super) fn previous_master_keys(reader: &mut Reader) -> Option<Vec<Secret>> {
-    let texts = reader.list("secrets.previous_master_keys", decode);
+    let texts = reader.list(secrets::previous_master_keys, decode);
     let from_file = |path: &str| {
         let remedy = || "give the path of a file that this user can read".to_owned();
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
         decode(text.map_err(|error| (format!("{path} cannot be read: {error}"), remedy()))?.trim())
     };
-    let files = reader.list("secrets.previous_master_key_files", from_file);
+    let files = reader.list(secrets::previous_master_key_files, from_file);
     let (mut keys, files) = (texts?, files?);
     keys.extend(files);
     Some(keys)

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use url::Url;
 
 use super::issuer::is_loopback;
-use super::reader::choice;
 use super::reader::{Reader, Refusal};
+use super::table::{admin, ui};
 use crate::model::{Client, Secret, Ui};
 
 /// 32 characters of base64 are 192 bits.
@@ -41,21 +41,20 @@ impl UiSettings {
 }
 
 pub(super) fn admin(reader: &mut Reader) -> Option<AdminSettings> {
-    let listen = reader.parsed("admin.listen", |text| listener(text, "127.0.0.1:8090"));
-    let token = reader.secret("admin.token");
+    let listen = reader.parsed(admin::listen, |text| listener(text, "127.0.0.1:8090"));
+    let token = reader.secret(admin::token, admin::token_file);
     let (listen, token): (Option<SocketAddr>, _) = (listen?, token?);
-    let key = if token.file.is_some() { "admin.token_file" } else { "admin.token" };
     let remedy = || "make one with `openssl rand -base64 32`".to_owned();
     if !token.text.is_empty() {
         let visible = token.text.bytes().all(|byte| byte.is_ascii_graphic());
         if token.text.len() < SHORTEST_TOKEN || !visible {
             let problem = format!("it is shorter than {SHORTEST_TOKEN} characters, or holds white space");
-            reader.refuse(key, problem, remedy());
+            reader.refuse(token.key, problem, remedy());
             return None;
         }
     } else if listen.is_some_and(|listen| !listen.ip().is_loopback()) {
         let problem = "admin.listen can be reached from other machines, so a token is required".to_owned();
-        reader.refuse(key, problem, remedy());
+        reader.refuse(token.key, problem, remedy());
         return None;
     }
     let token = Some(token.text).filter(|text| !text.is_empty()).map(Secret::new);
@@ -73,15 +72,15 @@ pub(super) fn listener(text: &str, example: &str) -> Result<Option<SocketAddr>, 
 }
 
 pub(super) fn ui(reader: &mut Reader, admin: Option<&AdminSettings>) -> Option<UiSettings> {
-    let login_url = reader.parsed("ui.login_url", page);
-    let consent_url = reader.parsed("ui.consent_url", page);
-    let default = reader.parsed("ui.default", |text| choice(text, "own or external"));
+    let login_url = reader.parsed(ui::login_url, page);
+    let consent_url = reader.parsed(ui::consent_url, page);
+    let default = reader.choice(ui::default);
     let (login_url, consent_url, default): (_, _, Ui) = (login_url?, consent_url?, default?);
     let external = match (login_url, consent_url) {
         (Some(login_url), Some(consent_url)) => Some(ExternalUi { login_url, consent_url }),
         (None, None) => None,
         (given, _) => {
-            let key = if given.is_some() { "ui.consent_url" } else { "ui.login_url" };
+            let key = if given.is_some() { ui::consent_url.key } else { ui::login_url.key };
             reader.refuse(
                 key,
                 "the other one of the two pages is set".to_owned(),
@@ -92,12 +91,12 @@ pub(super) fn ui(reader: &mut Reader, admin: Option<&AdminSettings>) -> Option<U
     };
     if default == Ui::External && external.is_none() {
         let remedy = "set ui.login_url and ui.consent_url, or write own".to_owned();
-        reader.refuse("ui.default", "there are no external pages".to_owned(), remedy);
+        reader.refuse(ui::default.key, "there are no external pages".to_owned(), remedy);
         return None;
     }
     if external.is_some() && admin.is_some_and(|admin| admin.listen.is_none()) {
         let problem = "external pages answer over the admin listener, which is off".to_owned();
-        reader.refuse("ui.login_url", problem, "set admin.listen".to_owned());
+        reader.refuse(ui::login_url.key, problem, "set admin.listen".to_owned());
         return None;
     }
     Some(UiSettings { external, default })

@@ -1,6 +1,7 @@
 //! `[grants]`: which grants are offered beside those that are always there.
 
 use super::reader::Reader;
+use super::table::grants;
 
 #[derive(Clone, Debug)]
 pub struct GrantSettings {
@@ -11,8 +12,8 @@ pub struct GrantSettings {
 
 impl GrantSettings {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let password = reader.boolean("grants.password");
-        let implicit = reader.boolean("grants.implicit");
+        let password = reader.boolean(grants::password);
+        let implicit = reader.boolean(grants::implicit);
         Some(Self { password: password?, implicit: implicit? })
     }
 }

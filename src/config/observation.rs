@@ -7,8 +7,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::external::listener;
-use super::reader::choice;
 use super::reader::{Reader, Refusal};
+use super::table::{log, metrics, tracing};
 
 #[derive(Clone, Debug)]
 pub struct LogSettings {
@@ -42,10 +42,10 @@ pub struct MetricsSettings {
 }
 
 pub(super) fn log(reader: &mut Reader) -> Option<LogSettings> {
-    let format = reader.parsed("log.format", |text| choice(text, "text or json"));
-    let level = reader.parsed("log.level", |text| choice(text, "error, warn, info, debug or trace"));
-    let slow: Option<u64> = reader.number("log.slow_request_ms", 0..=600_000);
-    let slow_request = Some(Duration::from_millis(slow?)).filter(|slow| !slow.is_zero());
+    let format = reader.choice(log::format);
+    let level = reader.choice(log::level);
+    let slow = reader.duration(log::slow_request_ms);
+    let slow_request = Some(slow?).filter(|slow| !slow.is_zero());
     Some(LogSettings { format: format?, level: level?, slow_request })
 }
 
@@ -80,8 +80,8 @@ impl TracingSettings {
 }
 
 pub(super) fn tracing(reader: &mut Reader) -> Option<TracingSettings> {
-    let otlp_endpoint = reader.parsed("tracing.otlp_endpoint", base_of_collector);
-    let sample_ratio = reader.ratio("tracing.sample_ratio");
+    let otlp_endpoint = reader.parsed(tracing::otlp_endpoint, base_of_collector);
+    let sample_ratio = reader.ratio(tracing::sample_ratio);
     Some(TracingSettings { otlp_endpoint: otlp_endpoint?, sample_ratio: sample_ratio? })
 }
 
@@ -105,6 +105,6 @@ fn collector(text: &str) -> Result<Option<Url>, Refusal> {
 }
 
 pub(super) fn metrics(reader: &mut Reader) -> Option<MetricsSettings> {
-    let listen = reader.parsed("metrics.listen", |text| listener(text, "127.0.0.1:9464"));
+    let listen = reader.parsed(metrics::listen, |text| listener(text, "127.0.0.1:9464"));
     Some(MetricsSettings { listen: listen? })
 }

@@ -8,20 +8,21 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::reader::{Reader, Refusal};
+use super::table::clients;
 use crate::model::{ClientPolicy, Lifetime, ProfileName, Profiles};
 use crate::protocol::registration::{MAX_ACCESS_TOKEN_LIFETIME, MAX_CODE_LIFETIME, MAX_REFRESH_GRANTS};
 
 /// The embedded files: name and text.
 const EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
 const EXTENSION: &str = ".toml";
-const DIRECTORY: &str = "clients.profiles_directory";
+const DIRECTORY: &str = clients::profiles_directory.key;
 const LONGEST_NAME: usize = 40;
 
 type Profile = (ProfileName, ClientPolicy);
 
 /// All that can be read. What cannot is a problem, so that nothing is started without it.
 pub(super) fn read(reader: &mut Reader) -> Profiles {
-    let directory = reader.text(DIRECTORY).unwrap_or_default();
+    let directory = reader.text(clients::profiles_directory).unwrap_or_default();
     let mut refuse = |(problem, remedy)| reader.refuse(DIRECTORY, problem, remedy);
     let embedded = EMBEDDED.iter().map(|(file, text)| profile(file, text));
     let mut profiles: Vec<Profile> = embedded.filter_map(|read| read.map_err(&mut refuse).ok()).collect();

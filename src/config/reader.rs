@@ -1,27 +1,28 @@
 //! Typed reading of the merged settings. A read that fails records its problem and gives `None`, so
 //! that all sections are read, and all problems known, before anything is refused.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ::config::{Value, ValueKind};
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 
+use super::kinds::{
+    Bool, Choice, Kind, List, Number, OrNever, Ratio, Seconds, SecretFile, SecretText, Setting, Span, Text,
+    Whole, Words,
+};
 use super::layers::{Entry, Layers, Origin, variable};
 use super::problem::Problem;
+use super::table::ALGORITHMS;
 use crate::model::Algorithm;
 
 /// Why a value was refused: what is wrong, and the remedy.
 pub(super) type Refusal = (String, String);
 
-pub(super) const DAY: i64 = 86_400;
-pub(super) const YEAR: i64 = 365 * DAY;
-
 pub(super) fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
-    choice(text, "ES256, ES384, RS256, PS256 or EdDSA")
+    choice(text, ALGORITHMS)
 }
 
 /// One of an enum's serde names.
@@ -47,25 +48,46 @@ impl Reader {
         }
     }
 
-    /// A whole number within a range.
-    pub(super) fn number<T: TryFrom<i64>>(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<T> {
-        let remedy = format!("give a whole number from {} to {}", range.start(), range.end());
-        let value = match self.entry(key)?.value {
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, setting: Setting<Number>) -> Option<T> {
+        self.whole(&setting)
+    }
+
+    pub(super) fn duration<K: Span>(&mut self, setting: Setting<K>) -> Option<Duration> {
+        self.whole(&setting).map(K::of)
+    }
+
+    /// A duration as moments are counted (`model::Timestamp`).
+    pub(super) fn seconds(&mut self, setting: Setting<Seconds>) -> Option<i64> {
+        self.whole(&setting)
+    }
+
+    /// The outer `None` is a refused value, the inner one is "never".
+    pub(super) fn lifetime<K: OrNever>(&mut self, setting: Setting<K>) -> Option<Option<i64>> {
+        let never = match &self.entry(setting.key)?.value {
+            ValueKind::I64(value) => *value == -1,
+            ValueKind::String(text) => text.trim() == "-1",
+            _ => false,
+        };
+        if never { Some(None) } else { self.whole(&setting).map(Some) }
+    }
+
+    fn whole<K: Whole, T: TryFrom<i64>>(&mut self, setting: &Setting<K>) -> Option<T> {
+        let value = match self.entry(setting.key)?.value {
             ValueKind::I64(value) => Some(value),
             ValueKind::String(text) => text.trim().parse().ok(),
             _ => None,
         };
+        let range = setting.kind.range();
         let accepted = value.filter(|value| range.contains(value)).and_then(|value| T::try_from(value).ok());
         if accepted.is_none() {
             let problem =
                 value.map_or("it is not a whole number".to_owned(), |v| format!("{v} is out of range"));
-            self.refuse(key, problem, remedy);
+            self.refuse(setting.key, problem, format!("give {}", setting.kind.accepts()));
         }
         accepted
     }
 
-    /// A share of the whole, from 0 to 1.
-    pub(super) fn ratio(&mut self, key: &str) -> Option<f64> {
+    pub(super) fn ratio(&mut self, Setting { key, kind }: Setting<Ratio>) -> Option<f64> {
         let value = match self.entry(key)?.value {
             ValueKind::Float(value) => Some(value),
             ValueKind::I64(value) => i32::try_from(value).ok().map(f64::from),
@@ -74,46 +96,30 @@ impl Reader {
         };
         let accepted = value.filter(|value| (0.0..=1.0).contains(value));
         if accepted.is_none() {
-            let remedy = "give a number from 0 to 1, like 0.05".to_owned();
-            self.refuse(key, "it is not a share of the whole".to_owned(), remedy);
+            let problem = "it is not a share of the whole".to_owned();
+            self.refuse(key, problem, format!("give {}", kind.accepts()));
         }
         accepted
     }
 
-    pub(super) fn seconds(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
-        self.number(key, range).map(Duration::from_secs)
-    }
-
-    /// A lifetime in seconds where `-1` means never. The outer `None` is a refused value, the inner
-    /// one is "never".
-    pub(super) fn lifetime(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Option<i64>> {
-        let never = match &self.entry(key)?.value {
-            ValueKind::I64(value) => *value == -1,
-            ValueKind::String(text) => text.trim() == "-1",
-            _ => false,
-        };
-        if never {
-            return Some(None);
-        }
-        let before = self.problems.len();
-        let value = self.number(key, range);
-        self.problems[before..].iter_mut().for_each(|problem| problem.remedy.push_str(", or -1 for never"));
-        value.map(Some)
-    }
-
-    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+    pub(super) fn boolean(&mut self, Setting { key, kind }: Setting<Bool>) -> Option<bool> {
         let value = match self.entry(key)?.value {
             ValueKind::Boolean(value) => Some(value),
             ValueKind::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
             _ => None,
         };
         if value.is_none() {
-            self.refuse(key, "it is neither true nor false".to_owned(), "write true or false".to_owned());
+            let problem = "it is neither true nor false".to_owned();
+            self.refuse(key, problem, format!("write {}", kind.accepts()));
         }
         value
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+    pub(super) fn text(&mut self, setting: Setting<Text>) -> Option<String> {
+        self.string(setting.key)
+    }
+
+    fn string(&mut self, key: &str) -> Option<String> {
         match self.entry(key)?.value {
             ValueKind::String(text) => Some(text.trim().to_owned()),
             _ => {
@@ -123,20 +129,28 @@ impl Reader {
         }
     }
 
+    /// One of an enum's serde names.
+    pub(super) fn choice<T: DeserializeOwned>(
+        &mut self,
+        Setting { key, kind }: Setting<Choice>,
+    ) -> Option<T> {
+        let text = self.string(key)?;
+        self.accept(key, choice(&text, &kind.accepts()))
+    }
+
     /// A text that `parse` turns into a type, or refuses.
     pub(super) fn parsed<T>(
         &mut self,
-        key: &str,
+        Setting { key, .. }: Setting<Text>,
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
     ) -> Option<T> {
-        let text = self.text(key)?;
+        let text = self.string(key)?;
         self.accept(key, parse(&text))
     }
 
-    /// A list of texts; in the environment separated by commas, or a JSON array.
     pub(super) fn list<T>(
         &mut self,
-        key: &str,
+        Setting { key, kind }: Setting<List>,
         parse: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Option<Vec<T>> {
         let texts = match self.entry(key)?.value {
@@ -145,19 +159,15 @@ impl Reader {
             _ => None,
         };
         let Some(texts) = texts else {
-            self.refuse(
-                key,
-                "it is not a list of texts".to_owned(),
-                "write it as [\"first\", \"second\"]".to_owned(),
-            );
+            let remedy = "write it as [\"first\", \"second\"]".to_owned();
+            self.refuse(key, format!("it is not {}", kind.accepts()), remedy);
             return None;
         };
         let items: Vec<_> = texts.iter().map(|text| self.accept(key, parse(text))).collect();
         items.into_iter().collect()
     }
 
-    /// A program and its arguments; in the environment a JSON array, as arguments may hold commas.
-    pub(super) fn words(&mut self, key: &str) -> Option<Vec<String>> {
+    pub(super) fn words(&mut self, Setting { key, kind }: Setting<Words>) -> Option<Vec<String>> {
         let words = match self.entry(key)?.value {
             ValueKind::Array(values) => values.into_iter().map(element).collect(),
             ValueKind::String(text) if text.trim().is_empty() => Some(Vec::new()),
@@ -166,24 +176,23 @@ impl Reader {
         };
         if words.is_none() {
             let remedy = "write it as [\"/path/of/program\", \"argument\"]".to_owned();
-            self.refuse(key, "it is not a list of texts".to_owned(), remedy);
+            self.refuse(key, format!("it is not {}", kind.accepts()), remedy);
         }
         words
     }
 
-    /// A secret: the key itself, or the trimmed content of the file that `<key>_file` names. The one
-    /// from the higher source counts; both in one source are a contradiction. Empty means not set.
-    pub(super) fn secret(&mut self, key: &str) -> Option<Given> {
-        let file_key = format!("{key}_file");
-        let (value, file) = (self.text(key), self.text(&file_key));
+    /// A secret: itself, or the trimmed content of the file that is named for it. The one from the higher source counts;
+    /// both in one source are a contradiction. Empty means not set.
+    pub(super) fn secret(&mut self, secret: Setting<SecretText>, file: Setting<SecretFile>) -> Option<Given> {
+        let (key, file_key) = (secret.key, file.key);
+        let (value, file) = (self.string(key), self.string(file_key));
         let (value, file) = (value?, file?);
         match (value.is_empty(), file.is_empty()) {
-            (true, true) => Some(Given { text: String::new(), file: None }),
-            (false, true) => Some(Given { text: value, file: None }),
-            (true, false) => self.secret_file(&file_key, file),
-            (false, false) => match self.rank(key).cmp(&self.rank(&file_key)) {
-                std::cmp::Ordering::Greater => Some(Given { text: value, file: None }),
-                std::cmp::Ordering::Less => self.secret_file(&file_key, file),
+            (_, true) => Some(Given { text: value, key }),
+            (true, false) => self.secret_file(file_key, file),
+            (false, false) => match self.rank(key).cmp(&self.rank(file_key)) {
+                std::cmp::Ordering::Greater => Some(Given { text: value, key }),
+                std::cmp::Ordering::Less => self.secret_file(file_key, file),
                 std::cmp::Ordering::Equal => {
                     let remedy = format!("keep one of {key} and {file_key}");
                     self.refuse(key, format!("{file_key} is set as well"), remedy);
@@ -201,12 +210,10 @@ impl Reader {
         self.problems.push(Problem::new(key, problem, remedy));
     }
 
-    fn secret_file(&mut self, key: &str, path: String) -> Option<Given> {
+    fn secret_file(&mut self, key: &'static str, path: String) -> Option<Given> {
         let path = PathBuf::from(path);
         match std::fs::read_to_string(&path) {
-            Ok(text) if !text.trim().is_empty() => {
-                Some(Given { text: text.trim().to_owned(), file: Some(path) })
-            }
+            Ok(text) if !text.trim().is_empty() => Some(Given { text: text.trim().to_owned(), key }),
             Ok(_) => {
                 self.refuse(
                     key,
@@ -247,20 +254,16 @@ impl Reader {
     }
 }
 
-/// A secret's text and, when it came from one, its file.
+/// A secret's text, and the key that it was given by.
 pub(super) struct Given {
     pub text: String,
-    pub file: Option<PathBuf>,
+    pub key: &'static str,
 }
 
 impl Given {
     /// The key that it was given by; none where it was not.
-    pub(super) fn name(&self, key: &'static str) -> Option<&'static str> {
-        match (&self.file, self.text.is_empty()) {
-            (Some(_), _) if key == "secrets.master_key" => Some("secrets.master_key_file"),
-            (_, false) => Some(key),
-            _ => None,
-        }
+    pub(super) fn name(&self) -> Option<&'static str> {
+        (!self.text.is_empty()).then_some(self.key)
     }
 }
 

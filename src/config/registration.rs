@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
-use super::reader::{DAY, YEAR, choice};
 use super::reader::{Reader, Refusal};
+use super::table::registration;
 use crate::model::{GrantType, PkcePolicy, Scope, ScopeSet};
 
 #[derive(Clone, Debug)]
@@ -39,18 +39,18 @@ pub enum RegistrationMode {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Option<RegistrationSettings> {
-    let mode = reader.parsed("registration.mode", |text| choice(text, "off, token or open"));
-    let scopes = reader.list("registration.scopes", scope);
-    let grant_types = reader.list("registration.grant_types", grant_type);
-    let pkce = reader.parsed("registration.pkce", |text| choice(text, "required or optional"));
-    let max_clients = reader.number("registration.max_clients", 1..=1_000_000);
-    let max_per_address = reader.number("registration.max_per_address", 1..=1_000_000);
-    let max_per_token = reader.number("registration.max_per_token", 1..=1_000_000);
-    let max_in_all = reader.number("registration.max_in_all", 1..=1_000_000);
-    let unused = reader.lifetime("registration.unused_seconds", DAY..=10 * YEAR);
-    let token_unused = reader.lifetime("registration.token_unused_seconds", DAY..=10 * YEAR);
-    let same_host = reader.boolean("registration.same_host");
-    let statement = reader.boolean("registration.require_software_statement");
+    let mode = reader.choice(registration::mode);
+    let scopes = reader.list(registration::scopes, scope);
+    let grant_types = reader.list(registration::grant_types, grant_type);
+    let pkce = reader.choice(registration::pkce);
+    let max_clients = reader.number(registration::max_clients);
+    let max_per_address = reader.number(registration::max_per_address);
+    let max_per_token = reader.number(registration::max_per_token);
+    let max_in_all = reader.number(registration::max_in_all);
+    let unused = reader.lifetime(registration::unused_seconds);
+    let token_unused = reader.lifetime(registration::token_unused_seconds);
+    let same_host = reader.boolean(registration::same_host);
+    let statement = reader.boolean(registration::require_software_statement);
     Some(RegistrationSettings {
         mode: mode?,
         scopes: scopes?.into_iter().collect(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::reader::Reader;
+use super::table::server;
 use super::{Issuer, Network, TlsSettings, TrustedProxies, tls};
 
 #[derive(Clone, Debug)]
@@ -40,21 +41,21 @@ pub struct ServerLimits {
 
 impl ServerSettings {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let issuer = reader.parsed("server.issuer", Issuer::parse);
-        let listen = reader.parsed("server.listen", |text| {
+        let issuer = reader.parsed(server::issuer, Issuer::parse);
+        let listen = reader.parsed(server::listen, |text| {
             let remedy =
                 || "write an address and a port like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned();
             text.parse().map_err(|_| (format!("\"{text}\" is not an address with a port"), remedy()))
         });
         let tls = tls::read(reader, issuer.as_ref());
-        let networks = reader.list("server.trusted_proxies", Network::parse);
+        let networks = reader.list(server::trusted_proxies, Network::parse);
         let limits = ServerLimits::read(reader);
-        let max_body_bytes = reader.number("server.max_body_bytes", 1024..=1_048_576);
-        let request_timeout = reader.seconds("server.request_timeout_seconds", 1..=600);
-        let max_requests = reader.number("server.max_requests", 1..=100_000);
-        let per_address = reader.number("server.max_requests_per_address", 1..=100_000);
-        let max_waiting = reader.number("server.max_waiting", 1..=100_000);
-        let max_delay = reader.number("server.max_delay_ms", 50..=60_000);
+        let max_body_bytes = reader.number(server::max_body_bytes);
+        let request_timeout = reader.duration(server::request_timeout_seconds);
+        let max_requests = reader.number(server::max_requests);
+        let per_address = reader.number(server::max_requests_per_address);
+        let max_waiting = reader.number(server::max_waiting);
+        let max_delay = reader.duration(server::max_delay_ms);
         Some(Self {
             issuer: issuer?,
             listen: listen?,
@@ -66,20 +67,20 @@ impl ServerSettings {
             max_requests: max_requests?,
             max_requests_per_address: per_address?,
             max_waiting: max_waiting?,
-            max_delay: Duration::from_millis(max_delay?),
+            max_delay: max_delay?,
         })
     }
 }
 
 impl ServerLimits {
     fn read(reader: &mut Reader) -> Option<Self> {
-        let max_connections = reader.number("server.max_connections", 1..=1_000_000);
-        let per_address = reader.number("server.max_connections_per_address", 1..=1_000_000);
-        let max_header_bytes = reader.number("server.max_header_bytes", 8192..=1_048_576);
-        let header_timeout = reader.seconds("server.header_timeout_seconds", 1..=600);
-        let idle_timeout = reader.seconds("server.idle_timeout_seconds", 1..=3600);
-        let write_timeout = reader.seconds("server.write_timeout_seconds", 1..=600);
-        let shutdown_grace = reader.seconds("server.shutdown_grace_seconds", 0..=600);
+        let max_connections = reader.number(server::max_connections);
+        let per_address = reader.number(server::max_connections_per_address);
+        let max_header_bytes = reader.number(server::max_header_bytes);
+        let header_timeout = reader.duration(server::header_timeout_seconds);
+        let idle_timeout = reader.duration(server::idle_timeout_seconds);
+        let write_timeout = reader.duration(server::write_timeout_seconds);
+        let shutdown_grace = reader.duration(server::shutdown_grace_seconds);
         Some(Self {
             max_connections: max_connections?,
             max_connections_per_address: per_address?,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::reader::Reader;
-use super::reader::choice;
+use super::table::token_hook;
 use crate::crypto::webhook::WebhookKey;
 use crate::model::Secret;
 use crate::protocol::remote_uri;
@@ -33,9 +33,9 @@ pub enum OnFailure {
 
 /// The outer `None` is a refused value, the inner one is that there is no such service.
 pub(super) fn read(reader: &mut Reader, outbound_private: bool) -> Option<Option<TokenHookSettings>> {
-    let allow_private = reader.boolean("token_hook.allow_private");
+    let allow_private = reader.boolean(token_hook::allow_private);
     let may_be_private = outbound_private || allow_private.unwrap_or(false);
-    let url = reader.parsed("token_hook.url", |text| {
+    let url = reader.parsed(token_hook::url, |text| {
         if text.is_empty() {
             return Ok(None);
         }
@@ -47,20 +47,18 @@ pub(super) fn read(reader: &mut Reader, outbound_private: bool) -> Option<Option
         let secure = url.scheme() == "https" || outbound_private;
         secure.then_some(Some(url)).ok_or_else(|| refuse("it is not https".to_owned()))
     });
-    let secret = reader.secret("token_hook.secret");
-    let timeout = reader.number("token_hook.timeout_ms", 10..=10_000);
-    let on_failure = reader.parsed("token_hook.on_failure", |text| choice(text, "refuse or issue"));
-    let default = reader.boolean("token_hook.default");
+    let secret = reader.secret(token_hook::secret, token_hook::secret_file);
+    let timeout = reader.duration(token_hook::timeout_ms);
+    let on_failure = reader.choice(token_hook::on_failure);
+    let default = reader.boolean(token_hook::default);
     let (url, given, timeout, on_failure) = (url?, secret?, timeout?, on_failure?);
     let (default, allow_private) = (default?, allow_private?);
     let Some(url) = url else { return Some(None) };
     let secret = Secret::new(given.text);
     if let Err(error) = WebhookKey::parse(&secret) {
-        let key = if given.file.is_some() { "token_hook.secret_file" } else { "token_hook.secret" };
         let remedy = "make one with `openssl rand -base64 32`, and give the service the same".to_owned();
-        reader.refuse(key, error.to_string(), remedy);
+        reader.refuse(given.key, error.to_string(), remedy);
         return None;
     }
-    let timeout = Duration::from_millis(timeout);
     Some(Some(TokenHookSettings { url, secret, timeout, on_failure, default, allow_private }))
 }
