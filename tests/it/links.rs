@@ -87,8 +87,9 @@ fn anchor(title: &str) -> String {
 
 /// Where a link leads, as a path from the project's top.
 fn resolve(page: &str, target: &str) -> PathBuf {
+    let joined = Path::new(page).parent().unwrap().join(target);
     let mut parts = Vec::new();
-    for part in Path::new(page).parent().unwrap().join(target).components() {
+    for part in joined.components() {
         match part {
             Component::ParentDir => drop(parts.pop()),
             part => parts.push(part),

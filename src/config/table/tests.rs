@@ -8,7 +8,7 @@ use crate::config::DEFAULT_FILE;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
 /// Whoever sets it has the page written anew.
-const WRITE: &str = "CHANCERY_TEST_WRITE_DOCS";
+const WRITE: &str = "CHANCERY_WRITE_DOCS";
 
 /// A setting as the default file has it.
 struct Documented {
@@ -36,13 +36,10 @@ fn documented() -> Vec<(String, Documented)> {
 
 fn page() -> String {
     let accepts: BTreeMap<_, _> = all().into_iter().collect();
-    let mut page =
-        "# Settings\n\nEach has a default. A file (`--config`, or `CHANCERY_CONFIG`) wins over it, and over \
-        both wins a variable of the\nenvironment: `server.issuer` is `CHANCERY_SERVER__ISSUER`. \
-        `chancery check-config` tells every problem at once.\n\n\
+    let mut page = "# Settings\n\nHow they are given is in [configuration.md](configuration.md).\n\n\
         This page is made of `src/config/table.rs` and `config/default.toml`:\n\
-        `CHANCERY_TEST_WRITE_DOCS=1 cargo test --lib settings_page`.\n"
-            .to_owned();
+        `CHANCERY_WRITE_DOCS=1 cargo test --lib settings_page`.\n"
+        .to_owned();
     let mut section = String::new();
     for (key, Documented { default, text }) in documented() {
         let (own, name) = key.split_once('.').unwrap();
