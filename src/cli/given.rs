@@ -40,6 +40,32 @@ pub(super) fn or_preset<T: 'static, E: ToString + 'static>(
     }
 }
 
+pub(super) fn within<const LEAST: i64, const MOST: i64>(text: &str) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("write a number from {LEAST} to {MOST}"))
+}
+
+/// What was not given stays.
+pub(super) fn put<T>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
+    }
+}
+
+/// An empty text clears.
+pub(super) fn set_text(place: &mut Option<String>, given: Option<String>) {
+    if let Some(given) = given {
+        *place = Some(given).filter(|text| !text.is_empty());
+    }
+}
+
+/// One empty text clears.
+pub(super) fn replace(place: &mut Vec<String>, given: Vec<String>) {
+    if !given.is_empty() {
+        *place = given.into_iter().filter(|text| !text.is_empty()).collect();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::issuer::{IssuerAdd, IssuerCommand, IssuerPurpose};
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, key_file, output};
 use crate::audit::Event;
 use crate::config::Settings;
@@ -15,18 +15,18 @@ use crate::protocol::remote_uri;
 use crate::storage::Storage;
 
 pub(super) async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
     match command {
-        IssuerCommand::Add(asked) => add(&office, asked).await?,
-        IssuerCommand::List(asked) => list(&office.storage, asked.purpose, asked.output.json).await?,
+        IssuerCommand::Add(asked) => add(&context, asked).await?,
+        IssuerCommand::List(asked) => list(&context.storage, asked.purpose, asked.output.json).await?,
         IssuerCommand::Remove(asked) => {
-            remove(&office, asked.purpose, &asked.issuer, asked.output.json).await?;
+            remove(&context, asked.purpose, &asked.issuer, asked.output.json).await?;
         }
     }
-    office.close().await
+    context.close().await
 }
 
-async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
+async fn add(context: &Context<'_>, asked: IssuerAdd) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let jwks = match asked.jwks.as_deref().map(key_file::read).transpose() {
         Ok(jwks) => jwks,
@@ -35,7 +35,7 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
             None
         }
     };
-    problems.extend(problems_of(office.settings, &asked));
+    problems.extend(problems_of(context.settings, &asked));
     match jwks.as_ref().map(KeySet::read_handed_over) {
         Some(Err(error)) => problems.push(format!("jwks: {error}")),
         Some(Ok(keys)) if !keys.can_verify() => {
@@ -45,7 +45,9 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
     }
     Failure::of("trusting the issuer", problems)?;
     let (name, as_json) = (asked.issuer.clone(), asked.output.json);
-    let noting = || office.noting(Event::IssuerAdded { issuer: &name, purpose: what(asked.purpose) });
+    let noting = || {
+        context.administration().noting(Event::IssuerAdded { issuer: &name, purpose: what(asked.purpose) })
+    };
     let (added, document) = match asked.purpose {
         IssuerPurpose::Assertions => {
             let issuer = TrustedIssuer {
@@ -53,7 +55,7 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
                 jwks,
                 jwks_uri: asked.jwks_uri,
                 subject_claim: asked.subject_claim,
-                created_at: office.now,
+                created_at: context.now,
             };
             (noting()?.insert_trusted_issuer(&issuer).await?, json!(issuer))
         }
@@ -62,7 +64,7 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
                 issuer: asked.issuer,
                 jwks,
                 jwks_uri: asked.jwks_uri,
-                created_at: office.now,
+                created_at: context.now,
             };
             (noting()?.insert_software_issuer(&issuer).await?, json!(issuer))
         }
@@ -146,13 +148,13 @@ fn keys(jwks_uri: Option<&String>) -> String {
 }
 
 async fn remove(
-    office: &Office<'_>,
+    context: &Context<'_>,
     purpose: IssuerPurpose,
     issuer: &str,
     as_json: bool,
 ) -> Result<(), Failure> {
     let removed = Event::IssuerRemoved { issuer, purpose: what(purpose) };
-    let storage = office.noting(removed)?;
+    let storage = context.administration().noting(removed)?;
     let (removed, rest) = match purpose {
         IssuerPurpose::Assertions => {
             (storage.delete_trusted_issuer(issuer).await?, "tokens that came of them end by themselves")

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::args::{KeysCommand, KeysRotate, KeysWithdraw};
-use super::open::Office;
+use super::args::keys::{KeysCommand, KeysRotate, KeysWithdraw};
+use super::open::Context;
 use super::{Failure, open, output};
 use crate::boot;
 use crate::config::Settings;
@@ -12,13 +12,13 @@ use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
 use crate::storage::Storage;
 
 pub(super) async fn run(settings: Settings, command: KeysCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
     match command {
-        KeysCommand::List(output) => list(&settings, &office.storage, office.now, output.json).await?,
-        KeysCommand::Rotate(rotate) => self::rotate(&office, rotate).await?,
-        KeysCommand::Withdraw(withdraw) => self::withdraw(&office, withdraw).await?,
+        KeysCommand::List(output) => list(&settings, &context.storage, context.now, output.json).await?,
+        KeysCommand::Rotate(rotate) => self::rotate(&context, rotate).await?,
+        KeysCommand::Withdraw(withdraw) => self::withdraw(&context, withdraw).await?,
     }
-    office.close().await
+    context.close().await
 }
 
 /// What a key is for at a moment. Nothing stores it: the times decide.
@@ -128,8 +128,8 @@ async fn list(settings: &Settings, storage: &Storage, now: Timestamp, as_json: b
     Ok(())
 }
 
-async fn rotate(office: &Office<'_>, asked: KeysRotate) -> Result<(), Failure> {
-    let Office { settings, storage, now, .. } = office;
+async fn rotate(context: &Context<'_>, asked: KeysRotate) -> Result<(), Failure> {
+    let Context { settings, storage, now, .. } = context;
     let now = *now;
     let configured = &settings.keys.algorithms;
     let algorithms: Vec<Algorithm> = match asked.alg {
@@ -141,7 +141,7 @@ async fn rotate(office: &Office<'_>, asked: KeysRotate) -> Result<(), Failure> {
         Some(algorithm) => vec![algorithm],
         None => configured.clone(),
     };
-    let keeper = Keeper { audit: office.audit()?, actor: open::operator() };
+    let keeper = Keeper { audit: context.audit()?, actor: open::operator() };
     // A key sealed under another master key would keep every server from loading any of them.
     KeyRing::open(keeper.audit.master_key(), &storage.signing_keys(now).await?)?;
     keys::ensure(&keeper, configured, now).await?;
@@ -157,10 +157,10 @@ async fn rotate(office: &Office<'_>, asked: KeysRotate) -> Result<(), Failure> {
     if asked.output.json { list(settings, storage, now, true).await } else { Ok(()) }
 }
 
-async fn withdraw(office: &Office<'_>, asked: KeysWithdraw) -> Result<(), Failure> {
-    let Office { settings, storage, now, .. } = office;
+async fn withdraw(context: &Context<'_>, asked: KeysWithdraw) -> Result<(), Failure> {
+    let Context { settings, storage, now, .. } = context;
     let now = *now;
-    let keeper = Keeper { audit: office.audit()?, actor: open::operator() };
+    let keeper = Keeper { audit: context.audit()?, actor: open::operator() };
     KeyRing::open(keeper.audit.master_key(), &storage.signing_keys(now).await?)?;
     let kid = KeyId::new(asked.kid);
     if !keys::withdraw(&keeper, &kid, now, boot::rotation_times(settings)).await? {

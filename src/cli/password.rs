@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _};
 
 use super::Failure;
-use super::args::PasswordSource;
+use super::args::user::PasswordSource;
 use crate::config::PasswordSettings;
 use crate::crypto::password::{Cost, LONGEST_BYTES, PasswordHasher, check_new};
 use crate::crypto::random;

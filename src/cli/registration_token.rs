@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::args::registration::{RegistrationTokenCommand, TokenCreate};
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, output};
 use crate::audit::Event;
 use crate::config::Settings;
@@ -14,17 +14,17 @@ use crate::model::{InitialAccessToken, text};
 use crate::storage::Storage;
 
 pub(super) async fn run(settings: Settings, command: RegistrationTokenCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
     match command {
-        RegistrationTokenCommand::Create(asked) => create(&office, asked).await?,
-        RegistrationTokenCommand::List(output) => list(&office.storage, output.json).await?,
-        RegistrationTokenCommand::Delete(asked) => delete(&office, &asked.id, asked.output.json).await?,
+        RegistrationTokenCommand::Create(asked) => create(&context, asked).await?,
+        RegistrationTokenCommand::List(output) => list(&context.storage, output.json).await?,
+        RegistrationTokenCommand::Delete(asked) => delete(&context, &asked.id, asked.output.json).await?,
     }
-    office.close().await
+    context.close().await
 }
 
-async fn create(office: &Office<'_>, asked: TokenCreate) -> Result<(), Failure> {
-    let now = office.now;
+async fn create(context: &Context<'_>, asked: TokenCreate) -> Result<(), Failure> {
+    let now = context.now;
     let unreadable = asked.name.len() > 200 || text::check_readable(&asked.name).is_err();
     let wrong = unreadable || asked.uses == 0 || asked.lifetime == 0;
     if wrong {
@@ -38,11 +38,11 @@ async fn create(office: &Office<'_>, asked: TokenCreate) -> Result<(), Failure> 
         expires_at: Some(asked.lifetime).filter(|seconds| *seconds > 0).map(|seconds| now.plus(seconds)),
         created_at: now,
     };
-    let (key, salt) = (office.audit()?.master_key(), random::id());
+    let (key, salt) = (context.audit()?.master_key(), random::id());
     let secret = handle::issue(key, Purpose::InitialAccessToken, &token.id, 0, &salt)
         .ok_or_else(|| Failure::refused("the token could not be made"))?;
     let created = Event::RegistrationTokenCreated { registration_token: &token.id };
-    office.noting(created)?.insert_registration_token(&token, &salt).await?;
+    context.administration().noting(created)?.insert_registration_token(&token, &salt).await?;
     if asked.output.json {
         let mut document = serde_json::to_value(&token)?;
         document["token"] = json!(secret.expose());
@@ -76,9 +76,9 @@ async fn list(storage: &Storage, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn delete(office: &Office<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
+async fn delete(context: &Context<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
     let deleted = Event::RegistrationTokenDeleted { registration_token: id };
-    if !office.noting(deleted)?.delete_registration_token(id).await? {
+    if !context.administration().noting(deleted)?.delete_registration_token(id).await? {
         return Err(Failure::refused(format!(
             "there is no token {id}\n    `chancery registration-token list` shows them"
         )));

@@ -4,17 +4,17 @@ use serde_json::json;
 
 use super::args::catalogue::{ResourceCommand, ResourceCreate, ResourceSettings, ResourceUpdate};
 use super::given::set;
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, output};
+use crate::administration::clients::unknown_algorithm;
 use crate::audit::Event;
 use crate::config::Settings;
-use crate::grants::registration::unknown_algorithm;
 use crate::model::{Resource, ScopeSet, TokenFormat};
 use crate::protocol::resource;
 
 pub(super) async fn run(settings: Settings, command: ResourceCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
-    let commands = Commands { office: &office };
+    let context = Context::open(&settings).await?;
+    let commands = Commands { context: &context };
     match command {
         ResourceCommand::Create(create) => commands.create(create).await?,
         ResourceCommand::List(output) => commands.list(output.json).await?,
@@ -22,11 +22,11 @@ pub(super) async fn run(settings: Settings, command: ResourceCommand) -> Result<
         ResourceCommand::Update(update) => commands.update(update).await?,
         ResourceCommand::Delete(asked) => commands.delete(&asked.uri, asked.output.json).await?,
     }
-    office.close().await
+    context.close().await
 }
 
 struct Commands<'a> {
-    office: &'a Office<'a>,
+    context: &'a Context<'a>,
 }
 
 impl Commands<'_> {
@@ -38,11 +38,11 @@ impl Commands<'_> {
             token_format: None,
             access_token_lifetime: None,
             access_token_signed_response_alg: None,
-            created_at: self.office.now,
+            created_at: self.context.now,
         };
         Failure::of("registering the resource", self.apply(&mut resource, asked.settings))?;
         let created = Event::ResourceCreated { resource: &resource.id };
-        if !self.office.noting(created)?.insert_resource(&resource).await? {
+        if !self.context.administration().noting(created)?.insert_resource(&resource).await? {
             let uri = &resource.id;
             return Err(Failure::refused(format!(
                 "there is a resource {uri} already\n    change it with `chancery resource update {uri}`"
@@ -58,7 +58,13 @@ impl Commands<'_> {
         }
         Failure::of("changing the resource", self.apply(&mut resource, asked.settings))?;
         let updated = Event::ResourceUpdated { resource: &resource.id };
-        if !self.office.noting(updated)?.update_resource(&resource, self.office.now).await? {
+        if !self
+            .context
+            .administration()
+            .noting(updated)?
+            .update_resource(&resource, self.context.now)
+            .await?
+        {
             return Err(unknown(&resource.id));
         }
         show(&resource, asked.output.json)
@@ -78,13 +84,13 @@ impl Commands<'_> {
         set(&mut resource.access_token_signed_response_alg, given.access_token_alg);
         problems.extend(resource::check(resource).iter().map(ToString::to_string));
         let algorithm = resource.access_token_signed_response_alg;
-        let unknown = unknown_algorithm("access_token_signed_response_alg", algorithm, self.office.settings);
+        let unknown = unknown_algorithm("access_token_signed_response_alg", algorithm, self.context.settings);
         problems.extend(unknown.map(|problem| problem.to_string()));
         problems
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let resources = self.office.storage.resources().await?;
+        let resources = self.context.storage.resources().await?;
         if as_json {
             return output::json(&resources);
         }
@@ -103,7 +109,7 @@ impl Commands<'_> {
 
     async fn delete(&self, uri: &str, as_json: bool) -> Result<(), Failure> {
         let deleted = Event::ResourceDeleted { resource: uri };
-        if !self.office.noting(deleted)?.delete_resource(uri).await? {
+        if !self.context.administration().noting(deleted)?.delete_resource(uri).await? {
             return Err(unknown(uri));
         }
         if as_json {
@@ -114,7 +120,7 @@ impl Commands<'_> {
     }
 
     async fn find(&self, uri: &str) -> Result<Resource, Failure> {
-        let mut resources = self.office.storage.resources().await?.into_iter();
+        let mut resources = self.context.storage.resources().await?.into_iter();
         resources.find(|resource| resource.id == uri).ok_or_else(|| unknown(uri))
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::catalogue::{ScopeCommand, ScopeWrite};
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, output};
 use crate::audit::Event;
 use crate::config::Settings;
@@ -11,8 +11,8 @@ use crate::model::{RegisteredScope, ScopeSet};
 use crate::protocol::scope;
 
 pub(super) async fn run(settings: Settings, command: ScopeCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
-    let commands = Commands { office: &office };
+    let context = Context::open(&settings).await?;
+    let commands = Commands { context: &context };
     match command {
         ScopeCommand::Create(asked) => commands.create(asked).await?,
         ScopeCommand::List(output) => commands.list(output.json).await?,
@@ -20,11 +20,11 @@ pub(super) async fn run(settings: Settings, command: ScopeCommand) -> Result<(),
         ScopeCommand::Update(asked) => commands.update(asked).await?,
         ScopeCommand::Delete(asked) => commands.delete(&asked.scope, asked.output.json).await?,
     }
-    office.close().await
+    context.close().await
 }
 
 struct Commands<'a> {
-    office: &'a Office<'a>,
+    context: &'a Context<'a>,
 }
 
 impl Commands<'_> {
@@ -36,11 +36,11 @@ impl Commands<'_> {
             descriptions: Default::default(),
             implies: ScopeSet::default(),
             is_public: false,
-            created_at: self.office.now,
+            created_at: self.context.now,
         };
         Failure::of("registering the scope", apply(&mut scope, &asked))?;
         let created = Event::ScopeCreated { scope: scope.name.as_str() };
-        if !self.office.noting(created)?.insert_scope(&scope).await? {
+        if !self.context.administration().noting(created)?.insert_scope(&scope).await? {
             let name = scope.name.as_str();
             return Err(Failure::refused(format!(
                 "the scope {name} is registered already\n    change it with `chancery scope update {name}`"
@@ -53,14 +53,14 @@ impl Commands<'_> {
         let mut scope = self.find(&asked.scope).await?;
         Failure::of("changing the scope", apply(&mut scope, &asked))?;
         let updated = Event::ScopeUpdated { scope: scope.name.as_str() };
-        if !self.office.noting(updated)?.update_scope(&scope, self.office.now).await? {
+        if !self.context.administration().noting(updated)?.update_scope(&scope, self.context.now).await? {
             return Err(unknown(scope.name.as_str()));
         }
         show(&scope, asked.output.json)
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let scopes = self.office.storage.scopes().await?;
+        let scopes = self.context.storage.scopes().await?;
         if as_json {
             return output::json(&scopes);
         }
@@ -80,7 +80,7 @@ impl Commands<'_> {
 
     async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
         let deleted = Event::ScopeDeleted { scope: name };
-        if !self.office.noting(deleted)?.delete_scope(name).await? {
+        if !self.context.administration().noting(deleted)?.delete_scope(name).await? {
             return Err(unknown(name));
         }
         if as_json {
@@ -91,7 +91,7 @@ impl Commands<'_> {
     }
 
     async fn find(&self, name: &str) -> Result<RegisteredScope, Failure> {
-        let mut scopes = self.office.storage.scopes().await?.into_iter();
+        let mut scopes = self.context.storage.scopes().await?.into_iter();
         scopes.find(|scope| scope.name.as_str() == name).ok_or_else(|| unknown(name))
     }
 }

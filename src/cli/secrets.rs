@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::args::Output;
 use super::args::secrets::{SecretsCommand, SecretsRotate};
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, open, output};
 use crate::boot::StartError;
 use crate::config::Settings;
@@ -14,18 +14,18 @@ use crate::model::{DataKeyState, SealedDataKey};
 use crate::secrets::{Replaced, Replacement, SecretsError};
 
 pub(super) async fn run(settings: Settings, command: SecretsCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
     match command {
-        SecretsCommand::List(asked) => list(&office, asked).await?,
-        SecretsCommand::Rotate(asked) => rotate(&office, &asked).await?,
+        SecretsCommand::List(asked) => list(&context, asked).await?,
+        SecretsCommand::Rotate(asked) => rotate(&context, &asked).await?,
     }
-    office.close().await
+    context.close().await
 }
 
 /// It needs the master keys for their ids only, and opens nothing: they need not fit.
-async fn list(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
-    let master = crate::boot::load_master_key(office.settings)?;
-    let keys = office.storage.data_keys().await?;
+async fn list(context: &Context<'_>, asked: Output) -> Result<(), Failure> {
+    let master = crate::boot::load_master_key(context.settings)?;
+    let keys = context.storage.data_keys().await?;
     let under = |id: &str| keys.iter().any(|key| key.sealed_under == id);
     let previous: Vec<_> = master.previous_ids().map(|id| (id, under(id))).collect();
     if asked.json {
@@ -57,10 +57,10 @@ async fn list(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
     Ok(output::table(&["DATA KEY", "STATE", "SEALED UNDER", "MADE"], &rows)?)
 }
 
-async fn rotate(office: &Office<'_>, asked: &SecretsRotate) -> Result<(), Failure> {
-    let audit = office.audit()?;
-    let (storage, master) = (&office.storage, &**audit.master_key());
-    let replacement = Replacement { storage, master, audit, actor: open::operator(), now: office.now };
+async fn rotate(context: &Context<'_>, asked: &SecretsRotate) -> Result<(), Failure> {
+    let audit = context.audit()?;
+    let (storage, master) = (&context.storage, &**audit.master_key());
+    let replacement = Replacement { storage, master, audit, actor: open::operator(), now: context.now };
     let done = steps(&replacement, asked).await.map_err(StartError::from)?;
     if asked.output.json {
         let derived: Vec<i64> = done.derived.iter().map(|(number, _)| *number).collect();

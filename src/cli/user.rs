@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::args::{Disable, Reach, SetClaims, SetPassword, SignOut, UserCommand, UserCreate};
-use super::open::Office;
+use super::args::user::{Disable, Reach, SetClaims, SetPassword, SignOut, UserCommand, UserCreate};
+use super::open::Context;
 use super::{Failure, output, password, user_claims};
 use crate::audit::{Ended, Event};
 use crate::config::Settings;
@@ -16,8 +16,8 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_EMAIL: usize = 254;
 
 pub(super) async fn run(settings: Settings, command: UserCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
-    let commands = Commands { office: &office };
+    let context = Context::open(&settings).await?;
+    let commands = Commands { context: &context };
     match command {
         UserCommand::Create(create) => commands.create(create).await?,
         UserCommand::List(output) => commands.list(output.json).await?,
@@ -31,11 +31,11 @@ pub(super) async fn run(settings: Settings, command: UserCommand) -> Result<(), 
         UserCommand::Enable(asked) => commands.enable(&asked.username, asked.output.json).await?,
         UserCommand::Delete(asked) => commands.delete(&asked.username, asked.output.json).await?,
     }
-    office.close().await
+    context.close().await
 }
 
 struct Commands<'a> {
-    office: &'a Office<'a>,
+    context: &'a Context<'a>,
 }
 
 impl Commands<'_> {
@@ -43,7 +43,7 @@ impl Commands<'_> {
         let chosen = password::choose(&asked.password)?;
         let as_json = asked.output.json;
         let claims = asked.claims.clone();
-        let mut user = new(asked, self.office.now);
+        let mut user = new(asked, self.context.now);
         let mut problems = problems(&user);
         problems.extend(claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err()));
         problems.extend(password::problem(&chosen.password));
@@ -51,8 +51,8 @@ impl Commands<'_> {
         if let Err(misleading) = text::check_script(&user.username) {
             output::complain(&format!("warning: username: {misleading}"));
         }
-        let hash = password::hash(&self.office.settings.passwords, chosen.password.clone()).await?;
-        self.office.noting(Event::UserCreated { user: &user.id })?.insert_user(&user, Some(&hash)).await?.map_err(|_| {
+        let hash = password::hash(&self.context.settings.passwords, chosen.password.clone()).await?;
+        self.context.administration().noting(Event::UserCreated { user: &user.id })?.insert_user(&user, Some(&hash)).await?.map_err(|_| {
             let name = &user.username;
             Failure::refused(format!(
                 "the user name {name} or the email address belongs to somebody already\n    `chancery user list` shows who"
@@ -62,7 +62,7 @@ impl Commands<'_> {
     }
 
     async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let users = self.office.storage.users().await?;
+        let users = self.context.storage.users().await?;
         if as_json {
             let users: Vec<Value> =
                 users.iter().map(|user| document(user, None)).collect::<Result<_, _>>()?;
@@ -92,11 +92,11 @@ impl Commands<'_> {
         let user = self.find(&asked.username).await?;
         let chosen = password::choose(&asked.password)?;
         Failure::of("setting the password", password::problem(&chosen.password).into_iter().collect())?;
-        let hash = password::hash(&self.office.settings.passwords, chosen.password.clone()).await?;
+        let hash = password::hash(&self.context.settings.passwords, chosen.password.clone()).await?;
         let ended = asked.reach.ended();
         let event = Event::UserPasswordSet { user: &user.id, ended };
-        let storage = self.office.noting(event)?.ending(ended.into());
-        if !storage.set_password(&user.id, &hash, self.office.now).await? {
+        let storage = self.context.administration().noting(event)?.ending(ended.into());
+        if !storage.set_password(&user.id, &hash, self.context.now).await? {
             return Err(unknown(&asked.username));
         }
         let shown = chosen.generated.then_some(&chosen.password);
@@ -113,10 +113,10 @@ impl Commands<'_> {
     async fn sign_out(&self, asked: SignOut) -> Result<(), Failure> {
         let user = self.find(&asked.username).await?;
         let ended = if asked.everything { Ended::Everything } else { Ended::Sessions };
-        let storage = self.office.noting(Event::UserSignedOut { user: &user.id, ended })?;
+        let storage = self.context.administration().noting(Event::UserSignedOut { user: &user.id, ended })?;
         // Without the flag as the setting says.
         let storage = if asked.everything { storage.ending(Ending::Everything) } else { storage };
-        storage.end_sessions(&user.id, self.office.now).await?;
+        storage.end_sessions(&user.id, self.context.now).await?;
         if asked.output.json {
             return output::json(&document(&user, None)?);
         }
@@ -128,11 +128,12 @@ impl Commands<'_> {
         let problems =
             asked.claims.iter().filter_map(|claim| user_claims::set(&mut user.profile, claim).err());
         Failure::of("setting the claims", problems.collect())?;
-        user.updated_at = self.office.now;
+        user.updated_at = self.context.now;
         if !self
-            .office
+            .context
+            .administration()
             .noting(Event::UserUpdated { user: &user.id })?
-            .set_profile(&user.id, &user.profile, self.office.now)
+            .set_profile(&user.id, &user.profile, self.context.now)
             .await?
         {
             return Err(unknown(&asked.username));
@@ -143,11 +144,15 @@ impl Commands<'_> {
     async fn disable(&self, asked: Disable) -> Result<(), Failure> {
         let user = self.find(&asked.username).await?;
         let ended = asked.reach.ended();
-        let storage = self.office.noting(Event::UserDisabled { user: &user.id, ended })?.ending(ended.into());
-        if !storage.set_disabled(&user.id, true, self.office.now).await? {
+        let storage = self
+            .context
+            .administration()
+            .noting(Event::UserDisabled { user: &user.id, ended })?
+            .ending(ended.into());
+        if !storage.set_disabled(&user.id, true, self.context.now).await? {
             return Err(unknown(&asked.username));
         }
-        let (user, what) = (User { disabled: true, updated_at: self.office.now, ..user }, ended.words());
+        let (user, what) = (User { disabled: true, updated_at: self.context.now, ..user }, ended.words());
         let text = match ended {
             Ended::Sessions => "; tokens are inactive until `chancery user enable`",
             Ended::Everything => "",
@@ -158,10 +163,16 @@ impl Commands<'_> {
     async fn enable(&self, name: &str, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
         let enabled = Event::UserEnabled { user: &user.id };
-        if !self.office.noting(enabled)?.set_disabled(&user.id, false, self.office.now).await? {
+        if !self
+            .context
+            .administration()
+            .noting(enabled)?
+            .set_disabled(&user.id, false, self.context.now)
+            .await?
+        {
             return Err(unknown(name));
         }
-        let user = User { disabled: false, updated_at: self.office.now, ..user };
+        let user = User { disabled: false, updated_at: self.context.now, ..user };
         self.tell(&user, &format!("enabled {}", user.username), as_json)
     }
 
@@ -172,9 +183,10 @@ impl Commands<'_> {
     async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
         let user = self.find(name).await?;
         if !self
-            .office
+            .context
+            .administration()
             .noting(Event::UserDeleted { user: &user.id })?
-            .delete_user(&user.id, self.office.now)
+            .delete_user(&user.id, self.context.now)
             .await?
         {
             return Err(unknown(name));
@@ -188,10 +200,10 @@ impl Commands<'_> {
 
     /// By user name or email address, as people sign in; users of an external login page by their subject.
     async fn find(&self, name: &str) -> Result<User, Failure> {
-        if let Some(found) = self.office.storage.credentials(name).await? {
+        if let Some(found) = self.context.storage.credentials(name).await? {
             return Ok(found.user);
         }
-        self.office.storage.user(&UserId::new(name)).await?.ok_or_else(|| unknown(name))
+        self.context.storage.user(&UserId::new(name)).await?.ok_or_else(|| unknown(name))
     }
 }
 
