@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tower_http::compression::CompressionLayer;
 
 use super::routes::service;
 use crate::app::App;
@@ -102,9 +103,10 @@ async fn serve_if(
     serve(app, (listener, None), service, shutdown).await
 }
 
-/// What answers on a listener that is not public.
+/// What answers on a listener that is not public. No browser is there, so that nobody who writes a part of an answer sees how
+/// long the whole of it is.
 fn other(app: &App, which: Listener, router: Router) -> Edge {
-    edge::layers(router, &app.settings.server, app.watch(which))
+    edge::layers(router.layer(CompressionLayer::new()), &app.settings.server, app.watch(which))
 }
 
 /// Every listener has the same rules for every request.

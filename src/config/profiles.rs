@@ -37,8 +37,11 @@ pub(super) fn read(reader: &mut Reader) -> Profiles {
     Profiles::of(profiles)
 }
 
-/// The operator's files in the order of their names, each with its text.
-fn files(directory: &Path) -> Result<Vec<(String, Result<String, Refusal>)>, Refusal> {
+/// A file of the operator's: its name, and its text where it can be read.
+type OwnFile = (String, Result<String, Refusal>);
+
+/// The operator's files in the order of their names.
+fn files(directory: &Path) -> Result<Vec<OwnFile>, Refusal> {
     let unreadable = |error: std::io::Error| {
         let remedy = "give the path of a directory that this user can read".to_owned();
         (format!("{} cannot be read: {error}", directory.display()), remedy)

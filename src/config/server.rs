@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::issuer::Issuer;
+use super::proxies::{Network, TrustedProxies};
 use super::reader::Reader;
 use super::table::server;
-use super::{Issuer, Network, TlsSettings, TrustedProxies, tls};
+use super::tls::{self, TlsSettings};
 
 #[derive(Clone, Debug)]
 pub struct ServerSettings {

@@ -1,6 +1,6 @@
 //! `[sessions]`: how long a sign-in lasts.
 
-use super::DatabaseSettings;
+use super::database::DatabaseSettings;
 use super::reader::Reader;
 use super::table::{database, sessions};
 

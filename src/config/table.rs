@@ -19,7 +19,7 @@ macro_rules! settings {
         $(
             #[allow(non_upper_case_globals, reason = "they are called what the settings are called")]
             pub(super) mod $section {
-                use super::*;
+                use crate::config::table::*;
 
                 $(
                     pub(in crate::config) const $name: Setting<$kind> = Setting {

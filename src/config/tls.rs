@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Issuer;
+use super::issuer::Issuer;
 use super::reader::Reader;
 use super::table::server;
 

@@ -1,6 +1,6 @@
 //! `[tokens]`: how long tokens live, and what signs them.
 
-use super::KeySettings;
+use super::keys::KeySettings;
 use super::kinds::{Choice, Setting};
 use super::reader::Reader;
 use super::table::tokens;

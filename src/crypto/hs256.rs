@@ -1,5 +1,6 @@
 //! HS256 (RFC 7518 3.2): a JWS under a secret that two parties share.
 
+use crate::model::AssertionAlgorithm;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +24,8 @@ pub(crate) fn sign(kind: &str, claims: &impl Serialize, key: &[u8]) -> Result<St
     if key.len() < SHORTEST_KEY {
         return Err(Hs256Error::ShortKey);
     }
-    let mut token = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "typ": kind}).to_string());
+    let mut token =
+        URL_SAFE_NO_PAD.encode(json!({"alg": AssertionAlgorithm::HS256.as_str(), "typ": kind}).to_string());
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims)?, &mut token);
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), token.as_bytes());

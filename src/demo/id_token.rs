@@ -93,7 +93,7 @@ mod tests {
         storage.db().close().await;
         std::fs::remove_dir_all(&directory).unwrap();
         let token = ring.sign(TokenType::IdToken, model::Algorithm::ES256, now, claims).unwrap();
-        (token, serde_json::from_slice(ring.jwks().as_ref()).unwrap())
+        (token, serde_json::from_slice(ring.jwks().plain()).unwrap())
     }
 
     #[tokio::test]

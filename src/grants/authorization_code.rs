@@ -1,7 +1,9 @@
 //! `grant_type=authorization_code` (RFC 6749 4.1.3): one read, one conditional write.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenRequest, TokenResponse, granted};
+use super::granted;
+use super::issue::TokenResponse;
+use super::token_request::TokenRequest;
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed, Revocation};
 use crate::crypto::handle::{Handle, Purpose};

@@ -1,7 +1,8 @@
 //! `grant_type=client_credentials` (RFC 6749 4.4): no statement at all once the client is cached.
 
 use super::draft::{Draft, WithoutGrant};
-use super::{TokenRequest, TokenResponse};
+use super::issue::TokenResponse;
+use super::token_request::TokenRequest;
 use crate::app::App;
 use crate::model::{GrantType, Scope};
 use crate::protocol::resource::{self, Target};

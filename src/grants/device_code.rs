@@ -2,7 +2,9 @@
 //! write, the one that gets the tokens two reads and one conditional write.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenRequest, TokenResponse, granted};
+use super::granted;
+use super::issue::TokenResponse;
+use super::token_request::TokenRequest;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::model::{

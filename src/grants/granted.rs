@@ -1,6 +1,6 @@
 //! What the grant types have in common whose tokens come of a grant that is stored.
 
-use super::TokenRequest;
+use super::token_request::TokenRequest;
 use crate::app::App;
 use crate::audit::{Actor, Event, Granted, Revocation};
 use crate::model::{Client, Grant, GrantType};

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use super::draft::{Draft, WithoutGrant};
-use super::{TokenRequest, TokenResponse, client_authentication, remembered};
+use super::issue::TokenResponse;
+use super::token_request::TokenRequest;
+use super::{client_authentication, remembered};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;

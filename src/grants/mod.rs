@@ -29,17 +29,16 @@ pub(crate) mod revocation;
 mod settle;
 pub(crate) mod subject;
 mod token_exchange;
+mod token_request;
 pub(crate) mod unused;
 pub(crate) mod userinfo;
 
 pub use issue::TokenResponse;
-
-use std::net::IpAddr;
+pub(crate) use token_request::TokenRequest;
 
 use crate::app::App;
-use crate::model::{GrantType, Timestamp};
+use crate::model::GrantType;
 use crate::observe::Outcome;
-use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::server::load::Crowded;
 use crate::storage::StorageError;
@@ -61,16 +60,6 @@ impl From<Crowded> for OAuthError {
         let description = "Too many requests wait for the servers of others. Try again in a moment.";
         Self::new(ErrorCode::TemporarilyUnavailable, description)
     }
-}
-
-/// A token request (RFC 6749 3.2).
-pub(crate) struct TokenRequest<'r> {
-    /// Who sent it, proven.
-    pub client: &'r AuthenticatedClient,
-    pub parameters: &'r Parameters<'r>,
-    /// Where it came from.
-    pub address: Option<IpAddr>,
-    pub now: Timestamp,
 }
 
 /// The tokens that are asked for, or why there are none.

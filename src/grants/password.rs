@@ -2,8 +2,10 @@
 //! server and off for each client; every use is logged.
 
 use super::draft::{Draft, ForGrant};
+use super::issue::TokenResponse;
 use super::password_check::{self, Recognised, Typed, Unrecognised};
-use super::{TokenRequest, TokenResponse, granted, issue};
+use super::token_request::TokenRequest;
+use super::{granted, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::random;

@@ -1,7 +1,9 @@
 //! `grant_type=refresh_token` (RFC 6749 6): one read, one conditional write that also tells a replay.
 
 use super::draft::{Draft, ForGrant};
-use super::{TokenRequest, TokenResponse, granted, issue};
+use super::issue::TokenResponse;
+use super::token_request::TokenRequest;
+use super::{granted, issue};
 use crate::app::App;
 use crate::audit::{Actor, Event, Replayed};
 use crate::crypto::handle::{Handle, Purpose};

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::access_tokens::{self, OPAQUE_PREFIX, Subject};
 use super::draft::{Draft, ForExchange, Origin};
-use super::{TokenRequest, TokenResponse, jwt_bearer};
+use super::issue::TokenResponse;
+use super::jwt_bearer;
+use super::token_request::TokenRequest;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::keys::TokenType;

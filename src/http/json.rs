@@ -7,13 +7,11 @@ use serde::Serialize;
 
 use super::error;
 use crate::protocol::OAuthError;
+use crate::server::edge::MOST_HEADERS;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-
-/// Headers of an answer when everybody has added theirs, so that there is room at once.
-pub(crate) const MOST_HEADERS: usize = 12;
 
 /// A success as JSON, or the error as the standard wants it.
 pub(crate) fn respond<T: Serialize>(result: Result<T, OAuthError>) -> Response {

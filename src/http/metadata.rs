@@ -3,19 +3,18 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::json::MOST_HEADERS;
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::model::Catalogue;
 use crate::protocol::discovery::{self, Operator};
 use crate::site::i18n;
+use crate::site::prepared::Prepared;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON: &str = "application/json";
 /// Seconds others may keep the documents; a new key is published for longer before it signs.
 const MAX_AGE: i64 = 900;
 
@@ -30,7 +29,7 @@ pub(super) struct Documents {
 #[derive(Clone)]
 struct Discovery {
     catalogue: Arc<Catalogue>,
-    document: Bytes,
+    document: Arc<Prepared>,
 }
 
 impl Discovery {
@@ -51,7 +50,7 @@ impl Discovery {
         };
         let (algorithms, scopes) = (&app.settings.keys.algorithms, catalogue.public_scopes());
         let document = discovery::document(app.issuer(), algorithms, operator, scopes);
-        Self { document: document.to_string().into(), catalogue }
+        Self { document: Arc::new(Prepared::new(JSON, document.to_string())), catalogue }
     }
 }
 
@@ -68,34 +67,32 @@ impl Documents {
         }
     }
 
-    fn discovery(&self) -> Bytes {
-        let known = self.discovery.read().unwrap_or_else(PoisonError::into_inner).clone();
+    fn discovery(&self) -> Arc<Prepared> {
+        let known = self.discovery.read().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&known.catalogue, &self.app.registry.catalogue()) {
-            return known.document;
+            return Arc::clone(&known.document);
         }
+        drop(known);
         let now = Discovery::new(&self.app);
         self.discovery.write().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
         now.document
     }
 
-    fn answer(&self, body: Bytes) -> Response {
-        let mut response = Response::new(Body::from(body));
-        let headers = response.headers_mut();
-        headers.reserve(MOST_HEADERS);
-        headers.insert(header::CONTENT_TYPE, JSON);
-        headers.insert(header::CACHE_CONTROL, self.cache_control.clone());
+    async fn answer(&self, document: &Prepared, request: &HeaderMap) -> Response {
+        let mut response = document.answer(request).await;
+        response.headers_mut().insert(header::CACHE_CONTROL, self.cache_control.clone());
         response
     }
 }
 
 /// Both well-known documents (RFC 8414 3, OpenID Connect Discovery 4).
-pub(super) async fn discovery(State(documents): State<Arc<Documents>>) -> Response {
-    documents.answer(documents.discovery())
+pub(super) async fn discovery(State(documents): State<Arc<Documents>>, request: Request) -> Response {
+    documents.answer(&documents.discovery(), request.headers()).await
 }
 
 /// The JWK Set (RFC 7517 5).
-pub(super) async fn jwks(State(documents): State<Arc<Documents>>) -> Response {
-    documents.answer(documents.app.keys.ring().jwks())
+pub(super) async fn jwks(State(documents): State<Arc<Documents>>, request: Request) -> Response {
+    documents.answer(documents.app.keys.ring().jwks(), request.headers()).await
 }
 
 /// Whether the process answers.

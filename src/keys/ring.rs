@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use jsonwebtoken::{DecodingKey, jwk::Jwk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +15,7 @@ use super::key_pair::KeyPair;
 use crate::crypto::jwe::{DecryptionKey, Opened};
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, KeyId, RetiredKey, SigningKey, Timestamp};
+use crate::site::prepared::Prepared;
 
 /// What the JOSE `typ` header says a token is, so that one kind never passes for another (RFC 8725 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ pub struct KeyRing {
     retired: HashMap<String, Verifier>,
     /// The one that is published first.
     decryption: Vec<DecryptionKey>,
-    jwks: Bytes,
+    jwks: Prepared,
 }
 
 impl KeyRing {
@@ -98,7 +98,7 @@ impl KeyRing {
         let decryption = DecryptionKey::derive_all(master)?;
         let mut published: Vec<_> = entries.iter().map(|entry| entry.pair.jwk()).collect();
         published.extend(decryption.first().map(|key| key.jwk().clone()));
-        let jwks = json!({ "keys": published }).to_string().into();
+        let jwks = Prepared::new("application/json", json!({ "keys": published }).to_string());
         Ok(Self { entries, by_head, retired: HashMap::new(), decryption, jwks })
     }
 
@@ -112,8 +112,8 @@ impl KeyRing {
     }
 
     /// The JWK Set document.
-    pub fn jwks(&self) -> Bytes {
-        self.jwks.clone()
+    pub fn jwks(&self) -> &Prepared {
+        &self.jwks
     }
 
     /// Signs claims with the current key of an algorithm, as a compact JWS (RFC 7515 7.1).
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn every_algorithm_signs_what_another_implementation_verifies_from_the_jwks() {
         let ring = ring(&Algorithm::ALL.map(|algorithm| (algorithm, 0)));
-        let set: JwkSet = serde_json::from_slice(&ring.jwks()).unwrap();
+        let set: JwkSet = serde_json::from_slice(ring.jwks().plain()).unwrap();
         for algorithm in Algorithm::ALL {
             let claims = json!({"sub": "somebody", "exp": NOW.unix()});
             let token = ring.sign(TokenType::AccessToken, algorithm, NOW, &claims).unwrap();
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn the_kid_is_the_thumbprint_of_rfc_7638() {
         let ring = ring(&Algorithm::ALL.map(|algorithm| (algorithm, 0)));
-        let set: JwkSet = serde_json::from_slice(&ring.jwks()).unwrap();
+        let set: JwkSet = serde_json::from_slice(ring.jwks().plain()).unwrap();
         for jwk in &set.keys {
             let thumbprint = jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap();
             assert_eq!(jwk.common.key_id.as_ref(), Some(&thumbprint));
@@ -315,7 +315,7 @@ mod tests {
     fn a_new_key_is_published_before_it_signs() {
         let later = NOW.plus(3600);
         let ring = ring(&[(Algorithm::ES256, 0), (Algorithm::ES256, later.unix())]);
-        let set: JwkSet = serde_json::from_slice(&ring.jwks()).unwrap();
+        let set: JwkSet = serde_json::from_slice(ring.jwks().plain()).unwrap();
         let kid = |now| {
             let token = ring.sign(TokenType::IdToken, Algorithm::ES256, now, &json!({})).unwrap();
             decode_header(&token).unwrap().kid

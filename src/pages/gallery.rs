@@ -328,7 +328,7 @@ fn every_page() -> Vec<(String, String)> {
 #[test]
 fn every_page_obeys_the_house_rules() {
     let site = site();
-    let assets = site.assets.stylesheet.bytes.len() + site.assets.script.bytes.len();
+    let assets = site.assets.stylesheet.document.plain().len() + site.assets.script.document.plain().len();
     for (name, html) in every_page() {
         for banned in [" style=", "<style", " onclick=", "javascript:", "{{", "{%", "{app}", "{place}"] {
             assert!(!html.contains(banned), "{name} contains {banned}");
@@ -518,7 +518,7 @@ fn the_gallery_can_be_written_to_files() {
     let site = site();
     std::fs::create_dir_all(directory.join("assets")).unwrap();
     for asset in [&site.assets.stylesheet, &site.assets.script] {
-        std::fs::write(directory.join("assets").join(&asset.name), &asset.bytes).unwrap();
+        std::fs::write(directory.join("assets").join(&asset.name), asset.document.plain()).unwrap();
     }
     for (name, html) in every_page() {
         std::fs::write(directory.join(format!("{name}.html")), html).unwrap();

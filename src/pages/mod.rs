@@ -29,7 +29,7 @@ mod gallery;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -73,14 +73,13 @@ where
 }
 
 /// A stylesheet or script; its name changes with its content, so browsers may keep it for ever.
-async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer {
+async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>, request: Request) -> Answer {
     let asset = app.site.assets.find(&name).ok_or_else(|| Failure::new(Problem::NotFound))?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
         (answer::RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     ];
-    Ok((headers, asset.bytes.clone()).into_response())
+    Ok((headers, asset.document.answer(request.headers()).await).into_response())
 }
 
 /// The answer to a browser when there are too many requests.

@@ -62,6 +62,9 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
+/// Headers of an answer when everybody has added theirs, so that there is room at once.
+pub(crate) const MOST_HEADERS: usize = 12;
+
 /// Marks an answer that pages of other origins may hold in a frame.
 #[derive(Debug, Clone, Copy)]
 pub struct MayBeFramed;

@@ -1,9 +1,8 @@
 //! The stylesheet and the script, made once at start and named after their contents, so that a
 //! browser may keep them for ever.
 
-use axum::body::Bytes;
-
 use super::colour::{self, Colour};
+use super::prepared::Prepared;
 use crate::crypto::digest;
 
 const STYLESHEET: &str = include_str!("../../templates/assets/chancery.css");
@@ -18,15 +17,14 @@ pub(crate) const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 pub struct Asset {
     /// The file name with its hash, for example `chancery-1f2e3d4c.css`.
     pub name: String,
-    pub content_type: &'static str,
-    pub bytes: Bytes,
+    pub document: Prepared,
 }
 
 impl Asset {
     fn new(extension: &str, content_type: &'static str, contents: String) -> Self {
         let hash: String =
             digest::sha256(contents.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Self { name: format!("chancery-{hash}.{extension}"), content_type, bytes: contents.into() }
+        Self { name: format!("chancery-{hash}.{extension}"), document: Prepared::new(content_type, contents) }
     }
 }
 
@@ -64,13 +62,16 @@ mod tests {
         let red = Assets::new(Colour::parse("#f00").unwrap());
         assert_ne!(blue.stylesheet.name, red.stylesheet.name);
         assert_eq!(blue.script.name, red.script.name);
-        assert_eq!(blue.find(&blue.stylesheet.name).unwrap().bytes, blue.stylesheet.bytes);
+        assert_eq!(
+            blue.find(&blue.stylesheet.name).unwrap().document.plain(),
+            blue.stylesheet.document.plain()
+        );
         assert!(blue.find("chancery.css").is_none());
     }
 
     #[test]
     fn a_page_with_its_assets_stays_small() {
         let assets = Assets::new(Colour::parse("#00f").unwrap());
-        assert!(assets.stylesheet.bytes.len() + assets.script.bytes.len() < 14_000);
+        assert!(assets.stylesheet.document.plain().len() + assets.script.document.plain().len() < 14_000);
     }
 }

@@ -1,9 +1,10 @@
-//! What all pages have in common: the operator's branding, the assets, the language.
+//! What all pages have in common: the operator's branding, the assets, the language; and documents prepared once.
 
 pub(crate) mod assets;
 mod colour;
 pub(crate) mod i18n;
 pub(crate) mod links;
+pub(crate) mod prepared;
 
 use thiserror::Error;
 

@@ -56,7 +56,7 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     found.sort();
 }
 
-/// The files that a file declares as `#[cfg(test)] mod name;`.
+/// The files that a file declares as `#[cfg(test)] mod name;`, with any visibility.
 fn test_files(path: &Path, text: &str) -> Vec<PathBuf> {
     let directory = if path.ends_with("mod.rs") || path.ends_with("lib.rs") {
         path.parent().unwrap().to_owned()
@@ -65,7 +65,11 @@ fn test_files(path: &Path, text: &str) -> Vec<PathBuf> {
     };
     let lines: Vec<&str> = text.lines().collect();
     let declared = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
-    let names = declared.filter_map(|pair| pair[1].strip_prefix("mod ")?.strip_suffix(';'));
+    let names = declared.filter_map(|pair| {
+        let (visibility, name) = pair[1].split_once("mod ")?;
+        let is_declaration = visibility.is_empty() || visibility.starts_with("pub");
+        name.strip_suffix(';').filter(|_| is_declaration)
+    });
     names.map(|name| directory.join(name).with_extension("rs")).collect()
 }
 
@@ -118,7 +122,8 @@ fn long_functions(code: &str, most: usize) -> Vec<(usize, usize)> {
         let indent = &line[..line.len() - line.trim_start().len()];
         let mut words = line.trim_start().split([' ', '(']);
         let modifiers = ["pub", "const", "async", "unsafe", "extern", "crate)", "super)", "in"];
-        if words.find(|word| !modifiers.contains(word)) != Some("fn") {
+        // A method of a trait may have no body.
+        if words.find(|word| !modifiers.contains(word)) != Some("fn") || line.ends_with(';') {
             continue;
         }
         // What rustfmt makes certain: the closing brace stands under the first letter.

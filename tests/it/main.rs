@@ -27,6 +27,7 @@ mod client_authentication;
 mod closed_sets;
 mod code;
 mod compat;
+mod compression;
 mod conformance;
 mod consent;
 mod consent_by_resource;

@@ -15,7 +15,7 @@ on_both! {
         let directory = std::env::temp_dir().join(format!("chancery-it-{}", chancery::crypto::random::id()));
         fs::create_dir(&directory).unwrap();
         fs::write(directory.join("acme.toml"), "pkce = \"optional\"\naccess_token_lifetime = 77\n").unwrap();
-        let settings = [("CHANCERY_CLIENTS__PROFILES_DIRECTORY", directory.to_str().unwrap())];
+        let settings = [("CLIENTS__PROFILES_DIRECTORY", directory.to_str().unwrap())];
         let server = TestServer::start_with(kind, &settings).await;
         fs::remove_dir_all(&directory).unwrap();
         server.user("ada").await;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -276,10 +277,15 @@ impl TestServer {
         Browser::new(self)
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    /// An answer that need not be text.
+    pub async fn raw(&self, request: Request<Body>) -> (Parts, Bytes) {
         let response = self.edge.clone().call(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (parts, axum::body::to_bytes(body, usize::MAX).await.unwrap())
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.raw(request).await;
         Answer {
             status: parts.status,
             headers: parts.headers,

@@ -1,0 +1,17 @@
+//! What every exchange gets (RFC 6749 3.2).
+
+use std::net::IpAddr;
+
+use crate::model::Timestamp;
+use crate::protocol::Parameters;
+use crate::protocol::client_auth::AuthenticatedClient;
+
+/// A token request (RFC 6749 3.2).
+pub(crate) struct TokenRequest<'r> {
+    /// Who sent it, proven.
+    pub client: &'r AuthenticatedClient,
+    pub parameters: &'r Parameters<'r>,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    pub now: Timestamp,
+}
