@@ -6,6 +6,7 @@
 
 pub(crate) mod clients;
 mod not_done;
+pub(crate) mod users;
 
 use crate::audit::{Actor, Audit, Event};
 use crate::clock::Clock;
