@@ -5,7 +5,13 @@
 //! it has found out who acts, and whether they may.
 
 pub(crate) mod clients;
+mod data_keys;
+mod issuers;
+pub(crate) mod keys;
 mod not_done;
+mod registration_tokens;
+mod resources;
+mod scopes;
 pub(crate) mod users;
 
 use crate::audit::{Actor, Audit, Event};
@@ -15,7 +21,10 @@ use crate::crypto::password::PasswordHasher;
 use crate::model::Timestamp;
 use crate::outbound::Documents;
 use crate::storage::Storage;
-pub(crate) use not_done::{Failed, NotDone, Outcome};
+pub(crate) use data_keys::SecretsReplacement;
+pub(crate) use issuers::{NewIssuer, Purpose, Trust};
+pub(crate) use not_done::{Failed, NotDone, Outcome, Refusal};
+pub(crate) use registration_tokens::{IssuedToken, NewToken};
 
 /// Who administers, and what it is done with.
 pub(crate) struct Administration<'a> {
@@ -47,7 +56,7 @@ impl Administration<'_> {
     }
 
     /// The storage for one write, with its entry.
-    pub(crate) fn noting(&self, event: Event<'_>) -> Result<Storage, Failed> {
+    fn noting(&self, event: Event<'_>) -> Result<Storage, Failed> {
         Ok(self.services.audit()?.noting(&self.actor, &[event], self.now()))
     }
 }

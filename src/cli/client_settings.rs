@@ -23,12 +23,7 @@ pub(super) fn apply(client: &mut ClientMetadata, given: ClientSettings) -> Asked
     replace(&mut client.redirect_uris, given.redirect_uris);
     replace(&mut client.post_logout_redirect_uris, given.post_logout_redirect_uris);
     replace(&mut client.audience, given.audience);
-    if let Some(text) = given.scope {
-        match text.parse() {
-            Ok(scope) => client.scope = scope,
-            Err(error) => problems.push(InvalidMetadata { member: "scope", problem: error.to_string() }),
-        }
-    }
+    problems.extend(given::put_scope(&mut client.scope, given.scope.as_deref(), "scope"));
     if !given.grant_types.is_empty() {
         client.grant_types.clear();
         for grant_type in given.grant_types {

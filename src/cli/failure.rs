@@ -50,9 +50,9 @@ impl Failure {
         Self::Refused(text.into())
     }
 
-    /// Nothing where there is no problem, else all of them.
-    pub(crate) fn of(what: &'static str, problems: Vec<String>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self::Invalid { what, problems }) }
+    /// Everything that is wrong with what was given.
+    pub(crate) fn invalid(what: &'static str, problems: &[impl ToString]) -> Self {
+        Self::Invalid { what, problems: problems.iter().map(ToString::to_string).collect() }
     }
 }
 

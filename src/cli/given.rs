@@ -5,6 +5,9 @@ use std::fmt::Debug;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
+use crate::model::ScopeSet;
+use crate::protocol::registration::InvalidMetadata;
+
 /// A value, or the empty text, which goes back to what the profile presets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Given<T> {
@@ -56,6 +59,21 @@ pub(super) fn put<T>(place: &mut T, given: Option<T>) {
 pub(super) fn set_text(place: &mut Option<String>, given: Option<String>) {
     if let Some(given) = given {
         *place = Some(given).filter(|text| !text.is_empty());
+    }
+}
+
+/// A list of scopes; what is wrong with it, if anything is.
+pub(super) fn put_scope(
+    place: &mut ScopeSet,
+    given: Option<&str>,
+    member: &'static str,
+) -> Option<InvalidMetadata> {
+    match given?.parse() {
+        Ok(scope) => {
+            *place = scope;
+            None
+        }
+        Err(error) => Some(InvalidMetadata { member, problem: ToString::to_string(&error) }),
     }
 }
 

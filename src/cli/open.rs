@@ -84,14 +84,14 @@ impl<'a> Context<'a> {
 /// Each is opened when an act needs it for the first time.
 impl Services for Context<'_> {
     fn audit(&self) -> Result<&Audit, Failed> {
-        self.audit().map_err(not_open)
+        self.audit().map_err(other)
     }
 
     fn documents(&self) -> Result<&Documents, Failed> {
         if let Some(documents) = self.documents.get() {
             return Ok(documents);
         }
-        let outbound = Outbound::open(&self.settings.outbound).map_err(|error| not_open(error.into()))?;
+        let outbound = Outbound::open(&self.settings.outbound).map_err(|error| other(error.into()))?;
         Ok(self.documents.get_or_init(|| Documents::new(Arc::new(outbound))))
     }
 
@@ -109,8 +109,8 @@ impl Services for Context<'_> {
     fn client_changed(&self) {}
 }
 
-fn not_open(error: StartError) -> Failed {
-    Failed::NotOpen(error.into())
+fn other(error: StartError) -> Failed {
+    Failed::Other(error.into())
 }
 
 /// Who types, as far as the environment tells.
