@@ -7,6 +7,7 @@ mod walk;
 
 use std::sync::Arc;
 
+use crate::administration::{Administration, Failed, Services};
 use crate::audit::{Actor, Audit, Event};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -69,6 +70,17 @@ impl App {
         self.audit.noting(actor, &[event], self.now())
     }
 
+    /// Administration by whoever acts.
+    pub(crate) fn administration(&self, actor: Actor) -> Administration<'_> {
+        Administration {
+            settings: &self.settings,
+            storage: &self.storage,
+            clock: &self.clock,
+            services: self,
+            actor,
+        }
+    }
+
     /// Puts an entry into the audit log for which nobody has to wait.
     pub fn note(&self, actor: &Actor, event: Event<'_>) {
         self.audit.note(actor, &event, self.now());
@@ -115,5 +127,23 @@ impl App {
         self.keys.reload(&self.storage, &self.master_key, self.now(), hint_seconds).await?;
         self.verified_tokens.forget();
         Ok(())
+    }
+}
+
+impl Services for App {
+    fn audit(&self) -> Result<&Audit, Failed> {
+        Ok(&self.audit)
+    }
+
+    fn documents(&self) -> Result<&Documents, Failed> {
+        Ok(&self.documents)
+    }
+
+    fn passwords(&self) -> Result<&PasswordHasher, Failed> {
+        Ok(&self.passwords)
+    }
+
+    fn client_changed(&self) {
+        self.clients.forget();
     }
 }

@@ -5,6 +5,7 @@
 #![warn(unreachable_pub)]
 
 pub mod admin;
+pub(crate) mod administration;
 pub mod app;
 pub mod audit;
 pub mod boot;

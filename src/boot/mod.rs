@@ -11,4 +11,4 @@ mod upkeep;
 pub use background::{Background, spawn as spawn_background_tasks};
 pub use listeners::{ListenError, Listeners, bind, signalled, stopped, until};
 pub use routes::service;
-pub use start::{StartError, load_master_key, migrate, open_storage, rotation_times};
+pub use start::{StartError, load_master_key, migrate, open_storage};

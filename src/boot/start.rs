@@ -15,13 +15,12 @@ use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{Cost, PasswordError, PasswordHasher};
 use crate::crypto::random;
 use crate::crypto::webhook::InvalidWebhookSecret;
-use crate::keys::{self, Keeper, KeyError, Keys, RotationTimes};
+use crate::keys::{self, Keeper, KeyError, Keys};
 use crate::model::{Secret, Timestamp};
 use crate::observe::{Events, Requests};
 use crate::outbound::remote_keys::RemoteKeys;
 use crate::outbound::token_hook::TokenHook;
 use crate::outbound::{Documents, Outbound, OutboundError};
-use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::registry::Registry;
 use crate::registry::clients::Clients;
 use crate::secrets::{self, SecretsError};
@@ -228,16 +227,6 @@ fn password_cost(settings: &PasswordSettings) -> Cost {
 fn requests(settings: &Settings) -> Requests {
     let aliases = settings.aliases.paths.iter().map(|alias| (alias.path.as_str(), alias.endpoint));
     Requests::new(settings.server.issuer.path_prefix(), aliases, settings.log.slow_request)
-}
-
-/// How long signing keys overlap.
-pub fn rotation_times(settings: &Settings) -> RotationTimes {
-    let tokens = &settings.tokens;
-    RotationTimes {
-        publish: settings.keys.publish_seconds,
-        // How long a token can be around after its key stopped signing. A client may have a lifetime of its own.
-        retire: MAX_ACCESS_TOKEN_LIFETIME.max(tokens.access_token_seconds).max(tokens.id_token_seconds),
-    }
 }
 
 fn token_hook(settings: &Settings, outbound: &Arc<Outbound>) -> Result<Option<TokenHook>, StartError> {

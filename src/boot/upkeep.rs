@@ -1,10 +1,9 @@
 //! What the server does now and then: the next keys, and removing what has expired.
 
-use super::start::rotation_times;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::grants::unused;
-use crate::keys;
+use crate::keys::{self, RotationTimes};
 use crate::storage::{Purged, StorageError};
 
 impl App {
@@ -12,7 +11,7 @@ impl App {
     pub async fn rotate_keys(&self) -> Result<(), keys::KeyError> {
         let settings = &self.settings.keys;
         let Some(every) = settings.rotate_every_seconds else { return Ok(()) };
-        let plan = (every, rotation_times(&self.settings));
+        let plan = (every, RotationTimes::of(&self.settings));
         keys::rotate_when_due(&self.keeper(), &settings.algorithms, self.now(), plan).await
     }
 

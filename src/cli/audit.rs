@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::Output;
 use super::args::audit::{AuditCommand, AuditExport, AuditVerify};
-use super::open::{self, Office};
+use super::open::{self, Context};
 use super::{Failure, output};
 use crate::audit::{self, ChainError};
 use crate::boot;
@@ -18,19 +18,19 @@ use crate::storage::AuditRange;
 const FOLLOW: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(settings: Settings, command: AuditCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
     match command {
-        AuditCommand::Verify(asked) => verify(&office, &asked).await?,
-        AuditCommand::Head(asked) => head(&office, asked).await?,
-        AuditCommand::Export(asked) => export(&office, &asked).await?,
-        AuditCommand::Restart(asked) => restart(&office, asked).await?,
+        AuditCommand::Verify(asked) => verify(&context, &asked).await?,
+        AuditCommand::Head(asked) => head(&context, asked).await?,
+        AuditCommand::Export(asked) => export(&context, &asked).await?,
+        AuditCommand::Restart(asked) => restart(&context, asked).await?,
     }
-    office.storage.db().close().await;
+    context.storage.db().close().await;
     Ok(())
 }
 
-async fn verify(office: &Office<'_>, asked: &AuditVerify) -> Result<(), Failure> {
-    match office.audit()?.verify(asked.head.as_ref()).await? {
+async fn verify(context: &Context<'_>, asked: &AuditVerify) -> Result<(), Failure> {
+    match context.audit()?.verify(asked.head.as_ref()).await? {
         Err(flaw) => Err(Failure::refused(format!("the audit log: {flaw}"))),
         Ok(verified) if asked.output.json => output::json(&verified),
         Ok(verified) => {
@@ -58,8 +58,8 @@ async fn verify(office: &Office<'_>, asked: &AuditVerify) -> Result<(), Failure>
     }
 }
 
-async fn head(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
-    let head = office.audit()?.head().await?;
+async fn head(context: &Context<'_>, asked: Output) -> Result<(), Failure> {
+    let head = context.audit()?.head().await?;
     let head =
         head.ok_or_else(|| Failure::refused("the audit log is empty; a server chains it each second"))?;
     match asked.json {
@@ -68,8 +68,8 @@ async fn head(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
     }
 }
 
-async fn restart(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
-    let restarted = office.audit()?.restart(&open::operator(), office.now).await;
+async fn restart(context: &Context<'_>, asked: Output) -> Result<(), Failure> {
+    let restarted = context.audit()?.restart(&open::operator(), context.now).await;
     let after = restarted.map_err(|error| match error {
         ChainError::Storage(error) => Failure::from(error),
         other => Failure::refused(other.to_string()),
@@ -82,14 +82,14 @@ async fn restart(office: &Office<'_>, asked: Output) -> Result<(), Failure> {
 
 /// Writes entries as they are read; whoever reads them may stop at any time. Who follows is stopped between two batches,
 /// so that the last line is whole.
-async fn export(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
-    match print(office, asked).await {
+async fn export(context: &Context<'_>, asked: &AuditExport) -> Result<(), Failure> {
+    match print(context, asked).await {
         Err(Failure::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
 }
 
-async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> {
+async fn print(context: &Context<'_>, asked: &AuditExport) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout());
     let stopped = if asked.follow { Some(boot::stopped()?) } else { None };
     let everything = AuditRange::after(asked.after);
@@ -99,7 +99,7 @@ async fn print(office: &Office<'_>, asked: &AuditExport) -> Result<(), Failure> 
         ..everything
     };
     loop {
-        let batch = office.storage.chained_audit_entries(range).await?;
+        let batch = context.storage.chained_audit_entries(range).await?;
         for entry in &batch {
             range.after = entry.number;
             if is_asked_for(&asked.events, &entry.event) {

@@ -9,90 +9,21 @@ pub(crate) mod sign_in;
 
 use std::path::Path;
 
-use super::args::ClientSettings;
-use super::given::{self, Given};
+use super::args::client::ClientSettings;
+use super::given::{self, Given, put, replace, set_text};
 use super::{client_tokens, key_file};
-use crate::config::Settings;
-use crate::grants::registration;
-use crate::model::{
-    AssertionAlgorithm, AuthMethod, ClaimsMapping, ClientExchange, ClientId, ClientIdentity, ClientLogout,
-    ClientMetadata, ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
-};
+use crate::administration::clients::Asked;
+use crate::model::{AssertionAlgorithm, AuthMethod, ClientMetadata};
+use crate::protocol::registration::InvalidMetadata;
 
-const PERSONAL_SCOPE: &str = "openid profile email";
-const OFFLINE_SCOPE: &str = "openid profile email offline_access";
-
-/// A client with nothing but the defaults.
-pub(super) fn new(id: ClientId, name: String, now: Timestamp) -> ClientMetadata {
-    ClientMetadata {
-        id,
-        name,
-        client_uri: None,
-        logo_uri: None,
-        policy_uri: None,
-        tos_uri: None,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-        scope: ScopeSet::default(),
-        scope_strategy: None,
-        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
-        token_endpoint_auth_signing_alg: None,
-        jwks: None,
-        jwks_uri: None,
-        id_token_signed_response_alg: None,
-        access_token_signed_response_alg: None,
-        audience: Vec::new(),
-        resources: Vec::new(),
-        resource_server: None,
-        token_format: None,
-        claims_mapping: ClaimsMapping::new(),
-        id_token_claims_mapping: ClaimsMapping::new(),
-        token_hook: None,
-        skip_consent: false,
-        verification_uri_complete: false,
-        ui: None,
-        pkce: None,
-        introspection_policy: None,
-        authorization_code_lifetime: None,
-        access_token_lifetime: None,
-        refresh_token_lifetime: None,
-        refresh_token_idle_lifetime: None,
-        requests: ClientRequests::default(),
-        identity: ClientIdentity::default(),
-        sign_in: ClientSignIn::default(),
-        logout: ClientLogout::default(),
-        origin: ClientOrigin::default(),
-        exchange: ClientExchange::default(),
-        switches: Switches::default(),
-        created_at: now,
-    }
-}
-
-/// The scope of a new client that named none. A machine acts for nobody, so it has nobody's profile to read.
-pub(super) fn default_scope(grant_types: &[GrantType]) -> &'static str {
-    let has = |grant_type| grant_types.contains(&grant_type);
-    let for_a_user =
-        [GrantType::AuthorizationCode, GrantType::DeviceCode, GrantType::Implicit].into_iter().any(has);
-    match (for_a_user, has(GrantType::RefreshToken)) {
-        (true, true) => OFFLINE_SCOPE,
-        (true, false) => PERSONAL_SCOPE,
-        (false, _) => "",
-    }
-}
-
-/// Puts what was given into `client`, and returns what cannot be put.
-pub(super) fn apply(client: &mut ClientMetadata, given: ClientSettings) -> Vec<String> {
+/// Puts what was given into `client`.
+pub(super) fn apply(client: &mut ClientMetadata, given: ClientSettings) -> Asked {
     let mut problems = Vec::new();
+    let (names_scope, names_resources) = (given.scope.is_some(), given.tokens.names_resources());
     replace(&mut client.redirect_uris, given.redirect_uris);
     replace(&mut client.post_logout_redirect_uris, given.post_logout_redirect_uris);
     replace(&mut client.audience, given.audience);
-    if let Some(text) = given.scope {
-        match text.parse() {
-            Ok(scope) => client.scope = scope,
-            Err(error) => problems.push(format!("scope: {error}")),
-        }
-    }
+    problems.extend(given::put_scope(&mut client.scope, given.scope.as_deref(), "scope"));
     if !given.grant_types.is_empty() {
         client.grant_types.clear();
         for grant_type in given.grant_types {
@@ -103,8 +34,8 @@ pub(super) fn apply(client: &mut ClientMetadata, given: ClientSettings) -> Vec<S
     }
     set_authentication(client, given.auth_method, given.token_endpoint_auth_signing_alg);
     problems.extend(set_keys(client, given.jwks.as_deref(), given.jwks_uri));
-    set(&mut client.skip_consent, given.skip_consent);
-    set(&mut client.verification_uri_complete, given.verification_uri_complete);
+    put(&mut client.skip_consent, given.skip_consent);
+    put(&mut client.verification_uri_complete, given.verification_uri_complete);
     given::set(&mut client.ui, given.ui);
     given::set(&mut client.pkce, given.pkce);
     given::set(&mut client.introspection_policy, given.introspection_policy);
@@ -126,13 +57,7 @@ pub(super) fn apply(client: &mut ClientMetadata, given: ClientSettings) -> Vec<S
     given.origin.apply(&mut client.origin);
     given.exchange.apply(&mut client.exchange);
     given.switches.apply(&mut client.switches);
-    problems
-}
-
-/// Everything that keeps this client from working on a server with these settings.
-pub(super) fn problems(client: &ClientMetadata, settings: &Settings) -> Vec<String> {
-    let problems = registration::registrable(client.clone(), settings).err().unwrap_or_default();
-    problems.iter().map(ToString::to_string).collect()
+    Asked { problems, names_scope, names_resources }
 }
 
 /// A new method forgets the algorithm of the old one.
@@ -144,17 +69,21 @@ fn set_authentication(
     if method.is_some_and(|method| method != client.token_endpoint_auth_method) {
         client.token_endpoint_auth_signing_alg = None;
     }
-    set(&mut client.token_endpoint_auth_method, method);
+    put(&mut client.token_endpoint_auth_method, method);
     given::set(&mut client.token_endpoint_auth_signing_alg, algorithm);
 }
 
 /// Either form of keys takes the place of the other; an empty text clears.
-fn set_keys(client: &mut ClientMetadata, file: Option<&Path>, uri: Option<String>) -> Option<String> {
+fn set_keys(
+    client: &mut ClientMetadata,
+    file: Option<&Path>,
+    uri: Option<String>,
+) -> Option<InvalidMetadata> {
     match file {
         Some(path) if path.as_os_str().is_empty() => client.jwks = None,
         Some(path) => match key_file::read(path) {
             Ok(jwks) => (client.jwks, client.jwks_uri) = (Some(jwks), None),
-            Err(problem) => return Some(format!("jwks: {problem}")),
+            Err(problem) => return Some(InvalidMetadata { member: "jwks", problem }),
         },
         None => {}
     }
@@ -165,32 +94,14 @@ fn set_keys(client: &mut ClientMetadata, file: Option<&Path>, uri: Option<String
     None
 }
 
-pub(super) fn set<T>(place: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *place = given;
-    }
-}
-
-/// An empty text clears.
-pub(super) fn set_text(place: &mut Option<String>, given: Option<String>) {
-    if let Some(given) = given {
-        *place = Some(given).filter(|text| !text.is_empty());
-    }
-}
-
-/// One empty text clears.
-pub(super) fn replace(place: &mut Vec<String>, given: Vec<String>) {
-    if !given.is_empty() {
-        *place = given.into_iter().filter(|text| !text.is_empty()).collect();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::administration::clients::defaults;
+    use crate::model::{ClientId, GrantType, Timestamp};
 
     fn client() -> ClientMetadata {
-        new(ClientId::new("c"), "C".to_owned(), Timestamp::from_unix(0))
+        defaults::client(ClientId::new("c"), "C".to_owned(), Timestamp::from_unix(0))
     }
 
     #[test]
@@ -202,7 +113,7 @@ mod tests {
             logo_uri: Some("https://a.example/logo".into()),
             ..Default::default()
         };
-        assert!(apply(&mut client, given).is_empty());
+        assert!(apply(&mut client, given).problems.is_empty());
         apply(&mut client, ClientSettings::default());
         assert_eq!(client.redirect_uris, ["https://a.example/cb"]);
         let cleared = ClientSettings {
@@ -220,15 +131,5 @@ mod tests {
         let grant_types = vec![GrantType::ClientCredentials, GrantType::ClientCredentials];
         apply(&mut client, ClientSettings { grant_types, ..Default::default() });
         assert_eq!(client.grant_types, [GrantType::ClientCredentials]);
-    }
-
-    #[test]
-    fn an_algorithm_without_a_key_is_a_problem() {
-        let settings = Settings::load(None, []).unwrap();
-        let mut client = client();
-        client.redirect_uris = vec!["https://a.example/cb".into()];
-        assert_eq!(problems(&client, &settings), Vec::<String>::new());
-        client.id_token_signed_response_alg = Some(crate::model::Algorithm::PS256);
-        assert_eq!(problems(&client, &settings).len(), 1);
     }
 }

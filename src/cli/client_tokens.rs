@@ -1,36 +1,27 @@
 //! From the command line's words to what a client's tokens are for and what is in them.
 
 use super::args::tokens::ClientTokens;
-use super::client_settings::{replace, set_text};
-use super::given::set;
-use crate::model::{Catalogue, ClaimsMapping, ClientMetadata};
+use super::given::{replace, set, set_text};
+use crate::model::{ClaimsMapping, ClientMetadata};
+use crate::protocol::registration::InvalidMetadata;
 
 /// Puts what was given into `client`; complains of what cannot be put.
-pub(super) fn apply(client: &mut ClientMetadata, given: ClientTokens, problems: &mut Vec<String>) {
+pub(super) fn apply(client: &mut ClientMetadata, given: ClientTokens, problems: &mut Vec<InvalidMetadata>) {
     replace(&mut client.resources, given.resources);
     set_text(&mut client.resource_server, given.resource_server);
     set(&mut client.scope_strategy, given.scope_strategy);
     set(&mut client.token_format, given.token_format);
     set(&mut client.token_hook, given.token_hook);
-    for (place, given, flag) in [
+    for (place, given, member) in [
         (&mut client.claims_mapping, given.claims, "claim"),
         (&mut client.id_token_claims_mapping, given.id_token_claims, "id-token-claim"),
     ] {
         match mapping(&given) {
             Ok(Some(mapping)) => *place = mapping,
             Ok(None) => {}
-            Err(problem) => problems.push(format!("{flag}: {problem}")),
+            Err(problem) => problems.push(InvalidMetadata { member, problem }),
         }
     }
-}
-
-/// The resources a client names that nobody registered.
-pub(super) fn unknown_resources(client: &ClientMetadata, catalogue: &Catalogue) -> Vec<String> {
-    let named = client.resources.iter().chain(&client.resource_server);
-    let unknown = named.filter(|uri| catalogue.resource(uri).is_none());
-    unknown
-        .map(|uri| format!("there is no resource {uri}; `chancery resource create` registers it"))
-        .collect()
 }
 
 /// One empty text clears.

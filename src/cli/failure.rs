@@ -2,13 +2,10 @@
 
 use std::io;
 
+use crate::administration::{Failed, NotDone};
 use crate::boot::{ListenError, StartError};
 use crate::config::Problems;
-use crate::crypto::master_key::MasterKeyError;
-use crate::crypto::password::PasswordError;
-use crate::keys::KeyError;
 use crate::model::text;
-use crate::storage::StorageError;
 use crate::telemetry;
 
 /// What is wrong and what to do about it.
@@ -21,13 +18,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
-    Storage(#[from] StorageError),
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    #[error("the password could not be hashed: {0}")]
-    Password(#[from] PasswordError),
+    Failed(Failed),
     #[error(transparent)]
     Log(#[from] telemetry::StartError),
     #[error(transparent)]
@@ -40,14 +31,28 @@ pub(crate) enum Failure {
     Invalid { what: &'static str, problems: Vec<String> },
 }
 
+impl<E: Into<Failed>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl Failure {
+    /// Why an act was not done; a refusal as `word` words it.
+    pub(crate) fn not_done<R>(not_done: NotDone<R>, word: impl FnOnce(R) -> Self) -> Self {
+        match not_done {
+            NotDone::Refused(refusal) => word(refusal),
+            NotDone::Failed(failed) => Self::Failed(failed),
+        }
+    }
+
     pub(crate) fn refused(text: impl Into<String>) -> Self {
         Self::Refused(text.into())
     }
 
-    /// Nothing where there is no problem, else all of them.
-    pub(crate) fn of(what: &'static str, problems: Vec<String>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self::Invalid { what, problems }) }
+    /// Everything that is wrong with what was given.
+    pub(crate) fn invalid(what: &'static str, problems: &[impl ToString]) -> Self {
+        Self::Invalid { what, problems: problems.iter().map(ToString::to_string).collect() }
     }
 }
 

@@ -5,6 +5,9 @@ use std::fmt::Debug;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
+use crate::model::ScopeSet;
+use crate::protocol::registration::InvalidMetadata;
+
 /// A value, or the empty text, which goes back to what the profile presets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Given<T> {
@@ -37,6 +40,47 @@ pub(super) fn or_preset<T: 'static, E: ToString + 'static>(
     move |text| match text {
         "" => Ok(Given::Preset),
         text => parse(text).map(Given::Is).map_err(|error| error.to_string()),
+    }
+}
+
+pub(super) fn within<const LEAST: i64, const MOST: i64>(text: &str) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("write a number from {LEAST} to {MOST}"))
+}
+
+/// What was not given stays.
+pub(super) fn put<T>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
+    }
+}
+
+/// An empty text clears.
+pub(super) fn set_text(place: &mut Option<String>, given: Option<String>) {
+    if let Some(given) = given {
+        *place = Some(given).filter(|text| !text.is_empty());
+    }
+}
+
+/// A list of scopes; what is wrong with it, if anything is.
+pub(super) fn put_scope(
+    place: &mut ScopeSet,
+    given: Option<&str>,
+    member: &'static str,
+) -> Option<InvalidMetadata> {
+    match given?.parse() {
+        Ok(scope) => {
+            *place = scope;
+            None
+        }
+        Err(error) => Some(InvalidMetadata { member, problem: ToString::to_string(&error) }),
+    }
+}
+
+/// One empty text clears.
+pub(super) fn replace(place: &mut Vec<String>, given: Vec<String>) {
+    if !given.is_empty() {
+        *place = given.into_iter().filter(|text| !text.is_empty()).collect();
     }
 }
 

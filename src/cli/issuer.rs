@@ -5,106 +5,59 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::issuer::{IssuerAdd, IssuerCommand, IssuerPurpose};
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, key_file, output};
-use crate::audit::Event;
+use crate::administration::{Administration, NewIssuer, NotDone, Purpose, Refusal, Trust};
 use crate::config::Settings;
-use crate::crypto::jwks::KeySet;
-use crate::model::{SoftwareIssuer, TrustedIssuer, text};
-use crate::protocol::remote_uri;
+use crate::model::{SoftwareIssuer, TrustedIssuer};
+use crate::protocol::registration::InvalidMetadata;
 use crate::storage::Storage;
 
 pub(super) async fn run(settings: Settings, command: IssuerCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
+    let administration = context.administration();
     match command {
-        IssuerCommand::Add(asked) => add(&office, asked).await?,
-        IssuerCommand::List(asked) => list(&office.storage, asked.purpose, asked.output.json).await?,
+        IssuerCommand::Add(asked) => add(&administration, asked).await?,
+        IssuerCommand::List(asked) => list(&context.storage, asked.purpose.into(), asked.output.json).await?,
         IssuerCommand::Remove(asked) => {
-            remove(&office, asked.purpose, &asked.issuer, asked.output.json).await?;
+            remove(&administration, asked.purpose.into(), &asked.issuer, asked.output.json).await?;
         }
     }
-    office.close().await
+    context.close().await
 }
 
-async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
-    let mut problems = Vec::new();
-    let jwks = match asked.jwks.as_deref().map(key_file::read).transpose() {
-        Ok(jwks) => jwks,
-        Err(problem) => {
-            problems.push(format!("jwks: {problem}"));
-            None
-        }
+async fn add(administration: &Administration<'_>, asked: IssuerAdd) -> Result<(), Failure> {
+    let (jwks, problem) = match asked.jwks.as_deref().map(key_file::read).transpose() {
+        Ok(jwks) => (jwks, None),
+        Err(problem) => (None, Some(InvalidMetadata { member: "jwks", problem })),
     };
-    problems.extend(problems_of(office.settings, &asked));
-    match jwks.as_ref().map(KeySet::read_handed_over) {
-        Some(Err(error)) => problems.push(format!("jwks: {error}")),
-        Some(Ok(keys)) if !keys.can_verify() => {
-            problems.push("jwks: no key in it can verify a signature".to_owned());
-        }
-        Some(Ok(_)) | None => {}
-    }
-    Failure::of("trusting the issuer", problems)?;
-    let (name, as_json) = (asked.issuer.clone(), asked.output.json);
-    let noting = || office.noting(Event::IssuerAdded { issuer: &name, purpose: what(asked.purpose) });
-    let (added, document) = match asked.purpose {
-        IssuerPurpose::Assertions => {
-            let issuer = TrustedIssuer {
-                issuer: asked.issuer,
-                jwks,
-                jwks_uri: asked.jwks_uri,
-                subject_claim: asked.subject_claim,
-                created_at: office.now,
-            };
-            (noting()?.insert_trusted_issuer(&issuer).await?, json!(issuer))
-        }
-        IssuerPurpose::SoftwareStatements => {
-            let issuer = SoftwareIssuer {
-                issuer: asked.issuer,
-                jwks,
-                jwks_uri: asked.jwks_uri,
-                created_at: office.now,
-            };
-            (noting()?.insert_software_issuer(&issuer).await?, json!(issuer))
-        }
+    let name = asked.issuer.clone();
+    let trust = match asked.purpose {
+        IssuerPurpose::Assertions => Trust::Assertions(asked.subject_claim),
+        IssuerPurpose::SoftwareStatements => Trust::SoftwareStatements,
     };
-    if !added {
-        return Err(Failure::refused(format!(
-            "the issuer {name} is trusted already\n    remove it first: `chancery issuer remove --issuer {name}`"
-        )));
+    let purpose = Purpose::from(asked.purpose).as_str();
+    let new = NewIssuer { issuer: asked.issuer, jwks, jwks_uri: asked.jwks_uri, trust };
+    let added = administration.add_issuer(new, problem.into_iter().collect()).await;
+    let issuer = added.map_err(told("trusting the issuer", purpose))?;
+    if asked.output.json {
+        return output::json(&issuer);
     }
-    if as_json {
-        return output::json(&document);
-    }
-    Ok(output::line(&format!("{} of {name} are trusted now", what(asked.purpose)))?)
+    Ok(output::line(&format!("{purpose} of {name} are trusted now"))?)
 }
 
-fn what(purpose: IssuerPurpose) -> &'static str {
+impl From<IssuerPurpose> for Purpose {
+    fn from(purpose: IssuerPurpose) -> Self {
+        match purpose {
+            IssuerPurpose::Assertions => Self::Assertions,
+            IssuerPurpose::SoftwareStatements => Self::SoftwareStatements,
+        }
+    }
+}
+
+async fn list(storage: &Storage, purpose: Purpose, as_json: bool) -> Result<(), Failure> {
     match purpose {
-        IssuerPurpose::Assertions => "assertions",
-        IssuerPurpose::SoftwareStatements => "software statements",
-    }
-}
-
-fn problems_of(settings: &Settings, asked: &IssuerAdd) -> Vec<String> {
-    let mut problems = Vec::new();
-    let name = &asked.issuer;
-    if name.len() > 512 || name.contains(' ') || text::check_readable(name).is_err() {
-        problems.push("issuer: give what is in iss, 1 to 512 bytes without spaces".to_owned());
-    }
-    if name == settings.server.issuer.as_str() {
-        problems.push("issuer: this server's own tokens are no assertions for it".to_owned());
-    }
-    if let Some(Err(error)) =
-        asked.jwks_uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private))
-    {
-        problems.push(format!("jwks_uri: {error}"));
-    }
-    problems
-}
-
-async fn list(storage: &Storage, purpose: IssuerPurpose, as_json: bool) -> Result<(), Failure> {
-    match purpose {
-        IssuerPurpose::Assertions => {
+        Purpose::Assertions => {
             let row = |issuer: &TrustedIssuer| {
                 vec![
                     issuer.issuer.clone(),
@@ -116,7 +69,7 @@ async fn list(storage: &Storage, purpose: IssuerPurpose, as_json: bool) -> Resul
             let heading = ["ISSUER", "SUBJECT IS", "KEYS", "TRUSTED SINCE"];
             print(&storage.trusted_issuers().await?, &heading, row, as_json)
         }
-        IssuerPurpose::SoftwareStatements => {
+        Purpose::SoftwareStatements => {
             let row = |issuer: &SoftwareIssuer| {
                 let (name, keys) = (issuer.issuer.clone(), keys(issuer.jwks_uri.as_ref()));
                 vec![name, keys, output::moment(issuer.created_at)]
@@ -146,29 +99,33 @@ fn keys(jwks_uri: Option<&String>) -> String {
 }
 
 async fn remove(
-    office: &Office<'_>,
-    purpose: IssuerPurpose,
+    administration: &Administration<'_>,
+    purpose: Purpose,
     issuer: &str,
     as_json: bool,
 ) -> Result<(), Failure> {
-    let removed = Event::IssuerRemoved { issuer, purpose: what(purpose) };
-    let storage = office.noting(removed)?;
-    let (removed, rest) = match purpose {
-        IssuerPurpose::Assertions => {
-            (storage.delete_trusted_issuer(issuer).await?, "tokens that came of them end by themselves")
-        }
-        IssuerPurpose::SoftwareStatements => {
-            (storage.delete_software_issuer(issuer).await?, "clients that came with them stay")
-        }
-    };
-    let what = what(purpose);
-    if !removed {
-        return Err(Failure::refused(format!(
-            "the issuer {issuer} is not trusted with {what}\n    `chancery issuer list` shows those that are"
-        )));
-    }
+    let what = purpose.as_str();
+    administration.remove_issuer(purpose, issuer).await.map_err(told("removing the issuer", what))?;
     if as_json {
         return output::json(&json!({ "issuer": issuer, "removed": true }));
     }
+    let rest = match purpose {
+        Purpose::Assertions => "tokens that came of them end by themselves",
+        Purpose::SoftwareStatements => "clients that came with them stay",
+    };
     Ok(output::line(&format!("{what} of {issuer} are trusted no more; {rest}"))?)
+}
+
+fn told(doing: &'static str, what: &'static str) -> impl FnOnce(NotDone<Refusal>) -> Failure {
+    move |not_done| {
+        Failure::not_done(not_done, |refusal| match refusal {
+            Refusal::Invalid(problems) => Failure::invalid(doing, &problems),
+            Refusal::Exists(name) => Failure::refused(format!(
+                "the issuer {name} is trusted already\n    remove it first: `chancery issuer remove --issuer {name}`"
+            )),
+            Refusal::Unknown(name) => Failure::refused(format!(
+                "the issuer {name} is not trusted with {what}\n    `chancery issuer list` shows those that are"
+            )),
+        })
+    }
 }

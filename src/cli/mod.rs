@@ -28,7 +28,6 @@ mod serve;
 mod switches;
 mod try_it;
 mod user;
-mod user_claims;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -6,12 +6,15 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::{Failure, output};
-use crate::audit::{Actor, Audit, Event};
+use crate::administration::{Administration, Failed, Services};
+use crate::audit::{Actor, Audit};
 use crate::boot::{self, StartError};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{PasswordSettings, Settings};
 use crate::crypto::master_key::MasterKey;
+use crate::crypto::password::{Cost, PasswordHasher};
 use crate::model::Timestamp;
+use crate::outbound::{Documents, Outbound};
 use crate::secrets;
 use crate::storage::Storage;
 
@@ -20,22 +23,36 @@ const OPERATOR: [&str; 3] = ["SUDO_USER", "USER", "LOGNAME"];
 /// Characters of their name that are kept.
 const LONGEST_OPERATOR: usize = 64;
 
-/// The database for a command that may change something: each change takes an entry of the audit log with it.
-pub(super) struct Office<'a> {
+/// What a command runs on that may change something: each change takes an entry of the audit log with it.
+pub(super) struct Context<'a> {
     pub settings: &'a Settings,
     pub storage: Storage,
     pub now: Timestamp,
     audit: OnceLock<Audit>,
+    documents: OnceLock<Documents>,
+    passwords: OnceLock<PasswordHasher>,
 }
 
-impl<'a> Office<'a> {
+impl<'a> Context<'a> {
     pub(super) async fn open(settings: &'a Settings) -> Result<Self, Failure> {
         let storage = storage(settings).await?;
-        Ok(Self { settings, storage, now: Clock::System.now(), audit: OnceLock::new() })
+        let (audit, documents, passwords) = Default::default();
+        Ok(Self { settings, storage, now: Clock::System.now(), audit, documents, passwords })
+    }
+
+    /// Administration by whoever types.
+    pub(super) fn administration(&self) -> Administration<'_> {
+        Administration {
+            settings: self.settings,
+            storage: &self.storage,
+            clock: &Clock::System,
+            services: self,
+            actor: operator(),
+        }
     }
 
     /// The audit log. The master key is read for it; whoever only looks at something needs none.
-    pub(super) fn audit(&self) -> Result<&Audit, Failure> {
+    pub(super) fn audit(&self) -> Result<&Audit, StartError> {
         if let Some(audit) = self.audit.get() {
             return Ok(audit);
         }
@@ -43,19 +60,11 @@ impl<'a> Office<'a> {
         Ok(self.audit.get_or_init(|| Audit::new(self.storage.clone(), master_key)))
     }
 
-    fn master_key(&self) -> Result<MasterKey, Failure> {
+    fn master_key(&self) -> Result<MasterKey, StartError> {
         let master_key = boot::load_master_key(self.settings)?;
         // A command does one thing after the other, so nobody else has to wait for its thread.
-        let opened = block_in_place(|| {
-            Handle::current().block_on(secrets::open(&self.storage, &master_key, self.now))
-        });
-        opened.map_err(StartError::from)?;
+        block_in_place(|| Handle::current().block_on(secrets::open(&self.storage, &master_key, self.now)))?;
         Ok(master_key)
-    }
-
-    /// The storage for one write, with its entry.
-    pub(super) fn noting(&self, event: Event<'_>) -> Result<Storage, Failure> {
-        Ok(self.audit()?.noting(&operator(), &[event], self.now))
     }
 
     /// Chains what was written, as nobody else may where no server runs, and closes the database.
@@ -70,6 +79,38 @@ impl<'a> Office<'a> {
         }
         Ok(())
     }
+}
+
+/// Each is opened when an act needs it for the first time.
+impl Services for Context<'_> {
+    fn audit(&self) -> Result<&Audit, Failed> {
+        self.audit().map_err(other)
+    }
+
+    fn documents(&self) -> Result<&Documents, Failed> {
+        if let Some(documents) = self.documents.get() {
+            return Ok(documents);
+        }
+        let outbound = Outbound::open(&self.settings.outbound).map_err(|error| other(error.into()))?;
+        Ok(self.documents.get_or_init(|| Documents::new(Arc::new(outbound))))
+    }
+
+    fn passwords(&self) -> Result<&PasswordHasher, Failed> {
+        if let Some(passwords) = self.passwords.get() {
+            return Ok(passwords);
+        }
+        let PasswordSettings { memory_kib, iterations, parallelism, .. } = self.settings.passwords;
+        let cost = Cost { memory_kib, iterations, parallelism, threads: 1, queue: 1 };
+        let started = PasswordHasher::start(cost)?;
+        Ok(self.passwords.get_or_init(|| started))
+    }
+
+    /// A command remembers none.
+    fn client_changed(&self) {}
+}
+
+fn other(error: StartError) -> Failed {
+    Failed::Other(error.into())
 }
 
 /// Who types, as far as the environment tells.

@@ -3,9 +3,8 @@
 use std::io::{self, BufRead as _};
 
 use super::Failure;
-use super::args::PasswordSource;
-use crate::config::PasswordSettings;
-use crate::crypto::password::{Cost, LONGEST_BYTES, PasswordHasher, check_new};
+use super::args::user::PasswordSource;
+use crate::crypto::password::LONGEST_BYTES;
 use crate::crypto::random;
 use crate::model::Secret;
 
@@ -27,26 +26,10 @@ pub(super) fn choose(source: &PasswordSource) -> Result<Chosen, Failure> {
     Ok(Chosen { password: read_line(io::stdin().lock())?, generated: false })
 }
 
-/// What is wrong with a password, if anything is.
-pub(super) fn problem(password: &Secret) -> Option<String> {
-    check_new(password).err().map(|problem| format!("password: {problem}"))
-}
-
 /// Four groups of five letters: 90 bits.
 pub(super) fn generate() -> Secret {
     let groups: Vec<String> = (0..GROUPS).map(|_| (0..GROUP).map(|_| letter()).collect()).collect();
     Secret::new(groups.join("-"))
-}
-
-pub(super) async fn hash(settings: &PasswordSettings, password: Secret) -> Result<String, Failure> {
-    let cost = Cost {
-        memory_kib: settings.memory_kib,
-        iterations: settings.iterations,
-        parallelism: settings.parallelism,
-        threads: 1,
-        queue: 1,
-    };
-    Ok(PasswordHasher::start(cost)?.hash(password).await?)
 }
 
 /// Every letter is as likely as the others: bytes beyond the last whole multiple are thrown away.
@@ -80,6 +63,7 @@ fn read_line(input: impl io::BufRead) -> Result<Secret, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::password::check_new;
 
     #[test]
     fn a_made_password_is_four_groups_of_plain_letters_and_fulfils_the_rules() {
@@ -90,7 +74,7 @@ mod tests {
             groups.iter().all(|group| group.len() == GROUP && group.bytes().all(|b| LETTERS.contains(&b)))
         );
         assert!((LETTERS.len() as f64).log2() * (GROUPS * GROUP) as f64 > 80.0);
-        assert!(problem(&password).is_none());
+        assert!(check_new(&password).is_ok());
     }
 
     #[test]

@@ -4,45 +4,31 @@
 use serde_json::json;
 
 use super::args::registration::{RegistrationTokenCommand, TokenCreate};
-use super::open::Office;
+use super::open::Context;
 use super::{Failure, output};
-use crate::audit::Event;
+use crate::administration::{Administration, IssuedToken, NewToken, NotDone, Refusal};
 use crate::config::Settings;
-use crate::crypto::handle::{self, Purpose};
-use crate::crypto::random;
-use crate::model::{InitialAccessToken, text};
+use crate::model::InitialAccessToken;
 use crate::storage::Storage;
 
 pub(super) async fn run(settings: Settings, command: RegistrationTokenCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
+    let context = Context::open(&settings).await?;
+    let administration = context.administration();
     match command {
-        RegistrationTokenCommand::Create(asked) => create(&office, asked).await?,
-        RegistrationTokenCommand::List(output) => list(&office.storage, output.json).await?,
-        RegistrationTokenCommand::Delete(asked) => delete(&office, &asked.id, asked.output.json).await?,
+        RegistrationTokenCommand::Create(asked) => create(&administration, asked).await?,
+        RegistrationTokenCommand::List(output) => list(&context.storage, output.json).await?,
+        RegistrationTokenCommand::Delete(asked) => {
+            delete(&administration, &asked.id, asked.output.json).await?;
+        }
     }
-    office.close().await
+    context.close().await
 }
 
-async fn create(office: &Office<'_>, asked: TokenCreate) -> Result<(), Failure> {
-    let now = office.now;
-    let unreadable = asked.name.len() > 200 || text::check_readable(&asked.name).is_err();
-    let wrong = unreadable || asked.uses == 0 || asked.lifetime == 0;
-    if wrong {
-        let problem = "give a name of 1 to 200 bytes that can be read, and a number of uses and a lifetime that are not 0";
-        return Err(Failure::refused(problem));
-    }
-    let token = InitialAccessToken {
-        id: random::id(),
-        name: asked.name,
-        uses_left: Some(asked.uses).filter(|uses| *uses > 0),
-        expires_at: Some(asked.lifetime).filter(|seconds| *seconds > 0).map(|seconds| now.plus(seconds)),
-        created_at: now,
-    };
-    let (key, salt) = (office.audit()?.master_key(), random::id());
-    let secret = handle::issue(key, Purpose::InitialAccessToken, &token.id, 0, &salt)
-        .ok_or_else(|| Failure::refused("the token could not be made"))?;
-    let created = Event::RegistrationTokenCreated { registration_token: &token.id };
-    office.noting(created)?.insert_registration_token(&token, &salt).await?;
+async fn create(administration: &Administration<'_>, asked: TokenCreate) -> Result<(), Failure> {
+    // -1 stands for no end.
+    let limit = |number| Some(number).filter(|number| *number != -1);
+    let new = NewToken { name: asked.name, uses: limit(asked.uses), lifetime: limit(asked.lifetime) };
+    let IssuedToken { token, secret } = administration.create_registration_token(new).await.map_err(told)?;
     if asked.output.json {
         let mut document = serde_json::to_value(&token)?;
         document["token"] = json!(secret.expose());
@@ -76,17 +62,24 @@ async fn list(storage: &Storage, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn delete(office: &Office<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
-    let deleted = Event::RegistrationTokenDeleted { registration_token: id };
-    if !office.noting(deleted)?.delete_registration_token(id).await? {
-        return Err(Failure::refused(format!(
-            "there is no token {id}\n    `chancery registration-token list` shows them"
-        )));
-    }
+async fn delete(administration: &Administration<'_>, id: &str, as_json: bool) -> Result<(), Failure> {
+    administration.delete_registration_token(id).await.map_err(told)?;
     if as_json {
         return output::json(&json!({ "id": id, "deleted": true }));
     }
     Ok(output::line(&format!("deleted the token {id}; the clients that came with it stay"))?)
+}
+
+fn told(not_done: NotDone<Refusal>) -> Failure {
+    Failure::not_done(not_done, |refusal| match refusal {
+        Refusal::Invalid(_) => Failure::refused(
+            "give a name of 1 to 200 bytes that can be read, and a number of uses and a lifetime that are not 0",
+        ),
+        Refusal::Exists(id) => Failure::refused(format!("there is a token {id} already")),
+        Refusal::Unknown(id) => Failure::refused(format!(
+            "there is no token {id}\n    `chancery registration-token list` shows them"
+        )),
+    })
 }
 
 fn uses(token: &InitialAccessToken) -> String {

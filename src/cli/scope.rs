@@ -3,125 +3,105 @@
 use serde_json::json;
 
 use super::args::catalogue::{ScopeCommand, ScopeWrite};
-use super::open::Office;
-use super::{Failure, output};
-use crate::audit::Event;
+use super::open::Context;
+use super::{Failure, given, output};
+use crate::administration::{Administration, NotDone, Refusal};
 use crate::config::Settings;
 use crate::model::{RegisteredScope, ScopeSet};
-use crate::protocol::scope;
+use crate::protocol::registration::InvalidMetadata;
 
 pub(super) async fn run(settings: Settings, command: ScopeCommand) -> Result<(), Failure> {
-    let office = Office::open(&settings).await?;
-    let commands = Commands { office: &office };
+    let context = Context::open(&settings).await?;
+    let administration = context.administration();
     match command {
-        ScopeCommand::Create(asked) => commands.create(asked).await?,
-        ScopeCommand::List(output) => commands.list(output.json).await?,
-        ScopeCommand::Show(asked) => show(&commands.find(&asked.scope).await?, asked.output.json)?,
-        ScopeCommand::Update(asked) => commands.update(asked).await?,
-        ScopeCommand::Delete(asked) => commands.delete(&asked.scope, asked.output.json).await?,
+        ScopeCommand::Create(asked) => create(&context, asked).await?,
+        ScopeCommand::List(output) => list(&context.storage.scopes().await?, output.json)?,
+        ScopeCommand::Show(asked) => {
+            let found = administration.scope(&asked.scope).await;
+            show(&found.map_err(told("showing the scope"))?, asked.output.json)?;
+        }
+        ScopeCommand::Update(asked) => {
+            let updated = administration.update_scope(&asked.scope, |scope| apply(scope, &asked)).await;
+            show(&updated.map_err(told("changing the scope"))?, asked.output.json)?;
+        }
+        ScopeCommand::Delete(asked) => delete(&administration, &asked.scope, asked.output.json).await?,
     }
-    office.close().await
+    context.close().await
 }
 
-struct Commands<'a> {
-    office: &'a Office<'a>,
+async fn create(context: &Context<'_>, asked: ScopeWrite) -> Result<(), Failure> {
+    let name = asked.scope.parse().map_err(|error| Failure::refused(format!("{}: {error}", asked.scope)))?;
+    let mut scope = RegisteredScope {
+        name,
+        descriptions: Default::default(),
+        implies: ScopeSet::default(),
+        is_public: false,
+        created_at: context.now,
+    };
+    let problems = apply(&mut scope, &asked);
+    let created = context.administration().create_scope(scope, problems).await;
+    show(&created.map_err(told("registering the scope"))?, asked.output.json)
 }
 
-impl Commands<'_> {
-    async fn create(&self, asked: ScopeWrite) -> Result<(), Failure> {
-        let name =
-            asked.scope.parse().map_err(|error| Failure::refused(format!("{}: {error}", asked.scope)))?;
-        let mut scope = RegisteredScope {
-            name,
-            descriptions: Default::default(),
-            implies: ScopeSet::default(),
-            is_public: false,
-            created_at: self.office.now,
-        };
-        Failure::of("registering the scope", apply(&mut scope, &asked))?;
-        let created = Event::ScopeCreated { scope: scope.name.as_str() };
-        if !self.office.noting(created)?.insert_scope(&scope).await? {
-            let name = scope.name.as_str();
-            return Err(Failure::refused(format!(
-                "the scope {name} is registered already\n    change it with `chancery scope update {name}`"
-            )));
-        }
-        show(&scope, asked.output.json)
+fn list(scopes: &[RegisteredScope], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return output::json(&scopes);
     }
-
-    async fn update(&self, asked: ScopeWrite) -> Result<(), Failure> {
-        let mut scope = self.find(&asked.scope).await?;
-        Failure::of("changing the scope", apply(&mut scope, &asked))?;
-        let updated = Event::ScopeUpdated { scope: scope.name.as_str() };
-        if !self.office.noting(updated)?.update_scope(&scope, self.office.now).await? {
-            return Err(unknown(scope.name.as_str()));
-        }
-        show(&scope, asked.output.json)
+    if scopes.is_empty() {
+        output::line("no scope is registered; register one with `chancery scope create SCOPE`")?;
+        return Ok(());
     }
-
-    async fn list(&self, as_json: bool) -> Result<(), Failure> {
-        let scopes = self.office.storage.scopes().await?;
-        if as_json {
-            return output::json(&scopes);
-        }
-        if scopes.is_empty() {
-            output::line("no scope is registered; register one with `chancery scope create SCOPE`")?;
-            return Ok(());
-        }
-        let row = |scope: &RegisteredScope| {
-            let languages: Vec<&str> = scope.descriptions.keys().map(String::as_str).collect();
-            let (name, implies) = (scope.name.as_str().to_owned(), scope.implies.to_string());
-            vec![name, languages.join(" "), implies, output::yes_or_no(scope.is_public)]
-        };
-        let rows: Vec<_> = scopes.iter().map(row).collect();
-        output::table(&["SCOPE", "DESCRIBED IN", "IMPLIES", "PUBLIC"], &rows)?;
-        Ok(())
-    }
-
-    async fn delete(&self, name: &str, as_json: bool) -> Result<(), Failure> {
-        let deleted = Event::ScopeDeleted { scope: name };
-        if !self.office.noting(deleted)?.delete_scope(name).await? {
-            return Err(unknown(name));
-        }
-        if as_json {
-            return output::json(&json!({ "scope": name, "deleted": true }));
-        }
-        output::line(&format!("forgot what was registered of the scope {name}"))?;
-        Ok(())
-    }
-
-    async fn find(&self, name: &str) -> Result<RegisteredScope, Failure> {
-        let mut scopes = self.office.storage.scopes().await?.into_iter();
-        scopes.find(|scope| scope.name.as_str() == name).ok_or_else(|| unknown(name))
-    }
+    let row = |scope: &RegisteredScope| {
+        let languages: Vec<&str> = scope.descriptions.keys().map(String::as_str).collect();
+        let (name, implies) = (scope.name.as_str().to_owned(), scope.implies.to_string());
+        vec![name, languages.join(" "), implies, output::yes_or_no(scope.is_public)]
+    };
+    let rows: Vec<_> = scopes.iter().map(row).collect();
+    output::table(&["SCOPE", "DESCRIBED IN", "IMPLIES", "PUBLIC"], &rows)?;
+    Ok(())
 }
 
-/// Puts what was given into `scope`, and returns every problem.
-fn apply(scope: &mut RegisteredScope, given: &ScopeWrite) -> Vec<String> {
+async fn delete(administration: &Administration<'_>, name: &str, as_json: bool) -> Result<(), Failure> {
+    administration.delete_scope(name).await.map_err(told("forgetting the scope"))?;
+    if as_json {
+        return output::json(&json!({ "scope": name, "deleted": true }));
+    }
+    output::line(&format!("forgot what was registered of the scope {name}"))?;
+    Ok(())
+}
+
+/// Puts what was given into `scope`, and returns what cannot be put.
+fn apply(scope: &mut RegisteredScope, given: &ScopeWrite) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     for text in &given.descriptions {
         match text.split_once('=') {
-            None => problems.push(format!("description: {text}: write LANGUAGE=TEXT")),
+            None => problems.push(InvalidMetadata {
+                member: "description",
+                problem: format!("{text}: write LANGUAGE=TEXT"),
+            }),
             Some((language, "")) => drop(scope.descriptions.remove(language)),
             Some((language, text)) => {
                 scope.descriptions.insert(language.to_owned(), text.to_owned());
             }
         }
     }
-    match given.implies.as_ref().map(|text| text.parse()).transpose() {
-        Ok(Some(implies)) => scope.implies = implies,
-        Ok(None) => {}
-        Err(error) => problems.push(format!("implies: {error}")),
-    }
+    problems.extend(given::put_scope(&mut scope.implies, given.implies.as_deref(), "implies"));
     scope.is_public = given.public.unwrap_or(scope.is_public);
-    problems.extend(scope::check(scope).iter().map(ToString::to_string));
     problems
 }
 
-fn unknown(name: &str) -> Failure {
-    Failure::refused(format!(
-        "the scope {name} is not registered\n    `chancery scope list` shows those that are"
-    ))
+fn told(doing: &'static str) -> impl FnOnce(NotDone<Refusal>) -> Failure {
+    move |not_done| {
+        Failure::not_done(not_done, |refusal| match refusal {
+            Refusal::Invalid(problems) => Failure::invalid(doing, &problems),
+            Refusal::Exists(name) => Failure::refused(format!(
+                "the scope {name} is registered already\n    change it with `chancery scope update {name}`"
+            )),
+            Refusal::Unknown(name) => Failure::refused(format!(
+                "the scope {name} is not registered\n    `chancery scope list` shows those that are"
+            )),
+        })
+    }
 }
 
 fn show(scope: &RegisteredScope, as_json: bool) -> Result<(), Failure> {

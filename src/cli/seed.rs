@@ -1,6 +1,6 @@
 //! What the demo needs to be there: a user and three clients. Repeated at every start without harm.
 
-use super::client_settings;
+use crate::administration::clients::defaults;
 use crate::app::App;
 use crate::crypto::digest;
 use crate::crypto::password::Against;
@@ -162,5 +162,5 @@ fn single_page(app: &App, home: &str) -> ClientMetadata {
 
 fn client(app: &App, id: &str, name: &str, scope: &str) -> ClientMetadata {
     let scope = scope.parse().unwrap_or_else(|_| ScopeSet::default());
-    ClientMetadata { scope, ..client_settings::new(ClientId::new(id), name.to_owned(), app.now()) }
+    ClientMetadata { scope, ..defaults::client(ClientId::new(id), name.to_owned(), app.now()) }
 }

@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::args::within;
-use super::given::{Given, or_preset, set, word};
+use super::given::{Given, or_preset, set, within, word};
 use crate::model::{
     AssertionAudience, ConsentPolicy, Presence, ProfileName, RefreshTokenPolicy, RotationPolicy,
     StatusProfile, Switches, TokenResponseAlias, UserinfoProfile,

@@ -1,71 +1,28 @@
-//! Dynamic client registration (RFC 7591) and its management by the client (RFC 7592): the reads and writes around
-//! `protocol/registration`.
+//! Dynamic client registration (RFC 7591) and its management by the client (RFC 7592): who may, what is believed of what
+//! was sent, and what is answered. `administration` does what was asked.
 
-use std::sync::Arc;
+mod refusal;
+mod software_statement;
 
 use serde_json::{Value, json};
 
+use crate::administration::clients::{Registered, Registrant, Replaced};
 use crate::app::App;
-use crate::audit::{Actor, Event};
+use crate::audit::Actor;
 use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
-use crate::crypto::jwks::KeySet;
 use crate::crypto::{digest, random};
-use crate::model::{
-    Algorithm, Client, ClientId, ClientMetadata, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy,
-    Secret, SelfRegistered, Share, SoftwareIssuer, Ui,
-};
-use crate::outbound::sector_identifier;
-use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT};
-use crate::protocol::registration::recognition;
+use crate::model::{Algorithm, ClientId, ClientMetadata, InitialAccessToken, Secret, SelfRegistered};
+use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE};
 use crate::protocol::registration::request::{self, Members, Terms};
-use crate::protocol::registration::statement::{self, Statement};
 use crate::protocol::registration::{self, InvalidMetadata};
-use crate::protocol::remote_uri;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::registry::clients;
-use crate::server::load::Crowded;
-use crate::storage::{
-    MayRegister, NewRegistration, RegistrationOutcome, StorageError, StoredClient, StoredRegistration,
-};
+use crate::storage::{StoredClient, StoredRegistration};
 use crate::throttle::Attempt;
 use crate::tries;
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// A token is needed, and none was sent.
-    NoToken,
-    /// Also where the client is gone: a token of one that never was gets the same.
-    WrongToken,
-    /// Of this address, or of all together, for a while.
-    TooMany,
-    /// With this token, for a while.
-    TooManyWithToken,
-    /// There are as many clients as there may be.
-    NoRoom(OAuthError),
-    Error(OAuthError),
-}
-
-impl Refusal {
-    /// Whether it was the server that failed: who asked could do nothing about it.
-    fn is_a_failure(&self) -> bool {
-        let codes = [ErrorCode::ServerError, ErrorCode::TemporarilyUnavailable];
-        matches!(self, Self::Error(error) if codes.contains(&error.code))
-    }
-}
-
-impl From<OAuthError> for Refusal {
-    fn from(error: OAuthError) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<StorageError> for Refusal {
-    fn from(error: StorageError) -> Self {
-        Self::Error(error.into())
-    }
-}
+pub(crate) use refusal::Refusal;
+use software_statement::believed;
 
 /// A client registration request (RFC 7591 3.1).
 pub(crate) async fn register(
@@ -103,29 +60,10 @@ async fn register_counted(
     kept.insert("self_registered".to_owned(), json!(origin));
     let mut client = request::client(&given, kept, &terms(&app.settings))?;
     client.origin.self_registered = Some(origin);
-    let client = settle(client, &app.settings)?;
-    check_sector(app, &client, None).await?;
-    let secret = client.token_endpoint_auth_method.has_secret().then(|| clients::new_secret(&client));
-    let secrets = match &secret {
-        Some(secret) => clients::kept(&client, secret, seal(app, &client))?,
-        None => ClientSecrets::default(),
-    };
-    let (salt, by) = (random::id(), registered_by(app, token.as_ref(), address));
-    let new = NewRegistration {
-        client: &client,
-        secrets: &secrets,
-        salt: &salt,
-        token: token.as_ref().map(|token| token.id.as_str()),
-        allowed: MayRegister { by: &by, share: Share::half_of(app.settings.registration.max_clients) },
-    };
-    let registration_token = new.token;
-    let registered = Event::ClientRegistered { client: &client.id, registration_token };
-    match app.noting(&Actor::Unknown, registered).register_client(new, now).await? {
-        RegistrationOutcome::Registered => {}
-        RegistrationOutcome::TokenSpent => return Err(Refusal::WrongToken),
-        RegistrationOutcome::Full => return Err(Refusal::NoRoom(full())),
-        RegistrationOutcome::ShareFull => return Err(Refusal::NoRoom(share_full())),
-    }
+    let by = registered_by(app, token.as_ref(), address);
+    let registrant = Registrant { token: token.as_ref().map(|token| token.id.as_str()), by: &by };
+    let registered = app.administration(Actor::Unknown).register_client(client, registrant).await?;
+    let Registered { client, secret, salt } = registered;
     tracing::info!(client = %client.id, name = client.name, address, "client registered itself");
     Ok(answer(app, &client, &salt, 0, secret.as_ref())?)
 }
@@ -182,34 +120,21 @@ async fn replace(
     given: &Members,
     address: &str,
 ) -> Result<Option<Value>, Refusal> {
-    let Registration { mut stored, salt, next } = registration;
+    let Registration { stored, salt, next } = registration;
     let before = &stored.client;
     let mut client = request::client(given, kept(before), &terms_for(&app.settings, before))?;
     client.origin.self_registered.clone_from(&before.origin.self_registered);
-    let client = settle(client, &app.settings)?;
-    check_sector(app, &client, Some(before)).await?;
-    let had_secret = before.token_endpoint_auth_method.has_secret();
-    let is_another = !recognition::looks_the_same(before, &client);
-    let (secret, secrets) =
-        clients::renewed(&client, had_secret, stored.secrets, app.now(), seal(app, &client))?;
-    (stored.client, stored.secrets) = (client.into_metadata(), secrets);
-    let client = &stored.client;
-    let storage = app.noting(&Actor::Client, Event::ClientUpdated { client: &client.id });
-    if !storage.update_registration(&stored, app.now(), is_another).await? {
-        return Ok(None);
-    }
-    app.clients.forget();
+    let replaced = app.administration(Actor::Client).replace_client(stored, client).await?;
+    let Some(Replaced { client, secret, is_another }) = replaced else { return Ok(None) };
     tracing::info!(client = %client.id, address, is_another, "client changed its registration");
-    Ok(Some(answer(app, client, &salt, next, secret.as_ref())?))
+    Ok(Some(answer(app, &client, &salt, next, secret.as_ref())?))
 }
 
 /// A client delete request (RFC 7592 2.3): what was granted to it ends with it.
 pub(crate) async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
     let registration = authorized(app, id, token).await?;
     let client = &registration.stored.client.id;
-    let deleted = app.noting(&Actor::Client, Event::ClientDeleted { client }).delete_client(client).await?;
-    app.clients.forget();
-    if deleted {
+    if app.administration(Actor::Client).delete_client(client).await? {
         tracing::info!(client = id, address, "client deleted its registration");
     }
     Ok(())
@@ -307,35 +232,6 @@ fn check_identity(given: &mut Members, stored: &StoredClient) -> Result<(), OAut
     }
 }
 
-/// The members with those of the software statement over them, if there is one.
-async fn believed(app: &App, mut given: Members) -> Result<Members, OAuthError> {
-    let Some(jwt) = given.get(SOFTWARE_STATEMENT) else {
-        if app.settings.registration.require_software_statement {
-            return Err(statement::missing());
-        }
-        return Ok(given);
-    };
-    let jwt = jwt.as_str().ok_or_else(|| statement::invalid("software_statement is a JWT, a text."))?;
-    let statement = Statement::read(jwt, app.now())?;
-    let issuer = app.storage.software_issuer(&statement.issuer).await?.ok_or_else(statement::unapproved)?;
-    let keys = keys(app, &issuer, &statement).await?.ok_or_else(statement::keyless)?;
-    let claims = statement.verified(&keys)?;
-    statement::lay_over(&mut given, claims);
-    Ok(given)
-}
-
-async fn keys(
-    app: &App,
-    issuer: &SoftwareIssuer,
-    statement: &Statement,
-) -> Result<Option<Arc<KeySet>>, Crowded> {
-    match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
-        (None, Some(uri)) => app.remote_keys.find(None, uri, statement.kid.as_deref(), app.now()).await,
-        (None, None) => Ok(None),
-    }
-}
-
 fn terms(settings: &Settings) -> Terms {
     let known = &settings.keys.algorithms;
     // OpenID Connect Registration 2: the default is RS256.
@@ -367,129 +263,8 @@ fn kept(client: &ClientMetadata) -> Members {
     document
 }
 
-/// What the settings say of a client that the operator has not looked at; then everything is checked again.
-fn settle(mut client: ClientMetadata, settings: &Settings) -> Result<Client, OAuthError> {
-    let optional = settings.registration.pkce == PkcePolicy::Optional;
-    match client.is_confidential() {
-        true if optional => client.pkce = client.pkce.or(Some(PkcePolicy::Optional)),
-        true => {}
-        // RFC 9700 2.1.1: public clients MUST use PKCE.
-        false => client.pkce = None,
-    }
-    registrable(client, settings).map_err(request::refusal)
-}
-
-/// Whether the sector that a client names lists its redirect URIs; asked again where one of the two changed.
-async fn check_sector(
-    app: &App,
-    client: &ClientMetadata,
-    before: Option<&ClientMetadata>,
-) -> Result<(), OAuthError> {
-    let asked = |client: &ClientMetadata| {
-        (client.identity.sector_identifier_uri.clone(), client.redirect_uris.clone())
-    };
-    if before.is_some_and(|before| asked(before) == asked(client)) {
-        return Ok(());
-    }
-    let checked = sector_identifier::check(&app.documents, client, app.now()).await;
-    checked.map_err(|error| {
-        if error.is_busy() {
-            return Crowded.into();
-        }
-        request::refusal(vec![InvalidMetadata {
-            member: sector_identifier::MEMBER,
-            problem: error.to_string(),
-        }])
-    })
-}
-
-/// The client that this metadata describes, or everything that keeps it from working on a server with these settings.
-pub(crate) fn registrable(
-    client: ClientMetadata,
-    settings: &Settings,
-) -> Result<Client, Vec<InvalidMetadata>> {
-    let client = settings.clients.profiles.resolve(client).map_err(|unknown| vec![unknown.into()])?;
-    let problems = problems(&client, settings);
-    if problems.is_empty() { Ok(client) } else { Err(problems) }
-}
-
-fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
-    let mut problems = registration::check(client);
-    let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
-    let fetched = [
-        ("jwks_uri", &client.jwks_uri),
-        ("sector_identifier_uri", &client.identity.sector_identifier_uri),
-        ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
-    ];
-    for (member, uri) in fetched {
-        let checked = uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
-        if let Some(Err(error)) = checked {
-            complain(member, error.to_string());
-        }
-    }
-    for uri in &client.requests.request_uris {
-        // OpenID Connect Registration 2: a fragment is the digest of what is there.
-        let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
-        if let Err(error) = remote_uri::check(address, settings.outbound.allow_private) {
-            complain("request_uris", format!("{uri}: {error}"));
-        }
-    }
-    if client.requests.response_types.iter().any(|asked| asked.is_implicit()) && !settings.grants.implicit {
-        let problem = "only code and code id_token are on; grants.implicit turns the others on";
-        complain("response_types", problem.to_owned());
-    }
-    if client.ui == Some(Ui::External) && settings.ui.external.is_none() {
-        complain("ui", "set ui.login_url and ui.consent_url before a client uses them".to_owned());
-    }
-    if client.token_hook == Some(true) && settings.token_hook.is_none() {
-        complain("token_hook", "set token_hook.url before a client uses it".to_owned());
-    }
-    if client.may_use(GrantType::Password) && !settings.grants.password {
-        complain("grant_types", "the password grant is off; grants.password turns it on".to_owned());
-    }
-    for (member, algorithm) in [
-        ("id_token_signed_response_alg", client.id_token_signed_response_alg),
-        ("access_token_signed_response_alg", client.access_token_signed_response_alg),
-        ("introspection_signed_response_alg", client.identity.introspection_signed_response_alg),
-        ("userinfo_signed_response_alg", client.identity.userinfo_signed_response_alg),
-        ("authorization_signed_response_alg", client.requests.authorization_signed_response_alg),
-    ] {
-        problems.extend(unknown_algorithm(member, algorithm, settings));
-    }
-    problems
-}
-
-/// An algorithm for which the server has no keys.
-pub(crate) fn unknown_algorithm(
-    member: &'static str,
-    algorithm: Option<Algorithm>,
-    settings: &Settings,
-) -> Option<InvalidMetadata> {
-    let known = &settings.keys.algorithms;
-    let unknown = algorithm.filter(|algorithm| !known.contains(algorithm))?;
-    let names: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
-    let problem = format!("{unknown} is not in keys.algorithms, which has {}", names.join(", "));
-    Some(InvalidMetadata { member, problem })
-}
-
-/// What seals a client's secret.
-fn seal<'a>(app: &'a App, client: &'a Client) -> impl FnOnce(&Secret) -> Result<Secret, OAuthError> + 'a {
-    |secret| clients::seal_secret(&app.master_key, &client.id, secret).map_err(OAuthError::server_error)
-}
-
-fn full() -> OAuthError {
-    tracing::warn!("no client is registered: there are registration.max_clients that registered themselves");
-    OAuthError::new(ErrorCode::TemporarilyUnavailable, "This server takes no more registrations for now.")
-}
-
 fn busy() -> OAuthError {
     let description = "Others change this client at the same moment, again and again. Try again.";
-    OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
-}
-
-fn share_full() -> OAuthError {
-    let description = "This address, or this token, has registered as many clients as it may: delete one, or wait \
-                       until those that nobody uses are removed.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 

@@ -8,8 +8,10 @@ use tokio::task::spawn_blocking;
 use super::KeyError;
 use super::key_pair::KeyPair;
 use crate::audit::{Actor, Audit, Event};
+use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::model::{Algorithm, KeyId, SigningKey, Timestamp};
+use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::storage::Succession;
 
 /// What a private key is sealed for.
@@ -22,6 +24,17 @@ pub struct RotationTimes {
     pub publish: i64,
     /// Seconds an old key stays published after it last signed: at least the longest lifetime of a token.
     pub retire: i64,
+}
+
+impl RotationTimes {
+    pub fn of(settings: &Settings) -> Self {
+        let tokens = &settings.tokens;
+        Self {
+            publish: settings.keys.publish_seconds,
+            // How long a token can be around after its key stopped signing. A client may have a lifetime of its own.
+            retire: MAX_ACCESS_TOKEN_LIFETIME.max(tokens.access_token_seconds).max(tokens.id_token_seconds),
+        }
+    }
 }
 
 /// Who makes and withdraws keys.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::architecture::{assert_none, files, without_tests};
 
 /// The rooms, the lowest first. Each may name those before it and no other.
-const FLOORS: [&str; 29] = [
+const FLOORS: [&str; 30] = [
     "model",
     "cache",
     "observe",
@@ -24,6 +24,7 @@ const FLOORS: [&str; 29] = [
     "keys",
     "secrets",
     "clock",
+    "administration",
     "app",
     "tries",
     "throttle",
@@ -40,22 +41,7 @@ const FLOORS: [&str; 29] = [
 
 /// Files that still go round in a circle with others of their room. The list may only shrink: one that is none any more
 /// has to go from it.
-const IN_CIRCLES: [&str; 43] = [
-    "cli/args",
-    "cli/args/audit",
-    "cli/args/catalogue",
-    "cli/args/issuer",
-    "cli/args/registration",
-    "cli/args/secrets",
-    "cli/client_settings",
-    "cli/client_settings/exchange",
-    "cli/client_settings/identity",
-    "cli/client_settings/logout",
-    "cli/client_settings/origin",
-    "cli/client_settings/requests",
-    "cli/client_settings/sign_in",
-    "cli/client_tokens",
-    "cli/switches",
+const IN_CIRCLES: [&str; 28] = [
     "crypto/jwe/agreement",
     "crypto/jwe/public_key",
     "http/error",

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chancery::boot;
 use chancery::keys::{self, KeyRing};
 use chancery::model::{KeyId, Timestamp};
 use chancery::storage::StoredClient;
@@ -54,7 +53,7 @@ impl TestServer {
 
     /// Rotates by command: the new keys sign after `publish` seconds.
     async fn rotate_es256(&self, publish: i64) -> KeyId {
-        let times = keys::RotationTimes { publish, ..boot::rotation_times(&self.app.settings) };
+        let times = keys::RotationTimes { publish, ..keys::RotationTimes::of(&self.app.settings) };
         let (app, algorithm) = (&self.app, chancery::model::Algorithm::ES256);
         let key = keys::rotate(&app.keeper(), algorithm, app.now(), times).await.unwrap();
         app.reload_keys().await.unwrap();
@@ -63,7 +62,7 @@ impl TestServer {
 
     async fn withdraw(&self, kid: &str) -> bool {
         let (app, kid) = (&self.app, KeyId::new(kid));
-        let times = boot::rotation_times(&app.settings);
+        let times = keys::RotationTimes::of(&app.settings);
         let withdrawn = keys::withdraw(&app.keeper(), &kid, app.now(), times).await.unwrap();
         app.reload_keys().await.unwrap();
         withdrawn
@@ -359,7 +358,7 @@ on_both! {
         assert!(server.app.storage.delete_client(&before.id).await.is_err());
         assert_eq!(count().await, counted);
         let app = &server.app;
-        let (key, times) = (server.published().await[0].clone(), boot::rotation_times(&app.settings));
+        let (key, times) = (server.published().await[0].clone(), keys::RotationTimes::of(&app.settings));
         assert!(keys::withdraw(&app.keeper(), &KeyId::new(&key), START, times).await.is_err());
         assert_eq!(count().await, counted);
     }

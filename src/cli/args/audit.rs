@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Output;
+use super::output::Output;
 use crate::audit::Place;
 use crate::model::Timestamp;
 

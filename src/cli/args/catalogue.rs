@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Output, within};
-use crate::cli::given::{Given, or_preset, word};
+use super::output::Output;
+use crate::cli::given::{Given, or_preset, within, word};
 use crate::model::{Algorithm, TokenFormat};
 use crate::protocol::registration::MAX_ACCESS_TOKEN_LIFETIME;
 

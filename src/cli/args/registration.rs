@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Output;
+use super::output::Output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistrationTokenCommand {

@@ -1,6 +1,9 @@
 use clap::CommandFactory;
 
+use super::client::{ClientCommand, ClientSettings};
 use super::*;
+use crate::cli::given::Given;
+use crate::model::{Algorithm, IntrospectionPolicy, Lifetime, PkcePolicy, Ui};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split(' '))

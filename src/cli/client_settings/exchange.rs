@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::{replace, set_text};
-use crate::cli::given::{self, Given, word};
+use crate::cli::given::{self, Given, replace, set_text, word};
 use crate::model::{ClientExchange, TokenExchangePolicy};
 
 /// A part of the settings of a client; they are read like the rest of them.

@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::client_settings::set_text;
-use crate::cli::given::{self, Given, word};
+use crate::cli::given::{self, Given, set_text, word};
 use crate::model::{Algorithm, ClientIdentity, ContentEncryption, KeyManagement, SubjectType};
 
 /// A part of the settings of a client; they are read like the rest of them.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{set, set_text};
+use crate::cli::given::{put, set_text};
 use crate::model::ClientLogout;
 
 /// A part of the settings of a client; they are read like the rest of them.
@@ -26,12 +26,12 @@ impl LogoutArgs {
     /// Puts what was given into `place`.
     pub(crate) fn apply(self, place: &mut ClientLogout) {
         set_text(&mut place.backchannel_logout_uri, self.backchannel_logout_uri);
-        set(&mut place.backchannel_logout_session_required, self.backchannel_logout_session_required);
+        put(&mut place.backchannel_logout_session_required, self.backchannel_logout_session_required);
         if place.backchannel_logout_uri.is_none() && self.backchannel_logout_session_required.is_none() {
             place.backchannel_logout_session_required = false;
         }
         set_text(&mut place.frontchannel_logout_uri, self.frontchannel_logout_uri);
-        set(&mut place.frontchannel_logout_session_required, self.frontchannel_logout_session_required);
+        put(&mut place.frontchannel_logout_session_required, self.frontchannel_logout_session_required);
         if place.frontchannel_logout_uri.is_none() && self.frontchannel_logout_session_required.is_none() {
             place.frontchannel_logout_session_required = false;
         }

@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::replace;
-use crate::cli::given::{Given, or_preset, set, word};
+use crate::cli::given::{Given, or_preset, replace, set, word};
 use crate::model::{
     Algorithm, ClientRequests, ContentEncryption, KeyManagement, RequestObjectAlgorithm, ResponseType,
 };

@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::{replace, set_text};
-use crate::cli::given::{Given, or_preset, set};
+use crate::cli::given::{Given, or_preset, replace, set, set_text};
 use crate::model::ClientSignIn;
 
 /// A part of the settings of a client; they are read like the rest of them.

@@ -115,7 +115,7 @@ on_both! {
         done.unwrap();
         assert_told(&told, &[json!({"event": "key.made", "actor": "server", "alg": "ES256"})]);
         let kid = KeyId::new(text(&told[0], "kid"));
-        let times = chancery::boot::rotation_times(&server.app.settings);
+        let times = chancery::keys::RotationTimes::of(&server.app.settings);
         let keeper = server.app.keeper();
         let (told, _) = server.told(keys::withdraw(&keeper, &kid, server.app.now(), times)).await;
         assert_told(&told, &[json!({"event": "key.withdrawn", "kid": kid})]);

@@ -1,6 +1,5 @@
 //! The server and the model side by side: each operation is done to both, and their answers are compared.
 
-use chancery::boot;
 use chancery::crypto::{digest, random};
 use chancery::keys::{self, RotationTimes};
 use chancery::model::{Algorithm, ClientId, ClientSecrets, RetiredSecret};
@@ -344,7 +343,7 @@ impl<'s> World<'s> {
     /// Another key signs from now on; what the one before signed is as good as it was.
     async fn rotate_key(&self) -> Held {
         let app = &self.server.app;
-        let times = RotationTimes { publish: 0, ..boot::rotation_times(&app.settings) };
+        let times = RotationTimes { publish: 0, ..RotationTimes::of(&app.settings) };
         keys::rotate(&app.keeper(), Algorithm::ES256, app.now(), times).await.unwrap();
         app.storage.retire_keys(app.now(), app.now().plus(-app.settings.keys.hint_seconds)).await.unwrap();
         app.reload_keys().await.unwrap();

@@ -310,7 +310,7 @@ impl Scene {
     async fn withdraw_key(&self) {
         let app = &self.here.app;
         let kid = chancery::model::KeyId::new(self.signing_kid().await);
-        let times = chancery::boot::rotation_times(&app.settings);
+        let times = chancery::keys::RotationTimes::of(&app.settings);
         assert!(chancery::keys::withdraw(&app.keeper(), &kid, app.now(), times).await.unwrap());
         app.reload_keys().await.unwrap();
     }

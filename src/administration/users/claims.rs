@@ -1,8 +1,8 @@
-//! Claims of a user as they are written on the command line: `given_name=Ada`, `given_name#fr=Ada`,
-//! `address.country=UK`.
+//! Claims of a user as they are set one by one: `given_name`, `given_name#fr`, `address.country`.
 
 use url::Url;
 
+use super::refusal::UserProblem;
 use crate::model::{Address, Profile, text};
 
 /// The claims that may be in several languages (OpenID Connect Core 5.2).
@@ -11,20 +11,28 @@ const LOCALIZED: [&str; 8] =
 const ADDRESS: &str = "address.";
 const LONGEST: usize = 1000;
 
-/// Sets one claim; an empty text clears it.
-pub(super) fn set(profile: &mut Profile, given: &str) -> Result<(), String> {
-    let (name, value) =
-        given.split_once('=').ok_or_else(|| format!("claim: write NAME=VALUE, not {given}"))?;
+/// What a claim is to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub name: String,
+    /// An empty text clears. None: it was forgotten.
+    pub value: Option<String>,
+}
+
+/// Sets one claim.
+pub(super) fn set(profile: &mut Profile, claim: &Claim) -> Result<(), UserProblem> {
+    let name = claim.name.as_str();
+    let value = claim.value.as_deref().ok_or_else(|| UserProblem::ClaimWithoutValue(name.to_owned()))?;
     if value.len() > LONGEST {
-        return Err(format!("claim {name}: use at most {LONGEST} bytes of plain text"));
+        return Err(wrong(name, format!("use at most {LONGEST} bytes of plain text")));
     }
     if let (false, Err(error)) = (value.is_empty(), text::check_readable(value)) {
-        return Err(format!("claim {name}: {error}"));
+        return Err(wrong(name, error));
     }
     let bare = name.split('#').next().unwrap_or_default();
     // OpenID Connect Core 5.1: these MUST be URLs of a page or a picture.
     if ["profile", "picture", "website"].contains(&bare) && !value.is_empty() && !is_web(value) {
-        return Err(format!("claim {name}: use an https URL"));
+        return Err(wrong(name, "use an https URL"));
     }
     let text = Some(value.to_owned()).filter(|value| !value.is_empty());
     if let Some(member) = name.strip_prefix(ADDRESS) {
@@ -43,10 +51,18 @@ fn is_web(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
 }
 
-fn unknown(name: &str) -> String {
-    format!(
-        "claim: {name} is none of the profile (OpenID Connect Core 5.1); write given_name, birthdate, address.country ..."
-    )
+fn wrong(claim: &str, problem: impl ToString) -> UserProblem {
+    UserProblem::Claim { claim: claim.to_owned(), problem: problem.to_string() }
+}
+
+fn unfit(problem: String) -> UserProblem {
+    UserProblem::Member { member: "claim", problem }
+}
+
+fn unknown(name: &str) -> UserProblem {
+    unfit(format!(
+        "{name} is none of the profile (OpenID Connect Core 5.1); write given_name, birthdate, address.country ..."
+    ))
 }
 
 fn member<'p>(profile: &'p mut Profile, name: &str) -> Option<&'p mut Option<String>> {
@@ -67,7 +83,7 @@ fn member<'p>(profile: &'p mut Profile, name: &str) -> Option<&'p mut Option<Str
     })
 }
 
-fn set_address(profile: &mut Profile, member: &str, text: Option<String>) -> Result<(), String> {
+fn set_address(profile: &mut Profile, member: &str, text: Option<String>) -> Result<(), UserProblem> {
     let mut address = profile.address.take().unwrap_or_default();
     let place = match member {
         "formatted" => Some(&mut address.formatted),
@@ -84,14 +100,19 @@ fn set_address(profile: &mut Profile, member: &str, text: Option<String>) -> Res
 }
 
 /// BCP 47 tags, by their look; compared without regard to case, so they are kept as they were written.
-fn set_localized(profile: &mut Profile, bare: &str, tag: &str, text: Option<String>) -> Result<(), String> {
+fn set_localized(
+    profile: &mut Profile,
+    bare: &str,
+    tag: &str,
+    text: Option<String>,
+) -> Result<(), UserProblem> {
     let part =
         |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !LOCALIZED.contains(&bare) {
-        return Err(format!("claim: {bare} has no languages"));
+        return Err(unfit(format!("{bare} has no languages")));
     }
     if !tag.split('-').all(part) {
-        return Err(format!("claim {bare}: {tag} is no language; write it like fr or ja-Hira"));
+        return Err(wrong(bare, format!("{tag} is no language; write it like fr or ja-Hira")));
     }
     let name = format!("{bare}#{tag}");
     profile.localized.retain(|known, _| !known.eq_ignore_ascii_case(&name));
@@ -103,12 +124,16 @@ fn set_localized(profile: &mut Profile, bare: &str, tag: &str, text: Option<Stri
 
 #[cfg(test)]
 mod tests {
-    use super::set;
-    use crate::model::Profile;
+    use super::*;
+
+    fn claim(text: &str) -> Claim {
+        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        Claim { name: name.to_owned(), value: value.map(str::to_owned) }
+    }
 
     fn with(claims: &[&str]) -> Profile {
         let mut profile = Profile::default();
-        claims.iter().for_each(|claim| set(&mut profile, claim).unwrap());
+        claims.iter().for_each(|text| set(&mut profile, &claim(text)).unwrap());
         profile
     }
 
@@ -163,7 +188,7 @@ mod tests {
             &long,
         ] {
             let mut profile = Profile::default();
-            assert!(set(&mut profile, wrong).is_err(), "{wrong}");
+            assert!(set(&mut profile, &claim(wrong)).is_err(), "{wrong}");
             assert_eq!(profile, Profile::default());
         }
     }
