@@ -47,14 +47,15 @@ pub(super) async fn run(args: TryArgs, file: Option<&Path>) -> Result<(), Failur
     let secret = random::secret();
     let secrets = seed::Secrets { password: &password, app: &secret, machine: &machine };
     seed::run(&app, &home, &secrets).await.map_err(|error| Failure::refused(error.to_string()))?;
-    let relying_party = RelyingParty::new(ClientSettings {
+    let client = ClientSettings {
         issuer: app.issuer().to_owned(),
         client_id: seed::APP.to_owned(),
         client_secret: secret.clone(),
         scope: seed::SCOPE.to_owned(),
         home: home.clone(),
         id_token_alg: app.settings.tokens.id_token_alg,
-    });
+    };
+    let relying_party = RelyingParty::new(client, Arc::clone(&app.outbound));
     let others = boot::Listeners::bind(&app).await?;
     let stopped = boot::stopped()?;
     tell(&app, &home, &known, args.output.json)?;

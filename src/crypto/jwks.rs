@@ -1,22 +1,20 @@
 //! Public keys of others, as JWK Sets (RFC 7517): which of them verifies a signature, which of them one encrypts to.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
+mod key;
+mod signature;
+
 use serde_json::Value;
 
 use super::jwe::PublicKey;
-use crate::model::{AssertionAlgorithm, KeyManagement, Secret};
+use crate::model::{AssertionAlgorithm, KeyManagement};
+use key::{Key, encryption_key, key, rsa};
+use signature::verify;
+pub use signature::verify_with_secret;
 
 /// Keys of one set that are looked at: more than anybody rotates through.
 const MOST_KEYS: usize = 50;
 /// Keys that are tried for one signature: whoever sends it may have chosen the keys, and pays for none of it.
 const MOST_TRIED: usize = 4;
-/// Bits of an RSA key. RFC 7518 3.3, 4.3: of 2048 bits or larger MUST be used. Above 4096 a signature costs more to
-/// check than it is worth.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-/// The one public exponent, 65537. Each bit of a larger one is work for whoever verifies.
-const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 /// RFC 7518 6.2.2, 6.3.2, 6.4.1; RFC 8037 2: what makes a key private, or is a shared secret.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -63,36 +61,6 @@ pub enum Unverified {
     Unnamed,
     /// No key that could have made it did.
     ByNoKey,
-}
-
-#[derive(Clone)]
-struct Key {
-    kid: Option<String>,
-    algorithm: Option<String>,
-    family: Family,
-    key: DecodingKey,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    Rsa,
-    P256,
-    P384,
-    Ed25519,
-}
-
-impl Family {
-    /// A key is used with the algorithms of its kind and no other.
-    fn fits(self, algorithm: AssertionAlgorithm) -> bool {
-        use AssertionAlgorithm as Alg;
-        match algorithm {
-            Alg::RS256 | Alg::RS384 | Alg::RS512 | Alg::PS256 | Alg::PS384 | Alg::PS512 => self == Self::Rsa,
-            Alg::ES256 => self == Self::P256,
-            Alg::ES384 => self == Self::P384,
-            Alg::EdDSA => self == Self::Ed25519,
-            Alg::HS256 | Alg::HS384 | Alg::HS512 => false,
-        }
-    }
 }
 
 impl KeySet {
@@ -164,31 +132,6 @@ impl KeySet {
     }
 }
 
-/// Whether this secret made this signature, an HMAC.
-pub fn verify_with_secret(
-    secret: &Secret,
-    algorithm: AssertionAlgorithm,
-    signed: &str,
-    signature: &str,
-) -> bool {
-    let octets = secret.expose().as_bytes();
-    // RFC 7518 3.2: the key MUST be as long as the hash.
-    let shortest = match algorithm {
-        AssertionAlgorithm::HS256 => 32,
-        AssertionAlgorithm::HS384 => 48,
-        AssertionAlgorithm::HS512 => 64,
-        _ => return false,
-    };
-    if octets.len() < shortest {
-        return false;
-    }
-    DecodingKey::from_secret(octets).is_ok_and(|key| verify(&key, algorithm, signed, signature))
-}
-
-fn verify(key: &DecodingKey, algorithm: AssertionAlgorithm, signed: &str, signature: &str) -> bool {
-    jsonwebtoken::crypto::verify(signature, signed.as_bytes(), key, jose(algorithm)).unwrap_or(false)
-}
-
 /// The keys of a set, none of them private.
 fn keys(document: &Value) -> Result<&[Value], InvalidKeySet> {
     let keys = document.get("keys").and_then(Value::as_array).ok_or(InvalidKeySet::NoSet)?;
@@ -202,86 +145,6 @@ fn keys(document: &Value) -> Result<&[Value], InvalidKeySet> {
         }
     }
     Ok(keys)
-}
-
-/// A key that signatures can be verified with; none for any other.
-fn key(jwk: &Value) -> Option<Key> {
-    let text = |member: &str| jwk.get(member).and_then(Value::as_str);
-    // RFC 7517 4.2, 4.3
-    let operations = jwk.get("key_ops").and_then(Value::as_array);
-    let to_verify = operations.is_none_or(|operations| operations.iter().any(|each| each == "verify"));
-    if text("use").is_some_and(|usage| usage != "sig") || !to_verify {
-        return None;
-    }
-    let bytes = |member: &str| text(member).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-    let (family, key) = match (text("kty")?, text("crv")) {
-        ("RSA", _) => {
-            let modulus = rsa(jwk)?;
-            (Family::Rsa, DecodingKey::from_rsa_raw_components(&modulus, &RSA_EXPONENT))
-        }
-        ("EC", Some("P-256")) => (Family::P256, ec(&bytes("x")?, &bytes("y")?, 32)?),
-        ("EC", Some("P-384")) => (Family::P384, ec(&bytes("x")?, &bytes("y")?, 48)?),
-        ("OKP", Some("Ed25519")) => (Family::Ed25519, ed(&bytes("x")?)?),
-        _ => return None,
-    };
-    Some(Key { kid: text("kid").map(str::to_owned), algorithm: text("alg").map(str::to_owned), family, key })
-}
-
-/// A key that things can be encrypted to; none for any other.
-fn encryption_key(jwk: &Value) -> Option<PublicKey> {
-    let text = |member: &str| jwk.get(member).and_then(Value::as_str);
-    // RFC 7517 4.2, 4.3
-    let operations = jwk.get("key_ops").and_then(Value::as_array);
-    let to_verify = operations.is_some_and(|operations| operations.iter().any(|each| each == "verify"));
-    if text("use").is_some_and(|usage| usage != "enc") || to_verify {
-        return None;
-    }
-    if text("kty")? != "RSA" {
-        return PublicKey::read(jwk, None);
-    }
-    PublicKey::read(jwk, Some((&rsa(jwk)?, &RSA_EXPONENT)))
-}
-
-/// The modulus of an RSA key, without leading zeros; none for a key whose size or exponent makes it dear or weak.
-fn rsa(jwk: &Value) -> Option<Vec<u8>> {
-    let number = |member: &str| {
-        let bytes = URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()?;
-        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        Some(bytes[zeros..].to_vec())
-    };
-    let modulus = number("n")?;
-    let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
-    (RSA_BITS.contains(&bits) && number("e")? == RSA_EXPONENT).then_some(modulus)
-}
-
-/// RFC 7518 6.2.1.2: the coordinates have the full size of the curve.
-fn ec(x: &[u8], y: &[u8], length: usize) -> Option<DecodingKey> {
-    if x.len() != length || y.len() != length {
-        return None;
-    }
-    DecodingKey::from_ec_components(&URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)).ok()
-}
-
-fn ed(x: &[u8]) -> Option<DecodingKey> {
-    (x.len() == 32).then(|| DecodingKey::from_ed_components(&URL_SAFE_NO_PAD.encode(x)).ok()).flatten()
-}
-
-fn jose(algorithm: AssertionAlgorithm) -> jsonwebtoken::Algorithm {
-    use jsonwebtoken::Algorithm as Jose;
-    match algorithm {
-        AssertionAlgorithm::HS256 => Jose::HS256,
-        AssertionAlgorithm::HS384 => Jose::HS384,
-        AssertionAlgorithm::HS512 => Jose::HS512,
-        AssertionAlgorithm::RS256 => Jose::RS256,
-        AssertionAlgorithm::RS384 => Jose::RS384,
-        AssertionAlgorithm::RS512 => Jose::RS512,
-        AssertionAlgorithm::PS256 => Jose::PS256,
-        AssertionAlgorithm::PS384 => Jose::PS384,
-        AssertionAlgorithm::PS512 => Jose::PS512,
-        AssertionAlgorithm::ES256 => Jose::ES256,
-        AssertionAlgorithm::ES384 => Jose::ES384,
-        AssertionAlgorithm::EdDSA => Jose::EdDSA,
-    }
 }
 
 #[cfg(test)]

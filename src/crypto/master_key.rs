@@ -4,116 +4,27 @@
 //! From the master key itself come a key to seal the data keys with and a name for it (HKDF-SHA256, RFC 5869). An
 //! installation from before there were data keys has one whose parts are derived from its master key, as they were then.
 
+mod master;
+mod ring;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::aead::{AES_256_GCM, RandomizedNonceKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::data_key::{self, DataKey, LENGTH, Material};
+use super::data_key::{self, DataKey, Material};
 pub use super::master_key_error::MasterKeyError;
 use super::{digest, random};
 use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp};
-
-/// Bytes of the id of a master key.
-const ID: usize = 6;
+use master::Master;
+use ring::Ring;
 
 /// The master key, the ones before it, and the data keys that they open.
 pub struct MasterKey {
     /// What data keys are sealed under first.
     masters: Vec<Master>,
     ring: RwLock<Arc<Ring>>,
-}
-
-/// One master key: what is derived from it. It is not kept itself.
-struct Master {
-    id: String,
-    sealing: RandomizedNonceKey,
-    /// The first data key of an installation that had none.
-    derived: Material,
-}
-
-/// The data keys of a moment.
-struct Ring {
-    /// By number.
-    keys: Vec<Arc<DataKey>>,
-    current: Arc<DataKey>,
-    /// The ids of the master keys that they are sealed under.
-    sealed_under: Vec<String>,
-}
-
-struct Length<const N: usize>;
-
-impl<const N: usize> KeyType for Length<N> {
-    fn len(&self) -> usize {
-        N
-    }
-}
-
-impl Master {
-    /// Reads the base64 (standard or URL-safe, padded or not) of 32 bytes.
-    fn parse(text: &Secret) -> Result<Self, MasterKeyError> {
-        let bare = text.expose().trim().trim_end_matches('=').replace('-', "+").replace('_', "/");
-        let bytes = Zeroizing::new(
-            base64::engine::general_purpose::STANDARD_NO_PAD
-                .decode(bare)
-                .map_err(|_| MasterKeyError::Malformed)?,
-        );
-        if bytes.len() != 32 {
-            return Err(MasterKeyError::Malformed);
-        }
-        let sealing = derive::<32>(&bytes, b"chancery data keys v1")?;
-        let id = derive::<ID>(&bytes, b"chancery master key id v1")?;
-        let mut derived = Zeroizing::new([0; LENGTH]);
-        // In the order in which a data key has its parts.
-        let labels: [&[u8]; 4] = [
-            b"chancery sealing v1",
-            b"chancery sealing tokens v1",
-            b"chancery tagging v1",
-            b"chancery deriving v1",
-        ];
-        for (part, label) in derived.chunks_exact_mut(32).zip(labels) {
-            part.copy_from_slice(&*derive::<32>(&bytes, label)?);
-        }
-        let sealing =
-            RandomizedNonceKey::new(&AES_256_GCM, &*sealing).map_err(|_| MasterKeyError::Library)?;
-        Ok(Self { id: URL_SAFE_NO_PAD.encode(*id), sealing, derived })
-    }
-
-    fn seal(&self, number: i64, state: DataKeyState, material: &Material) -> Result<Secret, MasterKeyError> {
-        data_key::seal(&self.sealing, &purpose(number, state), &**material)
-    }
-
-    fn open(&self, key: &SealedDataKey) -> Option<Material> {
-        let plain = data_key::open(&self.sealing, &purpose(key.number, key.state), &key.sealed).ok()?;
-        let mut material = Zeroizing::new([0; LENGTH]);
-        (plain.len() == LENGTH).then(|| material.copy_from_slice(&plain)).map(|()| material)
-    }
-}
-
-/// What a data key is sealed for. An ended one is sealed as that: whoever has the database alone cannot make it count again.
-fn purpose(number: i64, state: DataKeyState) -> String {
-    match state {
-        DataKeyState::Ended => format!("ended data key {number}"),
-        _ => format!("data key {number}"),
-    }
-}
-
-impl Ring {
-    fn new(mut keys: Vec<Arc<DataKey>>, sealed_under: Vec<String>) -> Result<Self, MasterKeyError> {
-        keys.sort_by_key(|key| key.number);
-        let current = keys.iter().rfind(|key| key.state == DataKeyState::Current);
-        let current = Arc::clone(current.ok_or(MasterKeyError::NoDataKey)?);
-        Ok(Self { keys, current, sealed_under })
-    }
-
-    /// Those that count, the current one first.
-    fn counting(&self) -> impl Iterator<Item = &DataKey> {
-        let others = self.keys.iter().rev().filter(|key| key.counts() && key.number != self.current.number);
-        std::iter::once(&*self.current).chain(others.map(|key| &**key))
-    }
 }
 
 /// Making and reading: with the current data key, and with any that counts.
@@ -341,16 +252,6 @@ impl MasterKey {
     fn replace(&self, ring: Ring) {
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
-}
-
-fn derive<const N: usize>(master: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; N]>, MasterKeyError> {
-    let mut key = Zeroizing::new([0; N]);
-    Salt::new(HKDF_SHA256, b"chancery")
-        .extract(master)
-        .expand(&[label], Length::<N>)
-        .and_then(|okm| okm.fill(&mut *key))
-        .map_err(|_| MasterKeyError::Library)?;
-    Ok(key)
 }
 
 #[cfg(test)]

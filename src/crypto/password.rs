@@ -4,69 +4,32 @@
 //! cost the memory of the threads and no more, token requests never wait behind a hash, and what does not fit in the
 //! queue is refused at once instead of piling up. Nobody has more of its places than their share (`places.rs`).
 
+mod choice;
 mod costs;
+mod line;
 mod places;
+mod worker;
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use argon2::password_hash::phc::{Output, ParamsString, Salt};
-use argon2::{Argon2, Block, Params, PasswordHash};
-use precis_core::profile::Rules as _;
-use precis_profiles::OpaqueString;
-use prometheus_client::metrics::histogram::Histogram;
+use argon2::{Params, PasswordHash};
 use tokio::sync::oneshot;
 
-use super::{digest, random};
-use crate::model::{Secret, text};
-use crate::observe::{self, WAITS, span};
+use crate::model::Secret;
+use crate::observe::{self, span};
+use choice::prepared;
+pub(crate) use choice::{LONGEST_BYTES, SHORTEST_CHARACTERS, UnacceptablePassword, check_new};
 use costs::Costs;
+pub(crate) use line::Line;
 use places::Places;
 pub(crate) use places::{Entry, Place};
+pub(crate) use worker::PasswordError;
+use worker::{Done, Job, Work, Worker};
 
-/// Characters a new password has at least (NIST SP 800-63B 5.1.1.2).
-pub(crate) const SHORTEST_CHARACTERS: usize = 8;
-/// Bytes it has at most: longer ones only cost time to hash.
-pub(crate) const LONGEST_BYTES: usize = 1024;
 /// Places for operators, beside those that are shared.
 const OPERATORS: usize = 64;
-
-/// Why a new password is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UnacceptablePassword {
-    #[error("use at least {SHORTEST_CHARACTERS} characters")]
-    TooShort,
-    #[error("use at most {LONGEST_BYTES} bytes")]
-    TooLong,
-    #[error("use letters, digits, signs and spaces: it holds something that cannot be seen (RFC 8265 4.2)")]
-    Unseen,
-}
-
-/// The one form of a password that keyboards write in several: with the spaces of ASCII, composed (RFC 8265 4.2.2).
-fn prepared(password: &Secret) -> Secret {
-    let profile = OpaqueString::default();
-    let spaced = profile.additional_mapping_rule(password.expose());
-    match spaced.and_then(|spaced| profile.normalization_rule(spaced)) {
-        Ok(prepared) => Secret::new(prepared),
-        Err(_) => password.clone(),
-    }
-}
-
-/// The one rule for passwords that people choose: length. What else is demanded makes them worse. What cannot be seen could
-/// not be typed again.
-pub(crate) fn check_new(password: &Secret) -> Result<(), UnacceptablePassword> {
-    let prepared = prepared(password);
-    let text = prepared.expose();
-    if text::check_characters(text).is_err() {
-        return Err(UnacceptablePassword::Unseen);
-    }
-    if text.chars().count() < SHORTEST_CHARACTERS {
-        return Err(UnacceptablePassword::TooShort);
-    }
-    if text.len() > LONGEST_BYTES { Err(UnacceptablePassword::TooLong) } else { Ok(()) }
-}
 
 /// The cost of one hash, and how many may run and wait at once.
 #[derive(Debug, Clone, Copy)]
@@ -87,71 +50,12 @@ pub struct PasswordHasher {
     costs: Costs,
 }
 
-/// The line before the threads.
-pub struct Line {
-    waiting: AtomicI64,
-    refused: AtomicU64,
-    /// Seconds from asking until a thread began.
-    pub waits: Histogram,
-    /// Seconds that a hash took.
-    pub hashes: Histogram,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        let histogram = || Histogram::new(WAITS);
-        Self { waiting: 0.into(), refused: 0.into(), waits: histogram(), hashes: histogram() }
-    }
-}
-
-impl Line {
-    pub fn waiting(&self) -> i64 {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-}
-
-/// Why no answer was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordError {
-    /// Too many are waiting already, of all or of this asker: try again in a moment.
-    #[error("too many sign-ins at once")]
-    Busy,
-    #[error("the stored password hash or the hashing cost is not usable")]
-    Unusable,
-}
-
-struct Job {
-    work: Work,
-    asked: Instant,
-    answer: oneshot::Sender<Result<Done, PasswordError>>,
-    /// Whoever asked may go, and come again: the place is theirs until the thread is done.
-    place: Place,
-}
-
 /// What a password is compared with.
 #[derive(Debug, Clone, Copy)]
 pub enum Against<'a> {
     Hash(&'a str),
     /// There is none for this name: time is spent as if there were, and the answer is no.
     Nothing(&'a str),
-}
-
-enum Work {
-    Hash(Secret),
-    /// The same password as behind this hash, which keeps its salt.
-    Renew(Secret, String),
-    /// Whether one of the forms is right.
-    Verify(Vec<Secret>, String),
-    Spend(Vec<Secret>, Params),
-}
-
-enum Done {
-    Hashed(String),
-    Verified(bool),
 }
 
 impl PasswordHasher {
@@ -195,7 +99,7 @@ impl PasswordHasher {
     }
 
     fn busy(&self) -> PasswordError {
-        self.line.refused.fetch_add(1, Ordering::Relaxed);
+        self.line.refuse();
         PasswordError::Busy
     }
 
@@ -255,10 +159,10 @@ impl PasswordHasher {
         let (answer, reply) = oneshot::channel();
         let _span = span::work("hash password", "Argon2id");
         let asked = Instant::now();
-        self.line.waiting.fetch_add(1, Ordering::Relaxed);
+        self.line.join();
         if self.jobs.try_send(Job { work, asked, answer, place: place.clone() }).is_err() {
-            self.line.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.line.refused.fetch_add(1, Ordering::Relaxed);
+            self.line.leave();
+            self.line.refuse();
             return Err(PasswordError::Busy);
         }
         let done = reply.await;
@@ -284,113 +188,6 @@ pub(crate) fn salt_of(hash: &str) -> Option<String> {
     PasswordHash::new(hash).ok()?.salt.map(|salt| salt.to_string())
 }
 
-/// One thread's state: the cost of new hashes, and the memory it hashes in.
-struct Worker {
-    params: Params,
-    memory: Vec<Block>,
-}
-
-impl Worker {
-    fn new(params: Params) -> Self {
-        Self { params, memory: Vec::new() }
-    }
-
-    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>, line: &Line) {
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(job) = next else { return };
-            line.waiting.fetch_sub(1, Ordering::Relaxed);
-            // The asker may have gone: don't spend 20 ms on nobody.
-            if !job.answer.is_closed() {
-                let began = Instant::now();
-                line.waits.observe(began.duration_since(job.asked).as_secs_f64());
-                let done = self.perform(job.work);
-                line.hashes.observe(began.elapsed().as_secs_f64());
-                // First: whoever has the answer may come again at once.
-                drop(job.place);
-                let _ = job.answer.send(done);
-            }
-        }
-    }
-
-    fn perform(&mut self, work: Work) -> Result<Done, PasswordError> {
-        match work {
-            Work::Hash(password) => self.hash(&password).map(Done::Hashed),
-            Work::Renew(password, old) => self.renew(&password, &old).map(Done::Hashed),
-            Work::Verify(forms, hash) => self.verify_one_of(&forms, &hash).map(Done::Verified),
-            Work::Spend(forms, params) => {
-                forms.iter().try_for_each(|password| self.spend(password, &params))?;
-                Ok(Done::Verified(false))
-            }
-        }
-    }
-
-    fn verify_one_of(&mut self, forms: &[Secret], hash: &str) -> Result<bool, PasswordError> {
-        for password in forms {
-            if self.verify(password, hash)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn hash(&mut self, password: &Secret) -> Result<String, PasswordError> {
-        let salt = Salt::new(&random::bytes::<16>()).map_err(|_| PasswordError::Unusable)?;
-        self.hash_with(password, salt)
-    }
-
-    fn renew(&mut self, password: &Secret, old: &str) -> Result<String, PasswordError> {
-        let old = PasswordHash::new(old).map_err(|_| PasswordError::Unusable)?;
-        self.hash_with(password, old.salt.ok_or(PasswordError::Unusable)?)
-    }
-
-    fn spend(&mut self, password: &Secret, params: &Params) -> Result<(), PasswordError> {
-        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        self.fill(params, password, &random::bytes::<16>(), &mut output)
-    }
-
-    fn hash_with(&mut self, password: &Secret, salt: Salt) -> Result<String, PasswordError> {
-        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        let params = self.params.clone();
-        self.fill(&params, password, &salt, &mut output)?;
-        let phc = PasswordHash {
-            algorithm: argon2::ARGON2ID_IDENT,
-            version: Some(argon2::Version::default().into()),
-            params: ParamsString::try_from(&params).map_err(|_| PasswordError::Unusable)?,
-            salt: Some(salt),
-            hash: Some(Output::new(&output).map_err(|_| PasswordError::Unusable)?),
-        };
-        Ok(phc.to_string())
-    }
-
-    fn verify(&mut self, password: &Secret, hash: &str) -> Result<bool, PasswordError> {
-        let phc = PasswordHash::new(hash).map_err(|_| PasswordError::Unusable)?;
-        let params = Params::try_from(&phc).map_err(|_| PasswordError::Unusable)?;
-        let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else { return Err(PasswordError::Unusable) };
-        if phc.algorithm != argon2::ARGON2ID_IDENT {
-            return Err(PasswordError::Unusable);
-        }
-        let mut output = vec![0; expected.len()];
-        self.fill(&params, password, &salt, &mut output)?;
-        Ok(digest::equal(&output, expected.as_bytes()))
-    }
-
-    fn fill(
-        &mut self,
-        params: &Params,
-        password: &Secret,
-        salt: &[u8],
-        output: &mut [u8],
-    ) -> Result<(), PasswordError> {
-        if self.memory.len() < params.block_count() {
-            self.memory.resize(params.block_count(), Block::default());
-        }
-        Argon2::from(params)
-            .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, &mut self.memory)
-            .map_err(|_| PasswordError::Unusable)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Against, Cost, Done, PasswordError, PasswordHasher, Work, salt_of};
@@ -407,18 +204,6 @@ mod tests {
         against: Against<'_>,
     ) -> Result<bool, PasswordError> {
         hasher.verify(&hasher.operators_place(), Secret::new(text), against).await
-    }
-
-    #[test]
-    fn a_new_password_has_a_shortest_and_a_longest_length() {
-        use super::{LONGEST_BYTES, UnacceptablePassword, check_new};
-        assert_eq!(check_new(&Secret::new("1234567")), Err(UnacceptablePassword::TooShort));
-        assert_eq!(check_new(&Secret::new("ääääääää")), Ok(()));
-        assert_eq!(check_new(&Secret::new("x".repeat(LONGEST_BYTES))), Ok(()));
-        assert_eq!(
-            check_new(&Secret::new("x".repeat(LONGEST_BYTES + 1))),
-            Err(UnacceptablePassword::TooLong)
-        );
     }
 
     #[tokio::test]
@@ -442,27 +227,6 @@ mod tests {
         assert_eq!(salt_of(&new), salt_of(&old));
         assert!(salt_of(&new).is_some_and(|salt| !salt.is_empty()));
         assert_eq!(verify(&today, "x", Against::Hash(&new)).await, Ok(true));
-    }
-
-    #[test]
-    fn a_new_password_holds_nothing_that_cannot_be_typed_again() {
-        use super::{UnacceptablePassword, check_new};
-        for fine in [
-            "löffel und gäbel 9",
-            "lo\u{308}ffel und gabel",
-            "пароль と 🦄 ❤\u{fe0f}",
-            "ＡＢＣ\u{3000}ａｂｃ９",
-        ] {
-            assert_eq!(check_new(&Secret::new(fine)), Ok(()), "{fine}");
-        }
-        for unseen in
-            ["correct\u{200b}horse", "correct\u{7}horse", "correct\u{202e}horse", "correct\u{e000}horse"]
-        {
-            assert_eq!(check_new(&Secret::new(unseen)), Err(UnacceptablePassword::Unseen));
-        }
-        // Seven, however they are written.
-        let seven = Secret::new("a\u{308}".repeat(7));
-        assert_eq!(check_new(&seven), Err(UnacceptablePassword::TooShort));
     }
 
     #[tokio::test]

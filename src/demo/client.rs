@@ -1,6 +1,8 @@
 //! The protocol as a relying party speaks it: discovery, authorization code with PKCE, refresh, introspection,
 //! revocation, sign-out.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::JwkSet;
@@ -15,6 +17,7 @@ use super::id_token::{self, Expected, Unbelievable};
 use super::session::{SignIn, Tokens};
 use crate::crypto::{digest, random};
 use crate::model::{Algorithm, Secret};
+use crate::outbound::Outbound;
 
 /// RFC 6749 2.3.1 and appendix B: both halves of Basic credentials are form-encoded first.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
@@ -73,8 +76,8 @@ pub(crate) struct RelyingParty {
 }
 
 impl RelyingParty {
-    pub(crate) fn new(settings: ClientSettings) -> Self {
-        Self { settings, http: HttpClient::new(), metadata: OnceCell::new() }
+    pub(crate) fn new(settings: ClientSettings, outbound: Arc<Outbound>) -> Self {
+        Self { settings, http: HttpClient::new(outbound), metadata: OnceCell::new() }
     }
 
     pub(crate) fn settings(&self) -> &ClientSettings {
@@ -260,17 +263,23 @@ fn endpoint(url: &str) -> Result<Url, StepError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::outbound::Limits;
 
     fn relying_party() -> RelyingParty {
-        RelyingParty::new(ClientSettings {
+        let settings = ClientSettings {
             issuer: "http://localhost:8080".into(),
             client_id: "demo-app".into(),
             client_secret: Secret::new("a+b"),
             scope: "openid".into(),
             home: "http://localhost:8081/".into(),
             id_token_alg: Algorithm::RS256,
-        })
+        };
+        let limits =
+            Limits { allow_private: true, ca_file: None, timeout: Duration::from_secs(1), max_bytes: 1024 };
+        RelyingParty::new(settings, Arc::new(Outbound::new(limits).unwrap()))
     }
 
     fn sign_in() -> SignIn {

@@ -1,17 +1,18 @@
-//! A small HTTP client for plain http on this machine, bounded in time and size.
+//! What the demo asks the server over HTTP, as JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method, Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use axum::body::Bytes;
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use axum::http::{Method, StatusCode};
 use serde_json::Value;
+use url::Url;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
-const LARGEST_ANSWER: usize = 256 * 1024;
+use crate::outbound::{Channel, ChannelLimits, Outbound, Reach, Reply};
+
+const LIMITS: ChannelLimits =
+    ChannelLimits { reach: Reach::Anywhere, timeout: Duration::from_secs(10), max_bytes: 256 * 1024 };
 
 /// Why there was no answer to use.
 #[derive(Debug, thiserror::Error)]
@@ -27,25 +28,20 @@ pub(crate) enum HttpError {
     OAuth { code: String, description: String },
 }
 
+/// It asks one server, which may be on this machine and speak plain HTTP.
 #[derive(Clone)]
-pub(super) struct HttpClient(Client<HttpConnector, Body>);
-
-/// An answer of any status.
-struct Answer {
-    status: StatusCode,
-    body: Vec<u8>,
-}
+pub(super) struct HttpClient(Arc<Outbound>);
 
 impl HttpClient {
-    pub(super) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
+    pub(super) fn new(outbound: Arc<Outbound>) -> Self {
+        Self(outbound)
     }
 
     /// A JSON document; `bearer` is the access token where one is needed (RFC 6750 2.1).
     pub(super) async fn get(&self, url: &str, bearer: Option<&str>) -> Result<Value, HttpError> {
         let authorization = bearer.map(|token| format!("Bearer {token}"));
-        let answer = self.send(Method::GET, url, authorization, String::new()).await?;
-        json(url, answer)
+        let authorization = authorization.as_deref().map(|value| (AUTHORIZATION, value));
+        json(url, &self.send(Method::GET, url, authorization.as_slice(), Bytes::new()).await?)
     }
 
     /// Posts a form with the client's credentials; an empty answer is `null`.
@@ -56,44 +52,31 @@ impl HttpClient {
         form: &[(&str, &str)],
     ) -> Result<Value, HttpError> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let answer = self.send(Method::POST, url, Some(authorization), body).await?;
-        if answer.status.is_success() && answer.body.is_empty() { Ok(Value::Null) } else { json(url, answer) }
+        let headers = [(AUTHORIZATION, &*authorization), (CONTENT_TYPE, "application/x-www-form-urlencoded")];
+        let answer = self.send(Method::POST, url, &headers, body.into()).await?;
+        if answer.status.is_success() && answer.body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            json(url, &answer)
+        }
     }
 
     async fn send(
         &self,
         method: Method,
         url: &str,
-        authorization: Option<String>,
-        body: String,
-    ) -> Result<Answer, HttpError> {
+        headers: &[(HeaderName, &str)],
+        body: Bytes,
+    ) -> Result<Reply, HttpError> {
         let unreachable = |cause: String| HttpError::Unreachable { url: url.to_owned(), cause };
-        let mut request = Request::builder().method(&method).uri(url).header(ACCEPT, "application/json");
-        if method == Method::POST {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        }
-        if let Some(authorization) = authorization {
-            let mut value =
-                HeaderValue::try_from(authorization).map_err(|error| unreachable(error.to_string()))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        let request = request.body(Body::from(body)).map_err(|error| unreachable(error.to_string()))?;
-        let exchange = async {
-            let response = self.0.request(request).await.map_err(|error| unreachable(error.to_string()))?;
-            let (parts, body) = response.into_parts();
-            let body = to_bytes(Body::new(body), LARGEST_ANSWER).await;
-            let body = body.map_err(|error| unreachable(error.to_string()))?.to_vec();
-            Ok(Answer { status: parts.status, body })
-        };
-        match tokio::time::timeout(TIMEOUT, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(unreachable("it took too long".to_owned())),
-        }
+        let parsed = Url::parse(url).map_err(|error| unreachable(error.to_string()))?;
+        let headers = [headers, &[(ACCEPT, "application/json")]].concat();
+        let channel = Channel::new(Arc::clone(&self.0), parsed, LIMITS);
+        channel.send(method, &headers, body).await.map_err(|error| unreachable(error.to_string()))
     }
 }
 
-fn json(url: &str, answer: Answer) -> Result<Value, HttpError> {
+fn json(url: &str, answer: &Reply) -> Result<Value, HttpError> {
     let value = serde_json::from_slice::<Value>(&answer.body);
     if answer.status.is_success() {
         return value.map_err(|_| HttpError::NotJson { url: url.to_owned() });

@@ -7,15 +7,12 @@ use super::authorization_response::Envelope;
 use crate::app::App;
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::random;
-use crate::model::{Client, PendingRequest, RequestId};
+use crate::model::{Client, PendingRequest, RequestId, RequestOwner};
 use crate::protocol::authorize::{Arrival, Unproven};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::request_object::{self, Source};
 use crate::protocol::response::RedirectTarget;
 use crate::protocol::{OAuthError, Parameters};
-
-/// What stands where the browser's digest will be. No digest is empty.
-const NO_BROWSER: &str = "";
 
 /// RFC 9126 2.2
 #[derive(Debug, Serialize)]
@@ -50,8 +47,7 @@ pub(crate) async fn push(
     let pending = PendingRequest {
         id: RequestId::new(random::id()),
         request,
-        browser: NO_BROWSER.to_owned(),
-        account: None,
+        owner: RequestOwner::Nobody,
         created_at: now,
         expires_at: now.plus(expires_in),
     };
@@ -86,6 +82,8 @@ pub(crate) async fn take(
     if !app.storage.take_request(&id, &browser, now, until).await? {
         return unusable;
     }
-    let expires_at = if pending.browser == browser { pending.expires_at } else { until };
-    Ok(Ok(PendingRequest { browser, expires_at, ..pending }))
+    let expires_at = if pending.belongs_to(&browser) { pending.expires_at } else { until };
+    // Nobody has signed in for it: otherwise it could not be taken.
+    let owner = RequestOwner::Browser { digest: browser, account: None };
+    Ok(Ok(PendingRequest { owner, expires_at, ..pending }))
 }

@@ -93,12 +93,44 @@ closed_set! {
 pub struct PendingRequest {
     pub id: RequestId,
     pub request: AuthorizationRequest,
-    /// SHA-256 of the browser cookie that started it: another browser cannot go on with it.
-    pub browser: String,
-    /// The account that somebody signed in with, or chose, for this very request.
-    pub account: Option<RequestAccount>,
+    pub owner: RequestOwner,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+}
+
+/// Whose a waiting request is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestOwner {
+    /// It was pushed (RFC 9126), and no browser has come with its address yet.
+    Nobody,
+    /// It is one browser's: another one cannot go on with it.
+    Browser {
+        /// SHA-256 of the browser's cookie.
+        digest: String,
+        /// The account that somebody signed in with, or chose, for this very request.
+        account: Option<RequestAccount>,
+    },
+}
+
+impl PendingRequest {
+    pub fn belongs_to(&self, browser: &str) -> bool {
+        matches!(&self.owner, RequestOwner::Browser { digest, .. } if digest == browser)
+    }
+
+    /// Who goes on with it.
+    pub fn account(&self) -> Option<&RequestAccount> {
+        match &self.owner {
+            RequestOwner::Browser { account, .. } => account.as_ref(),
+            RequestOwner::Nobody => None,
+        }
+    }
+
+    /// In the browser that it belongs to, this account goes on with it.
+    pub fn set_account(&mut self, account: Option<RequestAccount>) {
+        if let RequestOwner::Browser { account: before, .. } = &mut self.owner {
+            *before = account;
+        }
+    }
 }
 
 /// Who goes on with a request.

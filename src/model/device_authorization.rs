@@ -1,6 +1,5 @@
 //! A device's request for access (RFC 8628 3.1), which waits for a person at another device.
 
-use super::closed_set::closed_set;
 use super::{ClientId, DeviceAuthorizationId, ScopeSet, Timestamp, UserId};
 
 /// One device authorization. The device code is a handle to it; the user code is only known as a tag.
@@ -14,11 +13,8 @@ pub struct DeviceAuthorization {
     /// The URIs of the resources that were asked for (RFC 8707).
     pub resources: Vec<String>,
     pub state: DeviceState,
-    /// Who decided.
-    pub user_id: Option<UserId>,
     /// Seconds the device has to wait between two polls.
     pub interval: i64,
-    pub last_polled_at: Option<Timestamp>,
     /// Where the request came from, shown to whoever decides.
     pub address: String,
     pub user_agent: String,
@@ -26,15 +22,22 @@ pub struct DeviceAuthorization {
     pub expires_at: Timestamp,
 }
 
-closed_set! {
-    /// Where a device authorization is in its life.
-    pub enum DeviceState {
-        /// Nobody has decided yet.
-        Pending = "pending",
-        /// Allowed; there is a grant of the same id, and the device has not come for its tokens.
-        Approved = "approved",
-        Denied = "denied",
-        /// The device has got its tokens.
-        Consumed = "consumed",
-    }
+/// Where a device authorization is in its life. `user_id` is who decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceState {
+    /// Nobody has decided yet.
+    Pending {
+        last_polled_at: Option<Timestamp>,
+    },
+    /// Allowed; there is a grant of the same id, and the device has not come for its tokens.
+    Approved {
+        user_id: UserId,
+    },
+    Denied {
+        user_id: UserId,
+    },
+    /// The device has got its tokens.
+    Consumed {
+        user_id: UserId,
+    },
 }

@@ -7,15 +7,20 @@ use super::closed_set::closed_set;
 use super::{ClaimsRequest, ConsentGeneration, RequestId, SessionId, SignInGeneration, Timestamp, UserId};
 
 closed_set! {
-    /// Where a request is on its way through external pages.
-    pub enum HandoverStep {
-        /// The login page has it.
+    /// One of the two pages that somebody else may have.
+    pub enum ExternalPage {
         Login = "login",
-        /// The login page has answered; the browser has yet to come back with the verifier.
-        LoginAnswered = "login_answered",
         Consent = "consent",
-        ConsentAnswered = "consent_answered",
-        Over = "over",
+    }
+}
+
+impl ExternalPage {
+    /// What Hydra calls the challenge of this page.
+    pub const fn parameter(self) -> &'static str {
+        match self {
+            Self::Login => "login_challenge",
+            Self::Consent => "consent_challenge",
+        }
     }
 }
 
@@ -23,20 +28,55 @@ closed_set! {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Handover {
     pub request_id: RequestId,
-    pub step: HandoverStep,
     /// Random, part of the verifiers' tags.
     pub salt: String,
-    /// The session that was live when it began, so that nobody has to sign in again.
-    pub session_id: Option<SessionId>,
-    /// Whose session that is; once the login is taken, who signed in.
-    pub subject: Option<UserId>,
-    /// JSON: what the page said at this step.
-    pub answer: Option<String>,
-    pub answered_at: Option<Timestamp>,
-    /// What the login counts for that the page accepted, and what the consent does.
-    pub sign_in: Option<SignInGeneration>,
-    pub consent: Option<ConsentGeneration>,
-    pub login: LoginFacts,
+    pub step: HandoverStep,
+}
+
+/// Where a request is on its way through external pages, and what is known of it there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HandoverStep {
+    /// The login page has it.
+    Login {
+        live: Option<LiveSession>,
+    },
+    /// The login page has answered; the browser has yet to come back with the verifier.
+    LoginAnswered {
+        live: Option<LiveSession>,
+        answer: PageAnswer<SignInGeneration>,
+    },
+    /// The consent page has it.
+    Consent {
+        login: TakenLogin,
+    },
+    ConsentAnswered {
+        login: TakenLogin,
+        answer: PageAnswer<ConsentGeneration>,
+    },
+    Over,
+}
+
+/// The session that was live when a request was handed over, so that nobody has to sign in again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSession {
+    pub session_id: SessionId,
+    pub user_id: UserId,
+}
+
+/// What a page has said at its step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageAnswer<Generation> {
+    pub json: String,
+    pub at: Timestamp,
+    /// What it counts for, where the page accepted. None: it did not, or a server of the version before took the answer.
+    pub counts: Option<Generation>,
+}
+
+/// The login page's answer, once the browser has come back with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakenLogin {
+    pub subject: UserId,
+    pub facts: LoginFacts,
 }
 
 /// What the login page said that the consent page and the tokens need.

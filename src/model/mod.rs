@@ -44,7 +44,9 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
 pub use audit_entry::{AuditEntry, ChainedEntry, Mark, Marks};
 pub use audit_tally::{NotedEntries, Place as TallyPlace, Tally};
-pub use authorization_request::{AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount};
+pub use authorization_request::{
+    AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount, RequestOwner,
+};
 pub use claim_source::{ClaimSource, ClaimsMapping, UnknownSource};
 pub use claims_request::{ClaimsRequest, RequestedClaim};
 pub use client::{
@@ -62,7 +64,9 @@ pub use device_authorization::{DeviceAuthorization, DeviceState};
 pub use encryption::{ContentEncryption, Encryption, KeyManagement};
 pub use error_code::ErrorCode;
 pub use grant::{Authentication, CodeBinding, CodeConditions, Grant, GrantState, NewGrant, Refresh};
-pub use handover::{GrantContext, Handover, HandoverStep, LoginFacts};
+pub use handover::{
+    ExternalPage, GrantContext, Handover, HandoverStep, LiveSession, LoginFacts, PageAnswer, TakenLogin,
+};
 pub use household::Household;
 pub use ids::{
     ClientId, DeviceAuthorizationId, GrantId, KeyId, ProfileName, RequestId, SessionId, TokenId, UserId,

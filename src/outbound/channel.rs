@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
+use hyper::header::HeaderName;
+use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
@@ -67,39 +68,37 @@ impl Channel {
         Self { outbound, url, limits, idle: Mutex::default(), at_once: Semaphore::new(AT_ONCE) }
     }
 
-    /// Posts what is of this media type, with these headers. Redirects are answers like others.
-    pub async fn post(
+    /// Sends a request with these headers, and waits for the answer. Redirects are answers like others.
+    pub async fn send(
         &self,
-        media_type: &'static str,
-        headers: &[(&str, &str)],
+        method: Method,
+        headers: &[(HeaderName, &str)],
         body: Bytes,
     ) -> Result<Reply, OutboundError> {
+        let request = || connection::request(&method, &self.url, headers, body.clone());
         let exchange = async {
             // It is never closed, so a permit that is not given only means that none is held.
             let _permit = self.at_once.acquire().await;
             if let Some(left) = self.take() {
-                match self.send(left, media_type, headers, body.clone()).await {
+                match self.send_on(left, request()?).await {
                     // The other side may close an idle connection at the moment it is used: that says nothing yet.
                     Err(OutboundError::Exchange(_)) => {}
                     result => return result,
                 }
             }
             let fresh = self.open().await?;
-            self.send(fresh, media_type, headers, body).await
+            self.send_on(fresh, request()?).await
         };
         tokio::time::timeout(self.limits.timeout, exchange).await.map_err(|_| OutboundError::Timeout)?
     }
 
-    async fn send(
+    async fn send_on(
         &self,
         mut connection: Connection,
-        media_type: &'static str,
-        headers: &[(&str, &str)],
-        body: Bytes,
+        request: Request<Full<Bytes>>,
     ) -> Result<Reply, OutboundError> {
         connection.sender.ready().await?;
-        let answer =
-            connection.sender.send_request(connection::post(&self.url, media_type, headers, body)?).await?;
+        let answer = connection.sender.send_request(request).await?;
         let (head, body) = answer.into_parts();
         // A connection whose answer was not read to its end is not kept.
         let body =

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request;
-use hyper::{Request, Response, StatusCode, header};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -87,18 +87,16 @@ fn addressed(request: request::Builder, url: &Url) -> request::Builder {
         .header(header::USER_AGENT, USER_AGENT)
 }
 
-/// A POST to `url`, of what is answered in the same media type.
-pub(super) fn post(
+/// A request to `url` with these headers.
+pub(super) fn request(
+    method: &Method,
     url: &Url,
-    media_type: &'static str,
-    headers: &[(&str, &str)],
+    headers: &[(HeaderName, &str)],
     body: Bytes,
 ) -> Result<Request<Full<Bytes>>, OutboundError> {
-    let mut request = addressed(Request::post(target(url)), url)
-        .header(header::CONTENT_TYPE, media_type)
-        .header(header::ACCEPT, media_type);
+    let mut request = addressed(Request::builder().method(method).uri(target(url)), url);
     for (name, value) in headers {
-        request = request.header(*name, *value);
+        request = request.header(name, *value);
     }
     Ok(request.body(Full::new(body))?)
 }

@@ -36,7 +36,7 @@ use crate::model::ClientId;
 use crate::observe::span;
 use crate::protocol::remote_uri::{self, InvalidRemoteUri};
 
-pub use channel::{Channel, ChannelLimits, Reach};
+pub use channel::{Channel, ChannelLimits, Reach, Reply};
 pub use documents::Documents;
 pub use error::OutboundError;
 pub use flights::Flights;

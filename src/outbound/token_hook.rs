@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use hyper::Method;
+use hyper::header::{self, HeaderName};
+
 use crate::config::{OnFailure, TokenHookSettings};
 use crate::crypto::random;
 use crate::crypto::webhook::{InvalidWebhookSecret, WebhookKey};
@@ -15,6 +18,10 @@ use crate::server::load::{self, Crowded};
 /// Bytes of an answer that are read.
 const MAX_BYTES: usize = 16 * 1024;
 const JSON: &str = "application/json";
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const TRACEPARENT: HeaderName = HeaderName::from_static(span::TRACEPARENT);
 
 /// The service. One per process, if there is one.
 pub struct TokenHook {
@@ -67,10 +74,15 @@ impl TokenHook {
         let signature = self.key.sign(&id, now, &body);
         let span = span::outbound("POST", self.settings.url.host_str().unwrap_or_default());
         let context = span::traceparent(&span);
-        let mut headers =
-            vec![("webhook-id", &*id), ("webhook-timestamp", &*at), ("webhook-signature", &*signature)];
-        headers.extend(context.as_deref().map(|context| (span::TRACEPARENT, context)));
-        let reply = load::aside(self.channel.post(JSON, &headers, body.into())).await??;
+        let mut headers = vec![
+            (header::CONTENT_TYPE, JSON),
+            (header::ACCEPT, JSON),
+            (ID, &*id),
+            (TIMESTAMP, &*at),
+            (SIGNATURE, &*signature),
+        ];
+        headers.extend(context.as_deref().map(|context| (TRACEPARENT, context)));
+        let reply = load::aside(self.channel.send(Method::POST, &headers, body.into())).await??;
         span::answered(&span, reply.status.as_u16());
         Ok(read(reply.status.as_u16(), &reply.body)?)
     }

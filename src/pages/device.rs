@@ -123,12 +123,12 @@ async fn allow(app: &App, person: &SignedIn, asked: &Asked) -> Result<Insertion,
 /// A form that was sent twice gets the same answer.
 async fn was_decided(app: &App, person: &SignedIn, asked: &Asked, allowed: bool) -> Result<bool, Failure> {
     let Some(now) = device_authorization::find(app, &asked.code).await? else { return Ok(false) };
-    let same = match now.state {
-        DeviceState::Approved | DeviceState::Consumed => allowed,
-        DeviceState::Denied => !allowed,
-        DeviceState::Pending => false,
+    let (was_allowed, user_id) = match now.state {
+        DeviceState::Approved { user_id } | DeviceState::Consumed { user_id } => (true, user_id),
+        DeviceState::Denied { user_id } => (false, user_id),
+        DeviceState::Pending { .. } => return Ok(false),
     };
-    Ok(same && now.user_id.as_ref() == Some(&person.user.id))
+    Ok(was_allowed == allowed && user_id == person.user.id)
 }
 
 /// The person who sent a form of these pages; none: they have to sign in first.
@@ -183,7 +183,8 @@ fn wrong(visit: &Visit, person: &SignedIn) {
 }
 
 fn is_open(app: &App, asked: &Asked) -> bool {
-    asked.authorization.state == DeviceState::Pending && asked.authorization.expires_at > app.now()
+    let DeviceAuthorization { state, expires_at, .. } = &asked.authorization;
+    matches!(state, DeviceState::Pending { .. }) && *expires_at > app.now()
 }
 
 fn page(

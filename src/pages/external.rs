@@ -5,10 +5,9 @@
 //! it has the claims. A verifier is worth nothing in another browser, for another request or step, or twice.
 
 use axum::response::Response;
-use url::Url;
 
 use super::accounts::SignedIn;
-use super::answer::{Answer as PageAnswer, Failure};
+use super::answer::{self, Failure};
 use super::flow::{self, Decision, Flow};
 use super::sent::Query;
 use super::sessions::{Before, Proof, Started, Term};
@@ -18,11 +17,10 @@ use crate::app::App;
 use crate::config::ExternalUi;
 use crate::crypto::handle::{Handle, Purpose};
 use crate::crypto::random;
-use crate::grants::handover::{CONSENT, LOGIN};
-use crate::grants::subject;
+use crate::grants::{handover, subject};
 use crate::model::{
-    Allowed, GrantContext, Handover, HandoverStep, LoginFacts, Means, RequestAccount, RequestId, SessionId,
-    SignInGeneration, Timestamp, User, UserId,
+    Allowed, ConsentGeneration, ExternalPage, GrantContext, HandoverStep, LiveSession, LoginFacts, Means,
+    PageAnswer, RequestAccount, RequestId, SessionId, SignInGeneration, TakenLogin, Timestamp, User, UserId,
 };
 use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
 use crate::protocol::interaction::Step;
@@ -34,16 +32,16 @@ fn expired() -> Failure {
 }
 
 /// Sends the browser to the page whose turn it is.
-pub(super) async fn hand_over(flow: Flow, visit: &Visit, ui: &ExternalUi) -> PageAnswer {
+pub(super) async fn hand_over(flow: Flow, visit: &Visit, ui: &ExternalUi) -> answer::Answer {
     if let Some(pending) = &flow.pending
         && let Some(handover) = visit.app.storage.handover(&pending.id).await?
     {
         return match handover.step {
-            HandoverStep::Login => Ok(send(visit, &ui.login_url, "login_challenge", &pending.id)),
-            HandoverStep::Consent => Ok(send(visit, &ui.consent_url, "consent_challenge", &pending.id)),
-            HandoverStep::LoginAnswered | HandoverStep::ConsentAnswered | HandoverStep::Over => {
-                Err(expired())
-            }
+            HandoverStep::Login { .. } => Ok(send(visit, ui, ExternalPage::Login, &pending.id)),
+            HandoverStep::Consent { .. } => Ok(send(visit, ui, ExternalPage::Consent, &pending.id)),
+            HandoverStep::LoginAnswered { .. }
+            | HandoverStep::ConsentAnswered { .. }
+            | HandoverStep::Over => Err(expired()),
         };
     }
     let who = flow.who(visit).await?;
@@ -57,33 +55,23 @@ pub(super) async fn hand_over(flow: Flow, visit: &Visit, ui: &ExternalUi) -> Pag
         Some(pending) => pending.id,
         None => flow::store(visit, flow.request).await?,
     };
-    visit.app.storage.insert_handover(&begin(&id, live)).await?;
-    Ok(send(visit, &ui.login_url, "login_challenge", &id))
+    let live = live
+        .map(|person| LiveSession { session_id: person.session.id.clone(), user_id: person.user.id.clone() });
+    visit.app.storage.insert_handover(&id, &random::id(), live.as_ref()).await?;
+    Ok(send(visit, ui, ExternalPage::Login, &id))
 }
 
-fn begin(id: &RequestId, live: Option<&SignedIn>) -> Handover {
-    Handover {
-        request_id: id.clone(),
-        step: HandoverStep::Login,
-        salt: random::id(),
-        session_id: live.map(|person| person.session.id.clone()),
-        subject: live.map(|person| person.user.id.clone()),
-        answer: None,
-        answered_at: None,
-        sign_in: None,
-        consent: None,
-        login: LoginFacts::default(),
-    }
-}
-
-fn send(visit: &Visit, page: &Url, name: &str, id: &RequestId) -> Response {
-    let mut page = page.clone();
-    page.query_pairs_mut().append_pair(name, id.as_str());
-    visit.redirect(page.as_str())
+fn send(visit: &Visit, ui: &ExternalUi, page: ExternalPage, id: &RequestId) -> Response {
+    let mut url = match page {
+        ExternalPage::Login => ui.login_url.clone(),
+        ExternalPage::Consent => ui.consent_url.clone(),
+    };
+    url.query_pairs_mut().append_pair(page.parameter(), id.as_str());
+    visit.redirect(url.as_str())
 }
 
 /// `GET /authorize/continue`: the browser comes back from a page that has answered.
-pub(super) async fn go_on(visit: Visit, Query(sent): Query) -> PageAnswer {
+pub(super) async fn go_on(visit: Visit, Query(sent): Query) -> answer::Answer {
     let parameters = sent.parameters()?;
     let verifier = parameters.get("verifier").and_then(|text| Handle::parse(Purpose::Verifier, text));
     let verifier = verifier.ok_or_else(expired)?;
@@ -92,27 +80,39 @@ pub(super) async fn go_on(visit: Visit, Query(sent): Query) -> PageAnswer {
     if !verifier.is_genuine(&visit.app.master_key, &handover.salt) {
         return Err(expired());
     }
-    match (verifier.generation(), handover.step) {
-        (LOGIN, HandoverStep::LoginAnswered) => Box::pin(take_login(&visit, flow, handover)).await,
-        (CONSENT, HandoverStep::ConsentAnswered) => Box::pin(take_consent(&visit, flow, handover)).await,
+    let id = &handover.request_id;
+    match (handover::page_of(&verifier), handover.step) {
+        (Some(ExternalPage::Login), HandoverStep::LoginAnswered { live, answer }) => {
+            Box::pin(take_login(&visit, flow, id, live, answer)).await
+        }
+        (Some(ExternalPage::Consent), HandoverStep::ConsentAnswered { login, answer }) => {
+            Box::pin(take_consent(&visit, flow, id, login, answer)).await
+        }
         _ => Err(expired()),
     }
 }
 
-fn answer<T: serde::de::DeserializeOwned>(handover: &Handover) -> Result<Answer<T>, Failure> {
-    let json = handover.answer.as_deref().unwrap_or_default();
+fn read<T: serde::de::DeserializeOwned>(json: &str) -> Result<Answer<T>, Failure> {
     serde_json::from_str(json).map_err(|error| OAuthError::server_error(error).into())
 }
 
-async fn take_login(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAnswer {
-    let accepted: AcceptLogin = match answer(&handover)? {
+async fn take_login(
+    visit: &Visit,
+    mut flow: Flow,
+    id: &RequestId,
+    live: Option<LiveSession>,
+    answer: PageAnswer<SignInGeneration>,
+) -> answer::Answer {
+    let PageAnswer { at, counts, .. } = answer;
+    let accepted: AcceptLogin = match read(&answer.json)? {
         Answer::Accept(accepted) => accepted,
-        Answer::Reject(rejection) => return reject(visit, &flow, &handover, &rejection).await,
+        Answer::Reject(rejection) => {
+            return reject(visit, &flow, id, ExternalPage::Login, &rejection).await;
+        }
     };
-    let id = &handover.request_id;
-    let live = match &handover.session_id {
+    let live = match live {
         Some(skipped) => {
-            let still = visit.accounts().await?.find(skipped).cloned();
+            let still = visit.accounts().await?.find(&skipped.session_id).cloned();
             // It ended meanwhile: somebody has to sign in after all.
             if still.is_none() {
                 return restart(visit, flow).await;
@@ -124,7 +124,7 @@ async fn take_login(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAn
     let subject = UserId::new(&accepted.subject);
     let known_by = subject::of(&visit.app, &flow.client, &subject);
     if flow.request.subject.as_ref().is_some_and(|required| *required != known_by) {
-        return refuse_another(visit, &flow, &handover).await;
+        return refuse_another(visit, &flow, id).await;
     }
     let facts = LoginFacts { acr: accepted.acr(), context: accepted.context.clone() };
     if !visit.app.storage.take_login(id, &subject, &facts).await? {
@@ -133,8 +133,7 @@ async fn take_login(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAn
     let started = match &live {
         Some(_) => None,
         None => {
-            let at = handover.answered_at.unwrap_or(visit.app.now());
-            let Some((user, counts)) = vouched_for(&visit.app, &handover, &subject, at).await? else {
+            let Some((user, counts)) = vouched_for(&visit.app, counts, &subject, at).await? else {
                 // Deleted after the page had accepted.
                 return restart(visit, flow).await;
             };
@@ -155,7 +154,7 @@ async fn take_login(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAn
         flow::taken_up(visit, id);
     }
     if let Some(pending) = &mut flow.pending {
-        pending.account = session.map(|session_id| RequestAccount { session_id, by: Means::SignIn });
+        pending.set_account(session.map(|session_id| RequestAccount { session_id, by: Means::SignIn }));
     }
     let mut response = flow.advance(visit).await?;
     if let Some(started) = started {
@@ -167,11 +166,11 @@ async fn take_login(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAn
 /// The user whom the page vouched for, and what that counts for. None: they were one, and are gone.
 async fn vouched_for(
     app: &App,
-    handover: &Handover,
+    counts: Option<SignInGeneration>,
     subject: &UserId,
     at: Timestamp,
 ) -> Result<Option<(User, SignInGeneration)>, Failure> {
-    match handover.sign_in {
+    match counts {
         Some(SignInGeneration::OF_NOBODY) => {
             Ok(Some((app.storage.external_user(subject, at).await?, SignInGeneration::FIRST)))
         }
@@ -186,9 +185,9 @@ async fn vouched_for(
 }
 
 /// OpenID Connect Core 3.1.2.1, 5.5.1: the answer is about the user of id_token_hint or of claims, or an error.
-async fn refuse_another(visit: &Visit, flow: &Flow, handover: &Handover) -> PageAnswer {
+async fn refuse_another(visit: &Visit, flow: &Flow, id: &RequestId) -> answer::Answer {
     let envelope = flow.envelope(&visit.app).await?;
-    if !visit.app.storage.end_handover(&handover.request_id, handover.step).await? {
+    if !visit.app.storage.end_handover(id, ExternalPage::Login).await? {
         return Err(expired());
     }
     let description = "Somebody else than the user whom the request names has signed in.";
@@ -228,22 +227,29 @@ async fn sign_in(
     Ok(Some(started))
 }
 
-async fn take_consent(visit: &Visit, mut flow: Flow, handover: Handover) -> PageAnswer {
-    let accepted: AcceptConsent = match answer(&handover)? {
+async fn take_consent(
+    visit: &Visit,
+    mut flow: Flow,
+    id: &RequestId,
+    login: TakenLogin,
+    answer: PageAnswer<ConsentGeneration>,
+) -> answer::Answer {
+    let accepted: AcceptConsent = match read(&answer.json)? {
         Answer::Accept(accepted) => accepted,
-        Answer::Reject(rejection) => return reject(visit, &flow, &handover, &rejection).await,
+        Answer::Reject(rejection) => {
+            return reject(visit, &flow, id, ExternalPage::Consent, &rejection).await;
+        }
     };
-    let id = &handover.request_id;
-    let account = flow.pending.as_ref().and_then(|pending| pending.account.as_ref());
+    let account = flow.pending.as_ref().and_then(|pending| pending.account());
     let person = match account {
         Some(account) => visit.signed_in_for(id, &account.session_id).await?,
         None => None,
     };
-    let person = person.filter(|person| Some(&person.user.id) == handover.subject.as_ref());
+    let person = person.filter(|person| person.user.id == login.subject);
     // Signed out meanwhile, or somebody else is: from the beginning.
     let Some(person) = person else { return restart(visit, flow).await };
     let envelope = flow.envelope(&visit.app).await?;
-    if !visit.app.storage.end_handover(id, HandoverStep::ConsentAnswered).await? {
+    if !visit.app.storage.end_handover(id, ExternalPage::Consent).await? {
         return Err(expired());
     }
     let scope = accepted.scope()?;
@@ -255,10 +261,10 @@ async fn take_consent(visit: &Visit, mut flow: Flow, handover: Handover) -> Page
     // Of several resources none was granted: what was allowed is for none, not for the default audience.
     let (remember, before) = match had_resources && flow.request.resources.is_empty() {
         true => (None, None),
-        false => remember(&visit.app, &flow, &handover, &accepted, &person).await?,
+        false => remember(&visit.app, &flow, answer.at, &accepted, &person).await?,
     };
-    let given_at = handover.consent;
-    let decision = Decision { remember, before, given_at, context: context(&handover, accepted) };
+    let context = context(login.facts, accepted);
+    let decision = Decision { remember, before, given_at: answer.counts, context };
     flow.request.claims = flow.request.claims.within(&scope);
     // What was allowed for the sake of a single claim is no scope of the tokens.
     flow.request.scope = flow.request.scope.within(&scope);
@@ -268,11 +274,10 @@ async fn take_consent(visit: &Visit, mut flow: Flow, handover: Handover) -> Page
 async fn remember(
     app: &App,
     flow: &Flow,
-    handover: &Handover,
+    at: Timestamp,
     accepted: &AcceptConsent,
     person: &SignedIn,
 ) -> Result<(Option<Remember>, Option<Consent>), Failure> {
-    let at = handover.answered_at.unwrap_or(app.now());
     let until = match accepted.remembered() {
         Remembered::No => return Ok((None, None)),
         Remembered::Seconds(seconds) => Some(at.plus(seconds)),
@@ -283,9 +288,9 @@ async fn remember(
     Ok((Some(Remember::adding(before.clone(), new, until)), before))
 }
 
-fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
+fn context(login: LoginFacts, accepted: AcceptConsent) -> GrantContext {
     GrantContext {
-        acr: handover.login.acr.clone(),
+        acr: login.acr,
         access_token: accepted.access_token_claims().cloned().unwrap_or_default(),
         id_token: accepted.id_token_claims().cloned().unwrap_or_default(),
         audience: accepted.grant_access_token_audience,
@@ -294,16 +299,22 @@ fn context(handover: &Handover, accepted: AcceptConsent) -> GrantContext {
 }
 
 /// The page said no: the application is told, once.
-async fn reject(visit: &Visit, flow: &Flow, handover: &Handover, rejection: &Rejection) -> PageAnswer {
+async fn reject(
+    visit: &Visit,
+    flow: &Flow,
+    id: &RequestId,
+    page: ExternalPage,
+    rejection: &Rejection,
+) -> answer::Answer {
     let envelope = flow.envelope(&visit.app).await?;
-    if !visit.app.storage.end_handover(&handover.request_id, handover.step).await? {
+    if !visit.app.storage.end_handover(id, page).await? {
         return Err(expired());
     }
     visit.deliver(&flow.client, &envelope, flow.target.rejection(visit.app.issuer(), rejection))
 }
 
 /// From the beginning, as a new request with a new challenge.
-async fn restart(visit: &Visit, mut flow: Flow) -> PageAnswer {
+async fn restart(visit: &Visit, mut flow: Flow) -> answer::Answer {
     flow.pending = None;
     flow.advance(visit).await
 }

@@ -17,7 +17,7 @@ use crate::grants::authorization_response::Envelope;
 use crate::grants::subject;
 use crate::model::{
     Allowed, AuthorizationRequest, Client, ConsentGeneration, GrantContext, GrantId, Means, PendingRequest,
-    RequestId, Scope, User,
+    RequestId, RequestOwner, Scope, User,
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::{self, Unproven};
@@ -94,7 +94,7 @@ impl Flow {
         let expired = || Failure::new(Problem::Expired);
         let pending = visit.app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
         // Bound to the browser that started it, so that nobody can be led into somebody else's request.
-        if pending.browser != visit.browser_digest() {
+        if !pending.belongs_to(&visit.browser_digest()) {
             return Err(expired());
         }
         let registered = visit.app.clients.find(&pending.request.client_id).await?;
@@ -149,7 +149,7 @@ impl Flow {
         let accounts = visit.accounts().await?;
         let has_current = accounts.current.is_some();
         let all: Vec<_> = accounts.all().map(|person| (&person.session, &person.user)).collect();
-        let decided = self.pending.as_ref().and_then(|pending| pending.account.as_ref());
+        let decided = self.pending.as_ref().and_then(PendingRequest::account);
         let is_known_by = |user: &User, sub: &str| subject::of(&visit.app, &self.client, &user.id) == sub;
         let (at, by) = match account::meant(&self.request, decided, &all, has_current, is_known_by) {
             Meant::Account { at, by } => (at, by),
@@ -309,7 +309,7 @@ impl Flow {
         let Some(pending) = &self.pending else {
             return visit.refuse_unseen(&self.client, &self.target, error).await;
         };
-        if pending.account.is_some() {
+        if pending.account().is_some() {
             return self.refuse(visit, error).await;
         }
         visit.app.storage.note_answered(&pending.id).await?;
@@ -348,8 +348,7 @@ pub(super) async fn store(visit: &Visit, request: AuthorizationRequest) -> Resul
     let pending = PendingRequest {
         id: RequestId::new(random::id()),
         request,
-        browser: visit.browser_digest(),
-        account: None,
+        owner: RequestOwner::Browser { digest: visit.browser_digest(), account: None },
         created_at: now,
         expires_at: now.plus(visit.app.settings.sessions.request_seconds),
     };

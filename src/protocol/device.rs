@@ -62,15 +62,15 @@ pub fn judge(device: &DeviceAuthorization, client: &Client, now: Timestamp) -> V
         return Verdict::Refuse(OAuthError::invalid_grant("The device code was issued to another client."));
     }
     let refuse = |code, description: &'static str| Verdict::Refuse(OAuthError::new(code, description));
-    match device.state {
-        DeviceState::Consumed => Verdict::Refuse(used()),
-        DeviceState::Denied => refuse(ErrorCode::AccessDenied, "The user did not give consent."),
-        DeviceState::Pending | DeviceState::Approved if device.expires_at <= now => refuse(
+    match &device.state {
+        DeviceState::Consumed { .. } => Verdict::Refuse(used()),
+        DeviceState::Denied { .. } => refuse(ErrorCode::AccessDenied, "The user did not give consent."),
+        DeviceState::Pending { .. } | DeviceState::Approved { .. } if device.expires_at <= now => refuse(
             ErrorCode::ExpiredToken,
             "The device code has expired. Start again at the device authorization endpoint.",
         ),
-        DeviceState::Approved => Verdict::Claim,
-        DeviceState::Pending => wait(device, now),
+        DeviceState::Approved { .. } => Verdict::Claim,
+        DeviceState::Pending { last_polled_at } => wait(device.interval, *last_polled_at, now),
     }
 }
 
@@ -84,24 +84,24 @@ pub fn taken_back() -> OAuthError {
     OAuthError::new(ErrorCode::AccessDenied, "The user has taken the access back.")
 }
 
-fn wait(device: &DeviceAuthorization, now: Timestamp) -> Verdict {
-    let too_quick = device.last_polled_at.is_some_and(|last| now.since(last) < device.interval);
+fn wait(interval: i64, last_polled_at: Option<Timestamp>, now: Timestamp) -> Verdict {
+    let too_quick = last_polled_at.is_some_and(|last| now.since(last) < interval);
     if too_quick {
         // RFC 8628 3.5: for this and all subsequent requests.
-        let interval = device.interval + SLOW_DOWN;
+        let interval = interval + SLOW_DOWN;
         let description = format!("The device polls too often: wait {interval} seconds between two polls.");
         return Verdict::Wait { error: OAuthError::new(ErrorCode::SlowDown, description), interval };
     }
     let description = "The user has not decided yet. Poll again after the interval.";
     let error = OAuthError::new(ErrorCode::AuthorizationPending, description);
-    Verdict::Wait { error, interval: device.interval }
+    Verdict::Wait { error, interval }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{ALPHABET, UserCode, Verdict, judge};
     use crate::model::{
-        Client, ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Timestamp,
+        Client, ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Timestamp, UserId,
     };
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -114,7 +114,7 @@ mod tests {
         crate::model::strict(metadata)
     }
 
-    fn device(state: DeviceState, polled_ago: Option<i64>) -> DeviceAuthorization {
+    fn device(state: DeviceState) -> DeviceAuthorization {
         DeviceAuthorization {
             id: DeviceAuthorizationId::new("d"),
             salt: String::new(),
@@ -122,9 +122,7 @@ mod tests {
             scope: "openid".parse().unwrap(),
             resources: Vec::new(),
             state,
-            user_id: None,
             interval: 5,
-            last_polled_at: polled_ago.map(|seconds| NOW.plus(-seconds)),
             address: String::new(),
             user_agent: String::new(),
             created_at: NOW.plus(-60),
@@ -164,33 +162,48 @@ mod tests {
         assert!(!ALPHABET.iter().any(|letter| b"AEIOUY".contains(letter)));
     }
 
+    fn pending(polled_ago: Option<i64>) -> DeviceState {
+        DeviceState::Pending { last_polled_at: polled_ago.map(|seconds| NOW.plus(-seconds)) }
+    }
+
+    /// The states after somebody has decided: approved, denied, consumed.
+    fn decided() -> [DeviceState; 3] {
+        let user_id = UserId::new("ada");
+        [
+            DeviceState::Approved { user_id: user_id.clone() },
+            DeviceState::Denied { user_id: user_id.clone() },
+            DeviceState::Consumed { user_id },
+        ]
+    }
+
     #[test]
     fn a_poll_is_answered_by_state_time_and_pace() {
-        use DeviceState::{Approved, Consumed, Denied, Pending};
-        for (state, polled, expected) in [
-            (Pending, None, "authorization_pending 5"),
-            (Pending, Some(5), "authorization_pending 5"),
-            (Pending, Some(4), "slow_down 10"),
-            (Approved, None, "claim"),
-            (Approved, Some(0), "claim"),
-            (Denied, None, "access_denied"),
-            (Consumed, None, "invalid_grant"),
+        let [approved, denied, consumed] = decided();
+        for (state, expected) in [
+            (pending(None), "authorization_pending 5"),
+            (pending(Some(5)), "authorization_pending 5"),
+            (pending(Some(4)), "slow_down 10"),
+            (approved, "claim"),
+            (denied, "access_denied"),
+            (consumed, "invalid_grant"),
         ] {
-            assert_eq!(outcome(&device(state, polled), "app", NOW), expected, "{state:?} {polled:?}");
-            assert_eq!(outcome(&device(state, polled), "other", NOW), "invalid_grant");
+            let device = device(state);
+            assert_eq!(outcome(&device, "app", NOW), expected, "{device:?}");
+            assert_eq!(outcome(&device, "other", NOW), "invalid_grant");
         }
     }
 
     #[test]
     fn what_nobody_decided_or_fetched_in_time_has_expired() {
         let late = NOW.plus(60);
+        let [approved, denied, consumed] = decided();
         for (state, expected) in [
-            (DeviceState::Pending, "expired_token"),
-            (DeviceState::Approved, "expired_token"),
-            (DeviceState::Denied, "access_denied"),
-            (DeviceState::Consumed, "invalid_grant"),
+            (pending(None), "expired_token"),
+            (approved, "expired_token"),
+            (denied, "access_denied"),
+            (consumed, "invalid_grant"),
         ] {
-            assert_eq!(outcome(&device(state, None), "app", late), expected);
+            assert_eq!(outcome(&device(state), "app", late), expected);
         }
     }
 }

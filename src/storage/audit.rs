@@ -16,8 +16,6 @@ pub const AUDIT_BATCH: i64 = 1_000;
 /// since autovacuum came included, so it is several batches.
 pub const AUDIT_WAITING_READ: i64 = 5 * AUDIT_BATCH;
 
-static WAIT: LazyLock<Rows<{ notes::COLUMNS }>> =
-    LazyLock::new(|| Rows::new(notes::INSERT, " ON CONFLICT (id) DO NOTHING"));
 static APPEND: LazyLock<Rows<6>> =
     LazyLock::new(|| Rows::new("INSERT INTO audit_log (number, id, at, event, body, hash)", ""));
 
@@ -70,11 +68,6 @@ impl AuditRange {
     }
 }
 
-/// Writes entries in the transaction of the act they are about.
-pub(super) async fn insert(tx: &mut Transaction, entries: &[AuditEntry]) -> Result<(), StorageError> {
-    WAIT.insert(tx, entries, notes::row).await
-}
-
 fn chained_row(entry: &ChainedEntry) -> [Value<'_>; 6] {
     let ChainedEntry { number, id, at, event, body, hash } = entry;
     *values![*number, id, at.unix(), event, body, hash]
@@ -90,7 +83,7 @@ impl Storage {
     pub async fn insert_audit_entries(&self, entries: &[AuditEntry]) -> Result<(), StorageError> {
         for batch in entries.chunks(AUDIT_BATCH as usize) {
             let mut tx = self.db.begin().await?;
-            insert(&mut tx, batch).await?;
+            tx.insert_rows(&notes::WAIT, batch, notes::row).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -131,7 +124,7 @@ impl Storage {
         if !move_mark(&mut tx, "head", from, to).await? {
             return Ok(false);
         }
-        APPEND.insert(&mut tx, entries, chained_row).await?;
+        tx.insert_rows(&APPEND, entries, chained_row).await?;
         tx.execute(REMOVE, values![from.number, to.number]).await?;
         tx.commit().await?;
         Ok(true)

@@ -4,53 +4,38 @@
 //! writers queue in the process instead of failing with "database is locked"), and a transaction takes the write lock
 //! at once. Every statement is counted, so that tests can hold operations to their budget.
 
+mod bind;
+mod listener;
+pub(super) mod migrations;
 pub(super) mod notes;
+mod opening;
 mod pool;
+mod pooler;
 pub(super) mod rows;
 mod transaction;
 mod value;
 mod watch;
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::error::ErrorKind;
-use sqlx::migrate::{Migrate, MigrateError};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgRow};
-use sqlx::query::{Query, QueryAs};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection, Executor as _, FromRow, Postgres, Row as _, SqlSafeStr,
-    Sqlite,
-};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, SqliteConnection};
 
 use super::StorageError;
-use super::schema::MIGRATIONS;
 use crate::model::NotedEntries;
-use pool::{Fit, PATIENCE, Pool};
+pub use bind::Row;
+use bind::{bind_lite, bind_lite_as, bind_pg, bind_pg_as};
+pub use listener::ChangeListener;
+use notes::Notes;
+use pool::{Fit, Pool};
 pub use pool::{Lending, PoolSize};
 use transaction::Inner;
 pub use transaction::Transaction;
 pub(super) use value::values;
 pub use value::{Locking, Value};
 pub use watch::{NoConnection, Watch};
-
-/// Readers on SQLite; the one writer comes on top.
-const SQLITE_READERS: u32 = 4;
-/// Idle at the same time, they are as many server processes, unless a pooler lends one to all of them.
-const HELD_TO_DETECT_A_POOLER: usize = 4;
-/// How often a SQLite file that is busy is opened, and after what pause again.
-const OPEN_ATTEMPTS: u32 = 50;
-const OPEN_PAUSE: Duration = Duration::from_millis(50);
-
-/// A row type that both drivers can fill.
-pub trait Row: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
-
-impl<T> Row for T where T: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
 
 /// Both databases behind the same verbs. Cheap to clone.
 #[derive(Clone)]
@@ -59,9 +44,6 @@ pub struct Db {
     watch: Arc<Watch>,
     notes: Notes,
 }
-
-/// Entries of the audit log that are written with the next write, in its transaction, if it changes something.
-type Notes = Option<Arc<NotedEntries>>;
 
 #[derive(Clone)]
 enum Pools {
@@ -73,17 +55,7 @@ impl Db {
     /// Opens (and creates) a SQLite file. Every commit is synced to disk: an answered write survives a power cut. A
     /// statement waits for a connection that others have no longer than `wait`.
     pub async fn open_sqlite(path: &Path, wait: Duration) -> Result<Self, StorageError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            .disable_statement_logging();
-        let writer = open_pool(1, &options, wait).await?;
-        let readers =
-            open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false), wait).await?;
+        let (readers, writer) = opening::sqlite(path, wait).await?;
         Ok(Self::new(Pools::Sqlite { readers, writer }))
     }
 
@@ -93,10 +65,7 @@ impl Db {
         max_connections: u32,
         wait: Duration,
     ) -> Result<Self, StorageError> {
-        let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.disable_statement_logging();
-        // There are no such columns, and PgBouncer refuses a parameter that it does not know.
-        let options = options.extra_float_digits(None);
-        let pool = Pool::open(options, max_connections, wait).await?;
+        let pool = opening::postgres(url, max_connections, wait).await?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 
@@ -290,8 +259,8 @@ impl Db {
     /// processes do it at once: Postgres takes a lock of its own, on SQLite the caller holds one on a file.
     pub async fn migrate(&self) -> Result<(), StorageError> {
         match &self.pools {
-            Pools::Postgres(pool) => migrate(pool).await,
-            Pools::Sqlite { writer, .. } => migrate(writer).await,
+            Pools::Postgres(pool) => migrations::migrate(pool).await,
+            Pools::Sqlite { writer, .. } => migrations::migrate(writer).await,
         }
     }
 
@@ -314,38 +283,14 @@ impl Db {
     /// with every statement, and statements prepared on one run on another under the same name.
     pub async fn refuse_transaction_pooler(&self) -> Result<(), StorageError> {
         let Pools::Postgres(pool) = &self.pools else { return Ok(()) };
-        let mut held = Vec::new();
-        for _ in 0..HELD_TO_DETECT_A_POOLER {
-            held.push(PgConnection::connect_with(pool.options()).await?);
-        }
-        let mut first = Vec::new();
-        for connection in &mut held {
-            first.push(backend(connection).await?);
-        }
-        // Backwards, so that a pooler that takes its server connections in turn is noticed as well.
-        let mut moved = false;
-        for (connection, before) in held.iter_mut().zip(&first).rev() {
-            moved |= backend(connection).await? != *before;
-        }
-        for connection in held {
-            connection.close().await?;
-        }
-        let distinct: HashSet<&i32> = first.iter().collect();
-        if moved || distinct.len() < first.len() { Err(StorageError::TransactionPooler) } else { Ok(()) }
+        pooler::refuse(pool.options()).await
     }
 
     /// Waits until another process says that something changed. Pends for ever where the database cannot tell.
     pub async fn listen(&self) -> Result<ChangeListener, StorageError> {
         match &self.pools {
-            Pools::Postgres(pool) => {
-                // Its own connection, which it makes again when it was lost.
-                let lone = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-                let mut listener =
-                    PgListener::connect_with(&lone.connect_lazy_with(pool.options().clone())).await?;
-                listener.listen("chancery").await?;
-                Ok(ChangeListener(Some(listener)))
-            }
-            Pools::Sqlite { .. } => Ok(ChangeListener(None)),
+            Pools::Postgres(pool) => ChangeListener::on_postgres(pool.options().clone()).await,
+            Pools::Sqlite { .. } => Ok(ChangeListener::deaf()),
         }
     }
 
@@ -398,85 +343,8 @@ impl Db {
     }
 }
 
-/// Hears of changes that other processes made.
-pub struct ChangeListener(Option<PgListener>);
-
-impl ChangeListener {
-    /// Returns when something changed, or an error when the connection was lost.
-    pub async fn changed(&mut self) -> Result<(), StorageError> {
-        match &mut self.0 {
-            // A reconnect may have missed something, so it counts as a change too.
-            Some(listener) => listener.try_recv().await.map(|_| ()).map_err(StorageError::from),
-            None => std::future::pending().await,
-        }
-    }
-}
-
-async fn migrate<C: Fit + Migrate>(pool: &Pool<C>) -> Result<(), StorageError> {
-    let mut lease = pool.lend().await?;
-    match MIGRATIONS.run_direct(None, lease.connection()?, false).await {
-        Ok(()) => {
-            lease.give_back();
-            Ok(())
-        }
-        Err(MigrateError::VersionMissing(version)) => Err(StorageError::NewerSchema(version)),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Whether a statement failed for nothing but its connection, and may be sent twice: some that write answer with rows as
 /// well. After a restart of the database nobody who only asks has to ask again.
 fn may_ask_again(sql: &str, error: &sqlx::Error) -> bool {
     sql.starts_with("SELECT") && pool::is_cut_off(error)
 }
-
-/// The server process behind a connection; by the simple protocol, which prepares nothing.
-async fn backend(connection: &mut PgConnection) -> Result<i32, StorageError> {
-    let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?;
-    Ok(row.try_get(0)?)
-}
-
-/// Opens a pool on a file that other processes may be opening at the same moment: turning the write-ahead log on takes
-/// a lock that SQLite does not wait for.
-async fn open_pool(
-    connections: u32,
-    options: &SqliteConnectOptions,
-    wait: Duration,
-) -> Result<Pool<SqliteConnection>, StorageError> {
-    for _ in 1..OPEN_ATTEMPTS {
-        match Pool::open(options.clone(), connections, wait).await {
-            Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
-            opened => return Ok(opened?),
-        }
-    }
-    Ok(Pool::open(options.clone(), connections, wait).await?)
-}
-
-/// SQLITE_BUSY and its extended codes, whose last byte is 5.
-fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-}
-
-macro_rules! binder {
-    ($name:ident, $query:ident $(<$row:ident>)?, $db:ty, $arguments:ty, $make:path) => {
-        fn $name<'q $(, $row: Row)?>(sql: impl SqlSafeStr, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
-            let mut query = $make(sql);
-            for value in values {
-                query = match *value {
-                    Value::Text(text) => query.bind(text),
-                    Value::OptionalText(text) => query.bind(text),
-                    Value::Integer(number) => query.bind(number),
-                    Value::OptionalInteger(number) => query.bind(number),
-                    Value::Boolean(flag) => query.bind(flag),
-                };
-            }
-            query
-        }
-    };
-}
-
-binder!(bind_pg, Query, Postgres, PgArguments, sqlx::query);
-binder!(bind_lite, Query, Sqlite, SqliteArguments, sqlx::query);
-binder!(bind_pg_as, QueryAs<T>, Postgres, PgArguments, sqlx::query_as);
-binder!(bind_lite_as, QueryAs<T>, Sqlite, SqliteArguments, sqlx::query_as);

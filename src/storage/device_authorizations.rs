@@ -38,7 +38,14 @@ impl DeviceRow {
         let impossible = |what: &dyn ToString| {
             StorageError::impossible("device_authorizations", &self.id, what.to_string())
         };
-        let state = DeviceState::named(&self.state).ok_or_else(|| impossible(&"unknown state"))?;
+        let last_polled_at = self.last_polled_at.map(Timestamp::from_unix);
+        let state = match (self.state.as_str(), self.user_id.map(UserId::new)) {
+            ("pending", None) => DeviceState::Pending { last_polled_at },
+            ("approved", Some(user_id)) => DeviceState::Approved { user_id },
+            ("denied", Some(user_id)) => DeviceState::Denied { user_id },
+            ("consumed", Some(user_id)) => DeviceState::Consumed { user_id },
+            _ => return Err(impossible(&"unknown state, or not by whom it should be")),
+        };
         Ok(DeviceAuthorization {
             scope: self.scope.parse().map_err(|error| impossible(&error))?,
             resources: grants::resources_of(&self.resources),
@@ -46,9 +53,7 @@ impl DeviceRow {
             id: DeviceAuthorizationId::new(self.id),
             salt: self.salt,
             client_id: ClientId::new(self.client_id),
-            user_id: self.user_id.map(UserId::new),
             interval: self.interval_seconds,
-            last_polled_at: self.last_polled_at.map(Timestamp::from_unix),
             address: self.address,
             user_agent: self.user_agent,
             created_at: Timestamp::from_unix(self.created_at),

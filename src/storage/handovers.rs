@@ -5,8 +5,8 @@ use sqlx::FromRow;
 use super::db::values;
 use super::{Storage, StorageError};
 use crate::model::{
-    ConsentGeneration, Handover, HandoverStep, LoginFacts, RequestId, SessionId, SignInGeneration, Timestamp,
-    UserId,
+    ConsentGeneration, ExternalPage, Handover, HandoverStep, LiveSession, LoginFacts, PageAnswer, RequestId,
+    SessionId, SignInGeneration, TakenLogin, Timestamp, UserId,
 };
 
 #[derive(FromRow)]
@@ -27,46 +27,80 @@ impl HandoverRow {
     fn into_handover(self) -> Result<Handover, StorageError> {
         let impossible =
             |what: &dyn ToString| StorageError::impossible("handovers", &self.request_id, what.to_string());
-        let step = HandoverStep::named(&self.step);
-        let login: Option<LoginFacts> = self
-            .login
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(|error| impossible(&error))?;
-        Ok(Handover {
-            step: step.ok_or_else(|| impossible(&"unknown step"))?,
-            request_id: RequestId::new(self.request_id),
-            salt: self.salt,
-            session_id: self.session_id.map(SessionId::new),
-            subject: self.subject.map(UserId::new),
-            answer: self.answer,
-            answered_at: self.answered_at.map(Timestamp::from_unix),
-            sign_in: self.sign_in_generation.map(SignInGeneration::new),
-            consent: self.consent_generation.map(ConsentGeneration::new),
-            login: login.unwrap_or_default(),
-        })
+        let missing = |column: &'static str| move || impossible(&format!("no {column} at this step"));
+        let live = |session_id: Option<String>, subject: Option<String>| match (session_id, subject) {
+            (Some(session_id), Some(user_id)) => Ok(Some(LiveSession {
+                session_id: SessionId::new(session_id),
+                user_id: UserId::new(user_id),
+            })),
+            (None, None) => Ok(None),
+            _ => Err(impossible(&"session_id and subject do not go together")),
+        };
+        let login = |subject: Option<String>, login: Option<String>| {
+            let subject = subject.map(UserId::new).ok_or_else(missing("subject"))?;
+            let facts = login.as_deref().map(serde_json::from_str::<LoginFacts>).transpose();
+            let facts = facts.map_err(|error| impossible(&error))?.unwrap_or_default();
+            Ok::<_, StorageError>(TakenLogin { subject, facts })
+        };
+        let answer = |json: Option<String>| {
+            let at = self.answered_at.map(Timestamp::from_unix).ok_or_else(missing("answered_at"))?;
+            Ok::<_, StorageError>((json.ok_or_else(missing("answer"))?, at))
+        };
+        let step = match self.step.as_str() {
+            "login" => HandoverStep::Login { live: live(self.session_id, self.subject)? },
+            "login_answered" => {
+                let (json, at) = answer(self.answer)?;
+                let counts = self.sign_in_generation.map(SignInGeneration::new);
+                let live = live(self.session_id, self.subject)?;
+                HandoverStep::LoginAnswered { live, answer: PageAnswer { json, at, counts } }
+            }
+            "consent" => HandoverStep::Consent { login: login(self.subject, self.login)? },
+            "consent_answered" => {
+                let (json, at) = answer(self.answer)?;
+                let counts = self.consent_generation.map(ConsentGeneration::new);
+                let login = login(self.subject, self.login)?;
+                HandoverStep::ConsentAnswered { login, answer: PageAnswer { json, at, counts } }
+            }
+            "over" => HandoverStep::Over,
+            _ => return Err(impossible(&"unknown step")),
+        };
+        Ok(Handover { step, request_id: RequestId::new(self.request_id), salt: self.salt })
     }
 }
 
 /// What an answer counts for, of what it says.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
-    pub sign_in: Option<SignInGeneration>,
-    pub consent: Option<ConsentGeneration>,
+#[derive(Debug, Clone, Copy)]
+pub enum Counts {
+    Nothing,
+    SignIn(SignInGeneration),
+    Consent(ConsentGeneration),
+}
+
+/// The steps at which a page has a request, and has answered it.
+const fn steps(page: ExternalPage) -> (&'static str, &'static str) {
+    match page {
+        ExternalPage::Login => ("login", "login_answered"),
+        ExternalPage::Consent => ("consent", "consent_answered"),
+    }
 }
 
 impl Storage {
     /// Hands a stored request to the login page.
-    pub async fn insert_handover(&self, handover: &Handover) -> Result<(), StorageError> {
+    pub async fn insert_handover(
+        &self,
+        id: &RequestId,
+        salt: &str,
+        live: Option<&LiveSession>,
+    ) -> Result<(), StorageError> {
         const INSERT: &str = "INSERT INTO handovers (request_id, step, salt, session_id, subject) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (request_id) DO NOTHING";
+        let (step, _) = steps(ExternalPage::Login);
         let bound = values![
-            handover.request_id.as_str(),
-            handover.step.as_str(),
-            &handover.salt,
-            handover.session_id.as_ref().map(SessionId::as_str),
-            handover.subject.as_ref().map(UserId::as_str),
+            id.as_str(),
+            step,
+            salt,
+            live.map(|live| live.session_id.as_str()),
+            live.map(|live| live.user_id.as_str()),
         ];
         self.db.execute(INSERT, bound).await.map(|_| ())
     }
@@ -84,7 +118,7 @@ impl Storage {
     pub async fn answer_handover(
         &self,
         id: &RequestId,
-        (from, to): (HandoverStep, HandoverStep),
+        page: ExternalPage,
         answer: &str,
         counts: Counts,
         now: Timestamp,
@@ -94,15 +128,13 @@ impl Storage {
              sign_in_generation = CASE WHEN step = $2 AND $6 IS NOT NULL THEN $6 ELSE sign_in_generation END, \
              consent_generation = CASE WHEN step = $2 AND $7 IS NOT NULL THEN $7 ELSE consent_generation END \
              WHERE request_id = $1 AND (step = $2 OR (step = $3 AND answer = $4))";
-        let bound = values![
-            id.as_str(),
-            from.as_str(),
-            to.as_str(),
-            answer,
-            now.unix(),
-            counts.sign_in.map(SignInGeneration::number),
-            counts.consent.map(ConsentGeneration::number),
-        ];
+        let (from, to) = steps(page);
+        let (sign_in, consent) = match counts {
+            Counts::Nothing => (None, None),
+            Counts::SignIn(generation) => (Some(generation.number()), None),
+            Counts::Consent(generation) => (None, Some(generation.number())),
+        };
+        let bound = values![id.as_str(), from, to, answer, now.unix(), sign_in, consent];
         Ok(self.db.execute(ANSWER, bound).await? == 1)
     }
 
@@ -120,10 +152,11 @@ impl Storage {
         Ok(self.db.execute(TAKE, values![id.as_str(), subject.as_str(), &login]).await? == 1)
     }
 
-    /// Takes the last answer: the request is over. True for exactly one caller.
-    pub async fn end_handover(&self, id: &RequestId, from: HandoverStep) -> Result<bool, StorageError> {
+    /// Takes the answer of this page as the last one: the request is over. True for exactly one caller.
+    pub async fn end_handover(&self, id: &RequestId, page: ExternalPage) -> Result<bool, StorageError> {
         const END: &str =
             "UPDATE handovers SET step = 'over', answer = NULL WHERE request_id = $1 AND step = $2";
-        Ok(self.db.execute(END, values![id.as_str(), from.as_str()]).await? == 1)
+        let (_, answered) = steps(page);
+        Ok(self.db.execute(END, values![id.as_str(), answered]).await? == 1)
     }
 }

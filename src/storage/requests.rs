@@ -4,7 +4,10 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{Means, PendingRequest, RequestAccount, RequestId, SessionId, Timestamp};
+use crate::model::{Means, PendingRequest, RequestAccount, RequestId, RequestOwner, SessionId, Timestamp};
+
+/// What stands in the column where the browser's digest will be. No digest is empty.
+const NO_BROWSER: &str = "";
 
 #[derive(FromRow)]
 struct RequestRow {
@@ -19,17 +22,20 @@ struct RequestRow {
 
 impl RequestRow {
     fn into_request(self) -> Result<PendingRequest, StorageError> {
-        let request = serde_json::from_str(&self.parameters).map_err(|error| {
-            StorageError::impossible("authorization_requests", &self.id, error.to_string())
-        })?;
+        let impossible = |what: String| StorageError::impossible("authorization_requests", &self.id, what);
+        let request =
+            serde_json::from_str(&self.parameters).map_err(|error| impossible(error.to_string()))?;
+        let by = if self.chosen { Means::Choice } else { Means::SignIn };
+        let account = self.session_id.map(|id| RequestAccount { session_id: SessionId::new(id), by });
+        let owner = match (self.browser.as_str(), account) {
+            (NO_BROWSER, None) => RequestOwner::Nobody,
+            (NO_BROWSER, Some(_)) => return Err(impossible("an account of no browser".to_owned())),
+            (_, account) => RequestOwner::Browser { digest: self.browser, account },
+        };
         Ok(PendingRequest {
             id: RequestId::new(self.id),
             request,
-            browser: self.browser,
-            account: self.session_id.map(|id| RequestAccount {
-                session_id: SessionId::new(id),
-                by: if self.chosen { Means::Choice } else { Means::SignIn },
-            }),
+            owner,
             created_at: Timestamp::from_unix(self.created_at),
             expires_at: Timestamp::from_unix(self.expires_at),
         })
@@ -43,11 +49,15 @@ impl Storage {
         let parameters = serde_json::to_string(&pending.request).map_err(|error| {
             StorageError::impossible("authorization_requests", pending.id.as_str(), error.to_string())
         })?;
+        let browser = match &pending.owner {
+            RequestOwner::Nobody => NO_BROWSER,
+            RequestOwner::Browser { digest, .. } => digest,
+        };
         let bound = values![
             pending.id.as_str(),
             pending.request.client_id.as_str(),
             &parameters,
-            &pending.browser,
+            browser,
             pending.created_at.unix(),
             pending.expires_at.unix(),
         ];

@@ -3,13 +3,11 @@
 //! Migrations are read as Postgres runs them, each in a transaction of its own: a lock is held until its end. On SQLite
 //! there is one write lock, whatever a migration does.
 
-use sqlx::migrate::{Migration, Migrator};
+use sqlx::migrate::Migration;
 
+use super::db::migrations::MIGRATIONS;
 use super::db::values;
 use super::{Db, StorageError};
-
-/// Every migration that this program knows.
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// A migration that a database lacks.
 #[derive(Debug)]

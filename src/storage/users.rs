@@ -1,35 +1,18 @@
-//! People, and the hashes of their passwords.
+//! People: how they are found, made, changed and deleted.
 
-use sqlx::FromRow;
+mod passwords;
+mod rows;
 
 use super::authority::{end_sign_ins, ending_grants, hold};
-use super::db::{Locking, Transaction, values};
+use super::db::{Locking, values};
 use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
 use crate::model::user_name::{email_key, plain_key, username_key};
-use crate::model::{ConsentGeneration, Profile, SessionId, SignInGeneration, Timestamp, User, UserId};
-
-/// The columns of a user `u` beside `user_id`, named so that they can stand in a join.
-macro_rules! user_columns {
-    () => {
-        "u.username, u.email, u.email_verified, u.phone_number, u.phone_number_verified, u.profile, u.groups, \
-         u.disabled, u.created_at AS user_created_at, u.updated_at AS user_updated_at"
-    };
-}
-pub(super) use user_columns;
-
-/// A user `u` with what they sign in with.
-macro_rules! credentials_columns {
-    () => {
-        concat!(
-            "u.id AS user_id, ",
-            $crate::storage::users::user_columns!(),
-            ", u.password_hash, u.sign_in_generation"
-        )
-    };
-}
-pub(super) use credentials_columns;
+use crate::model::{ConsentGeneration, Profile, SignInGeneration, Timestamp, User, UserId};
+pub use passwords::PasswordChange;
+pub use rows::Credentials;
+pub(super) use rows::{CredentialsRow, UserRow, credentials_columns, user_columns};
 
 /// Which user `u` is meant by what was typed: its [`login_keys`] are in these places. Names from before they were prepared
 /// come first.
@@ -78,89 +61,12 @@ pub(super) fn login_keys(login: &str) -> [String; 3] {
     [username_key(login), email_key(login), plain_key(login)]
 }
 
-#[derive(FromRow)]
-pub(super) struct UserRow {
-    user_id: String,
-    username: String,
-    email: Option<String>,
-    email_verified: bool,
-    phone_number: Option<String>,
-    phone_number_verified: bool,
-    profile: String,
-    groups: String,
-    disabled: bool,
-    user_created_at: i64,
-    user_updated_at: i64,
-}
-
-impl UserRow {
-    pub(super) fn into_user(self) -> Result<User, StorageError> {
-        let impossible =
-            |error: serde_json::Error| StorageError::impossible("users", &self.user_id, error.to_string());
-        Ok(User {
-            profile: serde_json::from_str(&self.profile).map_err(impossible)?,
-            groups: serde_json::from_str(&self.groups).map_err(impossible)?,
-            id: UserId::new(self.user_id),
-            username: self.username,
-            email: self.email,
-            email_verified: self.email_verified,
-            phone_number: self.phone_number,
-            phone_number_verified: self.phone_number_verified,
-            disabled: self.disabled,
-            created_at: Timestamp::from_unix(self.user_created_at),
-            updated_at: Timestamp::from_unix(self.user_updated_at),
-        })
-    }
-}
-
-#[derive(FromRow)]
-pub(super) struct CredentialsRow {
-    #[sqlx(flatten)]
-    user: UserRow,
-    password_hash: Option<String>,
-    sign_in_generation: i64,
-}
-
-impl CredentialsRow {
-    pub(super) fn into_credentials(self) -> Result<Credentials, StorageError> {
-        Ok(Credentials {
-            user: self.user.into_user()?,
-            password_hash: self.password_hash,
-            sign_in: SignInGeneration::new(self.sign_in_generation),
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct HashRow {
-    hash: String,
-}
-
-/// A user and the hash their password is checked against.
-#[derive(Debug)]
-pub struct Credentials {
-    pub user: User,
-    pub password_hash: Option<String>,
-    /// What a sign-in with this password counts for.
-    pub sign_in: SignInGeneration,
-}
-
 /// Whether somebody may sign in, and what a sign-in or a yes of theirs counts for at this moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
     pub disabled: bool,
     pub sign_in: SignInGeneration,
     pub consent: ConsentGeneration,
-}
-
-/// A user changes their own password: on the session in which they do it, and the password that they have just given.
-#[derive(Debug, Clone, Copy)]
-pub struct PasswordChange<'a> {
-    pub user: &'a UserId,
-    pub session: &'a SessionId,
-    /// As of when the old password was read.
-    pub sign_in: SignInGeneration,
-    pub hash: &'a str,
 }
 
 /// The user name or the mail address belongs to somebody else.
@@ -278,59 +184,6 @@ impl Storage {
         })
     }
 
-    /// Sets a new password and ends every session of the user, and every sign-in that is under way.
-    pub async fn set_password(&self, id: &UserId, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
-        let mut tx = self.db.begin().await?;
-        let found = end_sign_ins(&mut tx, id).await?;
-        write_password(&mut tx, id, hash, now).await?;
-        end_sessions(&mut tx, self.ending, id, now).await?;
-        tx.commit().await?;
-        Ok(found)
-    }
-
-    /// The same by the user. What a sign-in with the new password counts for; none where their session has ended, or all
-    /// of them did after the old password was read, and nothing was done.
-    pub async fn change_password(
-        &self,
-        change: PasswordChange<'_>,
-        now: Timestamp,
-    ) -> Result<Option<SignInGeneration>, StorageError> {
-        const STANDS: &str = "SELECT u.sign_in_generation FROM users u JOIN sessions s ON s.user_id = u.id \
-             WHERE u.id = $1 AND NOT u.disabled AND u.sign_in_generation = $2 AND s.id = $3 AND s.expires_at > $4";
-        let PasswordChange { user, session, sign_in, hash } = change;
-        let mut tx = self.db.begin().await?;
-        // With the user's row in hand, what is read does not end before the commit.
-        hold(&mut tx, user).await?;
-        let bound = values![user.as_str(), sign_in.number(), session.as_str(), now.unix()];
-        let stands: Option<(i64,)> = tx.fetch_optional(STANDS, bound).await?;
-        let next = match stands {
-            Some((generation,)) => {
-                end_sign_ins(&mut tx, user).await?;
-                write_password(&mut tx, user, hash, now).await?;
-                end_sessions(&mut tx, self.ending, user, now).await?;
-                Some(SignInGeneration::new(generation + 1))
-            }
-            None => None,
-        };
-        tx.commit().await?;
-        Ok(next)
-    }
-
-    /// Replaces a hash by another one of the same password, if it is still the one. Nothing ends with it.
-    pub async fn replace_hash(&self, id: &UserId, old: &str, new: &str) -> Result<bool, StorageError> {
-        const UPDATE: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-        Ok(self.db.execute(UPDATE, values![id.as_str(), old, new]).await? == 1)
-    }
-
-    /// Some of the stored hashes, of the same users each time unless there are new ones. Ids are random, so they are as
-    /// the others are. People without a password are looked at too: there may be no others, and many of them.
-    pub async fn sample_of_hashes(&self) -> Result<Vec<String>, StorageError> {
-        const SAMPLE: &str = "SELECT s.password_hash AS hash FROM \
-             (SELECT password_hash FROM users ORDER BY id LIMIT 1000) s WHERE s.password_hash IS NOT NULL";
-        let rows: Vec<HashRow> = self.db.fetch_all(SAMPLE, values![]).await?;
-        Ok(rows.into_iter().map(|row| row.hash).collect())
-    }
-
     /// Replaces the claims of a user's profile.
     pub async fn set_profile(
         &self,
@@ -395,14 +248,4 @@ impl Storage {
         tx.commit().await?;
         Ok(found)
     }
-}
-
-async fn write_password(
-    tx: &mut Transaction,
-    id: &UserId,
-    hash: &str,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    const UPDATE: &str = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
-    tx.execute(UPDATE, values![id.as_str(), hash, now.unix()]).await.map(|_| ())
 }

@@ -26,7 +26,6 @@ const FLUSH: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a collector's answer that are read.
 const MAX_BYTES: usize = 64 * 1024;
-const PROTOBUF: &str = "application/x-protobuf";
 
 /// Why traces cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -112,9 +111,9 @@ impl HttpClient for Collector {
             let headers: Vec<_> = head
                 .headers
                 .iter()
-                .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+                .filter_map(|(name, value)| Some((name.clone(), value.to_str().ok()?)))
                 .collect();
-            channel.post(PROTOBUF, &headers, body).await
+            channel.send(head.method, &headers, body).await
         });
         match sent.await? {
             Ok(reply) if reply.status.is_success() => {

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Allowed, Authentication, AuthorizationRequest, ClientId, ClientMetadata, ClientSecrets,
     CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh,
-    RequestAccount, RequestId, RetiredSecret, Secret, Session, SessionId, SignInGeneration, SigningKey,
-    Timestamp, TokenId, User, UserId,
+    RequestAccount, RequestId, RequestOwner, RetiredSecret, Secret, Session, SessionId, SignInGeneration,
+    SigningKey, Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
     Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, StoredClient, TokenState,
@@ -140,8 +140,7 @@ impl World {
         PendingRequest {
             id: RequestId::new(id),
             request,
-            browser: "browser".into(),
-            account: None,
+            owner: RequestOwner::Browser { digest: "browser".into(), account: None },
             created_at: START,
             expires_at: START.plus(1000),
         }
@@ -399,7 +398,7 @@ on_both! {
         for by in [Means::Choice, Means::SignIn] {
             let session_id = SessionId::new("session");
             storage.set_request_account(&request.id, &session_id, by).await.unwrap();
-            request.account = Some(RequestAccount { session_id, by });
+            request.set_account(Some(RequestAccount { session_id, by }));
             assert_eq!(storage.request(&request.id).await.unwrap().as_ref(), Some(&request));
         }
         assert_eq!(storage.request(&request.id).await.unwrap(), Some(request));
@@ -728,6 +727,13 @@ on_both! {
         server.sql("UPDATE consents SET scope = '\"'").await;
         assert_impossible(storage.consent(&world.user.id, &world.client, START).await, "consents");
         assert_impossible(storage.consents_of(&world.user.id, START).await, "consents");
+        server.sql("UPDATE authorization_requests SET browser = '', session_id = 'session'").await;
+        assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
+        storage.insert_handover(&RequestId::new("one"), "salt", None).await.unwrap();
+        server.sql("UPDATE handovers SET session_id = 'session'").await;
+        assert_impossible(storage.handover(&RequestId::new("one")).await, "handovers");
+        server.sql("UPDATE handovers SET step = 'consent'").await;
+        assert_impossible(storage.handover(&RequestId::new("one")).await, "handovers");
         server.sql("UPDATE authorization_requests SET parameters = '{}'").await;
         assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
         server.sql("UPDATE users SET groups = 'x'").await;

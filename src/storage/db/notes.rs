@@ -1,15 +1,23 @@
 //! One write and its entries of the audit log in one statement, on Postgres: a transaction would be four trips to the
 //! database instead of one. SQLite, which has no such statement, is in the same process.
 
-use super::Value;
-use super::rows::placeholders;
-use super::values;
-use crate::model::AuditEntry;
+use std::sync::{Arc, LazyLock};
+
+use super::rows::{Rows, placeholders};
+use super::{Value, values};
+use crate::model::{AuditEntry, NotedEntries};
+
+/// Entries of the audit log that are written with the next write, in its transaction, if it changes something.
+pub(super) type Notes = Option<Arc<NotedEntries>>;
 
 /// An INSERT of waiting entries, up to its rows.
-pub(in crate::storage) const INSERT: &str = "INSERT INTO audit_waiting (id, at, ordinal, event, body, tag)";
+const INSERT: &str = "INSERT INTO audit_waiting (id, at, ordinal, event, body, tag)";
 /// The columns that it names.
-pub(in crate::storage) const COLUMNS: usize = 6;
+const COLUMNS: usize = 6;
+
+/// The same for a statement of their own.
+pub(in crate::storage) static WAIT: LazyLock<Rows<COLUMNS>> =
+    LazyLock::new(|| Rows::new(INSERT, " ON CONFLICT (id) DO NOTHING"));
 
 /// `write` with rows for these entries, if it touches any row. It answers how many it touched. Placeholders go on from
 /// those of the write.

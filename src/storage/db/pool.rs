@@ -4,57 +4,27 @@
 //! still there: a second round trip for every statement (docs/adr/0021-connection-pool.md). Nobody who wants to say
 //! something to the database opens a connection: that is done beside, by `opener` (docs/adr/0039-opening-connections.md).
 
+mod fit;
+mod lending;
 mod opener;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool::unmanaged::{self, Object};
-use prometheus_client::metrics::histogram::Histogram;
+use sqlx::Connection;
 use sqlx::error::ErrorKind;
-use sqlx::{Connection, PgConnection, Row as _, SqliteConnection};
 
-use super::NoConnection;
-use crate::observe::{self, Counts, WAITS};
-use opener::{Opener, Waiter};
+use crate::observe;
+pub(super) use fit::{Fit, PATIENCE};
+pub use lending::Lending;
+use lending::why;
+use waiting::{Opener, Waiter};
 
-/// How long the database may take to accept a connection, to show that one is fit, or to be locked by another process.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// A shorter wait for a connection is none.
-const WAITED: Duration = Duration::from_millis(10);
 /// An idle connection older than this is asked whether it lives before it is lent.
 const PING_WHEN_IDLE: Duration = Duration::from_secs(1);
-/// A connection older than this is replaced: a balancer or a failover may want it elsewhere.
-const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
-/// Of those that were opened together one after another gets old: each dies so much before the one before it, a few in turn.
-const BETWEEN_DEATHS: Duration = Duration::from_secs(30);
-const DEATHS_IN_TURN: u32 = 16;
-
-/// What a connection has to show before it is lent, new or after a rest.
-pub(super) trait Fit: Connection + 'static {
-    /// An error where the database does not answer, or is not the one to ask.
-    fn prove_fit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
-}
-
-impl Fit for PgConnection {
-    /// A standby, or a primary that was demoted, answers reads from the past: what was revoked may be active there.
-    async fn prove_fit(&mut self) -> Result<(), sqlx::Error> {
-        let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(self).await?;
-        if row.try_get::<&str, _>(0)? == "off" {
-            return Ok(());
-        }
-        let what = "it is read-only: a standby, or a primary that was demoted; database.url has to lead to the primary";
-        Err(sqlx::Error::Io(std::io::Error::other(what)))
-    }
-}
-
-impl Fit for SqliteConnection {
-    async fn prove_fit(&mut self) -> Result<(), sqlx::Error> {
-        self.ping().await
-    }
-}
-
 /// The connections of one database. Cheap to clone.
 pub(super) struct Pool<C: Fit>(Arc<Shared<C>>);
 
@@ -97,14 +67,6 @@ impl<C> Kept<C> {
     }
 }
 
-/// What is noted of lending.
-pub struct Lending {
-    pub waits: Histogram,
-    pub refusals: Counts<NoConnection>,
-    /// Milliseconds, since somebody asked, while no connection was being opened.
-    longest: AtomicU64,
-}
-
 /// A pool at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize {
@@ -119,8 +81,6 @@ impl<C: Fit> Pool<C> {
     /// At most this many connections, for which others wait so long; one is made at once, so that a database that is not
     /// there is noticed.
     pub(super) async fn open(options: C::Options, most: u32, wait: Duration) -> Result<Self, sqlx::Error> {
-        let lending =
-            Lending { waits: Histogram::new(WAITS), refusals: Counts::default(), longest: AtomicU64::new(0) };
         let pool = Self(Arc::new(Shared {
             options,
             most: most as usize,
@@ -130,22 +90,11 @@ impl<C: Fit> Pool<C> {
             opener: Opener::default(),
             doubts: AtomicU64::new(0),
             closed: AtomicBool::new(false),
-            lending,
+            lending: Lending::default(),
         }));
         pool.keep(1).await?;
         pool.0.kept.store(0, Ordering::Relaxed);
         Ok(pool)
-    }
-
-    /// Opens so many, one after another, and keeps as many from now on though nobody needs them.
-    pub(super) async fn keep(&self, few: u32) -> Result<(), sqlx::Error> {
-        let few = (few as usize).min(self.0.most);
-        self.0.kept.store(few, Ordering::Relaxed);
-        while self.0.size() < few {
-            let connection = opener::dial::<C>(&self.0.options).await?;
-            self.add(connection);
-        }
-        Ok(())
     }
 
     pub(super) fn options(&self) -> &C::Options {
@@ -230,7 +179,7 @@ impl<C: Fit> Pool<C> {
     /// How long somebody waited at most for a connection that others had, since this was asked last. Waiting for one to be
     /// opened does not count: that passes.
     pub(super) fn longest_wait(&self) -> Duration {
-        Duration::from_millis(self.0.lending.longest.swap(0, Ordering::Relaxed))
+        self.0.lending.longest()
     }
 
     pub(super) fn size(&self) -> PoolSize {
@@ -317,22 +266,6 @@ impl<C: Fit> Shared<C> {
     }
 }
 
-impl Lending {
-    fn note(&self, waited: Duration) {
-        if waited > WAITED {
-            self.longest.fetch_max(waited.as_millis() as u64, Ordering::Relaxed);
-        }
-    }
-}
-
-fn why(error: &sqlx::Error) -> NoConnection {
-    match error {
-        sqlx::Error::PoolTimedOut => NoConnection::Exhausted,
-        sqlx::Error::PoolClosed => NoConnection::Closed,
-        _ => NoConnection::Unreachable,
-    }
-}
-
 async fn close<C: Connection>(connection: C) {
     if let Err(error) = connection.close().await {
         tracing::debug!(%error, "a connection to the database did not end well");
@@ -354,7 +287,7 @@ pub(super) fn is_cut_off(error: &sqlx::Error) -> bool {
     match error {
         // Operators' intervention.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
-        sqlx::Error::Io(error) => !opener::is_failure(error),
+        sqlx::Error::Io(error) => !waiting::is_failure(error),
         sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
         _ => false,
     }

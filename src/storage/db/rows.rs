@@ -2,9 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::{Transaction, Value};
-use crate::storage::StorageError;
-
 /// Rows of one statement, largest first: any number of rows is made of these. SQLite binds at most 32,766 values.
 const SIZES: [usize; 3] = [100, 10, 1];
 
@@ -20,23 +17,15 @@ impl<const COLUMNS: usize> Rows<COLUMNS> {
         Self { statements: SIZES.map(statement) }
     }
 
-    /// Inserts what `row` makes of each item.
-    pub(crate) async fn insert<'i, T>(
-        &'static self,
-        tx: &mut Transaction,
-        items: &'i [T],
-        row: impl Fn(&'i T) -> [Value<'i>; COLUMNS],
-    ) -> Result<(), StorageError> {
-        let mut rest = items;
+    /// The statements for these items, each with as many of them as it takes.
+    pub(super) fn statements<'i, T>(&'static self, items: &'i [T]) -> Vec<(&'static str, &'i [T])> {
+        let (mut all, mut rest) = (Vec::new(), items);
         for (size, statement) in SIZES.into_iter().zip(&self.statements) {
             let chunks = rest.chunks_exact(size);
             rest = chunks.remainder();
-            for chunk in chunks {
-                let bound: Vec<Value<'_>> = chunk.iter().flat_map(&row).collect();
-                tx.execute(statement, &bound).await?;
-            }
+            all.extend(chunks.map(|chunk| (statement.as_str(), chunk)));
         }
-        Ok(())
+        all
     }
 }
 

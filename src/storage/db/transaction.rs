@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use sqlx::{Executor as _, PgConnection, SqliteConnection};
 
+use super::bind::{bind_lite, bind_lite_as, bind_pg, bind_pg_as};
+use super::notes::{self, Notes};
 use super::pool::Lease;
+use super::rows::Rows;
 use super::watch::Watch;
-use super::{Locking, Notes, Row, Value, bind_lite, bind_lite_as, bind_pg, bind_pg_as};
-use crate::storage::{StorageError, audit};
+use super::{Locking, Row, Value};
+use crate::storage::StorageError;
 
 /// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
 pub struct Transaction {
@@ -86,6 +89,20 @@ impl Transaction {
         }
     }
 
+    /// Inserts what `row` makes of each item.
+    pub(in crate::storage) async fn insert_rows<'i, T, const COLUMNS: usize>(
+        &mut self,
+        rows: &'static Rows<COLUMNS>,
+        items: &'i [T],
+        row: impl Fn(&'i T) -> [Value<'i>; COLUMNS],
+    ) -> Result<(), StorageError> {
+        for (statement, items) in rows.statements(items) {
+            let bound: Vec<Value<'_>> = items.iter().flat_map(&row).collect();
+            self.execute(statement, &bound).await?;
+        }
+        Ok(())
+    }
+
     /// Tells other processes on the same database that `topic` changed, when the transaction commits. Where the database
     /// cannot, they notice by polling.
     pub async fn notify(&mut self, topic: &str) -> Result<(), StorageError> {
@@ -103,7 +120,7 @@ impl Transaction {
     pub async fn commit(mut self) -> Result<(), StorageError> {
         let noted = self.notes.take().filter(|_| self.has_written);
         if let Some(noted) = &noted {
-            audit::insert(&mut self, noted.entries()).await?;
+            self.insert_rows(&notes::WAIT, noted.entries(), notes::row).await?;
             noted.ask();
         }
         match self.inner {

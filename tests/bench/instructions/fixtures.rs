@@ -15,7 +15,8 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::model::{
     Allowed, Authentication, ClientMetadata, ClientSecrets, Grant, GrantContext, GrantId, GrantState,
-    PendingRequest, Profile, RequestId, ScopeSet, Session, SessionId, SignInGeneration, User, UserId,
+    PendingRequest, Profile, RequestId, RequestOwner, ScopeSet, Session, SessionId, SignInGeneration, User,
+    UserId,
 };
 use chancery::server::listener;
 use chancery::storage::{Authority, Insertion, Remember};
@@ -162,8 +163,7 @@ pub async fn consent(app: &App, user: &User, client: &ClientMetadata) {
     let request = PendingRequest {
         id: RequestId::new(grant.id.as_str()),
         request: serde_json::from_value(asked).expect("the request is right"),
-        browser: String::new(),
-        account: None,
+        owner: RequestOwner::Nobody,
         created_at: now,
         expires_at: now,
     };

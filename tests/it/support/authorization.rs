@@ -1,7 +1,7 @@
 //! Authorization requests and what may come of them.
 
 use axum::http::StatusCode;
-use chancery::model::{Grant, PendingRequest, RequestId};
+use chancery::model::{Grant, PendingRequest, RequestId, RequestOwner};
 use chancery::storage::Storage;
 use serde_json::json;
 
@@ -59,8 +59,7 @@ pub async fn keep_request_of(storage: &Storage, grant: &Grant) {
     let pending = PendingRequest {
         id: RequestId::new(grant.id.as_str()),
         request: serde_json::from_value(request).unwrap(),
-        browser: "browser".into(),
-        account: None,
+        owner: RequestOwner::Browser { digest: "browser".into(), account: None },
         created_at: grant.created_at,
         expires_at: grant.created_at.plus(1000),
     };

@@ -6,107 +6,23 @@
 //! burst, a restart of the database, or replicas that start together are no stampede.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions as _;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use super::{BETWEEN_DEATHS, DEATHS_IN_TURN, Fit, Kept, LONGEST_LIFE, PATIENCE, Pool};
+use super::{Fit, Kept, PATIENCE, Pool};
 
 /// After the database refused one more connection, those there are have to do for so long.
 const PAUSE: Duration = Duration::from_millis(500);
-/// For so long the opening of a connection excuses that others wait.
-const EXCUSE: Duration = Duration::from_secs(1);
-
-/// Who waits for a connection, and whether one is being opened.
-pub(super) struct Opener {
-    waiting: AtomicUsize,
-    state: Mutex<State>,
-    failures: watch::Sender<Option<Arc<sqlx::Error>>>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Since when the one that is being opened is.
-    dialing: Option<Instant>,
-    /// When the last one was there.
-    opened: Option<Instant>,
-    paused: Option<Instant>,
-    /// How many were opened.
-    number: u32,
-}
-
-impl Default for Opener {
-    fn default() -> Self {
-        Self { waiting: AtomicUsize::new(0), state: Mutex::default(), failures: watch::Sender::new(None) }
-    }
-}
-
-impl Opener {
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
-    }
-
-    /// Whether one is being opened.
-    pub(super) fn is_busy(&self) -> bool {
-        self.state().dialing.is_some()
-    }
-
-    /// The same, and it may still be soon.
-    pub(super) fn is_excuse(&self) -> bool {
-        self.state().dialing.is_some_and(|since| since.elapsed() < EXCUSE)
-    }
-
-    /// Since when somebody who has asked waits for nothing but the others to be done; none while one is being opened.
-    pub(super) fn waits_since(&self, asked: Instant) -> Option<Instant> {
-        let state = self.state();
-        let excused = state.dialing.is_some_and(|since| since.elapsed() < EXCUSE);
-        (!excused).then(|| state.opened.map_or(asked, |opened| opened.max(asked)))
-    }
-
-    /// Tells everybody who waits.
-    pub(super) fn tell(&self, failure: sqlx::Error) {
-        self.failures.send_replace(Some(Arc::new(failure)));
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Somebody who waits for a connection, until it is dropped.
-pub(super) struct Waiter<'o> {
-    opener: &'o Opener,
-    failures: watch::Receiver<Option<Arc<sqlx::Error>>>,
-}
-
-impl<'o> Waiter<'o> {
-    pub(super) fn new(opener: &'o Opener) -> Self {
-        opener.waiting.fetch_add(1, Ordering::SeqCst);
-        Self { opener, failures: opener.failures.subscribe() }
-    }
-
-    /// Why none can be opened, as soon as that is known.
-    pub(super) async fn failure(&mut self) -> sqlx::Error {
-        // It cannot fail: the sender is borrowed.
-        let _ = self.failures.changed().await;
-        match &*self.failures.borrow_and_update() {
-            Some(failure) if matches!(**failure, sqlx::Error::PoolClosed) => sqlx::Error::PoolClosed,
-            Some(failure) => sqlx::Error::Io(io::Error::other(Arc::clone(failure))),
-            None => sqlx::Error::PoolTimedOut,
-        }
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.opener.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
+/// A connection older than this is replaced: a balancer or a failover may want it elsewhere.
+const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
+/// Of those that were opened together one after another gets old: each dies so much before the one before it, a few in turn.
+const BETWEEN_DEATHS: Duration = Duration::from_secs(30);
+const DEATHS_IN_TURN: u32 = 16;
 
 /// The one that opens, until it is dropped.
 struct Turn<C: Fit>(Pool<C>);
@@ -118,6 +34,17 @@ impl<C: Fit> Drop for Turn<C> {
 }
 
 impl<C: Fit> Pool<C> {
+    /// Opens so many, one after another, and keeps as many from now on though nobody needs them.
+    pub(in crate::storage::db) async fn keep(&self, few: u32) -> Result<(), sqlx::Error> {
+        let few = (few as usize).min(self.0.most);
+        self.0.kept.store(few, Ordering::Relaxed);
+        while self.0.size() < few {
+            let connection = dial::<C>(&self.0.options).await?;
+            self.add(connection);
+        }
+        Ok(())
+    }
+
     /// Has more opened where some are missing, unless that is under way.
     pub(super) fn grow(&self) {
         if !self.lacks() {
@@ -153,7 +80,7 @@ impl<C: Fit> Pool<C> {
         self.0.opener.state().paused.is_some_and(|since| since.elapsed() < PAUSE)
     }
 
-    pub(super) fn add(&self, connection: C) {
+    fn add(&self, connection: C) {
         let now = Instant::now();
         let mut state = self.0.opener.state();
         state.number = state.number.wrapping_add(1);
@@ -190,13 +117,8 @@ impl<C: Fit> Turn<C> {
     }
 }
 
-/// Whether this says that none could be opened.
-pub(super) fn is_failure(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<Arc<sqlx::Error>>())
-}
-
 /// A new connection that is fit.
-pub(super) async fn dial<C: Fit>(options: &C::Options) -> Result<C, sqlx::Error> {
+async fn dial<C: Fit>(options: &C::Options) -> Result<C, sqlx::Error> {
     let (options, runtime) = (options.clone(), Handle::current());
     let (asker, gone) = oneshot::channel::<()>();
     let dialing = spawn_blocking(move || {
