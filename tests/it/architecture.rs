@@ -16,6 +16,30 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
 /// What only `storage/db.rs` and the files below it name.
 const DRIVERS: [&str; 6] =
     ["sqlx::postgres", "sqlx::sqlite", "PgPool", "SqlitePool", "sqlx::Postgres", "sqlx::Sqlite"];
+/// What only administration does, by the entry of the audit log that it leaves.
+const ADMINISTERED: [&str; 21] = [
+    "ClientCreated",
+    "ClientRegistered",
+    "ClientUpdated",
+    "ClientSecretRotated",
+    "ClientAccessEnded",
+    "ClientDeleted",
+    "UserCreated",
+    "UserUpdated",
+    "UserPasswordSet",
+    "UserDisabled",
+    "UserEnabled",
+    "UserDeleted",
+    "ResourceCreated",
+    "ResourceUpdated",
+    "ResourceDeleted",
+    "ScopeCreated",
+    "ScopeUpdated",
+    "ScopeDeleted",
+    "IssuerAdded",
+    "IssuerRemoved",
+    "RegistrationTokenCreated",
+];
 const UNFINISHED: [&str; 3] = ["todo!", "unimplemented!", "dbg!"];
 const PANICS: [&str; 4] = [".unwrap()", ".expect(", "panic!(", "unreachable!("];
 const LONGEST_FILE: usize = 500;
@@ -205,6 +229,20 @@ fn only_issue_rs_mints_tokens() {
         sources().into_iter().filter(|source| mints(&source.code)).map(|source| source.path).collect();
     assert_eq!(found.iter().filter(|path| elsewhere(path)).count(), 0, "{found:?}");
     assert!(found.iter().any(|path| path == "grants/issue.rs"), "the rule finds nothing");
+}
+
+#[test]
+fn only_administration_notes_what_it_does() {
+    let here = |path: &str| path.starts_with("administration/");
+    let elsewhere = |path: &str| !here(path) && !path.starts_with("audit/");
+    let mut all = Vec::new();
+    for act in ADMINISTERED {
+        let event = format!("Event::{act} ");
+        let is_found = |source: &Source| here(&source.path) && source.code.contains(&event);
+        assert!(sources().iter().any(is_found), "nothing notes {act}");
+        all.extend(problems(elsewhere, |code| containing(code, &event), "only administration does this"));
+    }
+    assert_none(&all);
 }
 
 /// `.route("PATH"`, and the constants that stand for a path.
