@@ -16,7 +16,8 @@ use crate::config::Settings;
 use crate::grants::registration;
 use crate::model::{
     AssertionAlgorithm, AuthMethod, ClaimsMapping, ClientExchange, ClientId, ClientIdentity, ClientLogout,
-    ClientMetadata, ClientOrigin, ClientRequests, ClientSignIn, GrantType, ScopeSet, Switches, Timestamp,
+    ClientMetadata, ClientOrigin, ClientRequests, ClientSignIn, GrantType, KeySource, ScopeSet, Switches,
+    Timestamp,
 };
 
 const PERSONAL_SCOPE: &str = "openid profile email";
@@ -38,8 +39,7 @@ pub(super) fn new(id: ClientId, name: String, now: Timestamp) -> ClientMetadata 
         scope_strategy: None,
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
         token_endpoint_auth_signing_alg: None,
-        jwks: None,
-        jwks_uri: None,
+        keys: None,
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         audience: Vec::new(),
@@ -151,17 +151,18 @@ fn set_authentication(
 /// Either form of keys takes the place of the other; an empty text clears.
 fn set_keys(client: &mut ClientMetadata, file: Option<&Path>, uri: Option<String>) -> Option<String> {
     match file {
-        Some(path) if path.as_os_str().is_empty() => client.jwks = None,
+        Some(path) if path.as_os_str().is_empty() => drop(client.keys.take_if(|keys| keys.jwks().is_some())),
         Some(path) => match key_file::read(path) {
-            Ok(jwks) => (client.jwks, client.jwks_uri) = (Some(jwks), None),
+            Ok(jwks) => client.keys = Some(KeySource::Jwks(jwks)),
             Err(problem) => return Some(format!("jwks: {problem}")),
         },
         None => {}
     }
-    if uri.as_ref().is_some_and(|uri| !uri.is_empty()) {
-        client.jwks = None;
+    match uri {
+        Some(uri) if uri.is_empty() => drop(client.keys.take_if(|keys| keys.jwks_uri().is_some())),
+        Some(uri) => client.keys = Some(KeySource::JwksUri(uri)),
+        None => {}
     }
-    set_text(&mut client.jwks_uri, uri);
     None
 }
 

@@ -10,7 +10,7 @@ use super::{Failure, key_file, output};
 use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
-use crate::model::{SoftwareIssuer, TrustedIssuer, text};
+use crate::model::{KeySource, SoftwareIssuer, TrustedIssuer, text};
 use crate::protocol::remote_uri;
 use crate::storage::Storage;
 
@@ -43,27 +43,24 @@ async fn add(office: &Office<'_>, asked: IssuerAdd) -> Result<(), Failure> {
         }
         Some(Ok(_)) | None => {}
     }
+    let keys = KeySource::of(jwks, asked.jwks_uri);
+    problems.extend(keys.as_ref().err().map(ToString::to_string));
     Failure::of("trusting the issuer", problems)?;
+    let Ok(Some(keys)) = keys else { return Err(Failure::refused("give jwks or jwks_uri")) };
     let (name, as_json) = (asked.issuer.clone(), asked.output.json);
     let noting = || office.noting(Event::IssuerAdded { issuer: &name, purpose: what(asked.purpose) });
     let (added, document) = match asked.purpose {
         IssuerPurpose::Assertions => {
             let issuer = TrustedIssuer {
                 issuer: asked.issuer,
-                jwks,
-                jwks_uri: asked.jwks_uri,
+                keys,
                 subject_claim: asked.subject_claim,
                 created_at: office.now,
             };
             (noting()?.insert_trusted_issuer(&issuer).await?, json!(issuer))
         }
         IssuerPurpose::SoftwareStatements => {
-            let issuer = SoftwareIssuer {
-                issuer: asked.issuer,
-                jwks,
-                jwks_uri: asked.jwks_uri,
-                created_at: office.now,
-            };
+            let issuer = SoftwareIssuer { issuer: asked.issuer, keys, created_at: office.now };
             (noting()?.insert_software_issuer(&issuer).await?, json!(issuer))
         }
     };
@@ -109,7 +106,7 @@ async fn list(storage: &Storage, purpose: IssuerPurpose, as_json: bool) -> Resul
                 vec![
                     issuer.issuer.clone(),
                     issuer.subject_claim.as_str().to_owned(),
-                    keys(issuer.jwks_uri.as_ref()),
+                    keys(&issuer.keys),
                     output::moment(issuer.created_at),
                 ]
             };
@@ -118,7 +115,7 @@ async fn list(storage: &Storage, purpose: IssuerPurpose, as_json: bool) -> Resul
         }
         IssuerPurpose::SoftwareStatements => {
             let row = |issuer: &SoftwareIssuer| {
-                let (name, keys) = (issuer.issuer.clone(), keys(issuer.jwks_uri.as_ref()));
+                let (name, keys) = (issuer.issuer.clone(), keys(&issuer.keys));
                 vec![name, keys, output::moment(issuer.created_at)]
             };
             print(&storage.software_issuers().await?, &["ISSUER", "KEYS", "TRUSTED SINCE"], row, as_json)
@@ -141,8 +138,8 @@ fn print<T: Serialize>(
     Ok(output::table(heading, &issuers.iter().map(row).collect::<Vec<_>>())?)
 }
 
-fn keys(jwks_uri: Option<&String>) -> String {
-    jwks_uri.cloned().unwrap_or_else(|| "given here".to_owned())
+fn keys(source: &KeySource) -> String {
+    source.jwks_uri().cloned().unwrap_or_else(|| "given here".to_owned())
 }
 
 async fn remove(

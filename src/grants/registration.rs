@@ -1,19 +1,16 @@
 //! Dynamic client registration (RFC 7591) and its management by the client (RFC 7592): the reads and writes around
 //! `protocol/registration`.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
-use crate::crypto::jwks::KeySet;
 use crate::crypto::{digest, random};
 use crate::model::{
     Algorithm, Client, ClientId, ClientMetadata, ClientSecrets, GrantType, InitialAccessToken, PkcePolicy,
-    Secret, SelfRegistered, Share, SoftwareIssuer, Ui,
+    Secret, SelfRegistered, Share, Ui,
 };
 use crate::outbound::sector_identifier;
 use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT};
@@ -318,22 +315,14 @@ async fn believed(app: &App, mut given: Members) -> Result<Members, OAuthError> 
     let jwt = jwt.as_str().ok_or_else(|| statement::invalid("software_statement is a JWT, a text."))?;
     let statement = Statement::read(jwt, app.now())?;
     let issuer = app.storage.software_issuer(&statement.issuer).await?.ok_or_else(statement::unapproved)?;
-    let keys = keys(app, &issuer, &statement).await?.ok_or_else(statement::keyless)?;
+    let keys = app
+        .remote_keys
+        .of(&issuer.keys, statement.kid.as_deref(), app.now())
+        .await?
+        .ok_or_else(statement::keyless)?;
     let claims = statement.verified(&keys)?;
     statement::lay_over(&mut given, claims);
     Ok(given)
-}
-
-async fn keys(
-    app: &App,
-    issuer: &SoftwareIssuer,
-    statement: &Statement,
-) -> Result<Option<Arc<KeySet>>, Crowded> {
-    match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
-        (None, Some(uri)) => app.remote_keys.find(None, uri, statement.kid.as_deref(), app.now()).await,
-        (None, None) => Ok(None),
-    }
 }
 
 fn terms(settings: &Settings) -> Terms {
@@ -417,12 +406,12 @@ fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     let mut problems = registration::check(client);
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
     let fetched = [
-        ("jwks_uri", &client.jwks_uri),
-        ("sector_identifier_uri", &client.identity.sector_identifier_uri),
-        ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
+        ("jwks_uri", client.jwks_uri()),
+        ("sector_identifier_uri", client.identity.sector_identifier_uri.as_ref()),
+        ("backchannel_logout_uri", client.logout.backchannel_logout_uri.as_ref()),
     ];
     for (member, uri) in fetched {
-        let checked = uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
+        let checked = uri.map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
         if let Some(Err(error)) = checked {
             complain(member, error.to_string());
         }
