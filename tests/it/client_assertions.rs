@@ -1,6 +1,9 @@
 //! Clients that prove themselves by assertions: client_secret_jwt and private_key_jwt (RFC 7523 2.2, 3, and
 //! draft-ietf-oauth-rfc7523bis).
 
+mod once;
+mod secrets;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -432,146 +435,5 @@ on_both! {
         assert_told(&answer, "another type");
         // None of this spent it, and its own client_id may stand beside it (RFC 7521 4.2).
         assert_eq!(server.ask_with(&assertion, &[("client_id", &client.id)]).await.status, 200);
-    }
-
-    async fn an_assertion_counts_once_and_after_its_end_not_at_all(kind: Kind) {
-        let (server, client, signer) = start(kind).await;
-        let claims = server.assertion_claims(&client.id, &client.id, json!({"jti": "one"}));
-        let assertion = signer.sign(&claims);
-        assert_eq!(server.ask_with(&assertion, &[]).await.status, 200);
-        assert_told(&server.ask_with(&assertion, &[]).await, "replayed");
-        // The same jti in another assertion is a replay too, unless it is another client's.
-        let later = server.assertion_claims(&client.id, &client.id, json!({"jti": "one", "exp": START.unix() + 90}));
-        assert_told(&server.ask_with(&signer.sign(&later), &[]).await, "the same jti");
-        let other = server.client_with_keys(&signer, json!({})).await;
-        let claims = server.assertion_claims(&other.id, &other.id, json!({"jti": "one"}));
-        assert_eq!(server.ask_with(&signer.sign(&claims), &[]).await.status, 200);
-        // Purging forgets only what has expired.
-        server.advance(89);
-        server.app.storage.purge(server.app.now()).await.unwrap();
-        assert_told(&server.ask_with(&assertion, &[]).await, "within the leeway");
-        server.advance(1);
-        assert_told(&server.ask_with(&assertion, &[]).await, "expired");
-        // Kept for a clock that is put right.
-        for (seconds, gone) in [(0, 0), (2 * 3600, 2)] {
-            server.advance(seconds);
-            assert_eq!(server.app.storage.purge(server.app.now()).await.unwrap().assertions, gone);
-        }
-    }
-
-    async fn one_of_forty_uses_an_assertion(kind: Kind) {
-        let (server, client, signer) = start(kind).await;
-        let assertion = signer.sign(&server.assertion_claims(&client.id, &client.id, json!({})));
-        let server = Arc::new(server);
-        let tasks: Vec<_> = (0..40)
-            .map(|_| {
-                let (server, assertion) = (Arc::clone(&server), assertion.clone());
-                tokio::spawn(async move { server.ask_with(&assertion, &[]).await })
-            })
-            .collect();
-        let mut good = 0;
-        for task in tasks {
-            let answer = task.await.unwrap();
-            if answer.status == 200 { good += 1 } else { assert_told(&answer, "raced") }
-        }
-        assert_eq!(good, 1);
-    }
-
-    async fn an_assertion_that_one_process_took_is_used_for_every_other(kind: Kind) {
-        let (server, client, signer) = start(kind).await;
-        let replica = server.replica().await;
-        let assertion = signer.sign(&server.assertion_claims(&client.id, &client.id, json!({})));
-        assert_eq!(server.ask_with(&assertion, &[]).await.status, 200);
-        assert_told(&replica.ask_with(&assertion, &[]).await, "at another process");
-    }
-
-    async fn an_assertion_without_kid_is_by_the_only_key_of_its_kind(kind: Kind) {
-        let server = TestServer::start(kind).await;
-        let signers = ["ES256", "RS256", "ES256", "EdDSA"].map(Signer::new);
-        let keys: Vec<Value> = signers.iter().map(Signer::jwk).collect();
-        let client = server.client_with_keys(&signers[0], json!({"jwks": {"keys": keys}})).await;
-        for signer in &signers {
-            let claims = || server.assertion_claims(&client.id, &client.id, json!({}));
-            assert_eq!(server.ask_with(&signer.sign(&claims()), &[]).await.status, 200);
-            // Of two keys that fit none is tried.
-            let is_only = signer.jwk()["crv"] != "P-256";
-            let unnamed = server.ask_with(&signer.sign_with(&json!({"kid": null}), &claims()), &[]).await;
-            assert_eq!(unnamed.status == 200, is_only, "{unnamed:?}");
-        }
-        // A kid names one key, and no other is tried.
-        let claims = server.assertion_claims(&client.id, &client.id, json!({}));
-        let misnamed = signers[0].sign_with(&json!({"kid": signers[2].jwk()["kid"]}), &claims);
-        assert_refused(&server.ask_with(&misnamed, &[]).await, "another key's kid");
-    }
-
-    async fn an_assertion_costs_one_write(kind: Kind) {
-        let (server, client, signer) = start(kind).await;
-        let secret = secret_client(&server, json!({})).await;
-        for (client, signer) in [(&client, &signer), (&secret, &hmac_of(&secret, "HS256"))] {
-            for expected in [2, 1, 1] {
-                let assertion = signer.sign(&server.assertion_claims(&client.id, &client.id, json!({})));
-                let (statements, answer) = server.statements(server.ask_with(&assertion, &[])).await;
-                assert_eq!((statements, answer.status.as_u16()), (expected, 200));
-            }
-            let refused = signer.sign(&server.assertion_claims(&client.id, &client.id, json!({"exp": 1})));
-            let (statements, _) = server.statements(server.ask_with(&refused, &[])).await;
-            assert_eq!(statements, 0, "what is refused by its text costs nothing");
-        }
-    }
-
-    async fn a_retired_secret_signs_until_its_end(kind: Kind) {
-        let server = TestServer::start(kind).await;
-        let client = secret_client(&server, json!({})).await;
-        let id = ClientId::new(&client.id);
-        let mut stored = server.app.storage.client(&id).await.unwrap().unwrap();
-        let old = stored.secrets;
-        let new = "n".repeat(64);
-        let sealed = seal_secret(&server.app.master_key, &id, &Secret::new(&*new)).unwrap();
-        let retired =
-            RetiredSecret { digest: old.current.unwrap(), sealed: old.sealed, expires_at: START.plus(100) };
-        stored.secrets = ClientSecrets { current: Some([0; 32]), sealed: Some(sealed), retired: Some(retired) };
-        assert!(server.app.storage.update_client(&stored, START).await.unwrap());
-        server.app.clients.forget();
-        let ask = |secret: String| {
-            let claims = server.assertion_claims(&client.id, &client.id, json!({}));
-            let (server, assertion) = (&server, Signer::of_secret("HS256", secret.as_bytes()).sign(&claims));
-            async move { server.ask_with(&assertion, &[]).await }
-        };
-        assert_eq!(ask(client.secret.clone()).await.status, 200);
-        assert_eq!(ask(new.clone()).await.status, 200);
-        server.advance(100);
-        assert_refused(&ask(client.secret.clone()).await, "retired");
-        assert_eq!(ask(new).await.status, 200);
-    }
-
-    async fn a_secret_is_sealed_for_a_client_that_needs_it_and_for_no_other(kind: Kind) {
-        let server = TestServer::start(kind).await;
-        let client = secret_client(&server, json!({})).await;
-        server.client(json!({})).await;
-        let sealed: Vec<(String, String)> = server
-            .app
-            .storage
-            .db()
-            .fetch_all("SELECT id, sealed_secret FROM clients WHERE sealed_secret IS NOT NULL", &[])
-            .await
-            .unwrap();
-        assert_eq!(sealed.len(), 1);
-        assert_eq!(sealed[0].0, client.id);
-        assert!(!sealed[0].1.contains(&client.secret));
-    }
-
-    async fn a_secret_that_is_too_short_for_the_algorithm_makes_no_signature(kind: Kind) {
-        let server = TestServer::start(kind).await;
-        let client = secret_client(&server, json!({})).await;
-        let id = ClientId::new(&client.id);
-        let mut stored = server.app.storage.client(&id).await.unwrap().unwrap();
-        let short = "s".repeat(43);
-        stored.secrets.sealed = Some(seal_secret(&server.app.master_key, &id, &Secret::new(&*short)).unwrap());
-        server.app.storage.update_client(&stored, START).await.unwrap();
-        for (algorithm, accepted) in [("HS256", true), ("HS384", false), ("HS512", false)] {
-            let claims = server.assertion_claims(&client.id, &client.id, json!({}));
-            let answer = server.ask_with(&Signer::of_secret(algorithm, short.as_bytes()).sign(&claims), &[]).await;
-            assert_eq!(answer.status == 200, accepted, "{algorithm}");
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! Guessing passwords and user codes: how often, by whom, and that nobody else is held up by it.
 
+mod hashes;
+mod user_codes;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -381,89 +384,6 @@ on_both! {
         assert_eq!(home.post("/account/password", &form).await.status, 303);
     }
 
-    async fn wrong_user_codes_of_one_user_do_not_lock_out_others_of_the_address(kind: Kind) {
-        let (server, client) = with_device(kind).await;
-        let right = text(&start(&server, &client).await, "user_code");
-        let (mut ada, mut bob) = (at(&server, "192.0.2.1"), at(&server, "192.0.2.1"));
-        try_in(&mut ada, "ada", PASSWORD).await;
-        try_in(&mut bob, "bob", PASSWORD).await;
-        for _ in 0..10 {
-            assert_eq!(type_code(&mut ada, "BBBB-BBBB").await, 422);
-        }
-        assert_eq!(type_code(&mut ada, &right).await, 429);
-        assert_eq!(type_code(&mut bob, &right).await, 200);
-        // In a session of her own she goes on, when another one was stolen; and comes to the limit of all of them.
-        let mut more = at(&server, "192.0.2.1");
-        try_in(&mut more, "ada", PASSWORD).await;
-        assert_eq!(type_code(&mut more, &right).await, 200);
-        for _ in 0..10 {
-            assert_eq!(type_code(&mut more, "BBBB-BBBB").await, 422);
-        }
-        let mut third = at(&server, "192.0.2.1");
-        try_in(&mut third, "ada", PASSWORD).await;
-        assert_eq!(type_code(&mut third, &right).await, 429);
-        server.advance(45);
-        assert_eq!(type_code(&mut third, &right).await, 200);
-    }
-
-    async fn an_address_types_two_hundred_wrong_user_codes_at_most(kind: Kind) {
-        let (server, client) = with_device(kind).await;
-        let right = text(&start(&server, &client).await, "user_code");
-        for number in 0..20 {
-            let name = format!("user{number}");
-            server.user(&name).await;
-            let mut browser = at(&server, "192.0.2.1");
-            try_in(&mut browser, &name, PASSWORD).await;
-            for _ in 0..10 {
-                assert_eq!(type_code(&mut browser, "BBBB-BBBB").await, 422);
-            }
-        }
-        let (mut here, mut there) = (at(&server, "192.0.2.1"), at(&server, "192.0.2.2"));
-        try_in(&mut here, "bob", PASSWORD).await;
-        try_in(&mut there, "bob", PASSWORD).await;
-        assert_eq!(type_code(&mut here, &right).await, 429);
-        assert_eq!(type_code(&mut there, &right).await, 200);
-    }
-
-    async fn three_hundred_wrong_user_codes_at_once_are_looked_up_ten_times(kind: Kind) {
-        let (server, _) = with_device(kind).await;
-        let mut ada = at(&server, "192.0.2.1");
-        try_in(&mut ada, "ada", PASSWORD).await;
-        let csrf = hidden(&ada.get("/device").await, "csrf");
-        let cookies: Vec<_> = ada.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = Arc::new(cookies.join("; "));
-        let replica = Arc::new(server.replica().await);
-        let tasks: Vec<_> = (0..300).map(|number: usize| {
-            let server = Arc::clone(if number.is_multiple_of(2) { &server } else { &replica });
-            let (cookies, csrf) = (Arc::clone(&cookies), csrf.clone());
-            tokio::spawn(async move {
-                let form = [("csrf", csrf.as_str()), ("user_code", "BBBB-BBBB")];
-                server.post("/device", &[("cookie", cookies.as_str())], &form).await.status.as_u16()
-            })
-        }).collect();
-        let mut statuses = Vec::new();
-        for task in tasks {
-            statuses.push(task.await.unwrap());
-        }
-        assert_eq!(checked(&statuses), 10);
-    }
-
-    async fn a_stranger_who_is_not_signed_in_looks_up_no_user_code(kind: Kind) {
-        let (server, client) = with_device(kind).await;
-        let right = text(&start(&server, &client).await, "user_code");
-        let mut stranger = at(&server, "192.0.2.1");
-        stranger.get("/login").await;
-        for path in ["/device", "/device/confirm"] {
-            for code in [right.as_str(), "BBBB-BBBB"] {
-                let form = [("csrf", "x"), ("user_code", code), ("decision", "allow")];
-                let (statements, answer) = server.statements(stranger.post(path, &form)).await;
-                assert_eq!((answer.status.as_u16(), statements), (303, 0));
-                assert!(answer.location().contains("/login"), "{answer:?}");
-            }
-        }
-        assert_eq!(server.number("SELECT COUNT(*) FROM tries").await, 0);
-    }
-
     async fn an_account_and_an_address_doing_their_worst_leave_others_their_places(kind: Kind) {
         let server = begin(kind).await;
         for number in 0..40 {
@@ -501,64 +421,5 @@ on_both! {
         }
         assert!(seen.contains(&303) && seen.contains(&503), "they get their share and no more");
         assert!(seen.iter().all(|status| [303, 503].contains(status)), "{seen:?}");
-    }
-
-    async fn a_sign_in_renews_a_hash_made_at_another_cost_and_ends_nothing(kind: Kind) {
-        let server = begin(kind).await;
-        let mut home = at(&server, "192.0.2.1");
-        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303);
-        let known = home.cookies[KNOWN].clone();
-        let dearer = server.replica_with(&[("PASSWORDS__MEMORY_KIB", "8192")]).await;
-        const RENEWED: &str = "SELECT COUNT(*) FROM users WHERE password_hash LIKE '%m=8192,%'";
-        assert_eq!(status(&dearer, "192.0.2.1", "ada", "wrong").await, 422);
-        assert_eq!(server.number(RENEWED).await, 0);
-        assert_eq!(status(&dearer, "192.0.2.1", "ada", PASSWORD).await, 303);
-        for _ in 0..200 {
-            if server.number(RENEWED).await == 1 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        assert_eq!(server.number(RENEWED).await, 1);
-        assert_eq!(home.signed_in_as().await.as_deref(), Some("ada"));
-        assert_eq!(server.number("SELECT COUNT(*) FROM users WHERE updated_at <> created_at").await, 0);
-        // The browser is known as before, and the password the same.
-        assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303);
-        assert_eq!(home.cookies[KNOWN], known);
-        assert_eq!(status(&server, "192.0.2.1", "bob", PASSWORD).await, 303);
-    }
-
-    async fn a_hash_that_was_replaced_meanwhile_is_not_renewed(kind: Kind) {
-        let server = begin(kind).await;
-        let storage = &server.app.storage;
-        let found = storage.credentials("ada").await.unwrap().unwrap();
-        let (user, old) = (found.user.id, found.password_hash.unwrap());
-        storage.set_password(&user, "a new one", server.app.now()).await.unwrap();
-        assert!(!storage.replace_hash(&user, &old, "the old one renewed").await.unwrap());
-        assert!(storage.replace_hash(&user, "a new one", "that one renewed").await.unwrap());
-        let now = storage.credentials("ada").await.unwrap().unwrap().password_hash;
-        assert_eq!(now.as_deref(), Some("that one renewed"));
-    }
-
-    async fn a_name_that_nobody_has_costs_what_stored_hashes_cost(kind: Kind) {
-        let server = begin(kind).await;
-        let dearer = server.replica_with(&[("PASSWORDS__MEMORY_KIB", "229376")]).await;
-        let mut times = [Vec::new(), Vec::new()];
-        for number in 0..7 {
-            for (times, name) in times.iter_mut().zip(["ada".to_owned(), format!("nobody{number}")]) {
-                let mut browser = at(&dearer, "192.0.2.1");
-                let csrf = hidden(&browser.get("/login").await, "csrf");
-                let form = [("csrf", csrf.as_str()), ("username", &name), ("password", "wrong")];
-                let began = std::time::Instant::now();
-                assert_eq!(browser.post("/login", &form).await.status, 422);
-                times.push(began.elapsed());
-            }
-        }
-        let [known, unknown] = times.map(|mut times| {
-            times.sort();
-            times[3]
-        });
-        // Hashes at the cost of that process would take thirty times as long.
-        assert!(unknown < known * 5 && known < unknown * 5, "{known:?} {unknown:?}");
     }
 }
