@@ -1,13 +1,12 @@
 //! Issuers that are believed: about users (RFC 7523 2.1), or about software (RFC 7591 2.3). To be one is not to be the other.
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{Administration, Outcome, Refusal};
+use super::{Administration, NotDone, Outcome, Refusal};
 use crate::audit::Event;
 use crate::config::Settings;
 use crate::crypto::jwks::KeySet;
-use crate::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer, text};
+use crate::model::{KeySource, SoftwareIssuer, SubjectClaim, TrustedIssuer, text};
 use crate::protocol::registration::InvalidMetadata;
 use crate::protocol::remote_uri;
 
@@ -50,8 +49,8 @@ impl Trust {
 #[derive(Debug)]
 pub(crate) struct NewIssuer {
     pub issuer: String,
-    pub jwks: Option<Value>,
-    pub jwks_uri: Option<String>,
+    /// None where what was given could not be read.
+    pub keys: Option<KeySource>,
     pub trust: Trust,
 }
 
@@ -72,16 +71,17 @@ impl Administration<'_> {
     ) -> Outcome<Issuer, Refusal> {
         problems.extend(issuer_problems(self.settings, &new));
         Refusal::of(problems)?;
-        let NewIssuer { issuer: name, jwks, jwks_uri, trust } = new;
+        let NewIssuer { issuer: name, keys, trust } = new;
+        let keys = keys.ok_or_else(without_keys)?;
         let (issuer, created_at) = (name.clone(), self.now());
         let storage = self.noting(Event::IssuerAdded { issuer: &name, purpose: trust.purpose().as_str() })?;
         let (added, issuer) = match trust {
             Trust::Assertions(subject_claim) => {
-                let issuer = TrustedIssuer { issuer, jwks, jwks_uri, subject_claim, created_at };
+                let issuer = TrustedIssuer { issuer, keys, subject_claim, created_at };
                 (storage.insert_trusted_issuer(&issuer).await?, Issuer::Assertions(issuer))
             }
             Trust::SoftwareStatements => {
-                let issuer = SoftwareIssuer { issuer, jwks, jwks_uri, created_at };
+                let issuer = SoftwareIssuer { issuer, keys, created_at };
                 (storage.insert_software_issuer(&issuer).await?, Issuer::SoftwareStatements(issuer))
             }
         };
@@ -100,6 +100,11 @@ impl Administration<'_> {
     }
 }
 
+fn without_keys() -> NotDone<Refusal> {
+    let problem = "give jwks or jwks_uri".to_owned();
+    NotDone::Refused(Refusal::Invalid(vec![InvalidMetadata { member: "jwks", problem }]))
+}
+
 fn issuer_problems(settings: &Settings, new: &NewIssuer) -> Vec<InvalidMetadata> {
     let mut problems = Vec::new();
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
@@ -111,11 +116,12 @@ fn issuer_problems(settings: &Settings, new: &NewIssuer) -> Vec<InvalidMetadata>
     if name == settings.server.issuer.as_str() {
         complain("issuer", "this server's own tokens are no assertions for it".to_owned());
     }
-    let uri = new.jwks_uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
+    let uri = new.keys.as_ref().and_then(KeySource::jwks_uri);
+    let uri = uri.map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
     if let Some(Err(error)) = uri {
         complain("jwks_uri", error.to_string());
     }
-    match new.jwks.as_ref().map(KeySet::read_handed_over) {
+    match new.keys.as_ref().and_then(KeySource::jwks).map(KeySet::read_handed_over) {
         Some(Err(error)) => complain("jwks", error.to_string()),
         Some(Ok(keys)) if !keys.can_verify() => {
             complain("jwks", "no key in it can verify a signature".to_owned());

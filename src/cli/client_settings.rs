@@ -13,7 +13,7 @@ use super::args::client::ClientSettings;
 use super::given::{self, Given, put, replace, set_text};
 use super::{client_tokens, key_file};
 use crate::administration::clients::Asked;
-use crate::model::{AssertionAlgorithm, AuthMethod, ClientMetadata};
+use crate::model::{AssertionAlgorithm, AuthMethod, ClientMetadata, KeySource};
 use crate::protocol::registration::InvalidMetadata;
 
 /// Puts what was given into `client`.
@@ -80,17 +80,18 @@ fn set_keys(
     uri: Option<String>,
 ) -> Option<InvalidMetadata> {
     match file {
-        Some(path) if path.as_os_str().is_empty() => client.jwks = None,
+        Some(path) if path.as_os_str().is_empty() => drop(client.keys.take_if(|keys| keys.jwks().is_some())),
         Some(path) => match key_file::read(path) {
-            Ok(jwks) => (client.jwks, client.jwks_uri) = (Some(jwks), None),
+            Ok(jwks) => client.keys = Some(KeySource::Jwks(jwks)),
             Err(problem) => return Some(InvalidMetadata { member: "jwks", problem }),
         },
         None => {}
     }
-    if uri.as_ref().is_some_and(|uri| !uri.is_empty()) {
-        client.jwks = None;
+    match uri {
+        Some(uri) if uri.is_empty() => drop(client.keys.take_if(|keys| keys.jwks_uri().is_some())),
+        Some(uri) => client.keys = Some(KeySource::JwksUri(uri)),
+        None => {}
     }
-    set_text(&mut client.jwks_uri, uri);
     None
 }
 

@@ -9,7 +9,7 @@ use super::open::Context;
 use super::{Failure, key_file, output};
 use crate::administration::{Administration, NewIssuer, NotDone, Purpose, Refusal, Trust};
 use crate::config::Settings;
-use crate::model::{SoftwareIssuer, TrustedIssuer};
+use crate::model::{KeySource, SoftwareIssuer, TrustedIssuer};
 use crate::protocol::registration::InvalidMetadata;
 use crate::storage::Storage;
 
@@ -37,8 +37,11 @@ async fn add(administration: &Administration<'_>, asked: IssuerAdd) -> Result<()
         IssuerPurpose::SoftwareStatements => Trust::SoftwareStatements,
     };
     let purpose = Purpose::from(asked.purpose).as_str();
-    let new = NewIssuer { issuer: asked.issuer, jwks, jwks_uri: asked.jwks_uri, trust };
-    let added = administration.add_issuer(new, problem.into_iter().collect()).await;
+    let keys = KeySource::of(jwks, asked.jwks_uri)
+        .map_err(|both| InvalidMetadata { member: "jwks", problem: both.to_string() });
+    let (keys, both) = keys.map_or_else(|both| (None, Some(both)), |keys| (keys, None));
+    let new = NewIssuer { issuer: asked.issuer, keys, trust };
+    let added = administration.add_issuer(new, problem.into_iter().chain(both).collect()).await;
     let issuer = added.map_err(told("trusting the issuer", purpose))?;
     if asked.output.json {
         return output::json(&issuer);
@@ -62,7 +65,7 @@ async fn list(storage: &Storage, purpose: Purpose, as_json: bool) -> Result<(), 
                 vec![
                     issuer.issuer.clone(),
                     issuer.subject_claim.as_str().to_owned(),
-                    keys(issuer.jwks_uri.as_ref()),
+                    keys(&issuer.keys),
                     output::moment(issuer.created_at),
                 ]
             };
@@ -71,7 +74,7 @@ async fn list(storage: &Storage, purpose: Purpose, as_json: bool) -> Result<(), 
         }
         Purpose::SoftwareStatements => {
             let row = |issuer: &SoftwareIssuer| {
-                let (name, keys) = (issuer.issuer.clone(), keys(issuer.jwks_uri.as_ref()));
+                let (name, keys) = (issuer.issuer.clone(), keys(&issuer.keys));
                 vec![name, keys, output::moment(issuer.created_at)]
             };
             print(&storage.software_issuers().await?, &["ISSUER", "KEYS", "TRUSTED SINCE"], row, as_json)
@@ -94,8 +97,8 @@ fn print<T: Serialize>(
     Ok(output::table(heading, &issuers.iter().map(row).collect::<Vec<_>>())?)
 }
 
-fn keys(jwks_uri: Option<&String>) -> String {
-    jwks_uri.cloned().unwrap_or_else(|| "given here".to_owned())
+fn keys(source: &KeySource) -> String {
+    source.jwks_uri().cloned().unwrap_or_else(|| "given here".to_owned())
 }
 
 async fn remove(

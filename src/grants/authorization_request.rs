@@ -114,7 +114,7 @@ async fn read(
     let opened;
     let object = if request_object::is_encrypted(object) {
         // What is in it is signed, so a client without keys can have made none; and anybody can name a client.
-        let has_keys = client.jwks.is_some() || client.jwks_uri.is_some();
+        let has_keys = client.keys.is_some();
         opened = has_keys.then(|| app.keys.ring().decrypt(object)).flatten();
         RequestObject::read_opened(opened.as_ref(), client, issuer, now)?
     } else {

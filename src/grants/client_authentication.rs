@@ -6,7 +6,7 @@ use super::remembered;
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::jwks::KeySet;
-use crate::model::{AssertionAudience, AuthMethod, Client, ClientMetadata, Secret};
+use crate::model::{AssertionAudience, AuthMethod, Client, ClientMetadata, KeySource, Secret};
 use crate::observe::Replay;
 use crate::protocol::OAuthError;
 use crate::protocol::assertion::Expected;
@@ -99,11 +99,11 @@ pub(crate) async fn public_keys(
     found: &Registered,
     kid: Option<&str>,
 ) -> Result<Option<Arc<KeySet>>, Crowded> {
-    let ClientMetadata { id, jwks_uri, .. } = &**found.client;
-    match (&found.keys, jwks_uri) {
-        (Some(keys), _) => Ok(Some(Arc::clone(keys))),
+    let ClientMetadata { id, keys, .. } = &**found.client;
+    match keys {
+        Some(KeySource::Jwks(_)) => Ok(found.keys.clone()),
         // Boxed: few keys have to be asked for, and every request would reserve the room.
-        (None, Some(uri)) => Box::pin(app.remote_keys.find(Some(id), uri, kid, app.now())).await,
-        (None, None) => Ok(None),
+        Some(KeySource::JwksUri(uri)) => Box::pin(app.remote_keys.find(Some(id), uri, kid, app.now())).await,
+        None => Ok(None),
     }
 }

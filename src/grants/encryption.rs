@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::crypto::jwe::{self, Payload, Recipient};
 use crate::crypto::jwks::KeySet;
-use crate::model::{Client, Encryption};
+use crate::model::{Client, Encryption, KeySource};
 use crate::protocol::OAuthError;
 use crate::registry::clients::{self, Registered};
 use crate::server::load::Crowded;
@@ -64,13 +64,13 @@ async fn public(
     encryption: Encryption,
 ) -> Result<Option<Arc<KeySet>>, Crowded> {
     let suits = |keys: &KeySet| keys.encryption_key(encryption.alg).is_some();
-    let keys = match (&registered.keys, &registered.client.jwks_uri) {
-        (Some(keys), _) => Some(Arc::clone(keys)),
-        (None, Some(uri)) => {
+    let keys = match &registered.client.keys {
+        Some(KeySource::Jwks(_)) => registered.keys.clone(),
+        Some(KeySource::JwksUri(uri)) => {
             let client = Some(&registered.client.id);
             app.remote_keys.find_suited(client, uri, suits, app.now()).await?
         }
-        (None, None) => None,
+        None => None,
     };
     Ok(keys.filter(|keys| suits(keys)))
 }
@@ -90,7 +90,7 @@ fn shared(
 fn no_key(client: &Client, encryption: Encryption, answer: &str) -> OAuthError {
     let alg = encryption.alg;
     tracing::warn!(client = %client.id, %alg, "a client has no key that {answer} can be encrypted to");
-    let remedy = match (alg.is_symmetric(), &client.jwks_uri) {
+    let remedy = match (alg.is_symmetric(), client.jwks_uri()) {
         (true, _) => "the server does not know the client's secret; rotate it once",
         (false, Some(_)) => "no key for it could be had from the client's jwks_uri; publish one with use enc",
         (false, None) => "the client's jwks holds no key for it; register one with use enc",

@@ -2,21 +2,17 @@
 //! for a user. No row and no refresh token: the issuer can vouch again. The token dies with its user all the same,
 //! because introspection asks for them.
 
-use std::sync::Arc;
-
 use super::draft::{Draft, WithoutGrant};
 use super::issue::TokenResponse;
 use super::token_request::TokenRequest;
 use super::{client_authentication, remembered};
 use crate::app::App;
 use crate::audit::{Actor, Event};
-use crate::crypto::jwks::KeySet;
 use crate::model::{Client, GrantType, Scope, ScopeSet, SubjectClaim, TrustedIssuer, User, UserId};
 use crate::observe::Replay;
 use crate::protocol::assertion::{Assertion, Purpose};
 use crate::protocol::resource::{self, Target};
 use crate::protocol::{ErrorCode, OAuthError, scope};
-use crate::server::load::Crowded;
 
 pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { client, parameters, now, .. } = *request;
@@ -47,7 +43,8 @@ pub(super) async fn vouched_for(
     let accepted = client_authentication::accepted_audience(app, Some(client));
     assertion.must_suit(accepted, app.issuer()).map_err(OAuthError::invalid_grant)?;
     let issuer = app.storage.trusted_issuer(&assertion.issuer).await?.ok_or_else(not_trusted)?;
-    if !keys(app, &issuer, &assertion).await?.is_some_and(|keys| assertion.is_signed_by(&keys)) {
+    let keys = app.remote_keys.of(&issuer.keys, assertion.kid.as_deref(), app.now()).await?;
+    if !keys.is_some_and(|keys| assertion.is_signed_by(&keys)) {
         return Err(not_trusted());
     }
     let user = user(app, &issuer, &assertion.subject).await?;
@@ -68,18 +65,6 @@ fn not_trusted() -> OAuthError {
         "The assertion's issuer is not trusted here, or its signature is by no key of its issuer; it needs a kid where \
         the issuer has several keys.",
     )
-}
-
-async fn keys(
-    app: &App,
-    issuer: &TrustedIssuer,
-    assertion: &Assertion,
-) -> Result<Option<Arc<KeySet>>, Crowded> {
-    match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
-        (None, Some(uri)) => app.remote_keys.find(None, uri, assertion.kid.as_deref(), app.now()).await,
-        (None, None) => Ok(None),
-    }
 }
 
 /// The user the assertion is about. Nobody learns whether a name exists here without a trusted issuer's signature.

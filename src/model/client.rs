@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::closed_set::closed_set;
 use super::{
-    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, ProfileName, ScopeSet, ScopeStrategy, Secret,
-    Switches, Timestamp, TokenFormat,
+    Algorithm, AssertionAlgorithm, ClaimsMapping, ClientId, KeySource, ProfileName, ScopeSet, ScopeStrategy,
+    Secret, Switches, Timestamp, TokenFormat, key_source,
 };
 
 pub use exchange::{ClientExchange, TokenExchangePolicy};
@@ -53,11 +53,9 @@ pub struct ClientMetadata {
     /// None: every algorithm that goes with the method (RFC 7591 2, OpenID Connect Dynamic Client Registration 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
-    /// The client's public keys (RFC 7517), or where they are; not both (RFC 7591 2).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwks: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwks_uri: Option<String>,
+    /// The client's public keys.
+    #[serde(flatten, deserialize_with = "key_source::deserialize")]
+    pub keys: Option<KeySource>,
     /// None: the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<Algorithm>,
@@ -126,6 +124,18 @@ pub struct ClientMetadata {
     /// When it was registered (RFC 7591 3.2.1).
     #[serde(rename = "client_id_issued_at")]
     pub created_at: Timestamp,
+}
+
+impl ClientMetadata {
+    /// The client's public keys, where it gave them itself.
+    pub fn jwks(&self) -> Option<&Value> {
+        self.keys.as_ref().and_then(KeySource::jwks)
+    }
+
+    /// Where the client's public keys are, if not here.
+    pub fn jwks_uri(&self) -> Option<&String> {
+        self.keys.as_ref().and_then(KeySource::jwks_uri)
+    }
 }
 
 impl ClientMetadata {

@@ -21,6 +21,7 @@ mod grant;
 mod handover;
 mod household;
 mod ids;
+mod key_source;
 mod logout_delivery;
 mod registered_scope;
 mod registration;
@@ -71,6 +72,7 @@ pub use household::Household;
 pub use ids::{
     ClientId, DeviceAuthorizationId, GrantId, KeyId, ProfileName, RequestId, SessionId, TokenId, UserId,
 };
+pub use key_source::{BothKeySources, KeySource};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
 pub use registration::{InitialAccessToken, SoftwareIssuer};

@@ -1,9 +1,8 @@
 //! Who may register clients, and who vouches for software (RFC 7591 1.2, 2.3).
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::Timestamp;
+use super::{KeySource, Timestamp};
 
 /// An initial access token (RFC 7591 1.2), without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,14 +26,12 @@ impl InitialAccessToken {
     }
 }
 
-/// An issuer whose software statements are believed. Exactly one of `jwks` and `jwks_uri` is set.
+/// An issuer whose software statements are believed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SoftwareIssuer {
     /// Exactly what is in `iss`.
     pub issuer: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks_uri: Option<String>,
+    #[serde(flatten)]
+    pub keys: KeySource,
     pub created_at: Timestamp,
 }

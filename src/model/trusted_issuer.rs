@@ -1,20 +1,17 @@
 //! An issuer whose assertions are taken for a user's authorization (RFC 7523 2.1).
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::Timestamp;
 use super::closed_set::closed_set;
+use super::{KeySource, Timestamp};
 
-/// One trusted issuer. Exactly one of `jwks` and `jwks_uri` is set.
+/// One trusted issuer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrustedIssuer {
     /// Exactly what is in `iss`.
     pub issuer: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks_uri: Option<String>,
+    #[serde(flatten)]
+    pub keys: KeySource,
     pub subject_claim: SubjectClaim,
     pub created_at: Timestamp,
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cache::{self, Cache};
 use crate::crypto::jwks::{InvalidKeySet, KeySet};
-use crate::model::{ClientId, Timestamp};
+use crate::model::{ClientId, KeySource, Timestamp};
 use crate::outbound::{Flights, Outbound, OutboundError, Room};
 use crate::server::load::Crowded;
 
@@ -87,6 +87,19 @@ impl RemoteKeys {
         now: Timestamp,
     ) -> Result<Option<Arc<KeySet>>, Crowded> {
         self.find_suited(client, uri, |keys| kid.is_none_or(|kid| keys.holds(kid)), now).await
+    }
+
+    /// The keys of an issuer whom the operator trusts, with the one named `kid` if it can be had.
+    pub async fn of(
+        &self,
+        issuer: &KeySource,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<KeySet>>, Crowded> {
+        match issuer {
+            KeySource::Jwks(jwks) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
+            KeySource::JwksUri(uri) => self.find(None, uri, kid, now).await,
+        }
     }
 
     /// The keys at `uri`, such as suit if they can be had. None: nothing could be fetched.

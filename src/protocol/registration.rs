@@ -196,17 +196,13 @@ fn check_claims(client: &Client, complain: &mut impl FnMut(&'static str, String)
 
 fn check_authentication(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let method = client.token_endpoint_auth_method;
-    // RFC 7591 2: the two MUST NOT both be present.
-    if client.jwks.is_some() && client.jwks_uri.is_some() {
-        complain("jwks", "give jwks or jwks_uri, not both".into());
-    }
-    if let Some(Err(error)) = client.jwks.as_ref().map(KeySet::read_handed_over) {
+    if let Some(Err(error)) = client.jwks().map(KeySet::read_handed_over) {
         complain("jwks", error.to_string());
     }
-    if method == AuthMethod::PrivateKeyJwt && client.jwks.is_none() && client.jwks_uri.is_none() {
+    if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
         complain("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri".into());
     }
-    let inline = client.jwks.as_ref().and_then(|jwks| KeySet::read(jwks).ok());
+    let inline = client.jwks().and_then(|jwks| KeySet::read(jwks).ok());
     if method == AuthMethod::PrivateKeyJwt && inline.is_some_and(|keys| !keys.can_verify()) {
         complain("jwks", "private_key_jwt needs a key in it that verifies signatures".into());
     }
@@ -349,8 +345,6 @@ mod tests {
         assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks": keys()})), [""; 0]);
         let uri = "https://app.example/jwks";
         assert_eq!(problems(json!({"token_endpoint_auth_method": method, "jwks_uri": uri})), [""; 0]);
-        let both = json!({"token_endpoint_auth_method": method, "jwks": keys(), "jwks_uri": uri});
-        assert_eq!(problems(both), ["jwks"]);
         assert_eq!(problems(json!({"token_endpoint_auth_method": method})), ["token_endpoint_auth_method"]);
         assert_eq!(problems(json!({"jwks_uri": "http://app.example/jwks"})), ["jwks_uri"]);
     }

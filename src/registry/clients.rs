@@ -139,7 +139,7 @@ impl Clients {
             what: unknown.to_string(),
         })?;
         // What is registered was read before; a set that cannot be read is one that verifies nothing.
-        let keys = client.jwks.as_ref().map(|jwks| Arc::new(KeySet::read(jwks).unwrap_or_default()));
+        let keys = client.jwks().map(|jwks| Arc::new(KeySet::read(jwks).unwrap_or_default()));
         let unused =
             client.origin.self_registered.as_ref().is_some_and(|origin| origin.unused_until.is_some());
         let unused = AtomicBool::new(unused);

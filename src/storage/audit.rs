@@ -1,13 +1,13 @@
 //! The audit log: entries that wait, the chain, and the marks of its two ends.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use sqlx::FromRow;
 
 use super::db::rows::Rows;
 use super::db::{Transaction, Value, notes, values};
 use super::{Storage, StorageError};
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, NotedEntries, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
 
 /// Rows that a statement or a transaction deals with at most.
 pub const AUDIT_BATCH: i64 = 1_000;
@@ -74,11 +74,6 @@ fn chained_row(entry: &ChainedEntry) -> [Value<'_>; 6] {
 }
 
 impl Storage {
-    /// This storage for one write: these entries are written in its transaction, if it changes something.
-    pub fn noting(&self, entries: NotedEntries) -> Self {
-        Self { db: self.db.noting(Arc::new(entries)), ..self.clone() }
-    }
-
     /// Writes entries that belong to no other write.
     pub async fn insert_audit_entries(&self, entries: &[AuditEntry]) -> Result<(), StorageError> {
         for batch in entries.chunks(AUDIT_BATCH as usize) {

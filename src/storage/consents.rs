@@ -1,23 +1,17 @@
 //! What a user allowed a client, remembered so that only what is new is asked for.
 
+mod allowed;
+
 use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
 use super::authority::{Authority, Insertion, ending_grants, withdraw_consents};
 use super::db::{Locking, Transaction, values};
-use super::{Storage, StorageError};
+use super::{Storage, StorageError, new_grants};
 use crate::model::{Allowed, ClientId, Grant, ScopeSet, Timestamp, UserId};
-
-/// One user's standing yes to one client.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Consent {
-    pub client_id: ClientId,
-    pub allowed: Allowed,
-    pub created_at: Timestamp,
-    /// None: until it is taken back.
-    pub expires_at: Option<Timestamp>,
-}
+pub(super) use allowed::AllowedColumns;
+pub use allowed::Consent;
 
 /// What is to be remembered, in place of what was before.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +93,7 @@ impl Storage {
     ) -> Result<Insertion, StorageError> {
         let mut tx = self.db.begin().await?;
         // Its lock on the client first: who makes another of that waits for it, or was waited for and is seen below.
-        let issued = super::new_grants::insert(&mut tx, grant, authority).await?;
+        let issued = new_grants::insert(&mut tx, grant, authority).await?;
         if issued == Insertion::Inserted && !remember(&mut tx, OF_REQUEST, grant, remembered).await? {
             return Ok(Insertion::Nothing);
         }
@@ -120,20 +114,6 @@ impl Storage {
         let forgotten = tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;
         tx.commit().await?;
         Ok(forgotten + revoked > 0)
-    }
-}
-
-/// What was allowed, as its columns have it.
-pub(super) struct AllowedColumns {
-    pub scope: String,
-    pub resources: String,
-}
-
-impl AllowedColumns {
-    pub(super) fn of(client: &ClientId, allowed: &Allowed) -> Result<Self, StorageError> {
-        let resources = serde_json::to_string(&allowed.resources)
-            .map_err(|error| StorageError::impossible("consents", client.as_str(), error.to_string()))?;
-        Ok(Self { scope: allowed.scope.to_string(), resources })
     }
 }
 

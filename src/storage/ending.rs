@@ -1,10 +1,8 @@
 //! What ends beside the sessions, when sessions end.
 
-use sqlx::FromRow;
-
+use super::StorageError;
 use super::authority::{ending_grants, withdraw_consents};
 use super::db::{Locking, Transaction, values};
-use super::{Storage, StorageError};
 use crate::model::{SessionId, Timestamp, UserId};
 
 /// How much ends with a session, or with all of a user (adr/0016, adr/0037).
@@ -16,30 +14,6 @@ pub enum Ending {
     Access,
     /// Where all sessions of a user end, every access of theirs and what is remembered as allowed.
     Everything,
-}
-
-/// Users who are looked for at once.
-const BATCH: i64 = 200;
-
-#[derive(FromRow)]
-struct UserRow {
-    id: String,
-}
-
-impl Storage {
-    /// The users after this id who have a session or access of an application: a batch. Empty after the last.
-    pub async fn users_with_access(&self, after: &UserId) -> Result<Vec<UserId>, StorageError> {
-        const LIST: &str = "SELECT u.id FROM users u WHERE u.id > $1 \
-             AND (EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id) \
-             OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.state <> 'revoked')) ORDER BY u.id LIMIT $2";
-        let rows: Vec<UserRow> = self.db.fetch_all(LIST, values![after.as_str(), BATCH]).await?;
-        Ok(rows.into_iter().map(|row| UserId::new(row.id)).collect())
-    }
-
-    /// The storage for writes that end so much.
-    pub fn ending(self, ending: Ending) -> Self {
-        Self { ending, ..self }
-    }
 }
 
 /// Grants that end with a session: what is not for offline use, and what nobody has come for yet.

@@ -3,6 +3,8 @@
 //! One that has ended may still be needed. So those that have are gone through in the order of their ends, and what was
 //! passed is not looked at again with each round, however much of it there is.
 
+mod place;
+
 use std::sync::{Mutex, PoisonError};
 
 use sqlx::FromRow;
@@ -11,6 +13,8 @@ use super::db::values;
 use super::purge::BATCH;
 use super::{Storage, StorageError};
 use crate::model::{ClientId, GrantId, Timestamp};
+use place::Place;
+pub(super) use place::Walks;
 
 /// How many grants a step looks at.
 const STEP: i64 = 1000;
@@ -71,21 +75,6 @@ const UNREDEEMED: Path = path!("g.code_expires_at", "g.state = 'code' AND ");
 // Tokens of a grant whose row is gone are as good as revoked. Counted from when it was made: nobody sends its consent form
 // again that much later, which would make another grant.
 const REVOKED: Path = path!("g.created_at", "g.state = 'revoked' AND ");
-
-/// How far a walk has come.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    begun_at: Timestamp,
-    after: i64,
-}
-
-/// The walks of a process.
-#[derive(Debug, Default)]
-pub(super) struct Walks {
-    ended: Mutex<Option<Place>>,
-    unredeemed: Mutex<Option<Place>>,
-    revoked: Mutex<Option<Place>>,
-}
 
 /// What a step came to.
 pub(super) struct Stepped {

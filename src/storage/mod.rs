@@ -1,4 +1,4 @@
-//! What the server keeps: one file a table family, the SQL beside its method; `db.rs` alone names a driver.
+//! What the server keeps: one file a table family, the SQL beside its method; `db` alone names a driver.
 //!
 //! Portable SQL only: `$1` placeholders, TEXT, BIGINT and BOOLEAN, no `now()`. A write that must happen once is one
 //! conditional statement.
@@ -31,13 +31,12 @@ mod scopes;
 mod sessions;
 mod signing_keys;
 mod software_issuers;
+mod store;
 mod tries;
 mod trusted_issuers;
 mod turns;
 mod user_keys;
 mod users;
-
-use std::sync::Arc;
 
 pub use app_access::AppAccess;
 pub use audit::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange};
@@ -58,38 +57,7 @@ pub use revoked_tokens::TokenState;
 pub use schema::{Effect, PendingMigration, Waits};
 pub use sessions::MOST_AT_ONCE;
 pub use signing_keys::Succession;
+pub use store::Storage;
 pub use tries::Tried;
 pub(crate) use tries::id as try_id;
 pub use users::{Credentials, PasswordChange, Standing, UserConflict};
-
-/// The server's state. Cheap to clone.
-#[derive(Clone)]
-pub struct Storage {
-    db: Db,
-    /// Seconds that what has ended is kept.
-    kept: i64,
-    walks: Arc<grant_walks::Walks>,
-    /// What ends with sessions.
-    ending: Ending,
-}
-
-impl Storage {
-    /// What has ended is kept for so many seconds, so that whoever comes late is told why.
-    pub fn new(db: Db, kept: i64) -> Self {
-        Self { db, kept, walks: Arc::default(), ending: Ending::Online }
-    }
-
-    pub fn kept(&self) -> i64 {
-        self.kept
-    }
-
-    pub fn db(&self) -> &Db {
-        &self.db
-    }
-
-    /// Whether the database answers, and is the one to write to.
-    pub async fn ping(&self) -> Result<(), StorageError> {
-        self.db.prove_fit().await?;
-        self.versions().await.map(|_| ())
-    }
-}

@@ -86,12 +86,12 @@ impl Storage {
         const LOGOUTS: &str = "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN \
              (SELECT session_id, client_id FROM logout_deliveries WHERE state <> 'waiting' AND due_at <= $1 LIMIT $2)";
 
-        let ended_before = now.plus(-self.kept).unix();
+        let ended_before = now.plus(-self.kept()).unix();
         let unclaimed = self.db.execute(UNCLAIMED_GRANTS, values![ended_before, BATCH]).await?;
         let walked = self.remove_ended_grants(now, ended_before).await?;
         self.db.execute(REGISTRATION_TOKENS, values![now.unix(), ended_before]).await?;
         let untaken = self.db.execute(UNTAKEN_REQUESTS, values![now.unix(), BATCH]).await?;
-        let unanswered_before = now.plus(-self.kept.min(UNANSWERED_KEPT)).unix();
+        let unanswered_before = now.plus(-self.kept().min(UNANSWERED_KEPT)).unix();
         let unanswered = self.db.execute(UNANSWERED_REQUESTS, values![unanswered_before, BATCH]).await?;
         Ok(Purged {
             sessions: self.db.execute(SESSIONS, values![now.unix(), BATCH]).await?,

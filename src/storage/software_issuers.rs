@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::db::values;
-use super::{Storage, StorageError};
+use super::{Storage, StorageError, trusted_issuers};
 use crate::model::{SoftwareIssuer, Timestamp};
 
 #[derive(FromRow)]
@@ -16,12 +16,10 @@ struct IssuerRow {
 
 impl IssuerRow {
     fn into_issuer(self) -> Result<SoftwareIssuer, StorageError> {
-        let impossible =
-            |error| StorageError::impossible("software_issuers", &self.issuer, format!("jwks: {error}"));
-        let jwks = self.jwks.as_deref().map(serde_json::from_str).transpose().map_err(impossible)?;
+        let keys = trusted_issuers::keys_of(self.jwks.as_deref(), self.jwks_uri);
         Ok(SoftwareIssuer {
-            jwks,
-            jwks_uri: self.jwks_uri,
+            keys: keys
+                .map_err(|problem| StorageError::impossible("software_issuers", &self.issuer, problem))?,
             created_at: Timestamp::from_unix(self.created_at),
             issuer: self.issuer,
         })
@@ -47,9 +45,9 @@ impl Storage {
     pub async fn insert_software_issuer(&self, issuer: &SoftwareIssuer) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO software_issuers (issuer, jwks, jwks_uri, created_at) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (issuer) DO NOTHING";
-        let jwks = issuer.jwks.as_ref().map(ToString::to_string);
-        let bound =
-            values![&issuer.issuer, jwks.as_deref(), issuer.jwks_uri.as_deref(), issuer.created_at.unix(),];
+        let jwks = issuer.keys.jwks().map(ToString::to_string);
+        let jwks_uri = issuer.keys.jwks_uri().map(String::as_str);
+        let bound = values![&issuer.issuer, jwks.as_deref(), jwks_uri, issuer.created_at.unix()];
         Ok(self.db.execute(INSERT, bound).await? == 1)
     }
 

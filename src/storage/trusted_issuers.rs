@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{SubjectClaim, Timestamp, TrustedIssuer};
+use crate::model::{KeySource, SubjectClaim, Timestamp, TrustedIssuer};
 
 #[derive(FromRow)]
 struct IssuerRow {
@@ -21,16 +21,21 @@ impl IssuerRow {
             |what: &dyn ToString| StorageError::impossible("trusted_issuers", &self.issuer, what.to_string());
         let subject_claim =
             SubjectClaim::named(&self.subject_claim).ok_or_else(|| impossible(&"unknown subject_claim"))?;
-        let jwks =
-            self.jwks.as_deref().map(serde_json::from_str).transpose().map_err(|error| impossible(&error))?;
+        let keys = keys_of(self.jwks.as_deref(), self.jwks_uri);
         Ok(TrustedIssuer {
-            jwks,
-            jwks_uri: self.jwks_uri,
+            keys: keys.map_err(|problem| impossible(&problem))?,
             subject_claim,
             created_at: Timestamp::from_unix(self.created_at),
             issuer: self.issuer,
         })
     }
+}
+
+/// Where an issuer's keys are, by its two columns.
+pub(super) fn keys_of(jwks: Option<&str>, jwks_uri: Option<String>) -> Result<KeySource, String> {
+    let jwks = jwks.map(serde_json::from_str).transpose().map_err(|error| format!("jwks: {error}"))?;
+    let keys = KeySource::of(jwks, jwks_uri).map_err(|both| both.to_string())?;
+    keys.ok_or_else(|| "neither jwks nor jwks_uri".to_owned())
 }
 
 impl Storage {
@@ -53,11 +58,11 @@ impl Storage {
     pub async fn insert_trusted_issuer(&self, issuer: &TrustedIssuer) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO trusted_issuers (issuer, jwks, jwks_uri, subject_claim, created_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (issuer) DO NOTHING";
-        let jwks = issuer.jwks.as_ref().map(ToString::to_string);
+        let jwks = issuer.keys.jwks().map(ToString::to_string);
         let bound = values![
             &issuer.issuer,
             jwks.as_deref(),
-            issuer.jwks_uri.as_deref(),
+            issuer.keys.jwks_uri().map(String::as_str),
             issuer.subject_claim.as_str(),
             issuer.created_at.unix(),
         ];

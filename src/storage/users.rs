@@ -14,6 +14,9 @@ pub use passwords::PasswordChange;
 pub use rows::Credentials;
 pub(super) use rows::{CredentialsRow, UserRow, credentials_columns, user_columns};
 
+/// Users who are looked for at once.
+const BATCH: i64 = 200;
+
 /// Which user `u` is meant by what was typed: its [`login_keys`] are in these places. Names from before they were prepared
 /// come first.
 macro_rules! whom_login_names {
@@ -132,6 +135,15 @@ impl Storage {
             concat!("SELECT u.id AS user_id, ", user_columns!(), " FROM users u ORDER BY u.username_key");
         let rows: Vec<UserRow> = self.db.fetch_all(LIST, values![]).await?;
         rows.into_iter().map(UserRow::into_user).collect()
+    }
+
+    /// The users after this id who have a session or access of an application: a batch. Empty after the last.
+    pub async fn users_with_access(&self, after: &UserId) -> Result<Vec<UserId>, StorageError> {
+        const LIST: &str = "SELECT u.id FROM users u WHERE u.id > $1 \
+             AND (EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id) \
+             OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.state <> 'revoked')) ORDER BY u.id LIMIT $2";
+        let rows: Vec<(String,)> = self.db.fetch_all(LIST, values![after.as_str(), BATCH]).await?;
+        Ok(rows.into_iter().map(|(id,)| UserId::new(id)).collect())
     }
 
     pub async fn insert_user(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery::model::{SubjectClaim, TrustedIssuer, User};
+use chancery::model::{KeySource, SubjectClaim, TrustedIssuer, User};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -26,7 +26,7 @@ impl Place {
 
     async fn trusting(kind: Kind, subject_claim: SubjectClaim) -> Self {
         let (server, signer) = (TestServer::start(kind).await, Signer::new("ES256"));
-        trust(&server, Some(signer.jwks()), None, subject_claim).await;
+        trust(&server, KeySource::Jwks(signer.jwks()), subject_claim).await;
         let client = server.client(json!({"grant_types": [JWT_BEARER]})).await;
         let user = server.user("ada").await;
         Self { server, client, signer, user }
@@ -49,14 +49,8 @@ impl Place {
     }
 }
 
-async fn trust(
-    server: &TestServer,
-    jwks: Option<Value>,
-    jwks_uri: Option<String>,
-    subject_claim: SubjectClaim,
-) {
-    let issuer =
-        TrustedIssuer { issuer: PARTNER.to_owned(), jwks, jwks_uri, subject_claim, created_at: START };
+async fn trust(server: &TestServer, keys: KeySource, subject_claim: SubjectClaim) {
+    let issuer = TrustedIssuer { issuer: PARTNER.to_owned(), keys, subject_claim, created_at: START };
     assert!(server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
 }
 
@@ -271,7 +265,7 @@ on_both! {
         let signer = Signer::new("EdDSA");
         let documents = Documents::serve(&signer.jwks()).await;
         let server = TestServer::start_with(kind, &[("OUTBOUND__ALLOW_PRIVATE", "true")]).await;
-        trust(&server, None, Some(documents.url.clone()), SubjectClaim::Username).await;
+        trust(&server, KeySource::JwksUri(documents.url.clone()), SubjectClaim::Username).await;
         let client = server.client(json!({"grant_types": [JWT_BEARER]})).await;
         let user = server.user("ada").await;
         let place = Place { server, client, signer, user };

@@ -1,7 +1,7 @@
 //! Names and passwords however a keyboard writes them (RFC 8265), and names that people may believe.
 
 use axum::http::{Method, StatusCode};
-use chancery::model::{Secret, SoftwareIssuer, User, UserId};
+use chancery::model::{KeySource, Secret, SoftwareIssuer, User, UserId};
 use serde_json::json;
 
 use crate::support::{OPEN, PASSWORD, Registration, Signer, TestServer, hidden, on_both, query_of, text};
@@ -204,8 +204,7 @@ on_both! {
         let signer = Signer::new("ES256");
         let issuer = SoftwareIssuer {
             issuer: "https://vouch.example".to_owned(),
-            jwks: Some(signer.jwks()),
-            jwks_uri: None,
+            keys: KeySource::Jwks(signer.jwks()),
             created_at: server.app.now(),
         };
         assert!(server.app.storage.insert_software_issuer(&issuer).await.unwrap());

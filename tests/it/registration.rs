@@ -91,6 +91,14 @@ on_both! {
         }
     }
 
+    async fn keys_are_given_or_named_by_their_address_and_not_both(kind: Kind) {
+        let server = TestServer::start_with(kind, &[OPEN]).await;
+        let keys = Signer::new("ES256").jwks();
+        let both = server.register(json!({"jwks": keys, "jwks_uri": "https://app.example/jwks"})).await;
+        both.assert_error(400, "invalid_client_metadata");
+        assert!(text(&both.json(), "error_description").contains("jwks: give jwks or jwks_uri, not both"), "{both:?}");
+    }
+
     async fn metadata_of_too_many_members_is_refused_before_they_are_sorted(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let with = |number: usize| {

@@ -1,15 +1,15 @@
 //! Software statements (RFC 7591 2.3): somebody whom the operator named vouches for what an application says.
 
 use axum::http::StatusCode;
-use chancery::model::{SoftwareIssuer, SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, SoftwareIssuer, SubjectClaim, TrustedIssuer};
 use serde_json::{Value, json};
 
 use crate::support::{Documents, OPEN, Signer, TestServer, merged, on_both};
 
 const ISSUER: &str = "https://vouch.example";
 
-async fn believe(server: &TestServer, jwks: Option<Value>, jwks_uri: Option<String>) {
-    let issuer = SoftwareIssuer { issuer: ISSUER.to_owned(), jwks, jwks_uri, created_at: server.app.now() };
+async fn believe(server: &TestServer, keys: KeySource) {
+    let issuer = SoftwareIssuer { issuer: ISSUER.to_owned(), keys, created_at: server.app.now() };
     assert!(server.app.storage.insert_software_issuer(&issuer).await.unwrap());
 }
 
@@ -22,7 +22,7 @@ on_both! {
     async fn what_a_statement_says_takes_precedence_and_it_is_returned_as_it_came(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let signer = Signer::new("ES256");
-        believe(&server, Some(signer.jwks()), None).await;
+        believe(&server, KeySource::Jwks(signer.jwks())).await;
         let jwt = signer.sign(&statement(json!({"redirect_uris": ["https://vouched.example/cb"]})));
         let answer = server.register(json!({"software_statement": jwt, "client_name": "Liar", "client_name#de": "Schwindler", "software_version": "2"})).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
@@ -37,7 +37,7 @@ on_both! {
     async fn a_statement_is_refused_unless_it_is_right_in_every_way(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let (signer, other) = (Signer::new("ES256"), Signer::new("ES256"));
-        believe(&server, Some(signer.jwks()), None).await;
+        believe(&server, KeySource::Jwks(signer.jwks())).await;
         let now = server.app.now().unix();
         let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL3ZvdWNoLmV4YW1wbGUifQ.";
         let symmetric = Signer::of_secret("HS256", &signer.public_bytes());
@@ -66,7 +66,7 @@ on_both! {
     async fn a_statement_gives_nothing_that_only_the_operator_gives(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let signer = Signer::new("EdDSA");
-        believe(&server, Some(signer.jwks()), None).await;
+        believe(&server, KeySource::Jwks(signer.jwks())).await;
         for claim in [json!({"skip_consent": true}), json!({"client_id": "mine"}), json!({"scope": "openid admin"})] {
             let answer = server.register(json!({"software_statement": signer.sign(&statement(claim))})).await;
             answer.assert_error(400, "invalid_client_metadata");
@@ -77,7 +77,7 @@ on_both! {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let signer = Signer::new("ES256");
         let issuer = TrustedIssuer {
-            issuer: ISSUER.to_owned(), jwks: Some(signer.jwks()), jwks_uri: None,
+            issuer: ISSUER.to_owned(), keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Sub, created_at: server.app.now(),
         };
         server.app.storage.insert_trusted_issuer(&issuer).await.unwrap();
@@ -89,7 +89,7 @@ on_both! {
         let server = TestServer::start_with(kind, &[OPEN, ("OUTBOUND__ALLOW_PRIVATE", "true")]).await;
         let signer = Signer::new("RS256");
         let documents = Documents::serve(&signer.jwks()).await;
-        believe(&server, None, Some(documents.url.clone())).await;
+        believe(&server, KeySource::JwksUri(documents.url.clone())).await;
         let jwt = signer.sign(&statement(json!({})));
         assert_eq!(server.register(json!({"software_statement": jwt})).await.status, StatusCode::CREATED);
         assert_eq!(documents.requests(), 1);
@@ -99,7 +99,7 @@ on_both! {
         let server = TestServer::start_with(kind, &[OPEN, ("REGISTRATION__REQUIRE_SOFTWARE_STATEMENT", "true")]).await;
         server.register(json!({})).await.assert_error(400, "unapproved_software_statement");
         let signer = Signer::new("ES256");
-        believe(&server, Some(signer.jwks()), None).await;
+        believe(&server, KeySource::Jwks(signer.jwks())).await;
         let jwt = signer.sign(&statement(json!({})));
         assert_eq!(server.register(json!({"software_statement": jwt})).await.status, StatusCode::CREATED);
     }
@@ -107,7 +107,7 @@ on_both! {
     async fn a_statement_of_an_issuer_with_several_keys_names_the_one_in_kid(kind: Kind) {
         let server = TestServer::start_with(kind, &[OPEN]).await;
         let (signer, other) = (Signer::new("ES256"), Signer::new("ES256"));
-        believe(&server, Some(json!({"keys": [other.jwk(), signer.jwk()]})), None).await;
+        believe(&server, KeySource::Jwks(json!({"keys": [other.jwk(), signer.jwk()]}))).await;
         let unnamed = signer.sign_with(&json!({"kid": null}), &statement(json!({})));
         let answer = server.register(json!({"software_statement": unnamed})).await;
         answer.assert_error(400, "invalid_software_statement");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery::model::{SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, SubjectClaim, TrustedIssuer};
 use serde_json::{Value, json};
 
 use crate::device::{self, DEVICE_CODE};
@@ -137,8 +137,7 @@ on_both! {
         let signer = Signer::new("ES256");
         let issuer = TrustedIssuer {
             issuer: "https://partner.example".to_owned(),
-            jwks: Some(signer.jwks()),
-            jwks_uri: None,
+            keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Username,
             created_at: START,
         };

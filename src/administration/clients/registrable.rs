@@ -19,12 +19,12 @@ fn problems(client: &Client, settings: &Settings) -> Vec<InvalidMetadata> {
     let mut problems = registration::check(client);
     let mut complain = |member, problem: String| problems.push(InvalidMetadata { member, problem });
     let fetched = [
-        ("jwks_uri", &client.jwks_uri),
-        ("sector_identifier_uri", &client.identity.sector_identifier_uri),
-        ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
+        ("jwks_uri", client.jwks_uri()),
+        ("sector_identifier_uri", client.identity.sector_identifier_uri.as_ref()),
+        ("backchannel_logout_uri", client.logout.backchannel_logout_uri.as_ref()),
     ];
     for (member, uri) in fetched {
-        let checked = uri.as_deref().map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
+        let checked = uri.map(|uri| remote_uri::check(uri, settings.outbound.allow_private));
         if let Some(Err(error)) = checked {
             complain(member, error.to_string());
         }

@@ -188,10 +188,10 @@ fn auth_method(client: &ClientMetadata) -> &'static str {
 
 /// Where the client's keys are, or their ids.
 fn keys(client: &ClientMetadata) -> String {
-    if let Some(uri) = &client.jwks_uri {
+    if let Some(uri) = client.jwks_uri() {
         return uri.clone();
     }
-    let set = client.jwks.as_ref().and_then(|jwks| jwks.get("keys")?.as_array());
+    let set = client.jwks().and_then(|jwks| jwks.get("keys")?.as_array());
     let id = |key: &Value| key.get("kid").and_then(Value::as_str).unwrap_or("(without kid)").to_owned();
     set.map(|set| set.iter().map(id).collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }

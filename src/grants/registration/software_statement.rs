@@ -1,16 +1,11 @@
 //! The software statement of a registration (RFC 7591 2.3): whoever signed it is asked for, and what it says counts more than
 //! what the client says.
 
-use std::sync::Arc;
-
 use crate::app::App;
-use crate::crypto::jwks::KeySet;
-use crate::model::SoftwareIssuer;
 use crate::protocol::OAuthError;
 use crate::protocol::registration::members::SOFTWARE_STATEMENT;
 use crate::protocol::registration::request::Members;
 use crate::protocol::registration::statement::{self, Statement};
-use crate::server::load::Crowded;
 
 /// The members with those of the software statement over them, if there is one.
 pub(super) async fn believed(app: &App, mut given: Members) -> Result<Members, OAuthError> {
@@ -23,20 +18,12 @@ pub(super) async fn believed(app: &App, mut given: Members) -> Result<Members, O
     let jwt = jwt.as_str().ok_or_else(|| statement::invalid("software_statement is a JWT, a text."))?;
     let statement = Statement::read(jwt, app.now())?;
     let issuer = app.storage.software_issuer(&statement.issuer).await?.ok_or_else(statement::unapproved)?;
-    let keys = keys(app, &issuer, &statement).await?.ok_or_else(statement::keyless)?;
+    let keys = app
+        .remote_keys
+        .of(&issuer.keys, statement.kid.as_deref(), app.now())
+        .await?
+        .ok_or_else(statement::keyless)?;
     let claims = statement.verified(&keys)?;
     statement::lay_over(&mut given, claims);
     Ok(given)
-}
-
-async fn keys(
-    app: &App,
-    issuer: &SoftwareIssuer,
-    statement: &Statement,
-) -> Result<Option<Arc<KeySet>>, Crowded> {
-    match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => Ok(KeySet::read(jwks).ok().map(Arc::new)),
-        (None, Some(uri)) => app.remote_keys.find(None, uri, statement.kid.as_deref(), app.now()).await,
-        (None, None) => Ok(None),
-    }
 }

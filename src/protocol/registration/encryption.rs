@@ -24,12 +24,12 @@ pub(super) fn check(
         return;
     }
     // A set that cannot be read at all has been complained about.
-    let inline = client.jwks.as_ref().and_then(|jwks| KeySet::read(jwks).ok());
+    let inline = client.jwks().and_then(|jwks| KeySet::read(jwks).ok());
     match inline {
         Some(keys) if keys.encryption_key(alg).is_none() => {
             complain(alg_member, format!("jwks holds no key that one can encrypt to with {alg}"));
         }
-        None if client.jwks.is_none() && client.jwks_uri.is_none() => {
+        None if client.keys.is_none() => {
             complain(alg_member, format!("{alg} needs jwks or jwks_uri"));
         }
         Some(_) | None => {}

@@ -41,17 +41,17 @@ pub(super) fn check(client: &ClientMetadata, complain: &mut impl FnMut(&'static 
     }
     // Whether what is fetched can be had at all depends on the settings, which are not known here.
     for (member, uri) in [
-        ("client_uri", &client.client_uri),
-        ("logo_uri", &client.logo_uri),
-        ("policy_uri", &client.policy_uri),
-        ("tos_uri", &client.tos_uri),
-        ("jwks_uri", &client.jwks_uri),
-        ("sector_identifier_uri", &client.identity.sector_identifier_uri),
-        ("initiate_login_uri", &client.sign_in.initiate_login_uri),
-        ("backchannel_logout_uri", &client.logout.backchannel_logout_uri),
-        ("frontchannel_logout_uri", &client.logout.frontchannel_logout_uri),
+        ("client_uri", client.client_uri.as_ref()),
+        ("logo_uri", client.logo_uri.as_ref()),
+        ("policy_uri", client.policy_uri.as_ref()),
+        ("tos_uri", client.tos_uri.as_ref()),
+        ("jwks_uri", client.jwks_uri()),
+        ("sector_identifier_uri", client.identity.sector_identifier_uri.as_ref()),
+        ("initiate_login_uri", client.sign_in.initiate_login_uri.as_ref()),
+        ("backchannel_logout_uri", client.logout.backchannel_logout_uri.as_ref()),
+        ("frontchannel_logout_uri", client.logout.frontchannel_logout_uri.as_ref()),
     ] {
-        if let Some(Err(error)) = uri.as_deref().map(redirect_uri::check_web) {
+        if let Some(Err(error)) = uri.map(|uri| redirect_uri::check_web(uri)) {
             complain(member, error.to_string());
         }
     }

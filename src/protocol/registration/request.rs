@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::members::{self, LOCALIZABLE, OPERATORS, SERVER_MADE, SOFTWARE_STATEMENT, STANDARD};
 use super::{InvalidMetadata, forms, self_registered};
 use crate::model::{
-    Algorithm, AssertionAlgorithm, AuthMethod, ClientMetadata, GrantType, Profiles, ScopeSet, text,
+    Algorithm, AssertionAlgorithm, AuthMethod, BothKeySources, ClientMetadata, GrantType, Profiles, ScopeSet,
+    text,
 };
 use crate::protocol::{ErrorCode, OAuthError, redirect_uri};
 
@@ -68,6 +69,7 @@ pub fn client(given: &Members, kept: Members, terms: &Terms) -> Result<ClientMet
             Sorted::Ignored => {}
         }
     }
+    problems.extend(two_key_sources(&document));
     problems.extend(too_dear(&document, &localized));
     if !localized.is_empty() {
         document.insert("localized".to_owned(), json!(localized));
@@ -110,6 +112,13 @@ fn leave_out_what_has_no_effect(document: &mut Members) {
             document.remove(member);
         }
     }
+}
+
+/// RFC 7591 2: `jwks` and `jwks_uri` MUST NOT both be present.
+fn two_key_sources(document: &Members) -> Option<InvalidMetadata> {
+    let has = |member: &str| document.get(member).is_some_and(|value| !value.is_null());
+    let both = has("jwks") && has("jwks_uri");
+    both.then(|| InvalidMetadata { member: "jwks", problem: BothKeySources.to_string() })
 }
 
 /// What costs more to look at than a client is worth of whom nobody knows anything (docs/adr/0045).

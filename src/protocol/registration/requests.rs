@@ -34,7 +34,7 @@ fn check_response_types(client: &Client, complain: &mut impl FnMut(&'static str,
 fn check_request_objects(client: &Client, complain: &mut impl FnMut(&'static str, String)) {
     let own = &client.requests;
     let unsigned = own.request_object_signing_alg == Some(RequestObjectAlgorithm::None);
-    let has_keys = client.jwks.is_some() || client.jwks_uri.is_some();
+    let has_keys = client.keys.is_some();
     if own.require_signed_request_object && unsigned {
         complain("request_object_signing_alg", "none contradicts require_signed_request_object".into());
     }

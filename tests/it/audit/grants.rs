@@ -1,6 +1,6 @@
 //! Consents, grants, replays and tokens.
 
-use chancery::model::{SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, SubjectClaim, TrustedIssuer};
 use serde_json::{Value, json};
 
 use crate::device;
@@ -205,8 +205,7 @@ on_both! {
         let (server, signer) = (TestServer::start(kind).await, Signer::new("ES256"));
         let issuer = TrustedIssuer {
             issuer: PARTNER.to_owned(),
-            jwks: Some(signer.jwks()),
-            jwks_uri: None,
+            keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Sub,
             created_at: START,
         };

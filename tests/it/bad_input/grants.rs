@@ -1,6 +1,6 @@
 //! The parameters of each grant at `/token`.
 
-use chancery::model::{SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, SubjectClaim, TrustedIssuer};
 use serde_json::json;
 
 use super::{Bad, Form, Row, assert_table, grant_type, is, optional, required, target};
@@ -180,7 +180,7 @@ on_both! {
         let client = server.client(json!({"grant_types": [JWT_BEARER]})).await;
         let signer = Signer::new("ES256");
         let issuer = TrustedIssuer {
-            issuer: PARTNER.into(), jwks: Some(signer.jwks()), jwks_uri: None,
+            issuer: PARTNER.into(), keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Username, created_at: START,
         };
         assert!(server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());

@@ -1,6 +1,6 @@
 //! Which tokens are exchanged, and what ends what came of them.
 
-use chancery::model::{ClientId, SessionId, SubjectClaim, TrustedIssuer};
+use chancery::model::{ClientId, KeySource, SessionId, SubjectClaim, TrustedIssuer};
 use serde_json::json;
 
 use super::{ACCESS_TOKEN, API, ID_TOKEN, JWT, NEXT, Place, TOKEN_EXCHANGE, exchange};
@@ -226,7 +226,7 @@ on_both! {
         let place = Place::new(kind).await;
         let signer = Signer::new("ES256");
         let issuer = TrustedIssuer {
-            issuer: PARTNER.into(), jwks: Some(signer.jwks()), jwks_uri: None,
+            issuer: PARTNER.into(), keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Sub, created_at: START,
         };
         assert!(place.server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());

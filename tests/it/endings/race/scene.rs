@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chancery::clock::Clock;
 use chancery::crypto::random;
-use chancery::model::{Secret, SubjectClaim, TrustedIssuer, User, UserId};
+use chancery::model::{KeySource, Secret, SubjectClaim, TrustedIssuer, User, UserId};
 use serde_json::{Value, json};
 
 use super::cells::{Creation, Ending};
@@ -107,8 +107,7 @@ impl Scene {
         let signer = Signer::new("ES256");
         let issuer = TrustedIssuer {
             issuer: PARTNER.to_owned(),
-            jwks: Some(signer.jwks()),
-            jwks_uri: None,
+            keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Sub,
             created_at: START,
         };
