@@ -77,7 +77,7 @@ impl From<ClientRefusal> for Refusal {
             ClientRefusal::TokenSpent => Self::WrongToken,
             ClientRefusal::Full => Self::NoRoom(full()),
             ClientRefusal::ShareFull => Self::NoRoom(share_full()),
-            // None of these is told to a client of itself: whoever has no good token does not come this far.
+            // None of these comes of a client that registers or changes itself.
             other @ (ClientRefusal::UnknownProfile(_)
             | ClientRefusal::Exists(_)
             | ClientRefusal::Unknown(_)
