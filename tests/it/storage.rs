@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use chancery::model::{
-    Algorithm, Allowed, Authentication, AuthorizationRequest, ClientId, ClientMetadata, ClientSecrets,
-    CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh,
-    RequestAccount, RequestId, RequestOwner, RetiredSecret, Secret, Session, SessionId, SignInGeneration,
-    SigningKey, Timestamp, TokenId, User, UserId,
+    Algorithm, Allowed, Authentication, AuthorizationRequest, AuthorizationRequestId, ClientId,
+    ClientMetadata, ClientSecrets, CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means,
+    PendingRequest, Refresh, RequestAccount, RequestOwner, RetiredSecret, Secret, Session, SessionId,
+    SignInGeneration, SigningKey, Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
     Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, StoredClient, TokenState,
@@ -138,7 +138,7 @@ impl World {
         }))
         .unwrap();
         PendingRequest {
-            id: RequestId::new(id),
+            id: AuthorizationRequestId::new(id),
             request,
             owner: RequestOwner::Browser { digest: "browser".into(), account: None },
             created_at: START,
@@ -402,7 +402,7 @@ on_both! {
             assert_eq!(storage.request(&request.id).await.unwrap().as_ref(), Some(&request));
         }
         assert_eq!(storage.request(&request.id).await.unwrap(), Some(request));
-        assert_eq!(storage.request(&RequestId::new("two")).await.unwrap(), None);
+        assert_eq!(storage.request(&AuthorizationRequestId::new("two")).await.unwrap(), None);
     }
 
     async fn a_grant_comes_back_with_its_user_and_is_inserted_once(kind: Kind) {
@@ -728,14 +728,14 @@ on_both! {
         assert_impossible(storage.consent(&world.user.id, &world.client, START).await, "consents");
         assert_impossible(storage.consents_of(&world.user.id, START).await, "consents");
         server.sql("UPDATE authorization_requests SET browser = '', session_id = 'session'").await;
-        assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
-        storage.insert_handover(&RequestId::new("one"), "salt", None).await.unwrap();
+        assert_impossible(storage.request(&AuthorizationRequestId::new("one")).await, "authorization_requests");
+        storage.insert_handover(&AuthorizationRequestId::new("one"), "salt", None).await.unwrap();
         server.sql("UPDATE handovers SET session_id = 'session'").await;
-        assert_impossible(storage.handover(&RequestId::new("one")).await, "handovers");
+        assert_impossible(storage.handover(&AuthorizationRequestId::new("one")).await, "handovers");
         server.sql("UPDATE handovers SET step = 'consent'").await;
-        assert_impossible(storage.handover(&RequestId::new("one")).await, "handovers");
+        assert_impossible(storage.handover(&AuthorizationRequestId::new("one")).await, "handovers");
         server.sql("UPDATE authorization_requests SET parameters = '{}'").await;
-        assert_impossible(storage.request(&RequestId::new("one")).await, "authorization_requests");
+        assert_impossible(storage.request(&AuthorizationRequestId::new("one")).await, "authorization_requests");
         server.sql("UPDATE users SET groups = 'x'").await;
         assert_impossible(storage.user(&world.user.id).await, "users");
         assert_impossible(storage.users().await, "users");
