@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::grants::handover::redirect_to;
 use crate::http::extract::Body;
-use crate::model::{Client, ExternalPage, Handover, HandoverStep, PendingRequest, RequestId};
+use crate::model::{AuthorizationRequestId, Client, ExternalPage, Handover, HandoverStep, PendingRequest};
 use crate::protocol::handover::{Answer, Rejection};
 use crate::protocol::{OAuthError, Parameters};
 use crate::storage::Counts;
@@ -46,7 +46,7 @@ impl<P: AtPage> Challenge<P> {
         // Plain `challenge` is accepted too.
         let id = parameters.get(name).or_else(|| parameters.get("challenge"));
         let missing = || OAuthError::invalid_request(format!("The parameter {name} is missing."));
-        let id = RequestId::new(id.ok_or_else(missing)?);
+        let id = AuthorizationRequestId::new(id.ok_or_else(missing)?);
         let pending = app.storage.request(&id).await?.ok_or_else(Refusal::unknown_challenge)?;
         let Handover { salt, step, .. } =
             app.storage.handover(&id).await?.ok_or_else(Refusal::unknown_challenge)?;

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Algorithm, ClientId, Grant, GrantId, GrantType, KeyId, RequestId, ScopeSet, SessionId, TokenId, UserId,
+    Algorithm, AuthorizationRequestId, ClientId, Grant, GrantId, GrantType, KeyId, ScopeSet, SessionId,
+    TokenId, UserId,
 };
 
 /// Who did it.
@@ -249,7 +250,12 @@ pub enum Event<'a> {
     DataKeyEnded { data_key: i64 },
 
     #[serde(rename = "external_page.answered")]
-    ExternalPageAnswered { page: &'a str, request: &'a RequestId, client: &'a ClientId, accepted: bool },
+    ExternalPageAnswered {
+        page: &'a str,
+        request: &'a AuthorizationRequestId,
+        client: &'a ClientId,
+        accepted: bool,
+    },
     #[serde(rename = "admin_api.refused")]
     AdminApiRefused,
 

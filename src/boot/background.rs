@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::grants::logout_delivery::Courier;
+use crate::grants::logout_delivery::Dispatcher;
 use crate::observe::{self, Events, Table};
 use crate::server::tls::Tls;
 use crate::storage::{Purged, StorageError, Versions};
@@ -173,12 +173,12 @@ async fn refresh_keys(app: Arc<App>) {
 }
 
 async fn tell_of_logouts(app: Arc<App>) {
-    let mut courier = Courier::default();
+    let mut dispatcher = Dispatcher::default();
     for round in 0_u32.. {
         if app.is_scraped() && round.is_multiple_of(COUNT_WAITING) {
             count_waiting_logouts(&app).await;
         }
-        if let Err(error) = courier.round(&app).await {
+        if let Err(error) = dispatcher.round(&app).await {
             tracing::warn!(%error, "could not look for clients to tell of a logout");
         }
         sleep(TELL_OF_LOGOUT).await;

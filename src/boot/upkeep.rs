@@ -17,7 +17,7 @@ impl App {
 
     /// One round of removing what has expired; none where another process does it.
     pub async fn remove_expired_in_turn(&self) -> Result<Option<Purged>, StorageError> {
-        match self.storage.take_purge_turn(&self.process, self.now()).await? {
+        match self.storage.take_purge_lock(&self.process, self.now()).await? {
             true => self.remove_expired().await.map(Some),
             false => Ok(None),
         }

@@ -7,8 +7,8 @@ use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::crypto::random;
 use crate::model::{
-    Authentication, AuthorizationRequest, Client, CodeConditions, Grant, GrantContext, GrantId, GrantState,
-    GrantType, Lifetime, RequestId, ResponseType, Session, Timestamp, User,
+    Authentication, AuthorizationRequest, AuthorizationRequestId, Client, CodeConditions, Grant,
+    GrantContext, GrantId, GrantState, GrantType, Lifetime, ResponseType, Session, Timestamp, User,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::resource::Target;
@@ -18,7 +18,7 @@ use crate::storage::{Authority, Insertion, Remember, StorageError, Yes};
 /// What is approved, and by whom.
 pub(crate) struct Approval<'a> {
     /// The grant gets the same id: a request that is answered twice makes one grant.
-    pub id: &'a RequestId,
+    pub id: &'a AuthorizationRequestId,
     pub request: &'a AuthorizationRequest,
     pub client: &'a Client,
     pub session: &'a Session,

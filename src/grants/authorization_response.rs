@@ -9,10 +9,10 @@ use crate::model::Client;
 use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
 
-/// What a response to a client is put into: the key it is encrypted to, where that was registered.
-pub(crate) struct Envelope(Option<Encryptor>);
+/// How a response to a client is encoded: the key it is encrypted to, where that was registered.
+pub(crate) struct ResponseEncoder(Option<Encryptor>);
 
-impl Envelope {
+impl ResponseEncoder {
     /// Found before anything is used up for the response. An error where it cannot be encrypted as registered: then it goes
     /// nowhere.
     pub(crate) async fn find(
@@ -31,7 +31,7 @@ impl Envelope {
     }
 
     /// What the browser has to do to bring the response to the client.
-    pub(crate) fn seal(
+    pub(crate) fn encode(
         &self,
         app: &App,
         client: &Client,

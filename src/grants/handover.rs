@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::crypto::handle::{self, Handle, Purpose};
-use crate::model::{ExternalPage, RequestId};
+use crate::model::{AuthorizationRequestId, ExternalPage};
 use crate::protocol::OAuthError;
 
 /// The generation of the verifier of a page's step.
@@ -21,7 +21,7 @@ pub(crate) fn page_of(verifier: &Handle) -> Option<ExternalPage> {
 /// Where the page has to send the browser: always the same for one step of one request.
 pub(crate) fn redirect_to(
     app: &App,
-    id: &RequestId,
+    id: &AuthorizationRequestId,
     salt: &str,
     page: ExternalPage,
 ) -> Result<String, OAuthError> {

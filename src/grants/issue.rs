@@ -96,9 +96,9 @@ impl Settled<'_> {
         let Draft { client, grant, target, has_scope, access, id, .. } = draft;
         let now = access.iat;
         let access_token = access_token(app, client, target, &access)?;
-        let beside = Beside { access_token: Some(&access_token), ..Beside::default() };
+        let hashed = HashInputs { access_token: Some(&access_token), ..HashInputs::default() };
         let id_token =
-            id.map(|claims| id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
+            id.map(|claims| id_token(app, client, claims, hashed, encryptor.as_ref())).transpose()?;
         let refresh = match (grant, refresh_generation) {
             (Some(grant), Some(generation)) => Some(refresh_token(app, grant, generation)?),
             _ => None,
@@ -171,9 +171,9 @@ fn sealed(app: &App, claims: &AccessTokenClaims) -> Result<String, KeyError> {
     Ok(format!("{OPAQUE_PREFIX}{sealed}"))
 }
 
-/// What an ID token is given out together with, and bound to.
+/// What an ID token has the hashes of (`at_hash`, `c_hash`, `s_hash`), so that it is bound to them.
 #[derive(Default)]
-struct Beside<'a> {
+struct HashInputs<'a> {
     access_token: Option<&'a str>,
     code: Option<&'a str>,
     state: Option<&'a str>,
@@ -184,14 +184,14 @@ fn id_token(
     app: &App,
     client: &Client,
     mut claims: IdTokenClaims,
-    beside: Beside<'_>,
+    hashed: HashInputs<'_>,
     encryptor: Option<&Encryptor>,
 ) -> Result<String, OAuthError> {
     let algorithm = id_token_algorithm(app, client);
     let hash = |text: Option<&str>| text.map(|text| claims::left_half(algorithm, text));
-    claims.at_hash = hash(beside.access_token);
-    claims.c_hash = hash(beside.code);
-    claims.s_hash = hash(beside.state);
+    claims.at_hash = hash(hashed.access_token);
+    claims.c_hash = hash(hashed.code);
+    claims.s_hash = hash(hashed.state);
     let token = app.keys.sign(TokenType::IdToken, algorithm, claims.iat, &claims)?;
     match encryptor {
         Some(encryptor) => encryptor.encrypt(Payload::Jwt, token.as_bytes()),

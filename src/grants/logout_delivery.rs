@@ -21,12 +21,12 @@ const AT_ONCE_PER_CLIENT: usize = 4;
 
 /// The deliveries that this process has under way. Those of one that ends before them are tried again by any other.
 #[derive(Default)]
-pub struct Courier {
+pub struct Dispatcher {
     tasks: JoinSet<Result<(), StorageError>>,
     under_way: HashMap<task::Id, ClientId>,
 }
 
-impl Courier {
+impl Dispatcher {
     /// Sets out with what is due, as far as there are places, and waits for nothing. How many set out.
     pub async fn round(&mut self, app: &Arc<App>) -> Result<usize, StorageError> {
         while let Some(ended) = self.tasks.try_join_next_with_id() {

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::authorization_request::{self, Refused};
-use super::authorization_response::Envelope;
+use super::authorization_response::ResponseEncoder;
 use crate::app::App;
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::random;
-use crate::model::{Client, PendingRequest, RequestId, RequestOwner};
+use crate::model::{AuthorizationRequestId, Client, PendingRequest, RequestOwner};
 use crate::protocol::authorize::{Arrival, Unproven};
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::request_object::{self, Source};
@@ -45,7 +45,7 @@ pub(crate) async fn push(
     })?;
     let (now, expires_in) = (app.now(), app.settings.authorization.pushed_request_seconds);
     let pending = PendingRequest {
-        id: RequestId::new(random::id()),
+        id: AuthorizationRequestId::new(random::id()),
         request,
         owner: RequestOwner::Nobody,
         created_at: now,
@@ -71,11 +71,11 @@ pub(crate) async fn take(
     let unusable = Ok(Err(Unproven::PushedRequestUnusable));
     let handle = Handle::parse(Purpose::PushedRequest, handle);
     let genuine = handle.filter(|handle| handle.is_genuine(&app.master_key, client.id.as_str()));
-    let Some(id) = genuine.map(|handle| RequestId::new(handle.id())) else { return unusable };
+    let Some(id) = genuine.map(|handle| AuthorizationRequestId::new(handle.id())) else { return unusable };
     let Some(pending) = app.storage.request(&id).await? else { return unusable };
     // What cannot be answered is not used up.
     if let Some(target) = RedirectTarget::of(&pending.request, client) {
-        Envelope::find(app, client, &target).await?;
+        ResponseEncoder::find(app, client, &target).await?;
     }
     let now = app.now();
     let until = now.plus(app.settings.sessions.request_seconds);

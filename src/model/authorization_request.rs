@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::closed_set::closed_set;
-use super::{ClaimsRequest, ClientId, RequestId, ResponseMode, ResponseType, ScopeSet, SessionId, Timestamp};
+use super::{
+    AuthorizationRequestId, ClaimsRequest, ClientId, ResponseMode, ResponseType, ScopeSet, SessionId,
+    Timestamp,
+};
 
 /// An authorization request whose every parameter has been checked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +94,7 @@ closed_set! {
 /// A request that waits for someone to sign in or to decide. Pages carry only its id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingRequest {
-    pub id: RequestId,
+    pub id: AuthorizationRequestId,
     pub request: AuthorizationRequest,
     pub owner: RequestOwner,
     pub created_at: Timestamp,

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::closed_set::closed_set;
-use super::{ClaimsRequest, ConsentGeneration, RequestId, SessionId, SignInGeneration, Timestamp, UserId};
+use super::{
+    AuthorizationRequestId, ClaimsRequest, ConsentGeneration, SessionId, SignInGeneration, Timestamp, UserId,
+};
 
 closed_set! {
     /// One of the two pages that somebody else may have.
@@ -27,7 +29,7 @@ impl ExternalPage {
 /// One handed-over request. Its id is the challenge that the pages know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Handover {
-    pub request_id: RequestId,
+    pub request_id: AuthorizationRequestId,
     /// Random, part of the verifiers' tags.
     pub salt: String,
     pub step: HandoverStep,

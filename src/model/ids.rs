@@ -47,7 +47,7 @@ identifiers! {
     /// One grant through its whole life. Equals the id of the authorization request it came from.
     GrantId,
     /// One stored authorization request.
-    RequestId,
+    AuthorizationRequestId,
     /// One device authorization (RFC 8628). The grant that comes of it has the same id.
     DeviceAuthorizationId,
     /// `jti` of one access token (RFC 7519 4.1.7).

@@ -70,7 +70,8 @@ pub use handover::{
 };
 pub use household::Household;
 pub use ids::{
-    ClientId, DeviceAuthorizationId, GrantId, KeyId, ProfileName, RequestId, SessionId, TokenId, UserId,
+    AuthorizationRequestId, ClientId, DeviceAuthorizationId, GrantId, KeyId, ProfileName, SessionId, TokenId,
+    UserId,
 };
 pub use key_source::{BothKeySources, KeySource};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};

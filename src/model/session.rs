@@ -1,6 +1,6 @@
 //! A browser's sign-in.
 
-use super::{RequestId, SessionId, Timestamp, UserId};
+use super::{AuthorizationRequestId, SessionId, Timestamp, UserId};
 
 /// A live session of one user in one browser.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Session {
     /// How well (`acr`), where an external login page said so.
     pub acr: Option<String>,
     /// It counts for this authorization request only: its user did not want to be remembered.
-    pub only_for: Option<RequestId>,
+    pub only_for: Option<AuthorizationRequestId>,
     /// Whether its cookie outlives the run of the browser.
     pub persistent: bool,
     pub created_at: Timestamp,

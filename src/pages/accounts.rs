@@ -13,7 +13,7 @@ use super::session_state;
 use super::visit::Visit;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{RequestId, Secret, Session, SessionId, User, UserId};
+use crate::model::{AuthorizationRequestId, Secret, Session, SessionId, User, UserId};
 use crate::storage::MOST_AT_ONCE;
 
 /// Accounts beside the current one.
@@ -54,7 +54,7 @@ impl Visit {
     /// The account with this session; one that counts for this request only counts too.
     pub(crate) async fn signed_in_for(
         &self,
-        request: &RequestId,
+        request: &AuthorizationRequestId,
         session: &SessionId,
     ) -> Result<Option<SignedIn>, Failure> {
         let person = self.accounts_at_all().await?.find(session).cloned();

@@ -8,7 +8,7 @@ use super::answer::Failure;
 use super::views::{Application, FormPostPage, Problem, StrangerPage};
 use super::visit::Visit;
 use crate::app::App;
-use crate::grants::authorization_response::Envelope;
+use crate::grants::authorization_response::ResponseEncoder;
 use crate::model::Client;
 use crate::protocol::OAuthError;
 use crate::protocol::response::{AuthorizationResponse, Delivery, RedirectTarget};
@@ -22,10 +22,10 @@ impl Visit {
     pub(crate) fn deliver(
         &self,
         client: &Client,
-        envelope: &Envelope,
+        encoder: &ResponseEncoder,
         response: AuthorizationResponse,
     ) -> Result<Response, Failure> {
-        match envelope.seal(&self.app, client, response)? {
+        match encoder.encode(&self.app, client, response)? {
             Delivery::Redirect(location) => Ok(self.redirect(&location)),
             Delivery::Form { action, fields } => Ok(self.form_post(client, &action, fields)),
         }
@@ -38,8 +38,8 @@ impl Visit {
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
-        let envelope = Envelope::find(&self.app, client, target).await?;
-        self.refuse_in(&envelope, &self.app, client, target, error)
+        let encoder = ResponseEncoder::find(&self.app, client, target).await?;
+        self.refuse_with(&encoder, &self.app, client, target, error)
     }
 
     /// The same where no person has seen anything of the request yet: one who is to be led to an application that registered
@@ -54,8 +54,8 @@ impl Visit {
             return self.refuse(client, target, error).await;
         }
         crate::request::log(error);
-        let envelope = Envelope::find(&self.app, client, target).await?;
-        let answer = envelope.seal(&self.app, client, target.failure(self.app.issuer(), error))?;
+        let encoder = ResponseEncoder::find(&self.app, client, target).await?;
+        let answer = encoder.encode(&self.app, client, target.failure(self.app.issuer(), error))?;
         let place = ReturnTo::parse(target.uri()).ok_or_else(|| Failure::new(Problem::WrongReturnAddress))?;
         let frame = self.frame(None);
         let application = Application::of(client, frame.text.tag());
@@ -65,16 +65,16 @@ impl Visit {
         Ok(response)
     }
 
-    pub(crate) fn refuse_in(
+    pub(crate) fn refuse_with(
         &self,
-        envelope: &Envelope,
+        encoder: &ResponseEncoder,
         app: &App,
         client: &Client,
         target: &RedirectTarget,
         error: &OAuthError,
     ) -> Result<Response, Failure> {
         crate::request::log(error);
-        let mut response = self.deliver(client, envelope, target.failure(app.issuer(), error))?;
+        let mut response = self.deliver(client, encoder, target.failure(app.issuer(), error))?;
         crate::http::note(&mut response, error);
         Ok(response)
     }

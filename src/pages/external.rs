@@ -19,8 +19,9 @@ use crate::crypto::handle::{Handle, Purpose};
 use crate::crypto::random;
 use crate::grants::{handover, subject};
 use crate::model::{
-    Allowed, ConsentGeneration, ExternalPage, GrantContext, HandoverStep, LiveSession, LoginFacts, Means,
-    PageAnswer, RequestAccount, RequestId, SessionId, SignInGeneration, TakenLogin, Timestamp, User, UserId,
+    Allowed, AuthorizationRequestId, ConsentGeneration, ExternalPage, GrantContext, HandoverStep,
+    LiveSession, LoginFacts, Means, PageAnswer, RequestAccount, SessionId, SignInGeneration, TakenLogin,
+    Timestamp, User, UserId,
 };
 use crate::protocol::handover::{AcceptConsent, AcceptLogin, Answer, Rejection, Remembered};
 use crate::protocol::interaction::Step;
@@ -61,7 +62,7 @@ pub(super) async fn hand_over(flow: Flow, visit: &Visit, ui: &ExternalUi) -> ans
     Ok(send(visit, ui, ExternalPage::Login, &id))
 }
 
-fn send(visit: &Visit, ui: &ExternalUi, page: ExternalPage, id: &RequestId) -> Response {
+fn send(visit: &Visit, ui: &ExternalUi, page: ExternalPage, id: &AuthorizationRequestId) -> Response {
     let mut url = match page {
         ExternalPage::Login => ui.login_url.clone(),
         ExternalPage::Consent => ui.consent_url.clone(),
@@ -76,7 +77,8 @@ pub(super) async fn go_on(visit: Visit, Query(sent): Query) -> answer::Answer {
     let verifier = parameters.get("verifier").and_then(|text| Handle::parse(Purpose::Verifier, text));
     let verifier = verifier.ok_or_else(expired)?;
     let flow = *Flow::load(&visit, &verifier.id()).await?;
-    let handover = visit.app.storage.handover(&RequestId::new(verifier.id())).await?.ok_or_else(expired)?;
+    let handover =
+        visit.app.storage.handover(&AuthorizationRequestId::new(verifier.id())).await?.ok_or_else(expired)?;
     if !verifier.is_genuine(&visit.app.master_key, &handover.salt) {
         return Err(expired());
     }
@@ -99,7 +101,7 @@ fn read<T: serde::de::DeserializeOwned>(json: &str) -> Result<Answer<T>, Failure
 async fn take_login(
     visit: &Visit,
     mut flow: Flow,
-    id: &RequestId,
+    id: &AuthorizationRequestId,
     live: Option<LiveSession>,
     answer: PageAnswer<SignInGeneration>,
 ) -> answer::Answer {
@@ -185,14 +187,14 @@ async fn vouched_for(
 }
 
 /// OpenID Connect Core 3.1.2.1, 5.5.1: the answer is about the user of id_token_hint or of claims, or an error.
-async fn refuse_another(visit: &Visit, flow: &Flow, id: &RequestId) -> answer::Answer {
-    let envelope = flow.envelope(&visit.app).await?;
+async fn refuse_another(visit: &Visit, flow: &Flow, id: &AuthorizationRequestId) -> answer::Answer {
+    let encoder = flow.response_encoder(&visit.app).await?;
     if !visit.app.storage.end_handover(id, ExternalPage::Login).await? {
         return Err(expired());
     }
     let description = "Somebody else than the user whom the request names has signed in.";
     let error = OAuthError::new(ErrorCode::LoginRequired, description);
-    visit.refuse_in(&envelope, &visit.app, &flow.client, &flow.target, &error)
+    visit.refuse_with(&encoder, &visit.app, &flow.client, &flow.target, &error)
 }
 
 async fn refuse_disabled(visit: &Visit, flow: &Flow) -> Result<Response, Failure> {
@@ -230,7 +232,7 @@ async fn sign_in(
 async fn take_consent(
     visit: &Visit,
     mut flow: Flow,
-    id: &RequestId,
+    id: &AuthorizationRequestId,
     login: TakenLogin,
     answer: PageAnswer<ConsentGeneration>,
 ) -> answer::Answer {
@@ -248,7 +250,7 @@ async fn take_consent(
     let person = person.filter(|person| person.user.id == login.subject);
     // Signed out meanwhile, or somebody else is: from the beginning.
     let Some(person) = person else { return restart(visit, flow).await };
-    let envelope = flow.envelope(&visit.app).await?;
+    let encoder = flow.response_encoder(&visit.app).await?;
     if !visit.app.storage.end_handover(id, ExternalPage::Consent).await? {
         return Err(expired());
     }
@@ -268,7 +270,7 @@ async fn take_consent(
     flow.request.claims = flow.request.claims.within(&scope);
     // What was allowed for the sake of a single claim is no scope of the tokens.
     flow.request.scope = flow.request.scope.within(&scope);
-    flow.issue_in(&envelope, visit, &person, decision).await
+    flow.issue_with(&encoder, visit, &person, decision).await
 }
 
 async fn remember(
@@ -302,15 +304,15 @@ fn context(login: LoginFacts, accepted: AcceptConsent) -> GrantContext {
 async fn reject(
     visit: &Visit,
     flow: &Flow,
-    id: &RequestId,
+    id: &AuthorizationRequestId,
     page: ExternalPage,
     rejection: &Rejection,
 ) -> answer::Answer {
-    let envelope = flow.envelope(&visit.app).await?;
+    let encoder = flow.response_encoder(&visit.app).await?;
     if !visit.app.storage.end_handover(id, page).await? {
         return Err(expired());
     }
-    visit.deliver(&flow.client, &envelope, flow.target.rejection(visit.app.issuer(), rejection))
+    visit.deliver(&flow.client, &encoder, flow.target.rejection(visit.app.issuer(), rejection))
 }
 
 /// From the beginning, as a new request with a new challenge.

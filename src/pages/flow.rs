@@ -13,11 +13,11 @@ use crate::audit::{Actor, Event};
 use crate::config::ExternalUi;
 use crate::crypto::random;
 use crate::grants::approval::{self, Approval, Approved};
-use crate::grants::authorization_response::Envelope;
+use crate::grants::authorization_response::ResponseEncoder;
 use crate::grants::subject;
 use crate::model::{
-    Allowed, AuthorizationRequest, Client, ConsentGeneration, GrantContext, GrantId, Means, PendingRequest,
-    RequestId, RequestOwner, Scope, User,
+    Allowed, AuthorizationRequest, AuthorizationRequestId, Client, ConsentGeneration, GrantContext, GrantId,
+    Means, PendingRequest, RequestOwner, Scope, User,
 };
 use crate::protocol::account::{self, Meant};
 use crate::protocol::authorize::{self, Unproven};
@@ -92,7 +92,8 @@ impl Flow {
     /// The waiting request of this browser with this id. One that has expired is started again.
     pub(super) async fn load(visit: &Visit, id: &str) -> Result<Box<Self>, Failure> {
         let expired = || Failure::new(Problem::Expired);
-        let pending = visit.app.storage.request(&RequestId::new(id)).await?.ok_or_else(expired)?;
+        let pending =
+            visit.app.storage.request(&AuthorizationRequestId::new(id)).await?.ok_or_else(expired)?;
         // Bound to the browser that started it, so that nobody can be led into somebody else's request.
         if !pending.belongs_to(&visit.browser_digest()) {
             return Err(expired());
@@ -200,9 +201,9 @@ impl Flow {
         }
     }
 
-    /// What the answer is put into.
-    pub(super) async fn envelope(&self, app: &App) -> Result<Envelope, Failure> {
-        Ok(Envelope::find(app, &self.client, &self.target).await?)
+    /// How the answer is encoded.
+    pub(super) async fn response_encoder(&self, app: &App) -> Result<ResponseEncoder, Failure> {
+        Ok(ResponseEncoder::find(app, &self.client, &self.target).await?)
     }
 
     /// Leaves out what was taken from the client since the request was checked: nobody is asked for it, and nobody allows
@@ -213,13 +214,13 @@ impl Flow {
 
     /// Issues what was asked for and sends the browser back with it. Where nothing can be sent, nothing is used up.
     pub(super) async fn issue(self, visit: &Visit, person: &SignedIn, decision: Decision) -> Answer {
-        let envelope = self.envelope(&visit.app).await?;
-        self.issue_in(&envelope, visit, person, decision).await
+        let encoder = self.response_encoder(&visit.app).await?;
+        self.issue_with(&encoder, visit, person, decision).await
     }
 
-    pub(super) async fn issue_in(
+    pub(super) async fn issue_with(
         mut self,
-        envelope: &Envelope,
+        encoder: &ResponseEncoder,
         visit: &Visit,
         person: &SignedIn,
         decision: Decision,
@@ -240,7 +241,7 @@ impl Flow {
         if Assurance::of(&self.request, Some(acr), Some(Means::SignIn), true) != Assurance::Met {
             return self.refuse(visit, &interaction::unmet_acr()).await;
         }
-        let fresh = RequestId::new(random::id());
+        let fresh = AuthorizationRequestId::new(random::id());
         let id = self.pending.as_ref().map_or(&fresh, |pending| &pending.id);
         let approval = Approval {
             id,
@@ -264,7 +265,7 @@ impl Flow {
         let session_state = session_state::of_answer(&self.request, id, &browser_state);
         let success = Success { session_state, ..success };
         let answer = self.target.success(visit.app.issuer(), success);
-        let mut response = visit.deliver(&self.client, envelope, answer)?;
+        let mut response = visit.deliver(&self.client, encoder, answer)?;
         visit.mend_browser_state(&browser_state, &mut response);
         Ok(response)
     }
@@ -343,10 +344,13 @@ impl Who {
     }
 }
 
-pub(super) async fn store(visit: &Visit, request: AuthorizationRequest) -> Result<RequestId, Failure> {
+pub(super) async fn store(
+    visit: &Visit,
+    request: AuthorizationRequest,
+) -> Result<AuthorizationRequestId, Failure> {
     let now = visit.app.now();
     let pending = PendingRequest {
-        id: RequestId::new(random::id()),
+        id: AuthorizationRequestId::new(random::id()),
         request,
         owner: RequestOwner::Browser { digest: visit.browser_digest(), account: None },
         created_at: now,
@@ -366,6 +370,6 @@ pub(super) async fn with_place<T>(
 }
 
 /// A person has taken up a request that waited.
-pub(super) fn taken_up(visit: &Visit, id: &RequestId) {
+pub(super) fn taken_up(visit: &Visit, id: &AuthorizationRequestId) {
     visit.app.waiting.give_back(&Holder::at(&visit.address), id.as_str(), visit.app.now());
 }

@@ -19,7 +19,7 @@ use super::cookies::{Cookie, SEPARATOR};
 use super::visit::Visit;
 use crate::app::App;
 use crate::crypto::handle::{Handle, Purpose};
-use crate::model::{AuthorizationRequest, RequestId, Scope};
+use crate::model::{AuthorizationRequest, AuthorizationRequestId, Scope};
 use crate::protocol::session_state;
 use crate::server::edge::MayBeFramed;
 use crate::site::Frame;
@@ -106,7 +106,7 @@ impl Visit {
 /// random, and an answer that is given twice is the same.
 pub(super) fn of_answer(
     request: &AuthorizationRequest,
-    id: &RequestId,
+    id: &AuthorizationRequestId,
     browser_state: &str,
 ) -> Option<String> {
     if !request.scope.contains(Scope::OPENID) {

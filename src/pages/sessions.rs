@@ -14,7 +14,7 @@ use crate::crypto::handle::{self, Purpose};
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::random;
 use crate::grants::password_check::Recognised;
-use crate::model::{RequestId, Session, SessionId, SignInGeneration, Timestamp, User};
+use crate::model::{AuthorizationRequestId, Session, SessionId, SignInGeneration, Timestamp, User};
 use crate::storage::{Insertion, StorageError};
 
 /// RFC 8176 2: password-based authentication.
@@ -38,7 +38,7 @@ pub(crate) struct Term {
     /// Whether its cookie outlives the run of the browser.
     pub persistent: bool,
     /// It counts for this authorization request only.
-    pub only_for: Option<RequestId>,
+    pub only_for: Option<AuthorizationRequestId>,
 }
 
 /// What becomes of the account that was the current one.

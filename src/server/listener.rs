@@ -5,10 +5,10 @@
 
 mod handshake;
 mod head;
-mod patience;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -38,8 +38,8 @@ use crate::config::ServerSettings;
 use crate::observe::{Connections, Open};
 use crate::server::load::Share;
 use handshake::{Handshake, Stopping};
-use patience::{Patience, Phase, Timed};
 use shares::Shares;
+use timeouts::{Phase, Timed, Timeouts};
 
 type Request = hyper::Request<Incoming>;
 
@@ -68,10 +68,10 @@ where
         connections: Arc::new(Semaphore::new(limits.max_connections)),
         shares: Shares::new(limits.max_connections_per_address, settings.trusted_proxies.clone()),
     };
-    let patience =
-        Patience { head: limits.header_timeout, idle: limits.idle_timeout, answer: limits.write_timeout };
+    let timeouts =
+        Timeouts { head: limits.header_timeout, idle: limits.idle_timeout, answer: limits.write_timeout };
     let graceful = GracefulShutdown::new();
-    // Without a timer of hyper's: `patience` has its own.
+    // Without a timer of hyper's: `timeouts` has its own.
     let mut http = http1::Builder::new();
     http.max_buf_size(limits.max_header_bytes);
     let (stop, stopping) = signal::channel(());
@@ -86,7 +86,7 @@ where
         let connection = Connection {
             http: http.clone(),
             watcher: graceful.watcher(),
-            patience,
+            timeouts,
             service: service.clone(),
             most: limits.max_header_bytes,
             peer,
@@ -134,7 +134,7 @@ async fn hold(
 struct Connection<S> {
     http: http1::Builder,
     watcher: Watcher,
-    patience: Patience,
+    timeouts: Timeouts,
     service: S,
     /// Bytes of a request head.
     most: usize,
@@ -151,7 +151,7 @@ where
         self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<(), BoxError> {
-        let stream = Timed::new(stream, self.patience);
+        let stream = Timed::new(stream, self.timeouts);
         let answers = answers(self.service, self.most, self.peer, stream.phase(), self.stopping);
         let connection = self.http.serve_connection(TokioIo::new(stream), answers);
         Ok(self.watcher.watch(connection).await?)

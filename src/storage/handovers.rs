@@ -5,8 +5,8 @@ use sqlx::FromRow;
 use super::db::values;
 use super::{Storage, StorageError};
 use crate::model::{
-    ConsentGeneration, ExternalPage, Handover, HandoverStep, LiveSession, LoginFacts, PageAnswer, RequestId,
-    SessionId, SignInGeneration, TakenLogin, Timestamp, UserId,
+    AuthorizationRequestId, ConsentGeneration, ExternalPage, Handover, HandoverStep, LiveSession, LoginFacts,
+    PageAnswer, SessionId, SignInGeneration, TakenLogin, Timestamp, UserId,
 };
 
 #[derive(FromRow)]
@@ -64,7 +64,7 @@ impl HandoverRow {
             "over" => HandoverStep::Over,
             _ => return Err(impossible(&"unknown step")),
         };
-        Ok(Handover { step, request_id: RequestId::new(self.request_id), salt: self.salt })
+        Ok(Handover { step, request_id: AuthorizationRequestId::new(self.request_id), salt: self.salt })
     }
 }
 
@@ -88,7 +88,7 @@ impl Storage {
     /// Hands a stored request to the login page.
     pub async fn insert_handover(
         &self,
-        id: &RequestId,
+        id: &AuthorizationRequestId,
         salt: &str,
         live: Option<&LiveSession>,
     ) -> Result<(), StorageError> {
@@ -105,7 +105,7 @@ impl Storage {
         self.db.execute(INSERT, bound).await.map(|_| ())
     }
 
-    pub async fn handover(&self, id: &RequestId) -> Result<Option<Handover>, StorageError> {
+    pub async fn handover(&self, id: &AuthorizationRequestId) -> Result<Option<Handover>, StorageError> {
         const FIND: &str = "SELECT request_id, step, salt, session_id, subject, answer, answered_at, login, \
              sign_in_generation, consent_generation \
              FROM handovers WHERE request_id = $1";
@@ -117,7 +117,7 @@ impl Storage {
     /// has not come back with its verifier: a page that lost our response may ask again.
     pub async fn answer_handover(
         &self,
-        id: &RequestId,
+        id: &AuthorizationRequestId,
         page: ExternalPage,
         answer: &str,
         counts: Counts,
@@ -141,7 +141,7 @@ impl Storage {
     /// Takes the login page's answer: the request goes on to consent. True for exactly one caller.
     pub async fn take_login(
         &self,
-        id: &RequestId,
+        id: &AuthorizationRequestId,
         subject: &UserId,
         login: &LoginFacts,
     ) -> Result<bool, StorageError> {
@@ -153,7 +153,11 @@ impl Storage {
     }
 
     /// Takes the answer of this page as the last one: the request is over. True for exactly one caller.
-    pub async fn end_handover(&self, id: &RequestId, page: ExternalPage) -> Result<bool, StorageError> {
+    pub async fn end_handover(
+        &self,
+        id: &AuthorizationRequestId,
+        page: ExternalPage,
+    ) -> Result<bool, StorageError> {
         const END: &str =
             "UPDATE handovers SET step = 'over', answer = NULL WHERE request_id = $1 AND step = $2";
         let (_, answered) = steps(page);

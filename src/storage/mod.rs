@@ -18,6 +18,7 @@ mod error;
 mod grant_walks;
 mod grants;
 mod handovers;
+mod job_locks;
 mod logout_deliveries;
 mod new_grants;
 mod purge;
@@ -34,7 +35,6 @@ mod software_issuers;
 mod store;
 mod tries;
 mod trusted_issuers;
-mod turns;
 mod user_keys;
 mod users;
 

@@ -4,7 +4,9 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{Means, PendingRequest, RequestAccount, RequestId, RequestOwner, SessionId, Timestamp};
+use crate::model::{
+    AuthorizationRequestId, Means, PendingRequest, RequestAccount, RequestOwner, SessionId, Timestamp,
+};
 
 /// What stands in the column where the browser's digest will be. No digest is empty.
 const NO_BROWSER: &str = "";
@@ -33,7 +35,7 @@ impl RequestRow {
             (_, account) => RequestOwner::Browser { digest: self.browser, account },
         };
         Ok(PendingRequest {
-            id: RequestId::new(self.id),
+            id: AuthorizationRequestId::new(self.id),
             request,
             owner,
             created_at: Timestamp::from_unix(self.created_at),
@@ -65,7 +67,7 @@ impl Storage {
     }
 
     /// A stored request, expired or not: an expired one is started again from what is kept here.
-    pub async fn request(&self, id: &RequestId) -> Result<Option<PendingRequest>, StorageError> {
+    pub async fn request(&self, id: &AuthorizationRequestId) -> Result<Option<PendingRequest>, StorageError> {
         const FIND: &str = "SELECT id, parameters, browser, session_id, chosen, created_at, expires_at \
              FROM authorization_requests WHERE id = $1";
         let row: Option<RequestRow> = self.db.fetch_optional(FIND, values![id.as_str()]).await?;
@@ -76,7 +78,7 @@ impl Storage {
     /// nobody has signed in for it and no answer went back. However many browsers try at once, it is one's.
     pub async fn take_request(
         &self,
-        id: &RequestId,
+        id: &AuthorizationRequestId,
         browser: &str,
         now: Timestamp,
         until: Timestamp,
@@ -90,7 +92,7 @@ impl Storage {
     }
 
     /// Notes that an answer other than a grant, which has the request's id, went back to the application.
-    pub async fn note_answered(&self, id: &RequestId) -> Result<(), StorageError> {
+    pub async fn note_answered(&self, id: &AuthorizationRequestId) -> Result<(), StorageError> {
         const NOTE: &str = "UPDATE authorization_requests SET answered = TRUE WHERE id = $1";
         self.db.execute(NOTE, values![id.as_str()]).await.map(|_| ())
     }
@@ -98,7 +100,7 @@ impl Storage {
     /// Notes who goes on with this request.
     pub async fn set_request_account(
         &self,
-        id: &RequestId,
+        id: &AuthorizationRequestId,
         session: &SessionId,
         by: Means,
     ) -> Result<(), StorageError> {

@@ -8,7 +8,9 @@ use super::ending::{Ending, end_access_of_session, end_access_of_user};
 use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{ClientId, RequestId, Session, SessionId, SignInGeneration, Timestamp, User, UserId};
+use crate::model::{
+    AuthorizationRequestId, ClientId, Session, SessionId, SignInGeneration, Timestamp, User, UserId,
+};
 
 /// How many sessions one statement looks for.
 pub const MOST_AT_ONCE: usize = 8;
@@ -46,7 +48,7 @@ impl SessionRow {
             auth_time: Timestamp::from_unix(self.auth_time),
             amr: self.amr,
             acr: self.acr,
-            only_for: self.request_id.map(RequestId::new),
+            only_for: self.request_id.map(AuthorizationRequestId::new),
             persistent: self.persistent,
             created_at: Timestamp::from_unix(self.session_created_at),
             last_seen_at: Timestamp::from_unix(self.last_seen_at),
@@ -95,7 +97,7 @@ impl Storage {
             &session.user_agent,
             &session.address,
             session.acr.as_deref(),
-            session.only_for.as_ref().map(RequestId::as_str),
+            session.only_for.as_ref().map(AuthorizationRequestId::as_str),
             session.persistent,
             proof.number(),
         ];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chancery::grants::logout_delivery::Courier;
+use chancery::grants::logout_delivery::Dispatcher;
 use chancery::model::{ClientId, DeliveryState, LogoutDelivery, SessionId, UserId};
 use serde_json::{Value, json};
 
@@ -54,9 +54,9 @@ impl Place {
 }
 
 async fn deliver(server: &TestServer) -> usize {
-    let mut courier = Courier::default();
-    let set_out = courier.round(&server.app).await.unwrap();
-    courier.rest().await;
+    let mut dispatcher = Dispatcher::default();
+    let set_out = dispatcher.round(&server.app).await.unwrap();
+    dispatcher.rest().await;
     set_out
 }
 
@@ -306,10 +306,10 @@ on_both! {
         let place = Place::new(kind).await;
         place.receiver.delay(Duration::from_secs(60));
         place.sign_in_and_out().await;
-        let mut courier = Courier::default();
-        assert_eq!(courier.round(&place.server.app).await.unwrap(), 1);
+        let mut dispatcher = Dispatcher::default();
+        assert_eq!(dispatcher.round(&place.server.app).await.unwrap(), 1);
         // The process ends in the middle of it.
-        drop(courier);
+        drop(dispatcher);
         place.receiver.delay(Duration::ZERO);
         let replica = place.server.replica().await;
         assert_eq!(deliver(&replica).await, 0);
@@ -324,23 +324,23 @@ on_both! {
         stalling.delay(Duration::from_secs(600));
         let uri = stalling.url.replace("127.0.0.1", "localhost");
         let stalled = place.server.client(json!({"backchannel_logout_uri": uri})).await;
-        let mut courier = Courier::default();
+        let mut dispatcher = Dispatcher::default();
         let begin = Instant::now();
         for _ in 0..12 {
             let mut browser = place.server.browser();
             browser.tokens(&stalled, "ada", &[]).await;
             sign_out(&mut browser).await;
-            courier.round(&place.server.app).await.unwrap();
+            dispatcher.round(&place.server.app).await.unwrap();
         }
         place.sign_in_and_out().await;
-        courier.round(&place.server.app).await.unwrap();
+        dispatcher.round(&place.server.app).await.unwrap();
         while place.receiver.received().is_empty() {
             assert!(begin.elapsed() < Duration::from_secs(20), "the other client waits");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let attempts = place.server.number("SELECT CAST(SUM(attempts) AS BIGINT) FROM logout_deliveries").await;
         assert!(attempts <= 10, "{attempts}: those that would have to wait are left for later");
-        courier.rest().await;
+        dispatcher.rest().await;
         let waiting = place.server.number("SELECT COUNT(*) FROM logout_deliveries WHERE state = 'waiting'");
         assert_eq!(waiting.await, 12);
     }

@@ -1,6 +1,6 @@
 //! What the pages of somebody else are told of a request, and that it is what was asked for.
 
-use chancery::model::RequestId;
+use chancery::model::AuthorizationRequestId;
 use serde_json::json;
 
 use crate::request_objects;
@@ -64,7 +64,7 @@ on_both! {
         let kept = async |client: &Registration, screen: &str| {
             let answer = server.get(&server.authorization(client, &[("screen", screen), ("acr_values", "a")])).await;
             let id = query_of(answer.location(), "login_challenge").or_else(|| query_of(answer.location(), "request"));
-            let pending = server.app.storage.request(&RequestId::new(id.unwrap())).await.unwrap().unwrap();
+            let pending = server.app.storage.request(&AuthorizationRequestId::new(id.unwrap())).await.unwrap().unwrap();
             (pending.id, pending.request.sent.is_some())
         };
         assert!(kept(&external, "dark").await.1);

@@ -255,18 +255,18 @@ on_both! {
         let take = async |now: Timestamp| {
             let one = |number: usize| {
                 let storage = storage.clone();
-                async move { storage.take_purge_turn(&format!("process {number}"), now).await }
+                async move { storage.take_purge_lock(&format!("process {number}"), now).await }
             };
             yes(all((0..40).map(one).collect()).await)
         };
         assert_eq!(take(START).await, 1);
         assert_eq!(take(START.plus(89)).await, 1, "the same one, which keeps it");
         assert_eq!(take(START.plus(178)).await, 1);
-        assert!(!storage.take_purge_turn("another", START.plus(267)).await.unwrap());
-        assert!(storage.take_purge_turn("another", START.plus(268)).await.unwrap());
+        assert!(!storage.take_purge_lock("another", START.plus(267)).await.unwrap());
+        assert!(storage.take_purge_lock("another", START.plus(268)).await.unwrap());
         // Back from a clock that was an hour ahead.
-        assert!(storage.take_purge_turn("ahead", START.plus(DAY)).await.unwrap());
-        assert!(storage.take_purge_turn("another", START.plus(300)).await.unwrap());
+        assert!(storage.take_purge_lock("ahead", START.plus(DAY)).await.unwrap());
+        assert!(storage.take_purge_lock("another", START.plus(300)).await.unwrap());
     }
 
     async fn of_many_processes_one_removes_everything_and_the_others_do_not_wait(kind: Kind) {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use chancery::model::{
-    Algorithm, Allowed, Authentication, AuthorizationRequest, ClientId, ClientMetadata, ClientSecrets,
-    CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means, PendingRequest, Refresh,
-    RequestAccount, RequestId, RequestOwner, RetiredSecret, Secret, Session, SessionId, SignInGeneration,
-    SigningKey, Timestamp, TokenId, User, UserId,
+    Algorithm, Allowed, Authentication, AuthorizationRequest, AuthorizationRequestId, ClientId,
+    ClientMetadata, ClientSecrets, CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means,
+    PendingRequest, Refresh, RequestAccount, RequestOwner, RetiredSecret, Secret, Session, SessionId,
+    SignInGeneration, SigningKey, Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
     Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, StoredClient, TokenState,
@@ -142,7 +142,7 @@ impl World {
         }))
         .unwrap();
         PendingRequest {
-            id: RequestId::new(id),
+            id: AuthorizationRequestId::new(id),
             request,
             owner: RequestOwner::Browser { digest: "browser".into(), account: None },
             created_at: START,

@@ -2,7 +2,7 @@
 //! token.
 
 use super::super::draft::{Draft, ForGrant};
-use super::{Beside, Settled};
+use super::{HashInputs, Settled};
 use crate::app::App;
 use crate::keys::TokenType;
 use crate::model::{AuthorizationRequest, Client, Grant, GrantType, ResponseType, Timestamp, User};
@@ -73,13 +73,13 @@ pub(crate) fn mint(
         }),
         false => None,
     };
-    let beside = Beside {
+    let hashed = HashInputs {
         access_token: access_token.as_ref().map(|access| access.token.as_str()),
         code: code.as_deref(),
         state: request.state.as_deref(),
     };
     let id_token =
-        id.map(|claims| super::id_token(app, client, claims, beside, encryptor.as_ref())).transpose()?;
+        id.map(|claims| super::id_token(app, client, claims, hashed, encryptor.as_ref())).transpose()?;
     Ok(Success { code, access_token, id_token, ..Success::default() })
 }
 

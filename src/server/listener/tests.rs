@@ -362,8 +362,8 @@ impl AsyncWrite for Full {
 
 #[tokio::test]
 async fn what_a_stream_buffers_has_to_be_taken_in_time_as_well() {
-    let patience = Patience { head: Duration::MAX, idle: Duration::MAX, answer: Duration::from_millis(100) };
-    let mut stream = Timed::new(Full, patience);
+    let timeouts = Timeouts { head: Duration::MAX, idle: Duration::MAX, answer: Duration::from_millis(100) };
+    let mut stream = Timed::new(Full, timeouts);
     stream.write_all(b"answer").await.unwrap();
     assert_eq!(stream.flush().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     assert_eq!(stream.shutdown().await.unwrap_err().kind(), io::ErrorKind::TimedOut);

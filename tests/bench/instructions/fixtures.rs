@@ -14,9 +14,9 @@ use chancery::crypto::handle::{self, Purpose};
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::model::{
-    Allowed, Authentication, ClientMetadata, ClientSecrets, Grant, GrantContext, GrantId, GrantState,
-    PendingRequest, Profile, RequestId, RequestOwner, ScopeSet, Session, SessionId, SignInGeneration, User,
-    UserId,
+    Allowed, Authentication, AuthorizationRequestId, ClientMetadata, ClientSecrets, Grant, GrantContext,
+    GrantId, GrantState, PendingRequest, Profile, RequestOwner, ScopeSet, Session, SessionId,
+    SignInGeneration, User, UserId,
 };
 use chancery::server::listener;
 use chancery::storage::{Authority, Insertion, Remember};
@@ -161,7 +161,7 @@ pub async fn consent(app: &App, user: &User, client: &ClientMetadata) {
     };
     let asked = json!({"client_id": client.id, "redirect_uri": REDIRECT_URI, "scope": scope});
     let request = PendingRequest {
-        id: RequestId::new(grant.id.as_str()),
+        id: AuthorizationRequestId::new(grant.id.as_str()),
         request: serde_json::from_value(asked).expect("the request is right"),
         owner: RequestOwner::Nobody,
         created_at: now,

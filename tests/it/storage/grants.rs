@@ -16,7 +16,7 @@ on_both! {
             assert_eq!(storage.request(&request.id).await.unwrap().as_ref(), Some(&request));
         }
         assert_eq!(storage.request(&request.id).await.unwrap(), Some(request));
-        assert_eq!(storage.request(&RequestId::new("two")).await.unwrap(), None);
+        assert_eq!(storage.request(&AuthorizationRequestId::new("two")).await.unwrap(), None);
     }
 
     async fn a_grant_comes_back_with_its_user_and_is_inserted_once(kind: Kind) {

@@ -1,7 +1,7 @@
 //! Authorization requests and what may come of them.
 
 use axum::http::StatusCode;
-use chancery::model::{Grant, PendingRequest, RequestId, RequestOwner};
+use chancery::model::{AuthorizationRequestId, Grant, PendingRequest, RequestOwner};
 use chancery::storage::Storage;
 use serde_json::json;
 
@@ -57,7 +57,7 @@ pub fn is_chooser(page: &Answer) -> bool {
 pub async fn keep_request_of(storage: &Storage, grant: &Grant) {
     let request = json!({"client_id": grant.client_id, "redirect_uri": REDIRECT_URI, "scope": grant.scope});
     let pending = PendingRequest {
-        id: RequestId::new(grant.id.as_str()),
+        id: AuthorizationRequestId::new(grant.id.as_str()),
         request: serde_json::from_value(request).unwrap(),
         owner: RequestOwner::Browser { digest: "browser".into(), account: None },
         created_at: grant.created_at,

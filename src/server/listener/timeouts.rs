@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long a peer may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// For a request head: from its first byte, on a new connection from its beginning.
     pub head: Duration,
     /// Between an answer and the first byte of the next request.
@@ -74,7 +74,7 @@ impl Phase {
 /// The stream of one connection.
 pub(super) struct Timed<T> {
     inner: T,
-    patience: Patience,
+    timeouts: Timeouts,
     phase: Phase,
     head_until: Option<Instant>,
     taken_until: Option<Instant>,
@@ -83,10 +83,10 @@ pub(super) struct Timed<T> {
 }
 
 impl<T> Timed<T> {
-    pub(super) fn new(inner: T, patience: Patience) -> Self {
+    pub(super) fn new(inner: T, timeouts: Timeouts) -> Self {
         Self {
             inner,
-            patience,
+            timeouts,
             phase: Phase::new(),
             head_until: None,
             taken_until: None,
@@ -102,10 +102,10 @@ impl<T> Timed<T> {
     /// Nothing came: an error once it is time to give up.
     fn wait_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let until = match self.phase.get() {
-            HEAD => *self.head_until.get_or_insert_with(|| Instant::now() + self.patience.head),
-            IDLE => self.phase.idle_since() + self.patience.idle,
+            HEAD => *self.head_until.get_or_insert_with(|| Instant::now() + self.timeouts.head),
+            IDLE => self.phase.idle_since() + self.timeouts.idle,
             // hyper does not look again when it has answered, only when something comes; so the timer has to be set.
-            _ => Instant::now() + self.patience.idle,
+            _ => Instant::now() + self.timeouts.idle,
         };
         self.reading.wait(cx, until).map(Err)
     }
@@ -115,7 +115,7 @@ impl<T> Timed<T> {
         if polled.is_ready() {
             return polled;
         }
-        let until = *self.taken_until.get_or_insert_with(|| Instant::now() + self.patience.answer);
+        let until = *self.taken_until.get_or_insert_with(|| Instant::now() + self.timeouts.answer);
         self.writing.wait(cx, until).map(Err)
     }
 }
