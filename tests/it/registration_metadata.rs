@@ -273,7 +273,7 @@ fn fields_of(path: &str, name: &str) -> Vec<String> {
 
 #[test]
 fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
-    let groups = ["requests", "identity", "sign_in", "logout", "origin", "exchange", "switches"];
+    let groups = ["keys", "requests", "identity", "sign_in", "logout", "origin", "exchange", "switches"];
     let parts = [
         ("client.rs", "ClientMetadata"),
         ("client/requests.rs", "ClientRequests"),
@@ -292,6 +292,8 @@ fn every_member_of_a_client_is_the_standards_the_servers_or_the_operators() {
             all.extend(fields_of(path, name));
         }
     }
+    // Where its keys are is one value of two members.
+    all.extend(["jwks", "jwks_uri"].map(str::to_owned));
     assert!(
         all.iter().any(|name| name == "client_name") && all.iter().any(|name| name == "first_party"),
         "{all:?}"
