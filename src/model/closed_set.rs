@@ -3,7 +3,7 @@
 //! Each set is one list with the name beside its member. Documents, columns, metadata and the command line take the names
 //! from it, so that they cannot come to differ (docs/adr/0060).
 
-/// A set whose members and names are listed once, by [`closed_set`].
+/// A set whose members and names are listed once, by `closed_set!`.
 pub trait ClosedSet: Copy + Send + Sync + 'static {
     /// The members, in the order of the list.
     const MEMBERS: &'static [Self];

@@ -1,7 +1,7 @@
 //! Authorization requests (RFC 6749 4.1.1, OpenID Connect Core 3.1.2, RFC 7636 4.3) in two stages.
 //!
 //! The first proves that the client exists and owns the redirect URI; until then an error can only be a page. It ends in
-//! a [`RedirectTarget`], and nothing but a `RedirectTarget` can make a redirect. The second checks everything else; its
+//! a `RedirectTarget`, and nothing but a `RedirectTarget` can make a redirect. The second checks everything else; its
 //! errors go to the client.
 
 use super::error::{ErrorCode, OAuthError};

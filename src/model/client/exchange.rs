@@ -6,7 +6,7 @@ use super::super::ClientId;
 use super::super::closed_set::closed_set;
 
 /// What a client may do at the token endpoint with tokens of users and of others. A part of the metadata of
-/// [`Client`](super::Client).
+/// [`ClientMetadata`](super::ClientMetadata).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientExchange {
     /// None: the default.

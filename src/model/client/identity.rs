@@ -6,7 +6,7 @@ use url::{Host, Url};
 use crate::model::closed_set::closed_set;
 use crate::model::{Algorithm, ContentEncryption, Encryption, KeyManagement};
 
-/// How a client is told who the user is. A part of the metadata of [`Client`](super::Client).
+/// How a client is told who the user is. A part of the metadata of [`ClientMetadata`](super::ClientMetadata).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientIdentity {
     /// Of introspection answers that are asked for as a JWT (RFC 9701 6). None: the server's default.

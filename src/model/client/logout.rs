@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a client learns that a session has ended. A part of the metadata of [`Client`](super::Client).
+/// How a client learns that a session has ended. A part of the metadata of [`ClientMetadata`](super::ClientMetadata).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientLogout {
     /// Where the server posts logout tokens.

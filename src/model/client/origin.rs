@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Timestamp;
 use crate::model::closed_set::closed_set;
 
-/// Where a registration comes from and what it says of the software. A part of the metadata of [`Client`](super::Client).
+/// Where a registration comes from and what it says of the software. A part of the metadata of [`ClientMetadata`](super::ClientMetadata).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientOrigin {
     /// Which redirect URIs it may have (OpenID Connect Registration 2). None: the operator knows what they do.

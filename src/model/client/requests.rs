@@ -6,7 +6,7 @@ use crate::model::{
     Algorithm, ContentEncryption, Encryption, KeyManagement, RequestObjectAlgorithm, ResponseType,
 };
 
-/// How a client sends authorization requests and gets their answers. A part of the metadata of [`Client`](super::Client).
+/// How a client sends authorization requests and gets their answers. A part of the metadata of [`ClientMetadata`](super::ClientMetadata).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientRequests {
     /// Empty: `code` (RFC 7591 2). Ask [`ClientRequests::may_ask_for`].

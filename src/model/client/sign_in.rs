@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a client expects of a sign-in. A part of the metadata of [`Client`](super::Client).
+/// What a client expects of a sign-in. A part of the metadata of [`ClientMetadata`](super::ClientMetadata).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientSignIn {
     /// Where a sign-in begins that somebody else starts (OpenID Connect Core 4).
