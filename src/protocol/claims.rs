@@ -1,10 +1,10 @@
 //! Claims: of access tokens (RFC 9068 2.2), of ID tokens (OpenID Connect Core 2), of a user by scope (5.4).
 
+use aws_lc_rs::digest::{SHA384, SHA512, digest as sha};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha384, Sha512};
 
 use crate::crypto::digest;
 use crate::model::{Algorithm, ClientId, Grant, GrantId, SessionId, Timestamp, TokenId, User};
@@ -202,9 +202,9 @@ pub(crate) fn left_half(algorithm: Algorithm, text: &str) -> String {
         Algorithm::ES256 | Algorithm::RS256 | Algorithm::PS256 => {
             URL_SAFE_NO_PAD.encode(&digest::sha256(text.as_bytes())[..16])
         }
-        Algorithm::ES384 => URL_SAFE_NO_PAD.encode(&Sha384::digest(text)[..24]),
+        Algorithm::ES384 => URL_SAFE_NO_PAD.encode(&sha(&SHA384, text.as_bytes()).as_ref()[..24]),
         // Ed25519 hashes with SHA-512 (RFC 8032 5.1).
-        Algorithm::EdDSA => URL_SAFE_NO_PAD.encode(&Sha512::digest(text)[..32]),
+        Algorithm::EdDSA => URL_SAFE_NO_PAD.encode(&sha(&SHA512, text.as_bytes()).as_ref()[..32]),
     }
 }
 

@@ -95,7 +95,8 @@ impl Prepared {
             Coding::Brotli => &self.brotli,
             Coding::Gzip => &self.gzip,
         };
-        cell.get_or_init(|| compressed(self.plain.clone(), coding)).await.as_ref()
+        // In a box: what compresses is large, and is moved about with every answer where it is a part of it.
+        cell.get_or_init(|| Box::pin(compressed(self.plain.clone(), coding))).await.as_ref()
     }
 }
 
