@@ -30,7 +30,8 @@ async fn begin(visit: &Visit, parameters: &Parameters<'_>) -> Answer {
     let registered = visit.app.clients.find(&client_id).await?.ok_or(Unproven::UnknownClient)?;
     let client = Arc::clone(&registered.client);
     let checked = match request_object::source(parameters) {
-        Ok(Source::Pushed(handle)) => return begin_pushed(visit, client, handle).await,
+        // In a box, as below: what is large is moved about with every part that it is a part of.
+        Ok(Source::Pushed(handle)) => return Box::pin(begin_pushed(visit, client, handle)).await,
         Ok(source) => {
             authorization_request::check(&visit.app, &registered, parameters, source, Arrival::default())
                 .await
@@ -38,7 +39,7 @@ async fn begin(visit: &Visit, parameters: &Parameters<'_>) -> Answer {
         Err(error) => Err(authorization_request::unread(&client, parameters, error)),
     };
     match checked {
-        Ok((target, request)) => Flow::new(client, target, request, None).advance(visit).await,
+        Ok((target, request)) => Box::pin(Flow::new(client, target, request, None).advance(visit)).await,
         Err(Refused::Told(target, error)) => visit.refuse_unseen(&client, &target, &error).await,
         Err(Refused::Unproven(unproven)) => Err(unproven.into()),
         Err(Refused::Nowhere(error)) => Err(error.into()),
