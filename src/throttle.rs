@@ -3,7 +3,7 @@
 //! fails does not.
 
 use crate::app::App;
-use crate::model::Share;
+use crate::model::{NetworkAddress, Share};
 use crate::storage::StorageError;
 use crate::tries;
 
@@ -21,7 +21,7 @@ pub(crate) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Somebody at this address asks. None: they, or all together, have asked for as many as they may.
-    pub(crate) async fn at(app: &'a App, address: &str) -> Result<Option<Self>, StorageError> {
+    pub(crate) async fn at(app: &'a App, address: NetworkAddress) -> Result<Option<Self>, StorageError> {
         let settings = &app.settings.registration;
         let share = Share { own: settings.max_per_address, all: settings.max_in_all };
         let mut attempt = Self { app, counted: Vec::new() };

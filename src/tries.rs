@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::master_key::MasterKey;
 use crate::model::user_name::username_key;
-use crate::model::{Household, SessionId, TryLimit, TryRule, UserId};
+use crate::model::{NetworkAddress, SessionId, TryLimit, TryRule, UserId};
 use crate::storage::{StorageError, try_id};
 
 /// Passwords for one account from one network, or in a browser that is known: ten at once, then after 2 seconds, 4, 8 and
@@ -43,8 +43,8 @@ pub(crate) struct Try<'a> {
 
 /// The network of an address, as it is named where tries are counted. No dot is in it. Those whose address cannot be read
 /// are one.
-pub(crate) fn network(key: &MasterKey, address: &str) -> String {
-    let household = Household::at(address).map(|household| household.to_string()).unwrap_or_default();
+pub(crate) fn network(key: &MasterKey, address: NetworkAddress) -> String {
+    let household = address.household().map(|household| household.to_string()).unwrap_or_default();
     short(&key.tag(&[b"network of tries", household.as_bytes()]))
 }
 

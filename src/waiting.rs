@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderValue;
 
-use crate::model::{Client, ClientId, Household, Share, Timestamp};
+use crate::model::{Client, ClientId, Household, NetworkAddress, Share, Timestamp};
 
 /// Seconds after which all places are free again: what was stored before is gone soon after.
 pub(crate) const WINDOW: i64 = 900;
@@ -58,13 +58,13 @@ struct State {
 pub struct Full;
 
 impl Holder {
-    /// Whoever is at this address, as it is written.
-    pub fn at(address: &str) -> Self {
-        Self::Address(Household::at(address))
+    /// Whoever is at this address.
+    pub fn at(address: NetworkAddress) -> Self {
+        Self::Address(address.household())
     }
 
     /// The client where it has proven who it is; anybody can say to be a public one.
-    pub fn of(client: &Client, address: &str) -> Self {
+    pub fn of(client: &Client, address: NetworkAddress) -> Self {
         if client.is_confidential() { Self::Client(client.id.clone()) } else { Self::at(address) }
     }
 }
@@ -171,7 +171,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix(WINDOW * 10);
 
     fn address(number: u32) -> Holder {
-        Holder::at(&std::net::Ipv4Addr::from(number).to_string())
+        Holder::at(std::net::IpAddr::from(number.to_be_bytes()).into())
     }
 
     fn taken(waiting: &Waiting, holder: &Holder, times: u32) -> u32 {
@@ -183,8 +183,12 @@ mod tests {
         let waiting = Waiting::new(LIMITS, "requests");
         assert_eq!(taken(&waiting, &address(1), 50), 20);
         assert_eq!(taken(&waiting, &address(2), 5), 5);
-        assert_eq!(taken(&waiting, &Holder::at("2001:db8::1"), 15), 15);
-        assert_eq!(taken(&waiting, &Holder::at("2001:db8::2"), 15), 5, "one household");
+        assert_eq!(taken(&waiting, &Holder::at(NetworkAddress::written("2001:db8::1")), 15), 15);
+        assert_eq!(
+            taken(&waiting, &Holder::at(NetworkAddress::written("2001:db8::2")), 15),
+            5,
+            "one household"
+        );
         assert_eq!(taken(&waiting, &Holder::Client(ClientId::new("app")), 5), 5);
     }
 

@@ -12,7 +12,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::{digest, random};
 use crate::model::{
     Authentication, Client, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, GrantContext,
-    GrantId, GrantState, GrantType, Lifetime, Refresh, Session, Timestamp,
+    GrantId, GrantState, GrantType, Lifetime, NetworkAddress, Refresh, Session, Timestamp,
 };
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::protocol::device::{self, UserCode};
@@ -39,7 +39,7 @@ pub(crate) struct DeviceResponse {
 
 /// Where a device's request came from.
 pub(crate) struct Origin {
-    pub address: String,
+    pub address: NetworkAddress,
     pub user_agent: String,
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn approve(
     let storage = app.audit.noting(&Actor::User, &events, app.now());
     let approved = storage.approve_device(&grant, remember, Authority::Session(upon)).await?;
     if approved == Insertion::Inserted {
-        let holder = Holder::of(client, &authorization.address);
+        let holder = Holder::of(client, authorization.address);
         app.waiting.give_back(&holder, authorization.id.as_str(), app.now());
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "device approved");
     }

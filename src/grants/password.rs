@@ -31,9 +31,8 @@ pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<To
     if asked.is_some() {
         target.must_admit(&scope)?;
     }
-    let address = address.map(|address| address.to_string()).unwrap_or_default();
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
-    let typed = Typed { username, password, address: &address, browser: None };
+    let typed = Typed { username, password, address, browser: None };
     let Recognised { user, proof, .. } = password_check::recognise(app, &typed).await.map_err(refused)?;
     let grant = grant(app, client, &user, (scope, resources), now);
     let asked = ForGrant {
@@ -50,7 +49,7 @@ pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<To
     if storage.insert_grant(&grant, Authority::Password(proof)).await? == Insertion::Nothing {
         return Err(refused(password_check::outlived(app, &user)));
     }
-    tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, address, "grant by password");
+    tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, %address, "grant by password");
     let refresh = match &grant.state {
         GrantState::Active { refresh } => *refresh,
         GrantState::CodeIssued(_) | GrantState::Revoked => None,

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event, SignInProblem};
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::password::{self, Against, LONGEST_BYTES, PasswordError, Place};
-use crate::model::{Secret, SignInGeneration, User, UserId};
+use crate::model::{NetworkAddress, Secret, SignInGeneration, User, UserId};
 use crate::observe::Login;
 use crate::storage::{Credentials, StorageError, Tried};
 use crate::tries::{self, Try, Wait};
@@ -18,7 +18,7 @@ const LONGEST_USERNAME: usize = 1024;
 pub(crate) struct Typed<'a> {
     pub username: &'a str,
     pub password: &'a str,
-    pub address: &'a str,
+    pub address: NetworkAddress,
     /// What the browser brought that says who has signed in there before.
     pub browser: Option<&'a KnownBrowser>,
 }

@@ -12,7 +12,9 @@ use crate::audit::Actor;
 use crate::config::{RegistrationMode, Settings};
 use crate::crypto::handle::{self, Handle, Purpose};
 use crate::crypto::{digest, random};
-use crate::model::{Algorithm, ClientId, ClientMetadata, InitialAccessToken, Secret, SelfRegistered};
+use crate::model::{
+    Algorithm, ClientId, ClientMetadata, InitialAccessToken, NetworkAddress, Secret, SelfRegistered,
+};
 use crate::protocol::registration::members::{self, OPERATORS, SERVER_MADE};
 use crate::protocol::registration::request::{self, Members, Terms};
 use crate::protocol::registration::{self, InvalidMetadata};
@@ -29,7 +31,7 @@ pub(crate) async fn register(
     app: &App,
     token: Option<&str>,
     body: &[u8],
-    address: &str,
+    address: NetworkAddress,
 ) -> Result<Value, Refusal> {
     let mut attempt = admit(app, address).await?;
     let registered = register_counted(app, &mut attempt, token, body, address).await;
@@ -41,7 +43,7 @@ async fn register_counted(
     attempt: &mut Attempt<'_>,
     token: Option<&str>,
     body: &[u8],
-    address: &str,
+    address: NetworkAddress,
 ) -> Result<Value, Refusal> {
     let token = initial_access_token(app, token).await?;
     if let Some(token) = &token
@@ -64,7 +66,7 @@ async fn register_counted(
     let registrant = Registrant { token: token.as_ref().map(|token| token.id.as_str()), by: &by };
     let registered = app.administration(Actor::Unknown).register_client(client, registrant).await?;
     let Registered { client, secret, salt } = registered;
-    tracing::info!(client = %client.id, name = client.name, address, "client registered itself");
+    tracing::info!(client = %client.id, name = client.name, %address, "client registered itself");
     Ok(answer(app, &client, &salt, 0, secret.as_ref())?)
 }
 
@@ -85,7 +87,7 @@ pub(crate) async fn update(
     id: &str,
     token: Option<&str>,
     body: &[u8],
-    address: &str,
+    address: NetworkAddress,
 ) -> Result<Value, Refusal> {
     let registration = used(app, id, token).await?;
     let attempt = admit(app, address).await?;
@@ -98,7 +100,7 @@ async fn update_counted(
     (id, token): (&str, Option<&str>),
     mut registration: Registration,
     body: &[u8],
-    address: &str,
+    address: NetworkAddress,
 ) -> Result<Value, Refusal> {
     let mut given = request::read(body)?;
     check_identity(&mut given, &registration.stored)?;
@@ -118,7 +120,7 @@ async fn replace(
     app: &App,
     registration: Registration,
     given: &Members,
-    address: &str,
+    address: NetworkAddress,
 ) -> Result<Option<Value>, Refusal> {
     let Registration { stored, salt, next } = registration;
     let before = &stored.client;
@@ -126,21 +128,26 @@ async fn replace(
     client.origin.self_registered.clone_from(&before.origin.self_registered);
     let replaced = app.administration(Actor::Client).replace_client(stored, client).await?;
     let Some(Replaced { client, secret, is_another }) = replaced else { return Ok(None) };
-    tracing::info!(client = %client.id, address, is_another, "client changed its registration");
+    tracing::info!(client = %client.id, %address, is_another, "client changed its registration");
     Ok(Some(answer(app, &client, &salt, next, secret.as_ref())?))
 }
 
 /// A client delete request (RFC 7592 2.3): what was granted to it ends with it.
-pub(crate) async fn delete(app: &App, id: &str, token: Option<&str>, address: &str) -> Result<(), Refusal> {
+pub(crate) async fn delete(
+    app: &App,
+    id: &str,
+    token: Option<&str>,
+    address: NetworkAddress,
+) -> Result<(), Refusal> {
     let registration = authorized(app, id, token).await?;
     let client = &registration.stored.client.id;
     if app.administration(Actor::Client).delete_client(client).await? {
-        tracing::info!(client = id, address, "client deleted its registration");
+        tracing::info!(client = id, %address, "client deleted its registration");
     }
     Ok(())
 }
 
-async fn admit<'a>(app: &'a App, address: &str) -> Result<Attempt<'a>, Refusal> {
+async fn admit<'a>(app: &'a App, address: NetworkAddress) -> Result<Attempt<'a>, Refusal> {
     Attempt::at(app, address).await?.ok_or(Refusal::TooMany)
 }
 
@@ -156,7 +163,7 @@ async fn counted(attempt: Attempt<'_>, done: Result<Value, Refusal>) -> Result<V
 }
 
 /// What stands for who registers a client: the token, or the network where none was needed.
-fn registered_by(app: &App, token: Option<&InitialAccessToken>, address: &str) -> String {
+fn registered_by(app: &App, token: Option<&InitialAccessToken>, address: NetworkAddress) -> String {
     match token {
         Some(token) => format!("t.{}", token.id),
         None => format!("n.{}", tries::network(&app.master_key, address)),

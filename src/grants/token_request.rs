@@ -1,8 +1,6 @@
 //! What every exchange gets (RFC 6749 3.2).
 
-use std::net::IpAddr;
-
-use crate::model::Timestamp;
+use crate::model::{NetworkAddress, Timestamp};
 use crate::protocol::Parameters;
 use crate::protocol::client_auth::AuthenticatedClient;
 
@@ -12,6 +10,6 @@ pub(crate) struct TokenRequest<'r> {
     pub client: &'r AuthenticatedClient,
     pub parameters: &'r Parameters<'r>,
     /// Where it came from.
-    pub address: Option<IpAddr>,
+    pub address: NetworkAddress,
     pub now: Timestamp,
 }

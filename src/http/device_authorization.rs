@@ -18,8 +18,7 @@ pub(super) async fn device_authorization(State(app): State<Arc<App>>, sent: Clie
 async fn answer(app: &App, sent: &ClientRequest) -> Result<Response, OAuthError> {
     let parameters = sent.parameters()?;
     let client = sent.client(app, &parameters).await?;
-    let address = sent.address_text();
-    let origin = Origin { address: address.clone(), user_agent: extract::user_agent(&sent.headers) };
+    let origin = Origin { address: sent.address, user_agent: extract::user_agent(&sent.headers) };
     let start = device_authorization::start(app, &client, &parameters, origin);
-    Ok(place::keep(app, &client, &address, start, json::respond).await)
+    Ok(place::keep(app, &client, sent.address, start, json::respond).await)
 }

@@ -1,17 +1,15 @@
 //! What every endpoint for clients begins with: the parameters, and who sent them.
 
-use std::net::IpAddr;
-
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::response::Response;
 
 use super::error;
 use crate::app::App;
 use crate::grants::client_authentication;
-use crate::model::GrantType;
+use crate::model::{GrantType, NetworkAddress};
 use crate::protocol::client_auth::{self, AuthenticatedClient, Rule};
 use crate::protocol::{ErrorCode, OAuthError, Parameters};
 use crate::request;
@@ -51,11 +49,16 @@ pub(crate) fn user_agent(headers: &HeaderMap) -> String {
     request::bounded_user_agent(headers.get(header::USER_AGENT))
 }
 
+/// Where it comes from.
+pub(crate) fn address(extensions: &Extensions) -> NetworkAddress {
+    extensions.get().map(|&ClientAddress(address)| address.into()).unwrap_or_default()
+}
+
 /// A form that was sent to an endpoint for clients, before anything of it is believed.
 pub(crate) struct ClientRequest {
     pub headers: HeaderMap,
     /// Where it came from.
-    pub address: Option<IpAddr>,
+    pub address: NetworkAddress,
     form: Bytes,
 }
 
@@ -64,7 +67,7 @@ impl<S: Send + Sync> FromRequest<S> for ClientRequest {
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Response> {
         let headers = std::mem::take(request.headers_mut());
-        let address = request.extensions().get().map(|&ClientAddress(address)| address);
+        let address = address(request.extensions());
         let body = Bytes::from_request(request, state).await;
         let form = form(&headers, body).map_err(|error| error::respond(&error))?;
         Ok(Self { headers, address, form })
@@ -128,10 +131,5 @@ impl ClientRequest {
         let expected = client_authentication::expected(app, &endpoints);
         let presented = client_auth::presented(first, parameters, &expected)?;
         client_authentication::authenticate(app, &presented, rule).await
-    }
-
-    /// The address as text; empty where it is not known.
-    pub(crate) fn address_text(&self) -> String {
-        self.address.map(|address| address.to_string()).unwrap_or_default()
     }
 }

@@ -19,5 +19,5 @@ async fn answer(app: &App, sent: &ClientRequest) -> Result<Response, OAuthError>
     let parameters = sent.parameters()?;
     let client = sent.client_at("/par", app, &parameters).await?;
     let push = pushed_request::push(app, &client, &parameters);
-    Ok(place::keep(app, &client, &sent.address_text(), push, json::created).await)
+    Ok(place::keep(app, &client, sent.address, push, json::created).await)
 }

@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::error;
 use crate::app::App;
+use crate::model::NetworkAddress;
 use crate::protocol::OAuthError;
 use crate::protocol::client_auth::AuthenticatedClient;
 use crate::waiting::{Full, Holder};
@@ -15,7 +16,7 @@ const TOO_MANY: &str = "Too many requests wait for somebody to sign in: those of
 pub(super) async fn keep<T>(
     app: &App,
     client: &AuthenticatedClient,
-    address: &str,
+    address: NetworkAddress,
     store: impl Future<Output = Result<T, OAuthError>>,
     respond: impl FnOnce(Result<T, OAuthError>) -> Response,
 ) -> Response {

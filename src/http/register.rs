@@ -14,6 +14,7 @@ use super::{bearer, error, extract, json};
 use crate::app::App;
 use crate::audit::{Actor, Event, RegistrationProblem};
 use crate::grants::registration::{self, Refusal};
+use crate::model::NetworkAddress;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::server::edge::ClientAddress;
 
@@ -30,7 +31,7 @@ pub(super) async fn post(
     let result = async {
         let token = bearer::token(&headers, None)?;
         let body = extract::json(&headers, body)?;
-        registration::register(&app, token, &body, &text(address)).await
+        registration::register(&app, token, &body, known(address)).await
     };
     answer(&app, StatusCode::CREATED, result.await)
 }
@@ -61,7 +62,7 @@ pub(super) async fn put(
     let result = async {
         let token = bearer::token(&headers, None)?;
         let body = extract::json(&headers, body)?;
-        registration::update(&app, &named(id), token, &body, &text(address)).await
+        registration::update(&app, &named(id), token, &body, known(address)).await
     };
     answer(&app, StatusCode::OK, result.await)
 }
@@ -74,7 +75,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Response {
     let result = async {
-        registration::delete(&app, &named(id), bearer::token(&headers, None)?, &text(address)).await
+        registration::delete(&app, &named(id), bearer::token(&headers, None)?, known(address)).await
     };
     match result.await {
         Ok(()) => json::no_content(),
@@ -87,8 +88,8 @@ fn named(id: ClientId) -> String {
     id.map(|Path(id)| id).unwrap_or_default()
 }
 
-fn text(address: Address) -> String {
-    address.map(|Extension(address)| address.0.to_string()).unwrap_or_default()
+fn known(address: Address) -> NetworkAddress {
+    address.map(|Extension(ClientAddress(address))| address.into()).unwrap_or_default()
 }
 
 fn answer(app: &App, status: StatusCode, result: Result<Value, Refusal>) -> Response {

@@ -1,6 +1,6 @@
 //! A device's request for access (RFC 8628 3.1), which waits for a person at another device.
 
-use super::{ClientId, DeviceAuthorizationId, ScopeSet, Timestamp, UserId};
+use super::{ClientId, DeviceAuthorizationId, NetworkAddress, ScopeSet, Timestamp, UserId};
 
 /// One device authorization. The device code is a handle to it; the user code is only known as a tag.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct DeviceAuthorization {
     /// Seconds the device has to wait between two polls.
     pub interval: i64,
     /// Where the request came from, shown to whoever decides.
-    pub address: String,
+    pub address: NetworkAddress,
     pub user_agent: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,

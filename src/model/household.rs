@@ -9,11 +9,6 @@ use std::net::{IpAddr, Ipv6Addr};
 pub struct Household(IpAddr);
 
 impl Household {
-    /// Whose address is written like this; none where it cannot be read.
-    pub fn at(address: &str) -> Option<Self> {
-        address.parse().ok().map(Self::of)
-    }
-
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),

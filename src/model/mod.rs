@@ -23,6 +23,7 @@ mod household;
 mod ids;
 mod key_source;
 mod logout_delivery;
+mod network_address;
 mod registered_scope;
 mod registration;
 mod request_object;
@@ -75,6 +76,7 @@ pub use ids::{
 };
 pub use key_source::{BothKeySources, KeySource};
 pub use logout_delivery::{DeliveryState, LogoutDelivery};
+pub use network_address::NetworkAddress;
 pub use registered_scope::{RegisteredScope, ScopeStrategy};
 pub use registration::{InitialAccessToken, SoftwareIssuer};
 pub use request_object::RequestObjectAlgorithm;

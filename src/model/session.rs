@@ -1,6 +1,6 @@
 //! A browser's sign-in.
 
-use super::{AuthorizationRequestId, SessionId, Timestamp, UserId};
+use super::{AuthorizationRequestId, NetworkAddress, SessionId, Timestamp, UserId};
 
 /// A live session of one user in one browser.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,5 +22,5 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// The browser's own words about itself, for the account page.
     pub user_agent: String,
-    pub address: String,
+    pub address: NetworkAddress,
 }

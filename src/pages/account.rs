@@ -155,7 +155,7 @@ async fn change(
 ) -> Result<Result<NewProof, PasswordProblem>, NotChanged> {
     let (user, session) = (&person.user.id, &person.session.id);
     let mut attempt = Try::password_of(&visit.app, session);
-    let network = tries::network(&visit.app.master_key, &visit.address);
+    let network = tries::network(&visit.app.master_key, visit.address);
     let entry = visit.app.passwords.enter(&network, attempt.one())?;
     let place = visit.app.passwords.place(entry, attempt.one(), user.as_str())?;
     if let Err(wait) = attempt.count().await? {

@@ -54,7 +54,7 @@ async fn begin_pushed(visit: &Visit, client: Arc<Client>, handle: &str) -> Answe
     let pending = flow::with_place(visit, take).await?;
     // Of a public client both places may be of one address.
     let pushed = format!("pushed {}", pending.id);
-    visit.app.waiting.give_back(&Holder::of(&client, &visit.address), &pushed, visit.app.now());
+    visit.app.waiting.give_back(&Holder::of(&client, visit.address), &pushed, visit.app.now());
     let request = pending.request.clone();
     let target = RedirectTarget::of(&request, &client).ok_or(Unproven::RedirectUriNotRegistered)?;
     Flow::new(client, target, request, Some(pending)).advance(visit).await

@@ -157,7 +157,7 @@ async fn find<'a>(
     }
     let (user, session) = (&person.user.id, &person.session.id);
     let mut attempt =
-        Try::user_code(&visit.app, session, user, &tries::network(&visit.app.master_key, &visit.address));
+        Try::user_code(&visit.app, session, user, &tries::network(&visit.app.master_key, visit.address));
     if let Err(wait) = attempt.count().await? {
         tracing::warn!(user = %person.user.id, address = %visit.address, "too many wrong user codes");
         visit.app.note(&Actor::User, Event::UserCodeThrottled { user, session });
@@ -235,7 +235,7 @@ async fn confirmation(visit: &Visit, person: &SignedIn, asked: &Asked) -> Answer
         resources: Place::all(&target, &before, &new),
         permissions: authorization.scope.iter().map(permission).collect(),
         offline: client.gets_refresh_token(&authorization.scope),
-        address: &authorization.address,
+        address: &authorization.address.to_string(),
         device: browser::recognise(frame.text, &authorization.user_agent),
         asked: asked_when(&visit.app, frame.text, authorization),
     };

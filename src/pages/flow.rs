@@ -365,11 +365,11 @@ pub(super) async fn with_place<T>(
     visit: &Visit,
     store: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let placed = visit.app.waiting.with_place(Holder::at(&visit.address), || visit.app.now(), store).await;
+    let placed = visit.app.waiting.with_place(Holder::at(visit.address), || visit.app.now(), store).await;
     placed.map_err(|Full| Failure::new(Problem::TooManyRequests))?
 }
 
 /// A person has taken up a request that waited.
 pub(super) fn taken_up(visit: &Visit, id: &AuthorizationRequestId) {
-    visit.app.waiting.give_back(&Holder::at(&visit.address), id.as_str(), visit.app.now());
+    visit.app.waiting.give_back(&Holder::at(visit.address), id.as_str(), visit.app.now());
 }

@@ -84,7 +84,7 @@ async fn authenticate(
     if username.trim().is_empty() {
         return Ok(Err(LoginProblem::UsernameMissing));
     }
-    let typed = Typed { username, password, address: &visit.address, browser: visit.known.as_ref() };
+    let typed = Typed { username, password, address: visit.address, browser: visit.known.as_ref() };
     match password_check::recognise(&visit.app, &typed).await {
         Ok(recognised) => Ok(Ok(recognised)),
         Err(Unrecognised::Wrong) => Ok(Err(LoginProblem::Wrong)),

@@ -128,7 +128,7 @@ impl Visit {
             last_seen_at: now,
             expires_at: term.ends,
             user_agent: self.user_agent.clone(),
-            address: self.address.clone(),
+            address: self.address,
         }
     }
 }

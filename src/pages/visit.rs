@@ -14,9 +14,8 @@ use crate::app::App;
 use crate::crypto::known_browser::KnownBrowser;
 use crate::crypto::{digest, random};
 use crate::http::extract;
-use crate::model::{Client, SessionId};
+use crate::model::{Client, NetworkAddress, SessionId};
 use crate::request;
-use crate::server::edge::ClientAddress;
 use crate::site::Frame;
 use crate::site::i18n::{self, Messages};
 
@@ -38,7 +37,7 @@ pub(crate) struct Visit {
     /// Who has signed in here before, if it is genuine.
     pub known: Option<KnownBrowser>,
     pub user_agent: String,
-    pub address: String,
+    pub address: NetworkAddress,
     pub request_id: String,
     accept_language: Option<String>,
     /// The browser says that the request came from another site (Fetch Metadata).
@@ -58,7 +57,6 @@ impl FromRequestParts<Arc<App>> for Visit {
         let cookies = Cookies::read(headers, &app.settings.server.issuer);
         let cookie = |cookie| cookies.get(cookie).map(str::to_owned);
         let known = cookies.get(Cookie::Browser).filter(|name| is_browser_name(name));
-        let address = parts.extensions.get::<ClientAddress>();
         let from_elsewhere = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         Ok(Self {
             app: Arc::clone(app),
@@ -70,7 +68,7 @@ impl FromRequestParts<Arc<App>> for Visit {
             accounts_cookie: cookie(Cookie::Accounts),
             known: cookies.get(Cookie::Known).and_then(KnownBrowser::parse),
             user_agent: extract::user_agent(headers),
-            address: address.map(|address| address.0.to_string()).unwrap_or_default(),
+            address: extract::address(&parts.extensions),
             request_id: request::with(|facts| facts.map(|facts| facts.id.to_string())).unwrap_or_default(),
             accept_language: text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned),
             from_elsewhere,

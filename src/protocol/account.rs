@@ -65,7 +65,8 @@ fn is_called(user: &User, name: &str) -> bool {
 mod tests {
     use super::{Meant, meant};
     use crate::model::{
-        AuthorizationRequest, Means, Profile, RequestAccount, Session, SessionId, Timestamp, User, UserId,
+        AuthorizationRequest, Means, NetworkAddress, Profile, RequestAccount, Session, SessionId, Timestamp,
+        User, UserId,
     };
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -83,7 +84,7 @@ mod tests {
             last_seen_at: NOW,
             expires_at: NOW,
             user_agent: String::new(),
-            address: String::new(),
+            address: NetworkAddress::UNKNOWN,
         };
         let user = User {
             id: UserId::new(name),

@@ -101,7 +101,8 @@ fn wait(interval: i64, last_polled_at: Option<Timestamp>, now: Timestamp) -> Ver
 mod tests {
     use super::{ALPHABET, UserCode, Verdict, judge};
     use crate::model::{
-        Client, ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Timestamp, UserId,
+        Client, ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, NetworkAddress, Timestamp,
+        UserId,
     };
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -123,7 +124,7 @@ mod tests {
             resources: Vec::new(),
             state,
             interval: 5,
-            address: String::new(),
+            address: NetworkAddress::UNKNOWN,
             user_agent: String::new(),
             created_at: NOW.plus(-60),
             expires_at: NOW.plus(60),

@@ -6,7 +6,8 @@ use super::authority::{Authority, Insertion};
 use super::db::values;
 use super::{Remember, Storage, StorageError, consents, grants, new_grants};
 use crate::model::{
-    ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, Timestamp, UserId,
+    ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, NetworkAddress, Timestamp,
+    UserId,
 };
 
 macro_rules! device_columns {
@@ -54,7 +55,7 @@ impl DeviceRow {
             salt: self.salt,
             client_id: ClientId::new(self.client_id),
             interval: self.interval_seconds,
-            address: self.address,
+            address: NetworkAddress::written(&self.address),
             user_agent: self.user_agent,
             created_at: Timestamp::from_unix(self.created_at),
             expires_at: Timestamp::from_unix(self.expires_at),
@@ -73,6 +74,7 @@ impl Storage {
              interval_seconds, address, user_agent, created_at, expires_at, resources) \
              VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11) ON CONFLICT (user_code) DO NOTHING";
         let (scope, resources) = (device.scope.to_string(), device.resources.join(" "));
+        let address = device.address.to_string();
         let bound = values![
             device.id.as_str(),
             &device.salt,
@@ -80,7 +82,7 @@ impl Storage {
             user_code,
             &scope,
             device.interval,
-            &device.address,
+            &address,
             &device.user_agent,
             device.created_at.unix(),
             device.expires_at.unix(),

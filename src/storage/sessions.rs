@@ -9,7 +9,8 @@ use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
-    AuthorizationRequestId, ClientId, Session, SessionId, SignInGeneration, Timestamp, User, UserId,
+    AuthorizationRequestId, ClientId, NetworkAddress, Session, SessionId, SignInGeneration, Timestamp, User,
+    UserId,
 };
 
 /// How many sessions one statement looks for.
@@ -54,7 +55,7 @@ impl SessionRow {
             last_seen_at: Timestamp::from_unix(self.last_seen_at),
             expires_at: Timestamp::from_unix(self.expires_at),
             user_agent: self.user_agent,
-            address: self.address,
+            address: NetworkAddress::written(&self.address),
         };
         (session, self.salt)
     }
@@ -85,6 +86,7 @@ impl Storage {
             " FOR SHARE OF u",
             ""
         );
+        let address = session.address.to_string();
         let bound = values![
             session.id.as_str(),
             salt,
@@ -95,7 +97,7 @@ impl Storage {
             session.last_seen_at.unix(),
             session.expires_at.unix(),
             &session.user_agent,
-            &session.address,
+            &address,
             session.acr.as_deref(),
             session.only_for.as_ref().map(AuthorizationRequestId::as_str),
             session.persistent,
@@ -140,6 +142,7 @@ impl Storage {
             " FOR SHARE OF u",
             ")"
         );
+        let address = session.address.to_string();
         let bound = values![
             session.id.as_str(),
             salt,
@@ -148,7 +151,7 @@ impl Storage {
             session.last_seen_at.unix(),
             session.expires_at.unix(),
             &session.user_agent,
-            &session.address,
+            &address,
             session.acr.as_deref(),
             session.persistent,
             session.user_id.as_str(),

@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Allowed, Authentication, AuthorizationRequest, AuthorizationRequestId, ClientId,
     ClientMetadata, ClientSecrets, CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means,
-    PendingRequest, Refresh, RequestAccount, RequestOwner, RetiredSecret, Secret, Session, SessionId,
-    SignInGeneration, SigningKey, Timestamp, TokenId, User, UserId,
+    NetworkAddress, PendingRequest, Refresh, RequestAccount, RequestOwner, RetiredSecret, Secret, Session,
+    SessionId, SignInGeneration, SigningKey, Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
     Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, StoredClient, TokenState,
@@ -131,7 +131,7 @@ impl World {
             last_seen_at: START,
             expires_at: START.plus(1000),
             user_agent: "Firefox".into(),
-            address: "192.0.2.1".into(),
+            address: NetworkAddress::written("192.0.2.1"),
         }
     }
 

@@ -15,7 +15,7 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::model::{
     Allowed, Authentication, AuthorizationRequestId, ClientMetadata, ClientSecrets, Grant, GrantContext,
-    GrantId, GrantState, PendingRequest, Profile, RequestOwner, ScopeSet, Session, SessionId,
+    GrantId, GrantState, NetworkAddress, PendingRequest, Profile, RequestOwner, ScopeSet, Session, SessionId,
     SignInGeneration, User, UserId,
 };
 use chancery::server::listener;
@@ -132,7 +132,7 @@ pub async fn sign_in(app: &App, user: &User) -> String {
         last_seen_at: now,
         expires_at: now.plus(86_400),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
-        address: "127.0.0.1".to_owned(),
+        address: NetworkAddress::written("127.0.0.1"),
     };
     let salt = random::id();
     let started = app.storage.insert_session(&session, &salt, SignInGeneration::FIRST).await;

@@ -2,7 +2,7 @@
 
 use chancery::model::{
     Allowed, Authentication, ClientId, CodeConditions, DeviceAuthorization, DeviceAuthorizationId,
-    DeviceState, Grant, GrantContext, GrantId, GrantState, Refresh, Session, SessionId, User,
+    DeviceState, Grant, GrantContext, GrantId, GrantState, NetworkAddress, Refresh, Session, SessionId, User,
 };
 use chancery::storage::{Authority, Insertion, PasswordChange, Remember, Standing, Storage, Yes};
 use serde_json::json;
@@ -57,7 +57,7 @@ impl World {
             last_seen_at: START,
             expires_at: START.plus(1000),
             user_agent: "Firefox".into(),
-            address: "192.0.2.1".into(),
+            address: NetworkAddress::written("192.0.2.1"),
         }
     }
 
@@ -177,7 +177,7 @@ pub async fn waiting_device(world: &World) -> Grant {
         resources: Vec::new(),
         state: DeviceState::Pending { last_polled_at: None },
         interval: 5,
-        address: String::new(),
+        address: NetworkAddress::UNKNOWN,
         user_agent: String::new(),
         created_at: START,
         expires_at: START.plus(600),
