@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::PasswordHasher;
 use crate::keys::{self, Keeper, Keys};
-use crate::model::Timestamp;
+use crate::model::{Noted, Timestamp};
 use crate::observe::{Events, Listener, Requests, Watch};
 use crate::outbound::remote_keys::RemoteKeys;
 use crate::outbound::token_hook::TokenHook;
@@ -65,9 +65,9 @@ impl App {
         self.clock.now()
     }
 
-    /// The storage for one write, which takes an entry of the audit log with it if it changes something.
-    pub fn noting(&self, actor: &Actor, event: Event<'_>) -> Storage {
-        self.audit.noting(actor, &[event], self.now())
+    /// An entry of the audit log for one write, which takes it along if it changes something.
+    pub fn noted(&self, actor: &Actor, event: Event<'_>) -> Noted {
+        self.audit.noted(actor, &[event], self.now())
     }
 
     /// Administration by whoever acts.

@@ -3,7 +3,7 @@
 use crate::audit::{Actor, Audit, ChainError, Ended, Event};
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::keys;
-use crate::model::{DataKeyState, SealedDataKey, Secret, Timestamp, UserId};
+use crate::model::{DataKeyState, Noted, SealedDataKey, Secret, Timestamp, UserId};
 use crate::registry::clients;
 use crate::storage::{Ending, SealedClientSecrets, Storage, StorageError};
 
@@ -24,7 +24,7 @@ pub enum SecretsError {
 pub async fn open(storage: &Storage, master: &MasterKey, now: Timestamp) -> Result<(), SecretsError> {
     let mut keys = storage.data_keys().await?;
     if keys.is_empty() {
-        storage.insert_data_key(&first(storage, master, now).await?).await?;
+        storage.insert_data_key(Noted::nothing(), &first(storage, master, now).await?).await?;
         keys = storage.data_keys().await?;
     }
     Ok(master.load(&keys, false)?)
@@ -79,8 +79,8 @@ impl Replacement<'_> {
                 from: &key.sealed_under,
                 to: &sealed.sealed_under,
             };
-            let storage = self.audit.noting(&self.actor, &[under], self.now);
-            written += u64::from(storage.replace_data_key(&key, &sealed).await?);
+            let noted = self.audit.noted(&self.actor, &[under], self.now);
+            written += u64::from(self.storage.replace_data_key(noted, &key, &sealed).await?);
         }
         reload(self.storage, self.master).await?;
         Ok(written)
@@ -96,8 +96,8 @@ impl Replacement<'_> {
         let number = last.number + 1;
         let key = self.master.new_data_key(number, DataKeyState::Next, self.now)?;
         let made = Event::DataKeyMade { data_key: number };
-        let storage = self.audit.noting(&self.actor, &[made], self.now);
-        if !storage.insert_data_key(&key).await? {
+        let noted = self.audit.noted(&self.actor, &[made], self.now);
+        if !self.storage.insert_data_key(noted, &key).await? {
             return Err(SecretsError::Raced);
         }
         Ok(number)
@@ -106,8 +106,8 @@ impl Replacement<'_> {
     /// From now on everything is made with this data key.
     pub async fn begin_data_key(&self, number: i64) -> Result<(), SecretsError> {
         let begun = Event::DataKeyBegun { data_key: number };
-        let storage = self.audit.noting(&self.actor, &[begun], self.now);
-        storage.begin_data_key(number).await?;
+        let noted = self.audit.noted(&self.actor, &[begun], self.now);
+        self.storage.begin_data_key(noted, number).await?;
         reload(self.storage, self.master).await
     }
 
@@ -115,14 +115,15 @@ impl Replacement<'_> {
     /// counts no more, and their applications are told. Who was ended already has nothing, so that it can be gone on with. How
     /// many there were.
     pub async fn end_users(&self) -> Result<u64, SecretsError> {
+        let everything = self.storage.clone().ending(Ending::Everything);
         let (mut after, mut number) = (UserId::new(""), 0);
         loop {
             let batch = self.storage.users_with_access(&after).await?;
             let Some(last) = batch.last() else { return Ok(number) };
             for user in &batch {
                 let ended = Event::UserSignedOut { user, ended: Ended::Everything };
-                let storage = self.audit.noting(&self.actor, &[ended], self.now);
-                storage.ending(Ending::Everything).end_sessions(user, self.now).await?;
+                let noted = self.audit.noted(&self.actor, &[ended], self.now);
+                everything.end_sessions(noted, user, self.now).await?;
                 number += 1;
             }
             after = last.clone();
@@ -181,8 +182,8 @@ impl Replacement<'_> {
             }
             let Some(sealed) = self.master.reseal_data_key(&key, DataKeyState::Ended)? else { continue };
             let told = Event::DataKeyEnded { data_key: key.number };
-            let storage = self.audit.noting(&self.actor, &[told], self.now);
-            if !storage.replace_data_key(&key, &sealed).await? {
+            let noted = self.audit.noted(&self.actor, &[told], self.now);
+            if !self.storage.replace_data_key(noted, &key, &sealed).await? {
                 return Err(SecretsError::Raced);
             }
             ended.push(key.number);

@@ -7,11 +7,11 @@ mod line;
 use std::panic::PanicHookInfo;
 
 use opentelemetry_sdk::trace::SdkTracer;
-use tracing_subscriber::filter::{FilterFn, LevelFilter};
-use tracing_subscriber::fmt::{fmt, layer};
+use tracing_subscriber::filter::{FilterFn, LevelFilter, ParseError, Targets};
+use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer as _, registry};
+use tracing_subscriber::{Layer as _, registry};
 use url::Url;
 
 use crate::config::{LogFormat, LogLevel, Settings};
@@ -58,13 +58,13 @@ fn exporter(settings: &Settings, endpoint: &Url) -> Result<Exporter, StartError>
         .map_err(|error| StartError::Traces(error.to_string()))
 }
 
-fn start_log(format: LogFormat, filter: EnvFilter) -> Result<(), TryInitError> {
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    builder.event_format(Line(format)).finish().try_init()
+fn start_log(format: LogFormat, filter: Targets) -> Result<(), TryInitError> {
+    let log = layer().with_writer(std::io::stderr).with_ansi(false).event_format(Line(format));
+    registry().with(filter).with(log).try_init()
 }
 
 /// Each layer sees what is its own: the log no spans that are exported, the exporter nothing else.
-fn start_both(format: LogFormat, filter: EnvFilter, tracer: SdkTracer) -> Result<(), TryInitError> {
+fn start_both(format: LogFormat, filter: Targets, tracer: SdkTracer) -> Result<(), TryInitError> {
     let exported = FilterFn::new(|metadata| metadata.target() == span::TARGET);
     let traces = tracing_opentelemetry::layer()
         .with_tracer(tracer)
@@ -89,14 +89,14 @@ pub enum StartError {
     Traces(String),
 }
 
-/// What goes into the log.
-fn filter(level: LogLevel, rust_log: Option<String>) -> Result<EnvFilter, StartError> {
+/// What goes into the log: levels by target. What events say is not looked at for it, which would take an engine of regular
+/// expressions.
+fn filter(level: LogLevel, rust_log: Option<String>) -> Result<Targets, StartError> {
     let given = rust_log.filter(|filter| !filter.is_empty());
     let directives = given.as_deref().unwrap_or_else(|| directives(level));
-    let refused = |error: &dyn std::fmt::Display| StartError::Filter(error.to_string());
-    let filter = EnvFilter::try_new(directives).map_err(|error| refused(&error))?;
-    let never = format!("{}=off", span::TARGET).parse().map_err(|error| refused(&error))?;
-    Ok(filter.add_directive(never))
+    let filter: Targets =
+        directives.parse().map_err(|error: ParseError| StartError::Filter(error.to_string()))?;
+    Ok(filter.with_target(span::TARGET, LevelFilter::OFF))
 }
 
 /// The level is for Chancery's own events. The libraries stay at info: what they say below it is
@@ -129,7 +129,7 @@ mod tests {
         for filter in
             [filter(LogLevel::Trace, None), filter(LogLevel::Info, Some("chancery::span=trace".into()))]
         {
-            let log = fmt().with_env_filter(filter.unwrap()).with_writer(std::io::sink).finish();
+            let log = registry().with(filter.unwrap()).with(layer().with_writer(std::io::sink));
             tracing::subscriber::with_default(log, || {
                 let headers = hyper::HeaderMap::new();
                 let request = span::server("GET", Endpoint::Token, &"id", Some(&headers));

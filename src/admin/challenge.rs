@@ -82,8 +82,8 @@ impl<P: AtPage> Challenge<P> {
             client: &self.client.id,
             accepted,
         };
-        let storage = app.noting(&Actor::AdminApi, answered);
-        if !storage.answer_handover(id, P::PAGE, &answer, counts, app.now()).await? {
+        let noted = app.noted(&Actor::AdminApi, answered);
+        if !app.storage.answer_handover(noted, id, P::PAGE, &answer, counts, app.now()).await? {
             return Err(Refusal::handled());
         }
         tracing::info!(client = %self.client.id, request = %id, page = ?P::PAGE, "external page answered");

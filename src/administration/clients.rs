@@ -54,7 +54,7 @@ impl Administration<'_> {
         self.check_sector(&client).await?;
         let (secret, secrets) = self.first_secret(&self.resolve(&client)?)?;
         let created = Event::ClientCreated { client: &client.id };
-        match self.noting(created)?.insert_client(&client, &secrets).await? {
+        match self.storage.insert_client(self.noted(created)?, &client, &secrets).await? {
             true => Ok(Issued { client, secret }),
             false => Err(refused(ClientRefusal::Exists(client.id))),
         }
@@ -70,7 +70,7 @@ impl Administration<'_> {
             let mut stored = self.client(id).await?;
             let secret = self.amend(&mut stored, &amend).await?;
             let updated = Event::ClientUpdated { client: id };
-            if self.noting(updated)?.update_client(&stored, self.now()).await? {
+            if self.storage.update_client(self.noted(updated)?, &stored, self.now()).await? {
                 return Ok(self.changed(stored.client, secret));
             }
         }
@@ -109,7 +109,7 @@ impl Administration<'_> {
             let mut stored = self.client(id).await?;
             let secret = self.rotate(&mut stored, keep_old)?;
             let rotated = Event::ClientSecretRotated { client: id };
-            if self.noting(rotated)?.update_client(&stored, self.now()).await? {
+            if self.storage.update_client(self.noted(rotated)?, &stored, self.now()).await? {
                 return Ok(self.changed(stored.client, Some(secret)));
             }
         }
@@ -139,7 +139,8 @@ impl Administration<'_> {
             let now = self.now();
             stored.client.origin.tokens_not_before = Some(now);
             let ended = Event::ClientAccessEnded { client: id };
-            if let Some(revoked) = self.noting(ended)?.end_access_of_client(&stored, now).await? {
+            if let Some(revoked) = self.storage.end_access_of_client(self.noted(ended)?, &stored, now).await?
+            {
                 self.services.client_changed();
                 return Ok((stored.client, revoked));
             }
@@ -149,7 +150,8 @@ impl Administration<'_> {
 
     /// Deletes a client and everything that was granted to it. False: there is none any more.
     pub(crate) async fn delete_client(&self, id: &ClientId) -> std::result::Result<bool, Failed> {
-        let deleted = self.noting(Event::ClientDeleted { client: id })?.delete_client(id).await?;
+        let noted = self.noted(Event::ClientDeleted { client: id })?;
+        let deleted = self.storage.delete_client(noted, id).await?;
         self.services.client_changed();
         Ok(deleted)
     }

@@ -74,15 +74,18 @@ impl Administration<'_> {
         let NewIssuer { issuer: name, keys, trust } = new;
         let keys = keys.ok_or_else(without_keys)?;
         let (issuer, created_at) = (name.clone(), self.now());
-        let storage = self.noting(Event::IssuerAdded { issuer: &name, purpose: trust.purpose().as_str() })?;
+        let noted = self.noted(Event::IssuerAdded { issuer: &name, purpose: trust.purpose().as_str() })?;
         let (added, issuer) = match trust {
             Trust::Assertions(subject_claim) => {
                 let issuer = TrustedIssuer { issuer, keys, subject_claim, created_at };
-                (storage.insert_trusted_issuer(&issuer).await?, Issuer::Assertions(issuer))
+                (self.storage.insert_trusted_issuer(noted, &issuer).await?, Issuer::Assertions(issuer))
             }
             Trust::SoftwareStatements => {
                 let issuer = SoftwareIssuer { issuer, keys, created_at };
-                (storage.insert_software_issuer(&issuer).await?, Issuer::SoftwareStatements(issuer))
+                (
+                    self.storage.insert_software_issuer(noted, &issuer).await?,
+                    Issuer::SoftwareStatements(issuer),
+                )
             }
         };
         Refusal::unless_new(added, &name)?;
@@ -91,10 +94,10 @@ impl Administration<'_> {
 
     /// Believes an issuer no more. What came of it ends by itself, or stays.
     pub(crate) async fn remove_issuer(&self, purpose: Purpose, issuer: &str) -> Outcome<(), Refusal> {
-        let storage = self.noting(Event::IssuerRemoved { issuer, purpose: purpose.as_str() })?;
+        let noted = self.noted(Event::IssuerRemoved { issuer, purpose: purpose.as_str() })?;
         let removed = match purpose {
-            Purpose::Assertions => storage.delete_trusted_issuer(issuer).await?,
-            Purpose::SoftwareStatements => storage.delete_software_issuer(issuer).await?,
+            Purpose::Assertions => self.storage.delete_trusted_issuer(noted, issuer).await?,
+            Purpose::SoftwareStatements => self.storage.delete_software_issuer(noted, issuer).await?,
         };
         Refusal::unless_found(removed, issuer)
     }

@@ -18,7 +18,7 @@ use crate::audit::{Actor, Audit, Event};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::password::PasswordHasher;
-use crate::model::Timestamp;
+use crate::model::{Noted, Timestamp};
 use crate::outbound::Documents;
 use crate::storage::Storage;
 pub(crate) use data_keys::SecretsReplacement;
@@ -55,8 +55,8 @@ impl Administration<'_> {
         self.clock.now()
     }
 
-    /// The storage for one write, with its entry.
-    fn noting(&self, event: Event<'_>) -> Result<Storage, Failed> {
-        Ok(self.services.audit()?.noting(&self.actor, &[event], self.now()))
+    /// The entry of one write.
+    fn noted(&self, event: Event<'_>) -> Result<Noted, Failed> {
+        Ok(self.services.audit()?.noted(&self.actor, &[event], self.now()))
     }
 }

@@ -41,15 +41,15 @@ impl Administration<'_> {
         let (key, salt) = (self.services.audit()?.master_key(), random::id());
         let secret = handle::issue(key, Purpose::InitialAccessToken, &token.id, 0, &salt)
             .ok_or_else(|| Failed::Other("the token could not be made".into()))?;
-        let storage = self.noting(Event::RegistrationTokenCreated { registration_token: &token.id })?;
-        storage.insert_registration_token(&token, &salt).await?;
+        let noted = self.noted(Event::RegistrationTokenCreated { registration_token: &token.id })?;
+        self.storage.insert_registration_token(noted, &token, &salt).await?;
         Ok(IssuedToken { token, secret })
     }
 
     /// The clients that came with it stay.
     pub(crate) async fn delete_registration_token(&self, id: &str) -> Outcome<(), Refusal> {
-        let storage = self.noting(Event::RegistrationTokenDeleted { registration_token: id })?;
-        Refusal::unless_found(storage.delete_registration_token(id).await?, id)
+        let noted = self.noted(Event::RegistrationTokenDeleted { registration_token: id })?;
+        Refusal::unless_found(self.storage.delete_registration_token(noted, id).await?, id)
     }
 }
 

@@ -20,8 +20,8 @@ impl Administration<'_> {
         problems: Vec<InvalidMetadata>,
     ) -> Outcome<Resource, Refusal> {
         Refusal::of(self.resource_problems(&resource, problems))?;
-        let storage = self.noting(Event::ResourceCreated { resource: &resource.id })?;
-        Refusal::unless_new(storage.insert_resource(&resource).await?, &resource.id)?;
+        let noted = self.noted(Event::ResourceCreated { resource: &resource.id })?;
+        Refusal::unless_new(self.storage.insert_resource(noted, &resource).await?, &resource.id)?;
         Ok(resource)
     }
 
@@ -34,15 +34,15 @@ impl Administration<'_> {
         let mut resource = self.resource(uri).await?;
         let problems = amend(&mut resource);
         Refusal::of(self.resource_problems(&resource, problems))?;
-        let storage = self.noting(Event::ResourceUpdated { resource: &resource.id })?;
-        Refusal::unless_found(storage.update_resource(&resource, self.now()).await?, uri)?;
+        let noted = self.noted(Event::ResourceUpdated { resource: &resource.id })?;
+        Refusal::unless_found(self.storage.update_resource(noted, &resource, self.now()).await?, uri)?;
         Ok(resource)
     }
 
     /// No token is issued for it any more.
     pub(crate) async fn delete_resource(&self, uri: &str) -> Outcome<(), Refusal> {
-        let storage = self.noting(Event::ResourceDeleted { resource: uri })?;
-        Refusal::unless_found(storage.delete_resource(uri).await?, uri)
+        let noted = self.noted(Event::ResourceDeleted { resource: uri })?;
+        Refusal::unless_found(self.storage.delete_resource(noted, uri).await?, uri)
     }
 
     fn resource_problems(

@@ -19,8 +19,8 @@ impl Administration<'_> {
         problems: Vec<InvalidMetadata>,
     ) -> Outcome<RegisteredScope, Refusal> {
         Refusal::of(scope_problems(&scope, problems))?;
-        let storage = self.noting(Event::ScopeCreated { scope: scope.name.as_str() })?;
-        Refusal::unless_new(storage.insert_scope(&scope).await?, scope.name.as_str())?;
+        let noted = self.noted(Event::ScopeCreated { scope: scope.name.as_str() })?;
+        Refusal::unless_new(self.storage.insert_scope(noted, &scope).await?, scope.name.as_str())?;
         Ok(scope)
     }
 
@@ -33,15 +33,15 @@ impl Administration<'_> {
         let mut scope = self.scope(name).await?;
         let problems = amend(&mut scope);
         Refusal::of(scope_problems(&scope, problems))?;
-        let storage = self.noting(Event::ScopeUpdated { scope: scope.name.as_str() })?;
-        Refusal::unless_found(storage.update_scope(&scope, self.now()).await?, name)?;
+        let noted = self.noted(Event::ScopeUpdated { scope: scope.name.as_str() })?;
+        Refusal::unless_found(self.storage.update_scope(noted, &scope, self.now()).await?, name)?;
         Ok(scope)
     }
 
     /// Forgets what is registered of a scope.
     pub(crate) async fn delete_scope(&self, name: &str) -> Outcome<(), Refusal> {
-        let storage = self.noting(Event::ScopeDeleted { scope: name })?;
-        Refusal::unless_found(storage.delete_scope(name).await?, name)
+        let noted = self.noted(Event::ScopeDeleted { scope: name })?;
+        Refusal::unless_found(self.storage.delete_scope(noted, name).await?, name)
     }
 }
 

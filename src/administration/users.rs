@@ -48,8 +48,8 @@ impl Administration<'_> {
         problems.extend(unacceptable(password));
         refuse(problems)?;
         let hash = self.services.passwords()?.hash(password.clone()).await?;
-        let storage = self.noting(Event::UserCreated { user: &user.id })?;
-        match storage.insert_user(&user, Some(&hash)).await? {
+        let noted = self.noted(Event::UserCreated { user: &user.id })?;
+        match self.storage.insert_user(noted, &user, Some(&hash)).await? {
             Ok(()) => Ok(user),
             Err(_) => Err(NotDone::Refused(UserRefusal::Taken(user.username))),
         }
@@ -78,48 +78,50 @@ impl Administration<'_> {
     pub(crate) async fn set_user_password(&self, user: &User, password: &Secret, ended: Ended) -> Result<()> {
         refuse(unacceptable(password).into_iter().collect())?;
         let hash = self.services.passwords()?.hash(password.clone()).await?;
-        let storage = self.noting(Event::UserPasswordSet { user: &user.id, ended })?.ending(ended.into());
-        found(storage.set_password(&user.id, &hash, self.now()).await?, user)
+        let noted = self.noted(Event::UserPasswordSet { user: &user.id, ended })?;
+        let storage = self.storage.clone().ending(ended.into());
+        found(storage.set_password(noted, &user.id, &hash, self.now()).await?, user)
     }
 
     /// Ends every session of a user. What is for offline use stays, or goes as the setting says, without `Everything`.
     pub(crate) async fn sign_user_out(&self, user: &User, ended: Ended) -> Result<()> {
-        let storage = self.noting(Event::UserSignedOut { user: &user.id, ended })?;
+        let noted = self.noted(Event::UserSignedOut { user: &user.id, ended })?;
         let storage = match ended {
-            Ended::Sessions => storage,
-            Ended::Everything => storage.ending(Ending::Everything),
+            Ended::Sessions => self.storage,
+            Ended::Everything => &self.storage.clone().ending(Ending::Everything),
         };
-        Ok(storage.end_sessions(&user.id, self.now()).await?)
+        Ok(storage.end_sessions(noted, &user.id, self.now()).await?)
     }
 
     pub(crate) async fn set_user_claims(&self, mut user: User, claims: &[Claim]) -> Result<User> {
         refuse(set(&mut user.profile, claims))?;
         user.updated_at = self.now();
-        let storage = self.noting(Event::UserUpdated { user: &user.id })?;
-        found(storage.set_profile(&user.id, &user.profile, user.updated_at).await?, &user)?;
+        let noted = self.noted(Event::UserUpdated { user: &user.id })?;
+        found(self.storage.set_profile(noted, &user.id, &user.profile, user.updated_at).await?, &user)?;
         Ok(user)
     }
 
     /// Refuses a user from now on.
     pub(crate) async fn disable_user(&self, user: User, ended: Ended) -> Result<User> {
         let now = self.now();
-        let storage = self.noting(Event::UserDisabled { user: &user.id, ended })?.ending(ended.into());
-        found(storage.set_disabled(&user.id, true, now).await?, &user)?;
+        let noted = self.noted(Event::UserDisabled { user: &user.id, ended })?;
+        let storage = self.storage.clone().ending(ended.into());
+        found(storage.set_disabled(noted, &user.id, true, now).await?, &user)?;
         Ok(User { disabled: true, updated_at: now, ..user })
     }
 
     /// Lets a disabled user in again.
     pub(crate) async fn enable_user(&self, user: User) -> Result<User> {
         let now = self.now();
-        let storage = self.noting(Event::UserEnabled { user: &user.id })?;
-        found(storage.set_disabled(&user.id, false, now).await?, &user)?;
+        let noted = self.noted(Event::UserEnabled { user: &user.id })?;
+        found(self.storage.set_disabled(noted, &user.id, false, now).await?, &user)?;
         Ok(User { disabled: false, updated_at: now, ..user })
     }
 
     /// Deletes a user and everything that is theirs.
     pub(crate) async fn delete_user(&self, user: &User) -> Result<()> {
-        let storage = self.noting(Event::UserDeleted { user: &user.id })?;
-        found(storage.delete_user(&user.id, self.now()).await?, user)
+        let noted = self.noted(Event::UserDeleted { user: &user.id })?;
+        found(self.storage.delete_user(noted, &user.id, self.now()).await?, user)
     }
 }
 

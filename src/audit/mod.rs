@@ -1,6 +1,6 @@
 //! The audit log: who did what, when, and where from (docs/audit.md, docs/adr/0020).
 //!
-//! An entry is written in the transaction of its act ([`Audit::noting`]), or goes into a queue that is written each
+//! An entry is written in the transaction of its act ([`Audit::noted`]), or goes into a queue that is written each
 //! second ([`Audit::note`]). Either way it waits without a place; [`Audit::chain_waiting`] gives places to what waits, a
 //! batch at a time, in whatever process comes first.
 
@@ -24,9 +24,7 @@ pub use verify::{Place, Verified};
 
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
-use crate::model::{
-    AuditEntry, ChainedEntry, Household, Mark, Marks, NotedEntries, Tally, TallyPlace, Timestamp,
-};
+use crate::model::{AuditEntry, ChainedEntry, Household, Mark, Marks, Noted, Tally, TallyPlace, Timestamp};
 use crate::request;
 use crate::storage::{AUDIT_BATCH, AUDIT_WAITING_READ, AuditRange, Storage, StorageError};
 use body::Told;
@@ -77,10 +75,10 @@ impl Audit {
         &self.master_key
     }
 
-    /// The storage for one write. The entries are written in its transaction, if it changes something.
-    pub fn noting(&self, actor: &Actor, events: &[Event<'_>], now: Timestamp) -> Storage {
+    /// Entries for one write: they are written in its transaction, if it changes something.
+    pub fn noted(&self, actor: &Actor, events: &[Event<'_>], now: Timestamp) -> Noted {
         let (entries, sequences) = events.iter().map(|event| self.entry(actor, event, now)).unzip();
-        self.storage.noting(NotedEntries::new(&self.tally, entries, sequences))
+        Noted::new(&self.tally, entries, sequences)
     }
 
     /// Queues an entry for which no request is to wait. A process that is killed loses what was queued in the last second.
@@ -98,7 +96,7 @@ impl Audit {
     /// Writes an entry of an act that writes nothing else.
     pub async fn write(&self, actor: &Actor, event: &Event<'_>, now: Timestamp) -> Result<(), StorageError> {
         let (entry, sequence) = self.entry(actor, event, now);
-        let noted = NotedEntries::new(&self.tally, vec![entry], vec![sequence]);
+        let noted = Noted::new(&self.tally, vec![entry], vec![sequence]);
         noted.ask();
         self.storage.insert_audit_entries(noted.entries()).await?;
         noted.answered(true);
@@ -293,8 +291,8 @@ impl Audit {
             anchor: chain::mark(&self.master_key, End::Anchor, number, &hash),
             head: chain::mark(&self.master_key, End::Head, number, &hash),
         };
-        let storage = self.noting(actor, &[Event::Restarted { after: number }], now);
-        if !storage.replace_audit_marks(&from, &to).await? {
+        let noted = self.noted(actor, &[Event::Restarted { after: number }], now);
+        if !self.storage.replace_audit_marks(noted, &from, &to).await? {
             return Err(ChainError::Raced);
         }
         self.chain_waiting(now).await?;
@@ -311,7 +309,7 @@ impl Audit {
             }
             let again = |end, mark: &Mark| chain::mark(&self.master_key, end, mark.number, &mark.hash);
             let to = Marks { anchor: again(End::Anchor, &from.anchor), head: again(End::Head, &from.head) };
-            if self.storage.replace_audit_marks(&from, &to).await? {
+            if self.storage.replace_audit_marks(Noted::nothing(), &from, &to).await? {
                 return Ok(());
             }
         }

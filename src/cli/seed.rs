@@ -6,8 +6,8 @@ use crate::crypto::digest;
 use crate::crypto::password::Against;
 use crate::crypto::password::PasswordError;
 use crate::model::{
-    Address, AuthMethod, ClientId, ClientMetadata, ClientSecrets, GrantType, Profile, ScopeSet, Secret, User,
-    UserId,
+    Address, AuthMethod, ClientId, ClientMetadata, ClientSecrets, GrantType, Noted, Profile, ScopeSet,
+    Secret, User, UserId,
 };
 use crate::registry::clients;
 use crate::storage::{Credentials, StorageError};
@@ -67,9 +67,9 @@ async fn register(app: &App, client: &ClientMetadata, secrets: &ClientSecrets) -
         let registered = match app.storage.client(&client.id).await? {
             Some(mut stored) => {
                 (stored.client, stored.secrets) = (client.clone(), secrets.clone());
-                app.storage.update_client(&stored, app.now()).await?
+                app.storage.update_client(Noted::nothing(), &stored, app.now()).await?
             }
-            None => app.storage.insert_client(client, secrets).await?,
+            None => app.storage.insert_client(Noted::nothing(), client, secrets).await?,
         };
         if registered {
             return Ok(());
@@ -83,16 +83,16 @@ async fn user(app: &App, password: &Secret) -> Result<(), SeedError> {
     let found = app.storage.credentials(USERNAME).await?;
     let Some(Credentials { user, password_hash, .. }) = found else {
         let hash = app.passwords.hash(password.clone()).await?;
-        let inserted = app.storage.insert_user(&person(app), Some(&hash)).await?;
+        let inserted = app.storage.insert_user(Noted::nothing(), &person(app), Some(&hash)).await?;
         return inserted.map_err(|_| SeedError::Conflict);
     };
     if user.disabled {
-        app.storage.set_disabled(&user.id, false, app.now()).await?;
+        app.storage.set_disabled(Noted::nothing(), &user.id, false, app.now()).await?;
     }
     let against = password_hash.as_deref().map_or(Against::Nothing(USERNAME), Against::Hash);
     if !app.passwords.verify(&app.passwords.operators_place(), password.clone(), against).await? {
         let hash = app.passwords.hash(password.clone()).await?;
-        app.storage.set_password(&user.id, &hash, app.now()).await?;
+        app.storage.set_password(Noted::nothing(), &user.id, &hash, app.now()).await?;
     }
     Ok(())
 }

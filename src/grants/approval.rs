@@ -79,13 +79,14 @@ async fn insert(
     };
     let created = Event::created(grant, grant_type);
     let Some(remember) = approval.remember else {
-        return app.noting(&Actor::User, created).insert_grant(grant, authority).await;
+        return app.storage.insert_grant(app.noted(&Actor::User, created), grant, authority).await;
     };
     let (user, client) = (&grant.user_id, &grant.client_id);
     let scope = &remember.allowed.all_scopes();
     let resources = &approval.request.resources;
     let given = Event::ConsentGiven { user, client, grant: &grant.id, scope, resources };
-    app.audit.noting(&Actor::User, &[given, created], now).approve(grant, remember, authority).await
+    let noted = app.audit.noted(&Actor::User, &[given, created], now);
+    app.storage.approve(noted, grant, remember, authority).await
 }
 
 impl<'a> Approval<'a> {

@@ -72,7 +72,7 @@ async fn refuse(app: &App, grant: &Grant, verdict: Verdict<'_>) -> OAuthError {
         Verdict::Redeem(_) => return code::expired(),
     };
     let revoked = Event::GrantRevoked { granted: grant.into(), reason: Revocation::FailedExchange };
-    match app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await {
+    match app.storage.revoke_grant(app.noted(&Actor::Client, revoked), &grant.id).await {
         Ok(()) => error,
         Err(failure) => failure.into(),
     }
@@ -83,7 +83,7 @@ async fn revoke(app: &App, grant: &Grant, error: OAuthError) -> OAuthError {
     app.events.replays.one(Replay::AuthorizationCode);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "code used twice; grant revoked");
     let replayed = Event::GrantReplayed { granted: grant.into(), presented: Replayed::Code };
-    match app.noting(&Actor::Client, replayed).revoke_grant(&grant.id).await {
+    match app.storage.revoke_grant(app.noted(&Actor::Client, replayed), &grant.id).await {
         Ok(()) => error,
         Err(failure) => failure.into(),
     }

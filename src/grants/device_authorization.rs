@@ -157,8 +157,8 @@ pub(crate) async fn approve(
         },
         Event::created(&grant, GrantType::DeviceCode),
     ];
-    let storage = app.audit.noting(&Actor::User, &events, app.now());
-    let approved = storage.approve_device(&grant, remember, Authority::Session(upon)).await?;
+    let noted = app.audit.noted(&Actor::User, &events, app.now());
+    let approved = app.storage.approve_device(noted, &grant, remember, Authority::Session(upon)).await?;
     if approved == Insertion::Inserted {
         let holder = Holder::of(client, authorization.address);
         app.waiting.give_back(&holder, authorization.id.as_str(), app.now());
@@ -178,8 +178,10 @@ pub(crate) async fn deny(
         client: &authorization.client_id,
         scope: &authorization.scope,
     };
-    let denied =
-        app.noting(&Actor::User, refused).deny_device(&authorization.id, &session.user_id, app.now()).await?;
+    let denied = app
+        .storage
+        .deny_device(app.noted(&Actor::User, refused), &authorization.id, &session.user_id, app.now())
+        .await?;
     if denied {
         tracing::info!(client = %authorization.client_id, user = %session.user_id, device = %authorization.id, "device denied");
     }

@@ -38,7 +38,7 @@ pub(super) async fn cap_grants(
     };
     let granted = Granted { grant: None, session: None, ..newest.into() };
     let event = Event::GrantRevoked { granted, reason: Revocation::TooMany };
-    let revoked = app.noting(&Actor::Server, event).revoke_oldest_grants(newest, most).await?;
+    let revoked = app.storage.revoke_oldest_grants(app.noted(&Actor::Server, event), newest, most).await?;
     if revoked > 0 {
         tracing::info!(client = %newest.client_id, user = %newest.user_id, revoked, "oldest grants revoked");
     }

@@ -45,8 +45,8 @@ pub(super) async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<To
     };
     let tokens = Draft::for_grant(app, client, asked, now).settle(app).await?;
     let created = Event::created(&grant, GrantType::Password);
-    let storage = app.noting(&Actor::User, created);
-    if storage.insert_grant(&grant, Authority::Password(proof)).await? == Insertion::Nothing {
+    let noted = app.noted(&Actor::User, created);
+    if app.storage.insert_grant(noted, &grant, Authority::Password(proof)).await? == Insertion::Nothing {
         return Err(refused(password_check::outlived(app, &user)));
     }
     tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, %address, "grant by password");

@@ -128,7 +128,7 @@ async fn revoke(app: &App, grant: &Grant) -> OAuthError {
     app.events.replays.one(Replay::RefreshToken);
     tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "refresh token replayed; grant revoked");
     let replayed = Event::GrantReplayed { granted: grant.into(), presented: Replayed::RefreshToken };
-    match app.noting(&Actor::Client, replayed).revoke_grant(&grant.id).await {
+    match app.storage.revoke_grant(app.noted(&Actor::Client, replayed), &grant.id).await {
         Ok(()) => refresh::replayed(),
         Err(failure) => failure.into(),
     }

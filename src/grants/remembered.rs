@@ -3,9 +3,9 @@
 //! has not authenticated, and for a token that is not the client's, no row is written.
 
 use crate::app::App;
-use crate::model::{Client, Timestamp, TokenId};
+use crate::model::{Client, Noted, Timestamp, TokenId};
 use crate::protocol::OAuthError;
-use crate::storage::{Storage, StorageError};
+use crate::storage::StorageError;
 use crate::waiting::{Full, Holder, WINDOW, Waiting};
 
 const TOO_MANY_ASSERTIONS: &str =
@@ -28,12 +28,12 @@ pub(crate) async fn use_assertion(
 /// Revokes a single access token of this client until it expires by itself.
 pub(crate) async fn revoke_token(
     app: &App,
-    storage: &Storage,
+    noted: Noted,
     client: &Client,
     token: &TokenId,
     expires_at: Timestamp,
 ) -> Result<(), OAuthError> {
-    let revoke = storage.revoke_token(token, expires_at);
+    let revoke = app.storage.revoke_token(noted, token, expires_at);
     // RFC 7009 2.2.1: the client must assume that the token still exists.
     with_place(app, client, &app.remembered.revoked, TOO_MANY_REVOKED, revoke).await.map(|_| ())
 }

@@ -21,13 +21,13 @@ pub(crate) async fn revoke(app: &App, caller: &AuthenticatedClient, token: &str)
         }
         tracing::info!(client = %grant.client_id, user = %grant.user_id, grant = %grant.id, "grant revoked by its client");
         let revoked = Event::GrantRevoked { granted: (&grant).into(), reason: Revocation::ByClient };
-        return Ok(app.noting(&Actor::Client, revoked).revoke_grant(&grant.id).await?);
+        return Ok(app.storage.revoke_grant(app.noted(&Actor::Client, revoked), &grant.id).await?);
     }
     let Some(claims) = access_tokens::verify(app, token, app.now()) else { return Ok(()) };
     must_own(caller, &claims.client_id)?;
     let revoked = Event::TokenRevoked { client: &claims.client_id, jti: &claims.jti };
-    let storage = app.noting(&Actor::Client, revoked);
-    remembered::revoke_token(app, &storage, caller, &claims.jti, claims.exp).await
+    let noted = app.noted(&Actor::Client, revoked);
+    remembered::revoke_token(app, noted, caller, &claims.jti, claims.exp).await
 }
 
 /// RFC 7009 2.1: a token that was issued to another client is refused.

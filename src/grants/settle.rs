@@ -66,7 +66,7 @@ impl<'a> Draft<'a> {
         let settled = self.settle(app).await;
         if let (Err(Unsettled::Denied(_)), Some(grant)) = (&settled, grant) {
             let denied = Event::GrantRevoked { granted: grant.into(), reason: Revocation::TokenHook };
-            app.noting(&Actor::Server, denied).revoke_grant(&grant.id).await?;
+            app.storage.revoke_grant(app.noted(&Actor::Server, denied), &grant.id).await?;
         }
         Ok(settled?)
     }

@@ -53,8 +53,8 @@ impl Keeper<'_> {
         now: Timestamp,
     ) -> Result<bool, KeyError> {
         let made = Event::KeyMade { kid: &key.id, alg: key.algorithm };
-        let storage = self.audit.noting(&self.actor, &[made], now);
-        Ok(storage.insert_signing_key(key, number, retire_at).await?)
+        let noted = self.audit.noted(&self.actor, &[made], now);
+        Ok(self.audit.storage().insert_signing_key(noted, key, number, retire_at).await?)
     }
 }
 
@@ -148,8 +148,8 @@ pub async fn withdraw(
     // Where the key signs, another has to at once; one that only waits is followed as by a rotation.
     let waits = Succession { from: now.plus(times.publish), overlap: times.retire };
     let withdrawn = Event::KeyWithdrawn { kid: id };
-    let storage = keeper.audit.noting(&keeper.actor, &[withdrawn], now);
-    Ok(storage.withdraw_signing_key(id, &successor, waits).await?)
+    let noted = keeper.audit.noted(&keeper.actor, &[withdrawn], now);
+    Ok(keeper.audit.storage().withdraw_signing_key(noted, id, &successor, waits).await?)
 }
 
 /// Adds a key that signs after `times.publish` seconds, and sets the end of the older ones.

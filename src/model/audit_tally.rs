@@ -111,12 +111,13 @@ impl State {
     }
 }
 
-/// Entries on their way to the database with one write. When the last copy is gone, the tally learns what became of them.
+/// Entries on their way to the database with one write, which uses them up. When they are gone, the tally learns what became
+/// of them.
 #[derive(Debug)]
-pub struct NotedEntries {
+pub struct Noted {
     entries: Vec<AuditEntry>,
     sequences: Vec<i64>,
-    tally: Arc<Tally>,
+    tally: Option<Arc<Tally>>,
     fate: AtomicU8,
 }
 
@@ -126,9 +127,14 @@ const SPARED: u8 = 0;
 const UNSURE: u8 = 1;
 const WRITTEN: u8 = 2;
 
-impl NotedEntries {
+impl Noted {
     pub fn new(tally: &Arc<Tally>, entries: Vec<AuditEntry>, sequences: Vec<i64>) -> Self {
-        Self { entries, sequences, tally: Arc::clone(tally), fate: AtomicU8::new(SPARED) }
+        Self { entries, sequences, tally: Some(Arc::clone(tally)), fate: AtomicU8::new(SPARED) }
+    }
+
+    /// For a write that nobody has to account for.
+    pub fn nothing() -> Self {
+        Self { entries: Vec::new(), sequences: Vec::new(), tally: None, fate: AtomicU8::new(SPARED) }
     }
 
     pub fn entries(&self) -> &[AuditEntry] {
@@ -142,8 +148,8 @@ impl NotedEntries {
 
     pub fn answered(&self, written: bool) {
         self.settle(if written { WRITTEN } else { SPARED });
-        if written {
-            self.tally.written(&self.sequences);
+        if let Some(tally) = self.tally.as_ref().filter(|_| written) {
+            tally.written(&self.sequences);
         }
     }
 
@@ -155,12 +161,13 @@ impl NotedEntries {
     }
 }
 
-impl Drop for NotedEntries {
+impl Drop for Noted {
     fn drop(&mut self) {
+        let Some(tally) = &self.tally else { return };
         match *self.fate.get_mut() {
             WRITTEN => {}
-            UNSURE => self.tally.unsure(&self.sequences),
-            _ => self.tally.spared(&self.sequences),
+            UNSURE => tally.unsure(&self.sequences),
+            _ => tally.spared(&self.sequences),
         }
     }
 }
@@ -242,7 +249,7 @@ mod tests {
     #[test]
     fn what_became_of_entries_is_known_when_they_are_gone() {
         let tally = Arc::new(Tally::default());
-        let noted = |sequence| NotedEntries::new(&tally, Vec::new(), vec![sequence]);
+        let noted = |sequence| Noted::new(&tally, Vec::new(), vec![sequence]);
         for _ in 0..3 {
             at(&tally, 0);
         }

@@ -45,7 +45,7 @@ pub mod user_name;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use assertion_algorithm::AssertionAlgorithm;
 pub use audit_entry::{AuditEntry, ChainedEntry, Mark, Marks};
-pub use audit_tally::{NotedEntries, Place as TallyPlace, Tally};
+pub use audit_tally::{Noted, Place as TallyPlace, Tally};
 pub use authorization_request::{
     AuthorizationRequest, Means, PendingRequest, Prompt, RequestAccount, RequestOwner,
 };

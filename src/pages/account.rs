@@ -46,7 +46,7 @@ pub(super) async fn revoke_app(visit: Visit, Form(sent): Form) -> Answer {
     let client = ClientId::new(parameters.require("client_id")?);
     let SignedIn { user, session, .. } = &person;
     let revoked = Event::ConsentRevoked { user: &user.id, session: &session.id, client: &client };
-    if visit.app.noting(&Actor::User, revoked).withdraw(&user.id, &client).await? {
+    if visit.app.storage.withdraw(visit.app.noted(&Actor::User, revoked), &user.id, &client).await? {
         tracing::info!(user = %person.user.id, %client, "access taken back");
     }
     Ok(visit.redirect_to_page("/account?done=access"))
@@ -58,7 +58,12 @@ pub(super) async fn end_session(visit: Visit, Form(sent): Form) -> Answer {
     let session = SessionId::new(parameters.require("session")?);
     let (user, reason) = (&person.user.id, SessionEnd::AccountPage);
     let ended = Event::SessionEnded { user, session: &session, reason };
-    if visit.app.noting(&Actor::User, ended).end_session(&session, user, visit.app.now()).await? {
+    if visit
+        .app
+        .storage
+        .end_session(visit.app.noted(&Actor::User, ended), &session, user, visit.app.now())
+        .await?
+    {
         tracing::info!(user = %person.user.id, %session, "session ended from the account page");
     }
     Ok(visit.redirect_to_page("/account?done=session"))
@@ -176,11 +181,15 @@ async fn change(
     attempt.was_theirs().await?;
     let hash = visit.app.passwords.hash_at(&place, new.password).await?;
     let ended = if new.everywhere { Ended::Everything } else { Ended::Sessions };
-    let storage = visit.app.noting(&Actor::User, Event::PasswordChanged { user, session, ended });
-    let storage = if new.everywhere { storage.ending(Ending::Everything) } else { storage };
+    let noted = visit.app.noted(&Actor::User, Event::PasswordChanged { user, session, ended });
+    let storage = if new.everywhere {
+        &visit.app.storage.clone().ending(Ending::Everything)
+    } else {
+        &visit.app.storage
+    };
     let change = PasswordChange { user, session, sign_in, hash: &hash };
     // Their session may have ended while two passwords were hashed, or the old one may be another by now.
-    let Some(counts) = storage.change_password(change, visit.app.now()).await? else {
+    let Some(counts) = storage.change_password(noted, change, visit.app.now()).await? else {
         return Err(NotChanged::Stale);
     };
     tracing::info!(user = %person.user.id, everywhere = new.everywhere, "password changed; every session ended");

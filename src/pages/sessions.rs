@@ -87,16 +87,14 @@ impl Visit {
         let renewed = match own {
             Some(own) => {
                 session.id = own.id.clone();
-                self.app
-                    .noting(&Actor::User, signed_in(&session))
-                    .renew_session(&session, &salt, counts)
-                    .await?
+                let noted = self.app.noted(&Actor::User, signed_in(&session));
+                self.app.storage.renew_session(noted, &session, &salt, counts).await?
             }
             None => false,
         };
         if !renewed {
-            let storage = self.app.noting(&Actor::User, signed_in(&session));
-            if storage.insert_session(&session, &salt, counts).await? == Insertion::Nothing {
+            let noted = self.app.noted(&Actor::User, signed_in(&session));
+            if self.app.storage.insert_session(noted, &session, &salt, counts).await? == Insertion::Nothing {
                 return Ok(None);
             }
             end_surplus(&self.app, &session).await?;
@@ -142,7 +140,7 @@ async fn end_surplus(app: &App, session: &Session) -> Result<(), StorageError> {
     let (user, now, reason) = (&session.user_id, app.now(), SessionEnd::TooMany);
     for surplus in app.storage.surplus_sessions(session, app.settings.sessions.max_per_user, now).await? {
         let ended = Event::SessionEnded { user, session: &surplus, reason };
-        app.noting(&Actor::User, ended).end_session(&surplus, user, now).await?;
+        app.storage.end_session(app.noted(&Actor::User, ended), &surplus, user, now).await?;
     }
     Ok(())
 }
@@ -151,8 +149,8 @@ impl SignedIn {
     /// Ends the session, with what ends with it. False when it had ended.
     pub(crate) async fn end(&self, app: &App, reason: SessionEnd) -> Result<bool, StorageError> {
         let (user, session) = (&self.user.id, &self.session.id);
-        let ended = app.noting(&Actor::User, Event::SessionEnded { user, session, reason });
-        ended.end_session(session, user, app.now()).await
+        let noted = app.noted(&Actor::User, Event::SessionEnded { user, session, reason });
+        app.storage.end_session(noted, session, user, app.now()).await
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::db::rows::Rows;
 use super::db::{Transaction, Value, notes, values};
 use super::{Storage, StorageError};
-use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Timestamp};
+use crate::model::{AuditEntry, ChainedEntry, Mark, Marks, Noted, Timestamp};
 
 /// Rows that a statement or a transaction deals with at most.
 pub const AUDIT_BATCH: i64 = 1_000;
@@ -189,8 +189,13 @@ impl Storage {
     }
 
     /// Moves both marks; the entries stay. False when one of them is not where it was.
-    pub async fn replace_audit_marks(&self, from: &Marks, to: &Marks) -> Result<bool, StorageError> {
-        let mut tx = self.db.begin().await?;
+    pub async fn replace_audit_marks(
+        &self,
+        noted: Noted,
+        from: &Marks,
+        to: &Marks,
+    ) -> Result<bool, StorageError> {
+        let mut tx = self.db.noting(noted).begin().await?;
         let moved = move_mark(&mut tx, "head", &from.head, &to.head).await?
             && move_mark(&mut tx, "anchor", &from.anchor, &to.anchor).await?;
         if moved {

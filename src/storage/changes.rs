@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::db::{Transaction, Value, values};
 use super::{Storage, StorageError};
+use crate::model::Noted;
 
 /// What may be held in a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +59,12 @@ impl Storage {
     /// in between leaves a cache behind.
     pub(super) async fn write(
         &self,
+        noted: Noted,
         topic: Topic,
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<u64, StorageError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         let written = tx.execute(sql, values).await?;
         if written > 0 {
             raise(&mut tx, topic).await?;

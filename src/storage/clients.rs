@@ -8,7 +8,7 @@ use super::authority::hold_client;
 use super::changes::{Topic, raise};
 use super::db::{Value, values};
 use super::{Storage, StorageError};
-use crate::model::{ClientId, ClientMetadata, ClientSecrets, RetiredSecret, Secret, Timestamp};
+use crate::model::{ClientId, ClientMetadata, ClientSecrets, Noted, RetiredSecret, Secret, Timestamp};
 
 #[derive(FromRow)]
 pub(super) struct ClientRow {
@@ -162,6 +162,7 @@ impl Storage {
     /// Registers a client. False when its id is taken.
     pub async fn insert_client(
         &self,
+        noted: Noted,
         client: &ClientMetadata,
         secrets: &ClientSecrets,
     ) -> Result<bool, StorageError> {
@@ -184,15 +185,20 @@ impl Storage {
             client.is_for_everybody(),
             client.logout.frontchannel_logout_uri.is_some(),
         ];
-        let inserted = self.write(Topic::Clients, INSERT, bound).await? == 1;
+        let inserted = self.write(noted, Topic::Clients, INSERT, bound).await? == 1;
         Ok(inserted)
     }
 
     /// Replaces a client's metadata and secrets. False when somebody has changed or deleted it since it was read.
-    pub async fn update_client(&self, changed: &StoredClient, now: Timestamp) -> Result<bool, StorageError> {
+    pub async fn update_client(
+        &self,
+        noted: Noted,
+        changed: &StoredClient,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
         let (metadata, columns) = (metadata(&changed.client)?, SecretColumns::from(&changed.secrets));
         let bound = update_values(&changed.client, changed.revision, &metadata, &columns, now);
-        let updated = self.write(Topic::Clients, UPDATE, &bound).await? == 1;
+        let updated = self.write(noted, Topic::Clients, UPDATE, &bound).await? == 1;
         Ok(updated)
     }
 
@@ -201,6 +207,7 @@ impl Storage {
     /// deleted it since it was read.
     pub async fn end_access_of_client(
         &self,
+        noted: Noted,
         changed: &StoredClient,
         now: Timestamp,
     ) -> Result<Option<u64>, StorageError> {
@@ -209,7 +216,7 @@ impl Storage {
         const FORGET: &str = "DELETE FROM consents WHERE client_id = $1";
         let client = &changed.client;
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(&changed.secrets));
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         hold_client(&mut tx, &client.id).await?;
         if tx.execute(UPDATE, &update_values(client, changed.revision, &metadata, &columns, now)).await? == 0
         {
@@ -223,9 +230,11 @@ impl Storage {
     }
 
     /// Deletes a client with all its grants and consents. False when there is no such client.
-    pub async fn delete_client(&self, id: &ClientId) -> Result<bool, StorageError> {
-        let deleted =
-            self.write(Topic::Clients, "DELETE FROM clients WHERE id = $1", values![id.as_str()]).await? == 1;
+    pub async fn delete_client(&self, noted: Noted, id: &ClientId) -> Result<bool, StorageError> {
+        let deleted = self
+            .write(noted, Topic::Clients, "DELETE FROM clients WHERE id = $1", values![id.as_str()])
+            .await?
+            == 1;
         Ok(deleted)
     }
 }

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use super::authority::{Authority, Insertion, ending_grants, withdraw_consents};
 use super::db::{Locking, Transaction, values};
 use super::{Storage, StorageError, new_grants};
-use crate::model::{Allowed, ClientId, Grant, ScopeSet, Timestamp, UserId};
+use crate::model::{Allowed, ClientId, Grant, Noted, ScopeSet, Timestamp, UserId};
 pub(super) use allowed::AllowedColumns;
 pub use allowed::Consent;
 
@@ -87,11 +87,12 @@ impl Storage {
     /// the request, whose id the grant has. A client that became another has taken its requests along.
     pub async fn approve(
         &self,
+        noted: Noted,
         grant: &Grant,
         remembered: &Remember,
         authority: Authority<'_>,
     ) -> Result<Insertion, StorageError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         // Its lock on the client first: who makes another of that waits for it, or was waited for and is seen below.
         let issued = new_grants::insert(&mut tx, grant, authority).await?;
         if issued == Insertion::Inserted && !remember(&mut tx, OF_REQUEST, grant, remembered).await? {
@@ -103,12 +104,17 @@ impl Storage {
 
     /// Takes a client's access back: the consent is forgotten and every grant to it revoked, and a yes that is on its way
     /// counts no more. False where there was none.
-    pub async fn withdraw(&self, user: &UserId, client: &ClientId) -> Result<bool, StorageError> {
+    pub async fn withdraw(
+        &self,
+        noted: Noted,
+        user: &UserId,
+        client: &ClientId,
+    ) -> Result<bool, StorageError> {
         const FORGET: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
         const REVOKE: Locking = ending_grants!(
             "UPDATE grants SET state = 'revoked' WHERE user_id = $1 AND client_id = $2 AND state <> 'revoked'"
         );
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         withdraw_consents(&mut tx, user).await?;
         let revoked = tx.execute_locking(REVOKE, values![user.as_str(), client.as_str()]).await?;
         let forgotten = tx.execute(FORGET, values![user.as_str(), client.as_str()]).await?;

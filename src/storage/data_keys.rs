@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::changes::{Topic, hold, raise};
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{ClientId, KeyId, SealedDataKey, Secret, Timestamp};
+use crate::model::{ClientId, KeyId, Noted, SealedDataKey, Secret, Timestamp};
 
 /// Rows of clients that are sealed again in one transaction.
 const BATCH: i64 = 200;
@@ -83,18 +83,19 @@ impl Storage {
     }
 
     /// Adds a data key. False when its number is taken, and nothing changed.
-    pub async fn insert_data_key(&self, key: &SealedDataKey) -> Result<bool, StorageError> {
+    pub async fn insert_data_key(&self, noted: Noted, key: &SealedDataKey) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO data_keys (number, state, sealed, sealed_under, created_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
         let SealedDataKey { number, state, sealed, sealed_under, created_at } = key;
         let bound = values![*number, state.as_str(), sealed.expose(), sealed_under, created_at.unix()];
-        Ok(self.write(Topic::Keys, INSERT, bound).await? == 1)
+        Ok(self.write(noted, Topic::Keys, INSERT, bound).await? == 1)
     }
 
     /// Puts another text in the place of a sealed data key: under another master key, or as ended. False when somebody else
     /// did so first.
     pub async fn replace_data_key(
         &self,
+        noted: Noted,
         from: &SealedDataKey,
         to: &SealedDataKey,
     ) -> Result<bool, StorageError> {
@@ -108,15 +109,15 @@ impl Storage {
             from.state.as_str(),
             from.sealed.expose(),
         ];
-        Ok(self.write(Topic::Keys, REPLACE, bound).await? == 1)
+        Ok(self.write(noted, Topic::Keys, REPLACE, bound).await? == 1)
     }
 
     /// From now on things are made with this key; with the one before no more. False when it is not the next one.
-    pub async fn begin_data_key(&self, number: i64) -> Result<bool, StorageError> {
+    pub async fn begin_data_key(&self, noted: Noted, number: i64) -> Result<bool, StorageError> {
         const BEGIN: &str = "UPDATE data_keys SET state = 'current' WHERE number = $1 AND state = 'next'";
         const REPLACED: &str =
             "UPDATE data_keys SET state = 'earlier' WHERE number < $1 AND state = 'current'";
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         hold(&mut tx, Topic::Keys).await?;
         let begun = tx.execute(BEGIN, values![number]).await? == 1;
         if begun {
@@ -146,7 +147,7 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         const RESEAL: &str = "UPDATE signing_keys SET sealed_key = $3 WHERE id = $1 AND sealed_key = $2";
         let bound = values![from.id.as_str(), from.sealed.expose(), sealed.expose()];
-        Ok(self.write(Topic::Keys, RESEAL, bound).await? == 1)
+        Ok(self.write(Noted::nothing(), Topic::Keys, RESEAL, bound).await? == 1)
     }
 
     /// The clients after this id that have a sealed secret: a batch. Empty after the last.

@@ -8,6 +8,7 @@ mod bind;
 mod listener;
 pub(super) mod migrations;
 pub(super) mod notes;
+mod noting;
 mod opening;
 mod pool;
 mod pooler;
@@ -20,15 +21,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::error::ErrorKind;
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{Executor as _, PgConnection, SqliteConnection};
 
 use super::StorageError;
-use crate::model::NotedEntries;
+use crate::model::Noted;
 pub use bind::Row;
-use bind::{bind_lite, bind_lite_as, bind_pg, bind_pg_as};
+use bind::{DriverRow, DriverRows, bind_lite, bind_pg};
 pub use listener::ChangeListener;
-use notes::Notes;
 use pool::{Fit, Pool};
 pub use pool::{Lending, PoolSize};
 use transaction::Inner;
@@ -42,7 +41,6 @@ pub use watch::{NoConnection, Watch};
 pub struct Db {
     pools: Pools,
     watch: Arc<Watch>,
-    notes: Notes,
 }
 
 #[derive(Clone)]
@@ -74,12 +72,7 @@ impl Db {
             Pools::Postgres(_) => "postgresql",
             Pools::Sqlite { .. } => "sqlite",
         };
-        Self { pools, watch: Arc::new(Watch::new(system)), notes: None }
-    }
-
-    /// The same database for one write with these entries of the audit log.
-    pub(super) fn noting(&self, entries: Arc<NotedEntries>) -> Self {
-        Self { notes: Some(entries), ..self.clone() }
+        Self { pools, watch: Arc::new(Watch::new(system)) }
     }
 
     /// What is noted of statements.
@@ -105,18 +98,18 @@ impl Db {
 
     /// Runs a write that locks what it depends on, and returns how many rows it touched.
     pub async fn execute_locking(&self, sql: Locking, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        let sql = match &self.pools {
+        self.execute(self.text(sql), values).await
+    }
+
+    fn text(&self, sql: Locking) -> &'static str {
+        match &self.pools {
             Pools::Postgres(_) => sql.postgres,
             Pools::Sqlite { .. } => sql.sqlite,
-        };
-        self.execute(sql, values).await
+        }
     }
 
     /// Runs a write and returns how many rows it touched.
     pub async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        if let Some(entries) = &self.notes {
-            return self.execute_noting(sql, values, entries).await;
-        }
         self.watch.count();
         match &self.pools {
             Pools::Postgres(pool) => {
@@ -134,75 +127,44 @@ impl Db {
         }
     }
 
-    /// The same with entries of the audit log, both or neither.
-    async fn execute_noting(
-        &self,
-        sql: &'static str,
-        values: &[Value<'_>],
-        noted: &NotedEntries,
-    ) -> Result<u64, StorageError> {
-        let Pools::Postgres(pool) = &self.pools else {
-            let mut tx = self.begin().await?;
-            let written = tx.execute(sql, values).await?;
-            tx.commit().await?;
-            return Ok(written);
-        };
-        self.watch.count();
-        let entries = noted.entries();
-        let text = notes::statement(sql, values.len(), entries.len());
-        let mut all = values.to_vec();
-        all.extend(entries.iter().flat_map(notes::row));
-        let done = pool.run(async |connection| {
-            let text = AssertSqlSafe(text.as_str());
-            noted.ask();
-            self.watch.answer(sql, bind_pg_as::<(i64,)>(text, &all).fetch_one(connection)).await
-        });
-        match done.await {
-            Ok((written,)) => {
-                noted.answered(written > 0);
-                Ok(written as u64)
-            }
-            Err(error) => {
-                // Of a constraint that refused it is certain that nothing was written.
-                if matches!(&error, sqlx::Error::Database(refusal) if !matches!(refusal.kind(), ErrorKind::Other))
-                {
-                    noted.answered(false);
-                }
-                Err(error.into())
-            }
-        }
-    }
-
     /// Reads at most one row.
     pub async fn fetch_optional<T: Row>(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
-        self.watch.count();
-        match self.optional(sql, values).await {
-            Err(error) if may_ask_again(sql, &error) => Ok(Box::pin(self.optional(sql, values)).await?),
-            read => Ok(read?),
-        }
+        Ok(self.optional_again(sql, values).await?.map(|row| row.read()).transpose()?)
     }
 
-    async fn optional<T: Row>(
+    async fn optional_again(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
-    ) -> Result<Option<T>, sqlx::Error> {
+    ) -> Result<Option<DriverRow>, sqlx::Error> {
+        self.watch.count();
+        match self.optional(sql, values).await {
+            Err(error) if may_ask_again(sql, &error) => Box::pin(self.optional(sql, values)).await,
+            read => read,
+        }
+    }
+
+    async fn optional(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<DriverRow>, sqlx::Error> {
         match &self.pools {
             Pools::Postgres(pool) => {
                 let read = async |connection: &mut _| {
-                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_optional(connection)).await
+                    self.watch.answer(sql, bind_pg(sql, values).fetch_optional(connection)).await
                 };
-                pool.run(read).await
+                Ok(pool.run(read).await?.map(DriverRow::Postgres))
             }
             Pools::Sqlite { readers, .. } => {
                 let read = async |connection: &mut _| {
-                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_optional(connection)).await
+                    self.watch.answer(sql, bind_lite(sql, values).fetch_optional(connection)).await
                 };
-                readers.run(read).await
+                Ok(readers.run(read).await?.map(DriverRow::Sqlite))
             }
         }
     }
@@ -213,26 +175,30 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<T>, StorageError> {
+        Ok(self.all_again(sql, values).await?.read()?)
+    }
+
+    async fn all_again(&self, sql: &'static str, values: &[Value<'_>]) -> Result<DriverRows, sqlx::Error> {
         self.watch.count();
         match self.all(sql, values).await {
-            Err(error) if may_ask_again(sql, &error) => Ok(Box::pin(self.all(sql, values)).await?),
-            read => Ok(read?),
+            Err(error) if may_ask_again(sql, &error) => Box::pin(self.all(sql, values)).await,
+            read => read,
         }
     }
 
-    async fn all<T: Row>(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<T>, sqlx::Error> {
+    async fn all(&self, sql: &'static str, values: &[Value<'_>]) -> Result<DriverRows, sqlx::Error> {
         match &self.pools {
             Pools::Postgres(pool) => {
                 let read = async |connection: &mut _| {
-                    self.watch.answer(sql, bind_pg_as(sql, values).fetch_all(connection)).await
+                    self.watch.answer(sql, bind_pg(sql, values).fetch_all(connection)).await
                 };
-                pool.run(read).await
+                Ok(DriverRows::Postgres(pool.run(read).await?))
             }
             Pools::Sqlite { readers, .. } => {
                 let read = async |connection: &mut _| {
-                    self.watch.answer(sql, bind_lite_as(sql, values).fetch_all(connection)).await
+                    self.watch.answer(sql, bind_lite(sql, values).fetch_all(connection)).await
                 };
-                readers.run(read).await
+                Ok(DriverRows::Sqlite(readers.run(read).await?))
             }
         }
     }
@@ -240,6 +206,10 @@ impl Db {
     /// Begins a transaction that may write. On SQLite it takes the write lock at once: one that reads first and
     /// upgrades later fails when another wrote in between.
     pub async fn begin(&self) -> Result<Transaction, StorageError> {
+        self.begin_with(Noted::nothing()).await
+    }
+
+    async fn begin_with(&self, noted: Noted) -> Result<Transaction, StorageError> {
         let inner = match &self.pools {
             Pools::Postgres(pool) => {
                 let mut lease = pool.lend().await?;
@@ -252,7 +222,7 @@ impl Db {
                 Inner::Sqlite(lease)
             }
         };
-        Ok(Transaction::begun(inner, Arc::clone(&self.watch), self.notes.clone()))
+        Ok(Transaction::begun(inner, Arc::clone(&self.watch), noted))
     }
 
     /// Brings the schema up to date; an error where a newer version of this program has been. Safe when several

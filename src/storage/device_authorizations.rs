@@ -6,8 +6,8 @@ use super::authority::{Authority, Insertion};
 use super::db::values;
 use super::{Remember, Storage, StorageError, consents, grants, new_grants};
 use crate::model::{
-    ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, NetworkAddress, Timestamp,
-    UserId,
+    ClientId, DeviceAuthorization, DeviceAuthorizationId, DeviceState, Grant, NetworkAddress, Noted,
+    Timestamp, UserId,
 };
 
 macro_rules! device_columns {
@@ -128,6 +128,7 @@ impl Storage {
     /// or nothing. Nothing when somebody decided before, it has expired, or what it comes from has ended.
     pub async fn approve_device(
         &self,
+        noted: Noted,
         grant: &Grant,
         remembered: &Remember,
         authority: Authority<'_>,
@@ -135,7 +136,7 @@ impl Storage {
         const APPROVE: &str = "UPDATE device_authorizations SET state = 'approved', user_id = $2 \
              WHERE id = $1 AND state = 'pending' AND expires_at > $3";
         let bound = values![grant.id.as_str(), grant.user_id.as_str(), grant.created_at.unix()];
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         // The grant first: its locks come before all others.
         if new_grants::insert(&mut tx, grant, authority).await? == Insertion::Nothing {
             tx.commit().await?;
@@ -152,13 +153,14 @@ impl Storage {
     /// The user's no. False when somebody decided before, or it has expired.
     pub async fn deny_device(
         &self,
+        noted: Noted,
         id: &DeviceAuthorizationId,
         user: &UserId,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         const DENY: &str = "UPDATE device_authorizations SET state = 'denied', user_id = $2 \
              WHERE id = $1 AND state = 'pending' AND expires_at > $3";
-        Ok(self.db.execute(DENY, values![id.as_str(), user.as_str(), now.unix()]).await? == 1)
+        Ok(self.db.noting(noted).execute(DENY, values![id.as_str(), user.as_str(), now.unix()]).await? == 1)
     }
 
     /// The device comes for its tokens. True for exactly one caller, and only while the grant is active.

@@ -8,7 +8,7 @@ use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
     Authentication, ClientId, CodeBinding, CodeConditions, Grant, GrantContext, GrantId, GrantState,
-    NewGrant, Refresh, SessionId, Timestamp, User, UserId,
+    NewGrant, Noted, Refresh, SessionId, Timestamp, User, UserId,
 };
 
 /// Grants with their users; what is given is selected beside them.
@@ -366,7 +366,12 @@ impl Storage {
 
     /// Revokes a user's oldest grants with refresh tokens to a client, so that with `newest` at most `most` are left. Where
     /// there are some, the user and the client are locked before any of them: no ending of either is in the middle of them.
-    pub async fn revoke_oldest_grants(&self, newest: &Grant, most: i64) -> Result<u64, StorageError> {
+    pub async fn revoke_oldest_grants(
+        &self,
+        noted: Noted,
+        newest: &Grant,
+        most: i64,
+    ) -> Result<u64, StorageError> {
         const REVOKE: Locking = inserting!(
             "UPDATE grants SET state = 'revoked' WHERE state = 'active' AND id IN (SELECT old.id FROM \
              (SELECT id, user_id, client_id FROM grants WHERE user_id = $1 AND client_id = $2 AND state = 'active' \
@@ -376,12 +381,12 @@ impl Storage {
             ")"
         );
         let bound = values![newest.user_id.as_str(), newest.client_id.as_str(), newest.id.as_str(), most - 1];
-        self.db.execute_locking(REVOKE, bound).await
+        self.db.noting(noted).execute_locking(REVOKE, bound).await
     }
 
     /// Revokes a grant, with everything that came from it. Revoking it again changes nothing.
-    pub async fn revoke_grant(&self, id: &GrantId) -> Result<(), StorageError> {
+    pub async fn revoke_grant(&self, noted: Noted, id: &GrantId) -> Result<(), StorageError> {
         const REVOKE: &str = "UPDATE grants SET state = 'revoked' WHERE id = $1 AND state <> 'revoked'";
-        self.db.execute(REVOKE, values![id.as_str()]).await.map(|_| ())
+        self.db.noting(noted).execute(REVOKE, values![id.as_str()]).await.map(|_| ())
     }
 }

@@ -6,7 +6,7 @@ use super::db::values;
 use super::{Storage, StorageError};
 use crate::model::{
     AuthorizationRequestId, ConsentGeneration, ExternalPage, Handover, HandoverStep, LiveSession, LoginFacts,
-    PageAnswer, SessionId, SignInGeneration, TakenLogin, Timestamp, UserId,
+    Noted, PageAnswer, SessionId, SignInGeneration, TakenLogin, Timestamp, UserId,
 };
 
 #[derive(FromRow)]
@@ -117,6 +117,7 @@ impl Storage {
     /// has not come back with its verifier: a page that lost our response may ask again.
     pub async fn answer_handover(
         &self,
+        noted: Noted,
         id: &AuthorizationRequestId,
         page: ExternalPage,
         answer: &str,
@@ -135,7 +136,7 @@ impl Storage {
             Counts::Consent(generation) => (None, Some(generation.number())),
         };
         let bound = values![id.as_str(), from, to, answer, now.unix(), sign_in, consent];
-        Ok(self.db.execute(ANSWER, bound).await? == 1)
+        Ok(self.db.noting(noted).execute(ANSWER, bound).await? == 1)
     }
 
     /// Takes the login page's answer: the request goes on to consent. True for exactly one caller.

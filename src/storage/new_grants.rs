@@ -5,7 +5,7 @@ use super::consents::AllowedColumns;
 use super::db::{Locking, Transaction, Value};
 use super::grants::{Texts, columns_of};
 use super::{Storage, StorageError};
-use crate::model::{ConsentGeneration, Grant};
+use crate::model::{ConsentGeneration, Grant, Noted};
 
 /// Inserts a grant from what it comes from, with locks in the order of [`super::authority`].
 macro_rules! insert_grant {
@@ -117,11 +117,12 @@ impl Storage {
     /// Inserts a grant, while what it comes from stands.
     pub async fn insert_grant(
         &self,
+        noted: Noted,
         grant: &Grant,
         authority: Authority<'_>,
     ) -> Result<Insertion, StorageError> {
         let (texts, remembered) = (Texts::of(grant)?, remembered(authority)?);
         let Insert { sql, values } = Insert::new(grant, &texts, authority, &remembered, UPON_CONSENT)?;
-        self.db.execute_locking(sql, &values).await.map(Insertion::of)
+        self.db.noting(noted).execute_locking(sql, &values).await.map(Insertion::of)
     }
 }

@@ -9,7 +9,7 @@ use super::clients::{
 };
 use super::db::{Transaction, values};
 use super::{Storage, StorageError};
-use crate::model::{ClientId, ClientMetadata, ClientSecrets, InitialAccessToken, Share, Timestamp};
+use crate::model::{ClientId, ClientMetadata, ClientSecrets, InitialAccessToken, Noted, Share, Timestamp};
 
 /// A client that is about to be registered.
 pub struct NewRegistration<'a> {
@@ -111,6 +111,7 @@ impl Storage {
     /// than it may be, and no client is one too many, of all or of the one who registers it.
     pub async fn register_client(
         &self,
+        noted: Noted,
         new: NewRegistration<'_>,
         now: Timestamp,
     ) -> Result<RegistrationOutcome, StorageError> {
@@ -132,7 +133,7 @@ impl Storage {
             now.unix(),
             new.allowed.by,
         ];
-        let mut transaction = self.db.begin().await?;
+        let mut transaction = self.db.noting(noted).begin().await?;
         transaction.execute(RAISE, values![]).await?;
         if let Some(token) = new.token
             && transaction.execute(SPEND, values![token, now.unix()]).await? != 1
@@ -184,6 +185,7 @@ impl Storage {
     /// transaction, and what waits for one of them is over. False when somebody has changed or deleted it since it was read.
     pub async fn update_registration(
         &self,
+        noted: Noted,
         changed: &StoredClient,
         now: Timestamp,
         is_another: bool,
@@ -194,7 +196,7 @@ impl Storage {
             "UPDATE device_authorizations SET state = 'denied' WHERE client_id = $1 AND state = 'pending'";
         let client = &changed.client;
         let (metadata, columns) = (metadata(client)?, SecretColumns::from(&changed.secrets));
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         if is_another {
             hold_client(&mut tx, &client.id).await?;
         }
@@ -223,12 +225,13 @@ impl Storage {
         const REMOVE: &str = "DELETE FROM clients WHERE unused_until <= $1 AND id IN \
              (SELECT c.id FROM clients c WHERE c.unused_until <= $1 \
               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT $2)";
-        self.write(Topic::Clients, REMOVE, values![now.unix(), most]).await
+        self.write(Noted::nothing(), Topic::Clients, REMOVE, values![now.unix(), most]).await
     }
 
     /// Keeps an initial access token.
     pub async fn insert_registration_token(
         &self,
+        noted: Noted,
         token: &InitialAccessToken,
         salt: &str,
     ) -> Result<(), StorageError> {
@@ -242,7 +245,7 @@ impl Storage {
             token.expires_at.map(Timestamp::unix),
             token.created_at.unix(),
         ];
-        self.db.execute(INSERT, bound).await.map(|_| ())
+        self.db.noting(noted).execute(INSERT, bound).await.map(|_| ())
     }
 
     /// An initial access token, and the salt of its handle.
@@ -265,7 +268,12 @@ impl Storage {
     }
 
     /// False when there is no such token.
-    pub async fn delete_registration_token(&self, id: &str) -> Result<bool, StorageError> {
-        Ok(self.db.execute("DELETE FROM registration_tokens WHERE id = $1", values![id]).await? == 1)
+    pub async fn delete_registration_token(&self, noted: Noted, id: &str) -> Result<bool, StorageError> {
+        Ok(self
+            .db
+            .noting(noted)
+            .execute("DELETE FROM registration_tokens WHERE id = $1", values![id])
+            .await?
+            == 1)
     }
 }

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use super::changes::Topic;
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{Algorithm, Catalogue, Resource, Timestamp, TokenFormat};
+use crate::model::{Algorithm, Catalogue, Noted, Resource, Timestamp, TokenFormat};
 
 #[derive(FromRow)]
 struct ResourceRow {
@@ -63,29 +63,36 @@ impl Storage {
     }
 
     /// Registers a resource. False when its URI is taken.
-    pub async fn insert_resource(&self, resource: &Resource) -> Result<bool, StorageError> {
+    pub async fn insert_resource(&self, noted: Noted, resource: &Resource) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO resources (id, name, scope, token_format, access_token_lifetime, \
              access_token_signed_response_alg, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
              ON CONFLICT (id) DO NOTHING";
-        self.write_resource(INSERT, resource, resource.created_at).await
+        self.write_resource(noted, INSERT, resource, resource.created_at).await
     }
 
     /// Replaces what is registered of a resource. False when there is no such resource.
-    pub async fn update_resource(&self, resource: &Resource, now: Timestamp) -> Result<bool, StorageError> {
+    pub async fn update_resource(
+        &self,
+        noted: Noted,
+        resource: &Resource,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE resources SET name = $2, scope = $3, token_format = $4, \
              access_token_lifetime = $5, access_token_signed_response_alg = $6, updated_at = $7 WHERE id = $1";
-        self.write_resource(UPDATE, resource, now).await
+        self.write_resource(noted, UPDATE, resource, now).await
     }
 
     /// Deletes a resource: no token is issued for it any more. False when there is no such resource.
-    pub async fn delete_resource(&self, id: &str) -> Result<bool, StorageError> {
+    pub async fn delete_resource(&self, noted: Noted, id: &str) -> Result<bool, StorageError> {
         let deleted =
-            self.write(Topic::Resources, "DELETE FROM resources WHERE id = $1", values![id]).await? == 1;
+            self.write(noted, Topic::Resources, "DELETE FROM resources WHERE id = $1", values![id]).await?
+                == 1;
         Ok(deleted)
     }
 
     async fn write_resource(
         &self,
+        noted: Noted,
         sql: &'static str,
         resource: &Resource,
         at: Timestamp,
@@ -100,7 +107,7 @@ impl Storage {
             resource.access_token_signed_response_alg.map(Algorithm::as_str),
             at.unix(),
         ];
-        let written = self.write(Topic::Resources, sql, bound).await? == 1;
+        let written = self.write(noted, Topic::Resources, sql, bound).await? == 1;
         Ok(written)
     }
 }

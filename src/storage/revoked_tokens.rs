@@ -6,7 +6,7 @@ use super::db::values;
 use super::grants::context_of;
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
-use crate::model::{GrantContext, GrantId, Timestamp, TokenId, User, UserId};
+use crate::model::{GrantContext, GrantId, Noted, Timestamp, TokenId, User, UserId};
 
 /// What the database says of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,9 +134,14 @@ impl Storage {
     }
 
     /// Revokes a single access token until it expires by itself. False where it was revoked before.
-    pub async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp) -> Result<bool, StorageError> {
+    pub async fn revoke_token(
+        &self,
+        noted: Noted,
+        token: &TokenId,
+        expires_at: Timestamp,
+    ) -> Result<bool, StorageError> {
         const REVOKE: &str =
             "INSERT INTO revoked_tokens (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-        Ok(self.db.execute(REVOKE, values![token.as_str(), expires_at.unix()]).await? == 1)
+        Ok(self.db.noting(noted).execute(REVOKE, values![token.as_str(), expires_at.unix()]).await? == 1)
     }
 }

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::changes::Topic;
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{RegisteredScope, Timestamp};
+use crate::model::{Noted, RegisteredScope, Timestamp};
 
 #[derive(FromRow)]
 struct ScopeRow {
@@ -40,28 +40,34 @@ impl Storage {
     }
 
     /// Registers a scope. False when it is registered already.
-    pub async fn insert_scope(&self, scope: &RegisteredScope) -> Result<bool, StorageError> {
+    pub async fn insert_scope(&self, noted: Noted, scope: &RegisteredScope) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO scopes (name, descriptions, implies, is_public, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name) DO NOTHING";
-        self.write_scope(INSERT, scope, scope.created_at).await
+        self.write_scope(noted, INSERT, scope, scope.created_at).await
     }
 
     /// Replaces what is registered of a scope. False when there is no such scope.
-    pub async fn update_scope(&self, scope: &RegisteredScope, now: Timestamp) -> Result<bool, StorageError> {
+    pub async fn update_scope(
+        &self,
+        noted: Noted,
+        scope: &RegisteredScope,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE scopes SET descriptions = $2, implies = $3, is_public = $4, updated_at = $5 \
              WHERE name = $1";
-        self.write_scope(UPDATE, scope, now).await
+        self.write_scope(noted, UPDATE, scope, now).await
     }
 
     /// Forgets what is registered of a scope. False when there is no such scope.
-    pub async fn delete_scope(&self, name: &str) -> Result<bool, StorageError> {
+    pub async fn delete_scope(&self, noted: Noted, name: &str) -> Result<bool, StorageError> {
         let deleted =
-            self.write(Topic::Scopes, "DELETE FROM scopes WHERE name = $1", values![name]).await? == 1;
+            self.write(noted, Topic::Scopes, "DELETE FROM scopes WHERE name = $1", values![name]).await? == 1;
         Ok(deleted)
     }
 
     async fn write_scope(
         &self,
+        noted: Noted,
         sql: &'static str,
         scope: &RegisteredScope,
         at: Timestamp,
@@ -71,7 +77,7 @@ impl Storage {
             .map_err(|error| StorageError::impossible("scopes", name, error))?;
         let implies = scope.implies.to_string();
         let bound = values![name, &descriptions, &implies, scope.is_public, at.unix()];
-        let written = self.write(Topic::Scopes, sql, bound).await? == 1;
+        let written = self.write(noted, Topic::Scopes, sql, bound).await? == 1;
         Ok(written)
     }
 }

@@ -9,8 +9,8 @@ use super::logout_deliveries::{tell_of, tell_of_all};
 use super::users::{UserRow, user_columns};
 use super::{Storage, StorageError};
 use crate::model::{
-    AuthorizationRequestId, ClientId, NetworkAddress, Session, SessionId, SignInGeneration, Timestamp, User,
-    UserId,
+    AuthorizationRequestId, ClientId, NetworkAddress, Noted, Session, SessionId, SignInGeneration, Timestamp,
+    User, UserId,
 };
 
 /// How many sessions one statement looks for.
@@ -74,6 +74,7 @@ impl Storage {
     /// [`crate::crypto::handle`].
     pub async fn insert_session(
         &self,
+        noted: Noted,
         session: &Session,
         salt: &str,
         proof: SignInGeneration,
@@ -103,7 +104,7 @@ impl Storage {
             session.persistent,
             proof.number(),
         ];
-        self.db.execute_locking(INSERT, bound).await.map(Insertion::of)
+        self.db.noting(noted).execute_locking(INSERT, bound).await.map(Insertion::of)
     }
 
     /// Live sessions of a user that are too many beside this one: those that were used the longest ago.
@@ -130,6 +131,7 @@ impl Storage {
     /// before worthless. False where the session or the proof has ended.
     pub async fn renew_session(
         &self,
+        noted: Noted,
         session: &Session,
         salt: &str,
         proof: SignInGeneration,
@@ -157,7 +159,7 @@ impl Storage {
             session.user_id.as_str(),
             proof.number(),
         ];
-        Ok(self.db.execute_locking(RENEW, bound).await? == 1)
+        Ok(self.db.noting(noted).execute_locking(RENEW, bound).await? == 1)
     }
 
     /// The sessions of these ids with their users and their cookies' salts, whether or not they have expired; no more
@@ -212,12 +214,13 @@ impl Storage {
     /// Ends a session of this user, and the access that ends with it: as [`Storage::ending`] says. The clients are going to be told. Ending it again changes nothing.
     pub async fn end_session(
         &self,
+        noted: Noted,
         id: &SessionId,
         user: &UserId,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         hold(&mut tx, user).await?;
         tell_of(&mut tx, id, user, now).await?;
         let ended = tx.execute(DELETE, values![id.as_str(), user.as_str()]).await? == 1;

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::changes::{Topic, hold, raise};
 use super::db::{Transaction, values};
 use super::{Storage, StorageError};
-use crate::model::{Algorithm, KeyId, RetiredKey, Secret, SigningKey, Timestamp};
+use crate::model::{Algorithm, KeyId, Noted, RetiredKey, Secret, SigningKey, Timestamp};
 
 /// How a key follows one that signs: from when, and how many seconds the older one is published after that.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +122,7 @@ impl Storage {
     /// another process took the number first, and nothing changed.
     pub async fn insert_signing_key(
         &self,
+        noted: Noted,
         key: &SigningKey,
         number: i64,
         retire_at: Timestamp,
@@ -141,7 +142,7 @@ impl Storage {
             key.expires_at.map(Timestamp::unix),
             key.public_key.as_str(),
         ];
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         hold(&mut tx, Topic::Keys).await?;
         let inserted = tx.execute(INSERT, bound).await? == 1;
         if inserted {
@@ -156,13 +157,14 @@ impl Storage {
     /// that signed, else after a `waits`. False when there is no such key, and nothing changed.
     pub async fn withdraw_signing_key(
         &self,
+        noted: Noted,
         id: &KeyId,
         successor: &SigningKey,
         waits: Succession,
     ) -> Result<bool, StorageError> {
         const DELETE: &str =
             "DELETE FROM signing_keys WHERE id = $1 RETURNING algorithm, number, active_from";
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         hold(&mut tx, Topic::Keys).await?;
         let withdrawn: Option<Withdrawn> = tx.fetch_optional(DELETE, values![id.as_str()]).await?;
         if let Some(withdrawn) = &withdrawn {

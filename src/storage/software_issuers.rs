@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError, trusted_issuers};
-use crate::model::{SoftwareIssuer, Timestamp};
+use crate::model::{Noted, SoftwareIssuer, Timestamp};
 
 #[derive(FromRow)]
 struct IssuerRow {
@@ -42,17 +42,26 @@ impl Storage {
     }
 
     /// Believes an issuer. False when it is believed already.
-    pub async fn insert_software_issuer(&self, issuer: &SoftwareIssuer) -> Result<bool, StorageError> {
+    pub async fn insert_software_issuer(
+        &self,
+        noted: Noted,
+        issuer: &SoftwareIssuer,
+    ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO software_issuers (issuer, jwks, jwks_uri, created_at) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (issuer) DO NOTHING";
         let jwks = issuer.keys.jwks().map(ToString::to_string);
         let jwks_uri = issuer.keys.jwks_uri().map(String::as_str);
         let bound = values![&issuer.issuer, jwks.as_deref(), jwks_uri, issuer.created_at.unix()];
-        Ok(self.db.execute(INSERT, bound).await? == 1)
+        Ok(self.db.noting(noted).execute(INSERT, bound).await? == 1)
     }
 
     /// Believes an issuer no more. False when it was not believed.
-    pub async fn delete_software_issuer(&self, issuer: &str) -> Result<bool, StorageError> {
-        Ok(self.db.execute("DELETE FROM software_issuers WHERE issuer = $1", values![issuer]).await? == 1)
+    pub async fn delete_software_issuer(&self, noted: Noted, issuer: &str) -> Result<bool, StorageError> {
+        Ok(self
+            .db
+            .noting(noted)
+            .execute("DELETE FROM software_issuers WHERE issuer = $1", values![issuer])
+            .await?
+            == 1)
     }
 }

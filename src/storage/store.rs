@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::grant_walks::Walks;
 use super::{Db, Ending, StorageError};
-use crate::model::NotedEntries;
 
 /// The server's state. Cheap to clone.
 #[derive(Clone)]
@@ -26,11 +25,6 @@ impl Storage {
     /// The storage for writes that end so much.
     pub fn ending(self, ending: Ending) -> Self {
         Self { ending, ..self }
-    }
-
-    /// This storage for one write: these entries are written in its transaction, if it changes something.
-    pub fn noting(&self, entries: NotedEntries) -> Self {
-        Self { db: self.db.noting(Arc::new(entries)), ..self.clone() }
     }
 
     pub fn kept(&self) -> i64 {

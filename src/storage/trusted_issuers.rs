@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::db::values;
 use super::{Storage, StorageError};
-use crate::model::{KeySource, SubjectClaim, Timestamp, TrustedIssuer};
+use crate::model::{KeySource, Noted, SubjectClaim, Timestamp, TrustedIssuer};
 
 #[derive(FromRow)]
 struct IssuerRow {
@@ -55,7 +55,11 @@ impl Storage {
     }
 
     /// Trusts an issuer. False when it is trusted already.
-    pub async fn insert_trusted_issuer(&self, issuer: &TrustedIssuer) -> Result<bool, StorageError> {
+    pub async fn insert_trusted_issuer(
+        &self,
+        noted: Noted,
+        issuer: &TrustedIssuer,
+    ) -> Result<bool, StorageError> {
         const INSERT: &str = "INSERT INTO trusted_issuers (issuer, jwks, jwks_uri, subject_claim, created_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (issuer) DO NOTHING";
         let jwks = issuer.keys.jwks().map(ToString::to_string);
@@ -66,11 +70,16 @@ impl Storage {
             issuer.subject_claim.as_str(),
             issuer.created_at.unix(),
         ];
-        Ok(self.db.execute(INSERT, bound).await? == 1)
+        Ok(self.db.noting(noted).execute(INSERT, bound).await? == 1)
     }
 
     /// Trusts an issuer no more. False when it was not trusted.
-    pub async fn delete_trusted_issuer(&self, issuer: &str) -> Result<bool, StorageError> {
-        Ok(self.db.execute("DELETE FROM trusted_issuers WHERE issuer = $1", values![issuer]).await? == 1)
+    pub async fn delete_trusted_issuer(&self, noted: Noted, issuer: &str) -> Result<bool, StorageError> {
+        Ok(self
+            .db
+            .noting(noted)
+            .execute("DELETE FROM trusted_issuers WHERE issuer = $1", values![issuer])
+            .await?
+            == 1)
     }
 }

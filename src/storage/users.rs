@@ -9,7 +9,7 @@ use super::logout_deliveries::tell_of_all;
 use super::sessions::end_sessions;
 use super::{Storage, StorageError};
 use crate::model::user_name::{email_key, plain_key, username_key};
-use crate::model::{ConsentGeneration, Profile, SignInGeneration, Timestamp, User, UserId};
+use crate::model::{ConsentGeneration, Noted, Profile, SignInGeneration, Timestamp, User, UserId};
 pub use passwords::PasswordChange;
 pub use rows::Credentials;
 pub(super) use rows::{CredentialsRow, UserRow, credentials_columns, user_columns};
@@ -148,6 +148,7 @@ impl Storage {
 
     pub async fn insert_user(
         &self,
+        noted: Noted,
         user: &User,
         password_hash: Option<&str>,
     ) -> Result<Result<(), UserConflict>, StorageError> {
@@ -172,7 +173,7 @@ impl Storage {
             user.created_at.unix(),
             user.updated_at.unix(),
         ];
-        match self.db.execute(INSERT, bound).await {
+        match self.db.noting(noted).execute(INSERT, bound).await {
             Ok(_) => Ok(Ok(())),
             Err(error) if error.is_conflict() => Ok(Err(UserConflict)),
             Err(error) => Err(error),
@@ -199,6 +200,7 @@ impl Storage {
     /// Replaces the claims of a user's profile.
     pub async fn set_profile(
         &self,
+        noted: Noted,
         id: &UserId,
         profile: &Profile,
         now: Timestamp,
@@ -207,18 +209,19 @@ impl Storage {
         let impossible =
             |error: serde_json::Error| StorageError::impossible("users", id.as_str(), error.to_string());
         let profile = serde_json::to_string(profile).map_err(impossible)?;
-        Ok(self.db.execute(UPDATE, values![id.as_str(), &profile, now.unix()]).await? == 1)
+        Ok(self.db.noting(noted).execute(UPDATE, values![id.as_str(), &profile, now.unix()]).await? == 1)
     }
 
     /// Disables or enables a user. Disabling also ends every session; the user's tokens are inactive meanwhile.
     pub async fn set_disabled(
         &self,
+        noted: Noted,
         id: &UserId,
         disabled: bool,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         const UPDATE: &str = "UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1";
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         if disabled {
             end_sign_ins(&mut tx, id).await?;
         }
@@ -231,8 +234,8 @@ impl Storage {
     }
 
     /// Ends every session of a user, wherever they are signed in, and every sign-in that is under way.
-    pub async fn end_sessions(&self, id: &UserId, now: Timestamp) -> Result<(), StorageError> {
-        let mut tx = self.db.begin().await?;
+    pub async fn end_sessions(&self, noted: Noted, id: &UserId, now: Timestamp) -> Result<(), StorageError> {
+        let mut tx = self.db.noting(noted).begin().await?;
         end_sign_ins(&mut tx, id).await?;
         end_sessions(&mut tx, self.ending, id, now).await?;
         tx.commit().await
@@ -250,9 +253,9 @@ impl Storage {
     }
 
     /// Deletes a user with their sessions, grants and consents. The clients are going to be told.
-    pub async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<bool, StorageError> {
+    pub async fn delete_user(&self, noted: Noted, id: &UserId, now: Timestamp) -> Result<bool, StorageError> {
         const GRANTS: Locking = ending_grants!("DELETE FROM grants WHERE user_id = $1");
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         hold(&mut tx, id).await?;
         tell_of_all(&mut tx, id, now).await?;
         tx.execute_locking(GRANTS, values![id.as_str()]).await?;

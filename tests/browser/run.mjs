@@ -231,7 +231,7 @@ async function strangers(report, inspector, person) {
   await report.check("an application that nobody checked leads nobody anywhere unseen", async () => {
     await page.goto(ask({ prompt: "none" }));
     assert(person.at(about.issuer), page.url());
-    assertEqual(await person.text("a.button"), "Go on to photos.example", "the way there");
+    assertEqual(await person.text("a.button"), "Continue to photos.example", "the way there");
   });
   await inspector.look(page, "stranger");
   await page.goto(ask({ state: "s".repeat(5000) }));

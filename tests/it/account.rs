@@ -8,7 +8,7 @@ use crate::support::{Answer, Browser, PASSWORD, TestServer, hidden, on_both, que
 const SESSION: &str = "__Host-session";
 const NEW: &str = "another battery staple";
 
-async fn take_back(browser: &mut Browser<'_>, client_id: &str) -> Answer {
+async fn remove_access(browser: &mut Browser<'_>, client_id: &str) -> Answer {
     let csrf = hidden(&browser.get("/account").await, "csrf");
     browser.post("/account/apps/revoke", &[("csrf", &csrf), ("client_id", client_id)]).await
 }
@@ -98,12 +98,12 @@ on_both! {
         let (access, refresh) =
             (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
         assert!(server.is_active(&client, access).await && server.is_active(&client, refresh).await);
-        assert_done(&take_back(&mut browser, &client.id).await, "access");
+        assert_done(&remove_access(&mut browser, &client.id).await, "access");
         assert!(!server.is_active(&client, access).await && !server.is_active(&client, refresh).await);
         server.refresh(&client, refresh).await.assert_error(400, "invalid_grant");
         assert_eq!(server.get_with_token("/userinfo", access).await.status, StatusCode::UNAUTHORIZED);
         let page = browser.get("/account?done=access").await;
-        assert!(page.body.contains("The app has no access any more."), "{page:?}");
+        assert!(page.body.contains("The app no longer has access."), "{page:?}");
         assert!(!page.body.contains(&client.id) && page.body.contains(&other.id));
         for (owner, tokens) in [&other, &client].into_iter().zip(elsewhere) {
             assert!(server.is_active(owner, tokens["access_token"].as_str().unwrap()).await);
@@ -112,9 +112,9 @@ on_both! {
         browser.get(&silent).await.assert_redirect_error("consent_required");
         // Again, or for a client that never had access or does not exist: nothing to do.
         for id in [client.id.as_str(), "unknown"] {
-            assert_done(&take_back(&mut browser, id).await, "access");
+            assert_done(&remove_access(&mut browser, id).await, "access");
         }
-        take_back(&mut browser, "").await.assert_page_error(400);
+        remove_access(&mut browser, "").await.assert_page_error(400);
     }
 
     async fn a_code_that_was_not_redeemed_yet_is_taken_back_too(kind: Kind) {
@@ -123,7 +123,7 @@ on_both! {
         server.user("ada").await;
         let mut browser = server.browser();
         let answer = browser.authorize_as(&server.authorization(&client, &[]), "ada").await;
-        take_back(&mut browser, &client.id).await;
+        remove_access(&mut browser, &client.id).await;
         let code = query_of(answer.location(), "code").unwrap();
         server.redeem(&client, &code).await.assert_error(400, "invalid_grant");
     }
@@ -143,7 +143,7 @@ on_both! {
         assert!(!server.is_active(&client, online["access_token"].as_str().unwrap()).await);
         assert!(server.is_active(&client, offline["refresh_token"].as_str().unwrap()).await);
         let page = here.get("/account?done=session").await;
-        assert!(page.body.contains("The session is ended.") && !page.body.contains("/account/sessions/end"));
+        assert!(page.body.contains("The session has ended.") && !page.body.contains("/account/sessions/end"));
         assert_done(&end(&mut here, &session).await, "session");
         end(&mut here, "").await.assert_page_error(400);
     }
@@ -159,7 +159,7 @@ on_both! {
         let session = hidden(&second.get("/account").await, "session");
         eve.enter("eve").await;
         end(&mut eve, &session).await;
-        take_back(&mut eve, &client.id).await;
+        remove_access(&mut eve, &client.id).await;
         assert_eq!(ada.signed_in_as().await.as_deref(), Some("ada"));
         assert!(server.is_active(&client, tokens["access_token"].as_str().unwrap()).await);
         // It was the right id: its owner can.
@@ -180,8 +180,8 @@ on_both! {
             (PASSWORD, "üüüüüüü", "üüüüüüü", "Use at least 8 characters."),
             (PASSWORD, "", "", "Use at least 8 characters."),
             (PASSWORD, &long, &long, "Use at most 1024 characters."),
-            (PASSWORD, NEW, "something else", "The two new passwords are not the same."),
-            (PASSWORD, NEW, "", "The two new passwords are not the same."),
+            (PASSWORD, NEW, "something else", "The two new passwords do not match."),
+            (PASSWORD, NEW, "", "The two new passwords do not match."),
         ] {
             let answer = change_password(&mut browser, current, new, repeat).await;
             answer.assert_page_error(422);
@@ -215,7 +215,7 @@ on_both! {
         bob.enter("bob").await;
         let before = here.cookies[SESSION].clone();
         assert_done(&change_password(&mut here, PASSWORD, NEW, NEW).await, "password");
-        assert!(here.get("/account?done=password").await.body.contains("Your password is changed."));
+        assert!(here.get("/account?done=password").await.body.contains("Your password has been changed."));
         assert_eq!(here.signed_in_as().await.as_deref(), Some("ada"));
         assert_eq!(there.signed_in_as().await, None);
         assert_eq!(bob.signed_in_as().await.as_deref(), Some("bob"));

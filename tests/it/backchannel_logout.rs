@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chancery::grants::logout_delivery::Dispatcher;
-use chancery::model::{ClientId, DeliveryState, LogoutDelivery, SessionId, UserId};
+use chancery::model::{ClientId, DeliveryState, LogoutDelivery, Noted, SessionId, UserId};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -368,7 +368,7 @@ on_both! {
         place.server.change_client(&place.client, json!({"backchannel_logout_uri": null})).await;
         place.deliver().await;
         assert_eq!(place.deliveries().await[0].state.as_str(), "given_up");
-        place.server.app.storage.delete_client(&ClientId::new(&place.client.id)).await.unwrap();
+        place.server.app.storage.delete_client(Noted::nothing(), &ClientId::new(&place.client.id)).await.unwrap();
         assert_eq!(place.deliveries().await, []);
         assert!(place.receiver.received().is_empty());
     }
@@ -437,16 +437,20 @@ async fn end(server: &TestServer, way: &str, user: &UserId, browser: &mut Browse
             let form = [("csrf", &*hidden(&page, "csrf")), ("decision", "sign_out_all")];
             assert_eq!(browser.post("/select_account", &form).await.status, 303);
         }
-        "set-password" => assert!(storage.set_password(user, "hash", server.app.now()).await.unwrap()),
-        "disable" => assert!(storage.set_disabled(user, true, server.app.now()).await.unwrap()),
-        "operator" => storage.end_sessions(user, server.app.now()).await.unwrap(),
-        "delete" => assert!(storage.delete_user(user, server.app.now()).await.unwrap()),
+        "set-password" => {
+            assert!(storage.set_password(Noted::nothing(), user, "hash", server.app.now()).await.unwrap())
+        }
+        "disable" => {
+            assert!(storage.set_disabled(Noted::nothing(), user, true, server.app.now()).await.unwrap())
+        }
+        "operator" => storage.end_sessions(Noted::nothing(), user, server.app.now()).await.unwrap(),
+        "delete" => assert!(storage.delete_user(Noted::nothing(), user, server.app.now()).await.unwrap()),
         "expiry" => {
             let id = SessionId::new(only_session(server, user).await);
             let (mut session, _, salt) = storage.sessions(&[id]).await.unwrap().pop().unwrap();
             session.expires_at = server.app.now();
             let proof = storage.standing(user).await.unwrap().unwrap().sign_in;
-            assert!(storage.renew_session(&session, &salt, proof).await.unwrap());
+            assert!(storage.renew_session(Noted::nothing(), &session, &salt, proof).await.unwrap());
             assert_eq!(storage.end_expired_sessions(server.app.now()).await.unwrap(), 1);
         }
         _ => panic!("{way}"),

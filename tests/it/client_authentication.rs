@@ -4,7 +4,7 @@ use axum::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery::crypto::digest;
-use chancery::model::{ClientId, ClientSecrets, RetiredSecret};
+use chancery::model::{ClientId, ClientSecrets, Noted, RetiredSecret};
 use serde_json::json;
 
 use crate::support::{Answer, Registration, START, TestServer, on_both};
@@ -143,7 +143,7 @@ on_both! {
         let old = stored.secrets.current.unwrap();
         let retired = RetiredSecret { digest: old, sealed: None, expires_at: START.plus(100) };
         stored.secrets = ClientSecrets { current: Some(digest::sha256(b"the new one")), sealed: None, retired: Some(retired) };
-        server.app.storage.update_client(&stored, START).await.unwrap();
+        server.app.storage.update_client(Noted::nothing(), &stored, START).await.unwrap();
         server.app.clients.forget();
         server.advance(99);
         for secret in [client.secret.as_str(), "the new one"] {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::{CHALLENGE, REDIRECT_URI, TestServer, VERIFIER, on_both, text};
+use chancery::model::Noted;
 
 on_both! {
     async fn a_code_that_is_unknown_or_malformed_is_refused(kind: Kind) {
@@ -184,9 +185,9 @@ on_both! {
         server.redeem_with(&client, &codes[0], &[("code_verifier", CHALLENGE)]).await.assert_error(400, "invalid_grant");
         assert!(why(&codes[0]).await.starts_with("The code was never redeemed"));
         let storage = &server.app.storage;
-        storage.end_sessions(&user.id, server.app.now()).await.unwrap();
+        storage.end_sessions(Noted::nothing(), &user.id, server.app.now()).await.unwrap();
         assert!(why(&codes[1]).await.starts_with("The code was never redeemed"));
-        storage.set_disabled(&user.id, true, server.app.now()).await.unwrap();
+        storage.set_disabled(Noted::nothing(), &user.id, true, server.app.now()).await.unwrap();
         assert_eq!(why(&codes[2]).await, "The user is disabled.");
         let scrape = server.scrape().await;
         assert_eq!(scrape.at(r#"chancery_replays_total{kind="authorization_code"}"#), 0.0);
@@ -208,7 +209,7 @@ on_both! {
         let server = TestServer::start(kind).await;
         let (client, user) = (server.client(json!({})).await, server.user("ada").await);
         let code = server.code(&client, "ada", &[]).await;
-        server.app.storage.set_disabled(&user.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &user.id, true, server.app.now()).await.unwrap();
         server.redeem(&client, &code).await.assert_error(400, "invalid_grant");
     }
 
@@ -216,12 +217,12 @@ on_both! {
         let server = TestServer::start(kind).await;
         let (client, user) = (server.client(json!({})).await, server.user("ada").await);
         let code = server.code(&client, "ada", &[]).await;
-        assert!(server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap());
+        assert!(server.app.storage.delete_user(Noted::nothing(), &user.id, server.app.now()).await.unwrap());
         server.redeem(&client, &code).await.assert_error(400, "invalid_grant");
         server.user("bob").await;
         let code = server.code(&client, "bob", &[]).await;
         let id = chancery::model::ClientId::new(&client.id);
-        assert!(server.app.storage.delete_client(&id).await.unwrap());
+        assert!(server.app.storage.delete_client(Noted::nothing(), &id).await.unwrap());
         server.app.clients.forget();
         server.redeem(&client, &code).await.assert_invalid_client();
     }

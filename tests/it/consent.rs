@@ -55,7 +55,7 @@ on_both! {
             "See the groups",
             "Keep this access while you are away",
             "Use the permission called read",
-            "until you take it back in your account, also while you are away",
+            "until you remove it in your account, even while you are away",
         ] {
             assert!(page.body.contains(text), "{text}: {page:?}");
         }

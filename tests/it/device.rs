@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Answer, Browser, PASSWORD, Registration, TestServer, claims_of, encode, hidden, on_both, text,
 };
+use chancery::model::Noted;
 
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile offline_access";
@@ -204,7 +205,7 @@ on_both! {
             let started = ask(&server, &client, &[("scope", "openid")]).await.json();
             let mut browser = server.browser();
             let page = type_code(&mut browser, "ada", &text(&started, "user_code")).await;
-            assert!(page.body.contains("also while you are away"), "{page:?}");
+            assert!(page.body.contains("even while you are away"), "{page:?}");
             decide(&mut browser, &page, "allow").await;
             let tokens = poll(&server, &client, &started).await.json();
             refresh_tokens.push(text(&tokens, "refresh_token"));
@@ -356,9 +357,9 @@ on_both! {
         for started in [&disabled, &deleted] {
             answer(&mut server.browser(), "bob", started, "allow").await;
         }
-        server.app.storage.set_disabled(&bob.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &bob.id, true, server.app.now()).await.unwrap();
         poll(&server, &client, &disabled).await.assert_error(400, "invalid_grant");
-        assert!(server.app.storage.delete_user(&bob.id, server.app.now()).await.unwrap());
+        assert!(server.app.storage.delete_user(Noted::nothing(), &bob.id, server.app.now()).await.unwrap());
         poll(&server, &client, &deleted).await.assert_error(400, "invalid_grant");
     }
 

@@ -1,6 +1,6 @@
 //! What ends beside the sessions when a person or the operator ends them, and how all access ends.
 
-use chancery::model::ClientId;
+use chancery::model::{ClientId, Noted};
 use chancery::storage::Ending;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ on_both! {
                 run(server, &["user", "enable", "ada"]).await;
                 assert_eq!(server.number("SELECT COUNT(*) FROM users WHERE tokens_not_before > 0").await, 1, "{command}");
                 // The command goes by the clock of the machine, the tokens by the test's.
-                server.app.storage.clone().ending(Ending::Everything).end_sessions(&place.user.id, server.app.now()).await.unwrap();
+                server.app.storage.clone().ending(Ending::Everything).end_sessions(Noted::nothing(), &place.user.id, server.app.now()).await.unwrap();
                 assert!(!server.is_active(client, &token).await, "{command}");
                 server.advance(1);
                 assert!(server.is_active(client, &place.token().await).await, "the issuer can vouch anew");

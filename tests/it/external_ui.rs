@@ -11,6 +11,7 @@ use crate::support::{
     Browser, ExternalUi, PASSWORD, Registration, TestServer, claims_of, login_challenge, on_both, query_of,
     redirect_to, text,
 };
+use chancery::model::Noted;
 
 fn consent() -> Value {
     json!({"grant_scope": ["openid", "offline_access"]})
@@ -399,7 +400,7 @@ on_both! {
             ui.put("login/accept", &challenge, bad).await.assert_error(400, "invalid_request");
         }
         let back = redirect_to(&ui.put("login/accept", &challenge, json!({"subject": user.id.as_str()})).await);
-        assert!(server.app.storage.set_disabled(&user.id, true, server.app.now()).await.unwrap());
+        assert!(server.app.storage.set_disabled(Noted::nothing(), &user.id, true, server.app.now()).await.unwrap());
         browser.get(&back).await.assert_redirect_error("access_denied");
         let challenge = ui.start(&mut browser, &client, &[]).await;
         let refused = ui.put("login/accept", &challenge, json!({"subject": user.id.as_str()})).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery::model::{ClientId, Timestamp, TokenId};
+use chancery::model::{ClientId, Noted, Timestamp, TokenId};
 use chancery::storage::{StorageError, db};
 use serde_json::{Value, json};
 
@@ -276,7 +276,7 @@ on_both! {
             processes.push(server.replica().await.app);
         }
         for number in 0..1700 {
-            server.app.storage.revoke_token(&TokenId::new(format!("{number}")), START).await.unwrap();
+            server.app.storage.revoke_token(Noted::nothing(), &TokenId::new(format!("{number}")), START).await.unwrap();
         }
         server.advance(DAY);
         let run = |app: Arc<chancery::app::App>| async move {

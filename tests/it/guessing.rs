@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::device::{device_client, start};
 use crate::support::{Answer, Browser, Kind, PASSWORD, Registration, TestServer, hidden, on_both, text};
+use chancery::model::Noted;
 
 const TOO_MANY: &str = "There were too many attempts.";
 const KNOWN: &str = "__Host-known";
@@ -322,14 +323,14 @@ on_both! {
         guess().await;
         // A wrong one is looked at: the browser is known.
         assert_eq!(try_in(&mut home, "ada", "wrong").await.status, 422);
-        server.app.storage.end_sessions(&user, server.app.now()).await.unwrap();
+        server.app.storage.end_sessions(Noted::nothing(), &user, server.app.now()).await.unwrap();
         assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 429);
         server.advance(36);
         assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303);
         guess().await;
         assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 303, "and from the next sign-in on it is");
         for disabled in [true, false] {
-            server.app.storage.set_disabled(&user, disabled, server.app.now()).await.unwrap();
+            server.app.storage.set_disabled(Noted::nothing(), &user, disabled, server.app.now()).await.unwrap();
         }
         assert_eq!(try_in(&mut home, "ada", PASSWORD).await.status, 429);
     }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use chancery::model::ClientId;
+use chancery::model::{ClientId, Noted};
 use serde_json::json;
 
 use crate::support::{Answer, START, TestServer, claims_of, on_both, text};
@@ -173,12 +173,12 @@ on_both! {
         let tokens = server.tokens(&client, "ada").await;
         let both = [text(&tokens, "access_token"), text(&tokens, "refresh_token")];
         for (disabled, active) in [(true, false), (false, true)] {
-            server.app.storage.set_disabled(&user.id, disabled, START).await.unwrap();
+            server.app.storage.set_disabled(Noted::nothing(), &user.id, disabled, START).await.unwrap();
             for token in &both {
                 assert_eq!(server.is_active(&client, token).await, active);
             }
         }
-        server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap();
+        server.app.storage.delete_user(Noted::nothing(), &user.id, server.app.now()).await.unwrap();
         for token in &both {
             assert_inactive(&server.introspect(&client, token).await);
         }
@@ -190,7 +190,7 @@ on_both! {
         let (client, _) = (server.client(json!({})).await, server.user("ada").await);
         let tokens = server.tokens(&client, "ada").await;
         let own = server.client_token(&client, "read").await;
-        server.app.storage.delete_client(&ClientId::new(&client.id)).await.unwrap();
+        server.app.storage.delete_client(Noted::nothing(), &ClientId::new(&client.id)).await.unwrap();
         server.app.clients.forget();
         for token in [text(&tokens, "access_token"), text(&tokens, "refresh_token"), own] {
             assert_inactive(&server.introspect(&gateway, &token).await);

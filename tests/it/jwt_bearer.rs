@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery::model::{KeySource, SubjectClaim, TrustedIssuer, User};
+use chancery::model::{KeySource, Noted, SubjectClaim, TrustedIssuer, User};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -51,7 +51,7 @@ impl Place {
 
 async fn trust(server: &TestServer, keys: KeySource, subject_claim: SubjectClaim) {
     let issuer = TrustedIssuer { issuer: PARTNER.to_owned(), keys, subject_claim, created_at: START };
-    assert!(server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
+    assert!(server.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap());
 }
 
 on_both! {
@@ -114,13 +114,13 @@ on_both! {
         let (server, token) = (&place.server, place.token().await);
         let (statements, active) = server.statements(server.is_active(&place.client, &token)).await;
         assert_eq!((statements, active), (1, true));
-        server.app.storage.set_disabled(&place.user.id, true, START).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &place.user.id, true, START).await.unwrap();
         assert!(!server.is_active(&place.client, &token).await);
         let disabled = place.exchange(&place.assertion(place.user.id.as_str(), json!({})), &[]).await;
         disabled.assert_error(400, "invalid_grant");
-        server.app.storage.set_disabled(&place.user.id, false, START).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &place.user.id, false, START).await.unwrap();
         assert!(server.is_active(&place.client, &token).await);
-        server.app.storage.delete_user(&place.user.id, server.app.now()).await.unwrap();
+        server.app.storage.delete_user(Noted::nothing(), &place.user.id, server.app.now()).await.unwrap();
         assert!(!server.is_active(&place.client, &token).await);
     }
 
@@ -133,7 +133,7 @@ on_both! {
         let any = place.server.client(json!({"introspection_policy": "any"})).await;
         assert!(place.server.is_active(&any, &second).await);
         let id = chancery::model::ClientId::new(&place.client.id);
-        place.server.app.storage.delete_client(&id).await.unwrap();
+        place.server.app.storage.delete_client(Noted::nothing(), &id).await.unwrap();
         place.server.app.clients.forget();
         assert!(!place.server.is_active(&any, &second).await);
     }
@@ -256,7 +256,7 @@ on_both! {
 
     async fn an_issuer_that_is_trusted_no_more_gets_nothing(kind: Kind) {
         let place = Place::new(kind).await;
-        assert!(place.server.app.storage.delete_trusted_issuer(PARTNER).await.unwrap());
+        assert!(place.server.app.storage.delete_trusted_issuer(Noted::nothing(), PARTNER).await.unwrap());
         let answer = place.exchange(&place.assertion(place.user.id.as_str(), json!({})), &[]).await;
         answer.assert_error(400, "invalid_grant");
     }
@@ -285,7 +285,7 @@ on_both! {
         let answer = server.introspect(&place.client, &token).await.json();
         assert_eq!((&answer["active"], &answer["sub"]), (&json!(true), &claims["sub"]));
         assert_eq!(answer.get("sealed_user"), None);
-        server.app.storage.set_disabled(&place.user.id, true, START).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &place.user.id, true, START).await.unwrap();
         assert!(!server.is_active(&place.client, &token).await);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery::keys::{self, KeyRing};
-use chancery::model::{KeyId, Timestamp};
+use chancery::model::{KeyId, Noted, Timestamp};
 use chancery::storage::StoredClient;
 use jsonwebtoken::decode_header;
 use serde_json::{Value, json};
@@ -353,9 +353,9 @@ on_both! {
         let mut other: Value = json!(before);
         other["client_id"] = json!("other");
         let other = serde_json::from_value(other).unwrap();
-        assert!(server.app.storage.insert_client(&other, &secrets).await.is_err());
+        assert!(server.app.storage.insert_client(Noted::nothing(), &other, &secrets).await.is_err());
         assert_eq!(count().await, counted);
-        assert!(server.app.storage.delete_client(&before.id).await.is_err());
+        assert!(server.app.storage.delete_client(Noted::nothing(), &before.id).await.is_err());
         assert_eq!(count().await, counted);
         let app = &server.app;
         let (key, times) = (server.published().await[0].clone(), keys::RotationTimes::of(&app.settings));

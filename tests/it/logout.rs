@@ -305,7 +305,7 @@ on_both! {
             ];
             let page = browser.get(&path(&form)).await;
             assert_asks(&page);
-            assert!(page.body.contains("could not show that it means your session"), "{way}");
+            assert!(page.body.contains("could not prove that it means your session"), "{way}");
             let done = answer(&mut browser, &page, "sign_out").await;
             assert_done(&done);
             assert!(done.body.contains("so you stay here") && !done.body.contains("app.example"), "{way}");

@@ -8,8 +8,10 @@ use chancery::telemetry::Line;
 use serde_json::json;
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::{
     Browser, CHALLENGE, PASSWORD, Registration, TestServer, VERIFIER, hidden, on_both, query_of, text,
@@ -46,12 +48,10 @@ impl Captured {
         static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
         LazyLock::force(&SECOND);
         let captured = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new("debug,chancery=trace"))
-            .with_writer(captured.clone())
-            .with_ansi(false)
-            .event_format(Line(LogFormat::Text))
-            .finish();
+        let levels: Targets = "debug,chancery=trace".parse().unwrap();
+        let lines =
+            layer().with_writer(captured.clone()).with_ansi(false).event_format(Line(LogFormat::Text));
+        let subscriber = tracing_subscriber::registry().with(levels).with(lines);
         (captured, tracing::subscriber::set_default(subscriber))
     }
 

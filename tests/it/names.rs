@@ -1,7 +1,7 @@
 //! Names and passwords however a keyboard writes them (RFC 8265), and names that people may believe.
 
 use axum::http::{Method, StatusCode};
-use chancery::model::{KeySource, Secret, SoftwareIssuer, User, UserId};
+use chancery::model::{KeySource, Noted, Secret, SoftwareIssuer, User, UserId};
 use serde_json::json;
 
 use crate::support::{OPEN, PASSWORD, Registration, Signer, TestServer, hidden, on_both, query_of, text};
@@ -20,7 +20,7 @@ async fn works(server: &TestServer, username: &str, password: &str) -> bool {
 async fn user_with_password(server: &TestServer, username: &str, password: &str) -> User {
     let user = server.user(username).await;
     let hash = server.app.passwords.hash(Secret::new(password)).await.unwrap();
-    server.app.storage.set_password(&user.id, &hash, server.app.now()).await.unwrap();
+    server.app.storage.set_password(Noted::nothing(), &user.id, &hash, server.app.now()).await.unwrap();
     user
 }
 
@@ -100,7 +100,7 @@ on_both! {
             let mut other = user.clone();
             other.id = UserId::new(taken);
             (other.username, other.email) = (taken.to_owned(), None);
-            let inserted = server.app.storage.insert_user(&other, None).await.unwrap();
+            let inserted = server.app.storage.insert_user(Noted::nothing(), &other, None).await.unwrap();
             assert!(inserted.is_err(), "{taken} is somebody else");
         }
     }
@@ -111,7 +111,7 @@ on_both! {
         user.id = UserId::new("another");
         (user.username, user.email) = ("jane".to_owned(), Some("Jane@Bücher.example".to_owned()));
         let hash = server.app.passwords.hash(Secret::new(COMPOSED)).await.unwrap();
-        server.app.storage.insert_user(&user, Some(&hash)).await.unwrap().unwrap();
+        server.app.storage.insert_user(Noted::nothing(), &user, Some(&hash)).await.unwrap().unwrap();
         for address in ["jane@bücher.example", "jane@xn--bcher-kva.example", "JANE@BU\u{308}CHER.EXAMPLE"] {
             assert!(works(&server, address, COMPOSED).await, "{address}");
             assert!(server.app.storage.user_by_email(address).await.unwrap().is_some());
@@ -207,7 +207,7 @@ on_both! {
             keys: KeySource::Jwks(signer.jwks()),
             created_at: server.app.now(),
         };
-        assert!(server.app.storage.insert_software_issuer(&issuer).await.unwrap());
+        assert!(server.app.storage.insert_software_issuer(Noted::nothing(), &issuer).await.unwrap());
         for name in ["A\u{202e}B", "Gооgle"] {
             for member in ["client_name", "client_name#de"] {
                 let jwt = signer.sign(&json!({"iss": "https://vouch.example", member: name}));

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Documents, OPEN, Registration, TestServer, claims_of, on_both, text};
+use chancery::model::Noted;
 
 /// A client of the sector of `host` that knows users by pairwise subjects.
 async fn client_of(server: &TestServer, host: &str, change: Value) -> Registration {
@@ -80,7 +81,7 @@ on_both! {
         let client = client_of(&server, "one.example", json!({})).await;
         let token = text(&server.tokens(&client, "ada").await, "access_token");
         assert!(server.is_active(&client, &token).await);
-        server.app.storage.set_disabled(&user.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &user.id, true, server.app.now()).await.unwrap();
         assert!(!server.is_active(&client, &token).await);
     }
 

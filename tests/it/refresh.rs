@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::{Browser, Registration, START, TestServer, all, assert_told, claims_of, on_both, text};
+use chancery::model::Noted;
 
 const TEN_YEARS: i64 = 10 * 365 * 86_400;
 
@@ -260,11 +261,11 @@ on_both! {
         let server = TestServer::start(kind).await;
         let user = server.user("ada").await;
         let (client, token) = first(&server, json!({})).await;
-        server.app.storage.set_disabled(&user.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &user.id, true, server.app.now()).await.unwrap();
         server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
-        server.app.storage.set_disabled(&user.id, false, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &user.id, false, server.app.now()).await.unwrap();
         assert_eq!(server.refresh(&client, &token).await.status, 200);
-        server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap();
+        server.app.storage.delete_user(Noted::nothing(), &user.id, server.app.now()).await.unwrap();
         server.refresh(&client, &token).await.assert_error(400, "invalid_grant");
     }
 

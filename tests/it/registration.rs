@@ -9,6 +9,7 @@ use crate::support::{
     Answer, BY_TOKEN, OPEN, PASSWORD, REDIRECT_URI, Signer, TestServer, all, dear_rsa_keys, hidden, names,
     on_both, registration_of, text,
 };
+use chancery::model::Noted;
 
 const PROXIES: (&str, &str) = ("SERVER__TRUSTED_PROXIES", "0.0.0.0/0");
 
@@ -194,7 +195,7 @@ on_both! {
         let server = TestServer::start_with(kind, &[BY_TOKEN]).await;
         let token = server.initial_access_token(None, None).await;
         let listed = server.app.storage.registration_tokens().await.unwrap();
-        assert!(server.app.storage.delete_registration_token(&listed[0].id).await.unwrap());
+        assert!(server.app.storage.delete_registration_token(Noted::nothing(), &listed[0].id).await.unwrap());
         server.register_with(Some(&token), json!({})).await.assert_error(401, "invalid_token");
     }
 

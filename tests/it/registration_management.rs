@@ -9,6 +9,7 @@ use crate::support::{
     BY_TOKEN, Documents, OPEN, REDIRECT_URI, Registration, Signer, TestServer, claims_of, merged, on_both,
     registration_of, text,
 };
+use chancery::model::Noted;
 
 async fn registered(server: &TestServer, change: Value) -> Value {
     let answer = server.register(change).await;
@@ -302,7 +303,7 @@ on_both! {
         let ada = server.app.storage.user_by_username("ada").await.unwrap().unwrap().id;
         let now = server.app.now();
         let session = &server.app.storage.sessions_of(&ada, now).await.unwrap()[0].id;
-        server.app.storage.end_session(session, &ada, now).await.unwrap();
+        server.app.storage.end_session(Noted::nothing(), session, &ada, now).await.unwrap();
         assert_eq!(server.number("SELECT COUNT(*) FROM logout_deliveries").await, 1);
     }
 

@@ -1,7 +1,7 @@
 //! Software statements (RFC 7591 2.3): somebody whom the operator named vouches for what an application says.
 
 use axum::http::StatusCode;
-use chancery::model::{KeySource, SoftwareIssuer, SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, Noted, SoftwareIssuer, SubjectClaim, TrustedIssuer};
 use serde_json::{Value, json};
 
 use crate::support::{Documents, OPEN, Signer, TestServer, merged, on_both};
@@ -10,7 +10,7 @@ const ISSUER: &str = "https://vouch.example";
 
 async fn believe(server: &TestServer, keys: KeySource) {
     let issuer = SoftwareIssuer { issuer: ISSUER.to_owned(), keys, created_at: server.app.now() };
-    assert!(server.app.storage.insert_software_issuer(&issuer).await.unwrap());
+    assert!(server.app.storage.insert_software_issuer(Noted::nothing(), &issuer).await.unwrap());
 }
 
 fn statement(change: Value) -> Value {
@@ -80,7 +80,7 @@ on_both! {
             issuer: ISSUER.to_owned(), keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Sub, created_at: server.app.now(),
         };
-        server.app.storage.insert_trusted_issuer(&issuer).await.unwrap();
+        server.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap();
         let answer = server.register(json!({"software_statement": signer.sign(&statement(json!({})))})).await;
         answer.assert_error(400, "unapproved_software_statement");
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::device;
 use crate::support::{Answer, Registration, TestServer, claims_of, on_both, query_of, text};
+use chancery::model::Noted;
 
 const A: &str = "https://a.example/api";
 const B: &str = "https://b.example/api";
@@ -160,7 +161,7 @@ on_both! {
         assert_eq!((&access(&tokens)["aud"], &access(&tokens)["scope"]), (&json!(B), &json!("b:read")));
         let token = text(&tokens, "refresh_token");
         refresh(&server, &client, &token, &[("resource", A)]).await.assert_error(400, "invalid_target");
-        assert!(server.app.storage.delete_resource(B).await.unwrap());
+        assert!(server.app.storage.delete_resource(Noted::nothing(), B).await.unwrap());
         server.app.reload_registry().await.unwrap();
         // Not one for the default audience instead.
         refresh(&server, &client, &token, &[]).await.assert_error(400, "invalid_target");

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Registration, TestServer, claims_of, names, on_both, query_of, text};
+use chancery::model::Noted;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -74,7 +75,7 @@ on_both! {
         server.scope("edit", json!({"implies": "view admin"})).await;
         assert_may_ask(&server, "exact", "admin", &["admin", "edit", "view", "view edit"], &["other"]).await;
         assert_may_ask(&server, "exact", "view", &["view"], &["edit", "admin"]).await;
-        assert!(server.app.storage.delete_scope("edit").await.unwrap());
+        assert!(server.app.storage.delete_scope(Noted::nothing(), "edit").await.unwrap());
         server.app.reload_registry().await.unwrap();
         assert_may_ask(&server, "exact", "admin", &["edit"], &["view"]).await;
     }
@@ -128,7 +129,7 @@ on_both! {
         assert_eq!(after, [&before[..], &[json!("calendar")]].concat());
         let (statements, _) = server.statements(server.get(DISCOVERY)).await;
         assert_eq!(statements, 0);
-        assert!(server.app.storage.delete_scope("calendar").await.unwrap());
+        assert!(server.app.storage.delete_scope(Noted::nothing(), "calendar").await.unwrap());
         server.app.reload_registry().await.unwrap();
         assert_eq!(listed(server.get(DISCOVERY).await), before);
     }

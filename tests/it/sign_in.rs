@@ -4,10 +4,11 @@ use axum::http::{StatusCode, header};
 use serde_json::json;
 
 use crate::support::{Answer, Browser, PASSWORD, REDIRECT_URI, TestServer, hidden, on_both, query_of};
+use chancery::model::Noted;
 
 const SESSION: &str = "__Host-session";
-const WRONG: &str = "The user name or the password is not right.";
-const STALE: &str = "This page had been open for too long.";
+const WRONG: &str = "That user name or password is not right.";
+const STALE: &str = "This page was open for too long.";
 const OVER: &str = "This sign-in is over";
 
 /// Sends the sign-in form as it is on the page, for the account page.
@@ -46,7 +47,7 @@ on_both! {
         let server = TestServer::start(kind).await;
         let (mut browser, bob) = (server.browser(), server.user("bob").await);
         server.user("ada").await;
-        server.app.storage.set_disabled(&bob.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &bob.id, true, server.app.now()).await.unwrap();
         let mut pages = Vec::new();
         for (username, password) in [("ada", "wrong"), ("eve", "wrong"), ("eve", PASSWORD), ("bob", PASSWORD)]
         {
@@ -104,7 +105,7 @@ on_both! {
         let mut browser = server.browser();
         // The right password of a disabled user counts too: its page is that of a wrong one.
         let eve = server.user("eve").await;
-        server.app.storage.set_disabled(&eve.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &eve.id, true, server.app.now()).await.unwrap();
         for (username, password) in [("ada", "wrong"), ("nobody", "wrong"), ("eve", PASSWORD)] {
             let change = [("username", username), ("password", password)];
             for _ in 0..10 {
@@ -276,9 +277,9 @@ on_both! {
         let ada = server.user("ada").await;
         let mut browser = server.browser();
         browser.enter("ada").await;
-        server.app.storage.set_disabled(&ada.id, true, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &ada.id, true, server.app.now()).await.unwrap();
         assert_eq!(browser.signed_in_as().await, None);
-        server.app.storage.set_disabled(&ada.id, false, server.app.now()).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &ada.id, false, server.app.now()).await.unwrap();
         assert_eq!(browser.signed_in_as().await, None);
         browser.enter("ada").await;
     }

@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use chancery::model::{
     Algorithm, Allowed, Authentication, AuthorizationRequest, AuthorizationRequestId, ClientId,
     ClientMetadata, ClientSecrets, CodeConditions, Grant, GrantContext, GrantId, GrantState, KeyId, Means,
-    NetworkAddress, PendingRequest, Refresh, RequestAccount, RequestOwner, RetiredSecret, Secret, Session,
-    SessionId, SignInGeneration, SigningKey, Timestamp, TokenId, User, UserId,
+    NetworkAddress, Noted, PendingRequest, Refresh, RequestAccount, RequestOwner, RetiredSecret, Secret,
+    Session, SessionId, SignInGeneration, SigningKey, Timestamp, TokenId, User, UserId,
 };
 use chancery::storage::{
     Authority, Insertion, MOST_AT_ONCE, Remember, Rotation, Storage, StorageError, StoredClient, TokenState,
@@ -43,13 +43,13 @@ async fn authority_of<'a>(storage: &Storage, grant: &Grant) -> Authority<'a> {
 
 async fn insert(storage: &Storage, grant: &Grant) -> Result<bool, StorageError> {
     let authority = authority_of(storage, grant).await;
-    Ok(storage.insert_grant(grant, authority).await? == Insertion::Inserted)
+    Ok(storage.insert_grant(Noted::nothing(), grant, authority).await? == Insertion::Inserted)
 }
 
 async fn approve(storage: &Storage, grant: &Grant, scope: &str) -> Result<bool, StorageError> {
     let authority = authority_of(storage, grant).await;
     keep_request_of(storage, grant).await;
-    Ok(storage.approve(grant, &forever(scope), authority).await? == Insertion::Inserted)
+    Ok(storage.approve(Noted::nothing(), grant, &forever(scope), authority).await? == Insertion::Inserted)
 }
 
 /// A database with one client and one user in it.
@@ -110,7 +110,7 @@ impl World {
 
     async fn sign_in(&self, session: &Session) {
         let proof = self.storage().standing(&self.user.id).await.unwrap().unwrap().sign_in;
-        let inserted = self.storage().insert_session(session, "salt", proof).await.unwrap();
+        let inserted = self.storage().insert_session(Noted::nothing(), session, "salt", proof).await.unwrap();
         assert_eq!(inserted, Insertion::Inserted);
     }
 
@@ -199,23 +199,23 @@ on_both! {
     async fn a_client_comes_back_as_it_was_registered(kind: Kind) {
         let world = World::start(kind).await;
         let mut stored = world.storage().client(&world.client).await.unwrap().unwrap();
-        let taken = world.storage().insert_client(&stored.client, &stored.secrets);
+        let taken = world.storage().insert_client(Noted::nothing(), &stored.client, &stored.secrets);
         assert!(!taken.await.unwrap(), "the id is taken");
         stored.client.name = "Renamed — Überall".into();
         stored.client.audience = vec!["api".into()];
         stored.secrets.sealed = Some(Secret::new("sealed"));
         let sealed = Some(Secret::new("sealed before"));
         stored.secrets.retired = Some(RetiredSecret { digest: [7; 32], sealed, expires_at: START.plus(5) });
-        assert!(world.storage().update_client(&stored, START).await.unwrap());
+        assert!(world.storage().update_client(Noted::nothing(), &stored, START).await.unwrap());
         let found = world.storage().client(&world.client).await.unwrap().unwrap();
         assert_eq!((&found.client, plain(&found.secrets)), (&stored.client, plain(&stored.secrets)));
         assert_eq!(world.storage().clients().await.unwrap(), [stored.client.clone()]);
-        assert!(world.storage().delete_client(&world.client).await.unwrap());
-        assert!(!world.storage().delete_client(&world.client).await.unwrap());
-        assert!(!world.storage().update_client(&found, START).await.unwrap());
+        assert!(world.storage().delete_client(Noted::nothing(), &world.client).await.unwrap());
+        assert!(!world.storage().delete_client(Noted::nothing(), &world.client).await.unwrap());
+        assert!(!world.storage().update_client(Noted::nothing(), &found, START).await.unwrap());
         assert!(world.storage().client(&world.client).await.unwrap().is_none());
         let without = ClientSecrets::default();
-        assert!(world.storage().insert_client(&stored.client, &without).await.unwrap());
+        assert!(world.storage().insert_client(Noted::nothing(), &stored.client, &without).await.unwrap());
         let again = world.storage().client(&world.client).await.unwrap().unwrap();
         assert_eq!((again.client, plain(&again.secrets)), (stored.client, plain(&without)));
     }
@@ -227,24 +227,24 @@ on_both! {
         late.client.name = "Late".into();
         let mut first = late.clone();
         first.client.name = "First".into();
-        assert!(world.storage().update_client(&first, START).await.unwrap());
+        assert!(world.storage().update_client(Noted::nothing(), &first, START).await.unwrap());
         let refused = async |late: &StoredClient| {
-            assert!(!world.storage().update_client(late, START).await.unwrap());
-            assert_eq!(world.storage().end_access_of_client(late, START).await.unwrap(), None);
+            assert!(!world.storage().update_client(Noted::nothing(), late, START).await.unwrap());
+            assert_eq!(world.storage().end_access_of_client(Noted::nothing(), late, START).await.unwrap(), None);
             for is_another in [true, false] {
-                assert!(!world.storage().update_registration(late, START, is_another).await.unwrap());
+                assert!(!world.storage().update_registration(Noted::nothing(), late, START, is_another).await.unwrap());
             }
         };
         refused(&late).await;
         assert_eq!(read().await.client.name, "First");
         let late = read().await;
-        assert_eq!(world.storage().end_access_of_client(&late, START).await.unwrap(), Some(0));
+        assert_eq!(world.storage().end_access_of_client(Noted::nothing(), &late, START).await.unwrap(), Some(0));
         refused(&late).await;
         // Who has the id of one that was deleted is another.
         let late = read().await;
-        assert!(world.storage().delete_client(&world.client).await.unwrap());
+        assert!(world.storage().delete_client(Noted::nothing(), &world.client).await.unwrap());
         let client = ClientMetadata { created_at: START.plus(1), ..late.client.clone() };
-        assert!(world.storage().insert_client(&client, &late.secrets).await.unwrap());
+        assert!(world.storage().insert_client(Noted::nothing(), &client, &late.secrets).await.unwrap());
         refused(&late).await;
     }
 
@@ -252,10 +252,10 @@ on_both! {
         let world = World::start(kind).await;
         let before = world.storage().versions().await.unwrap();
         let stored = world.storage().client(&world.client).await.unwrap().unwrap();
-        world.storage().update_client(&stored, START).await.unwrap();
+        world.storage().update_client(Noted::nothing(), &stored, START).await.unwrap();
         let after = world.storage().versions().await.unwrap();
         assert_eq!((after.clients, after.keys), (before.clients + 1, before.keys));
-        world.storage().insert_signing_key(&key("new", Algorithm::PS256), 1, START).await.unwrap();
+        world.storage().insert_signing_key(Noted::nothing(), &key("new", Algorithm::PS256), 1, START).await.unwrap();
         let last = world.storage().versions().await.unwrap();
         assert_eq!((last.clients, last.keys), (after.clients, after.keys + 1));
         world.storage().ping().await.unwrap();
@@ -285,10 +285,10 @@ on_both! {
             ..world.user.clone()
         };
         for taken in [other("b", "ADA", None), other("b", "bob", Some("ADA@mail.example"))] {
-            assert_eq!(storage.insert_user(&taken, None).await.unwrap(), Err(UserConflict));
+            assert_eq!(storage.insert_user(Noted::nothing(), &taken, None).await.unwrap(), Err(UserConflict));
         }
         for (id, name) in [("b", "bob"), ("c", "carl")] {
-            assert_eq!(storage.insert_user(&other(id, name, None), None).await.unwrap(), Ok(()), "no mail address");
+            assert_eq!(storage.insert_user(Noted::nothing(), &other(id, name, None), None).await.unwrap(), Ok(()), "no mail address");
         }
         assert_eq!(storage.users().await.unwrap().len(), 3);
         assert!(storage.credentials("bob").await.unwrap().unwrap().password_hash.is_none());
@@ -300,7 +300,7 @@ on_both! {
         let won = yes(
             |storage| {
                 let user = User { id: UserId::new(chancery::crypto::random::id()), ..user.clone() };
-                async move { Ok(storage.insert_user(&user, None).await?.is_ok()) }
+                async move { Ok(storage.insert_user(Noted::nothing(), &user, None).await?.is_ok()) }
             },
             world.storage(),
         );
@@ -311,18 +311,18 @@ on_both! {
         let world = World::start(kind).await;
         let (storage, id) = (world.storage(), &world.user.id);
         world.sign_in(&world.session("one")).await;
-        assert!(storage.set_password(id, "hash", START.plus(1)).await.unwrap());
+        assert!(storage.set_password(Noted::nothing(), id, "hash", START.plus(1)).await.unwrap());
         assert!(kept(storage, &SessionId::new("one")).await.is_none());
         let changed = storage.credentials("ada").await.unwrap().unwrap();
         assert_eq!((changed.password_hash.as_deref(), changed.user.updated_at), (Some("hash"), START.plus(1)));
         world.sign_in(&world.session("two")).await;
-        assert!(storage.set_disabled(id, true, START.plus(2)).await.unwrap());
+        assert!(storage.set_disabled(Noted::nothing(), id, true, START.plus(2)).await.unwrap());
         assert!(kept(storage, &SessionId::new("two")).await.is_none());
         assert!(storage.user(id).await.unwrap().unwrap().disabled);
-        assert!(storage.set_disabled(id, false, START).await.unwrap());
+        assert!(storage.set_disabled(Noted::nothing(), id, false, START).await.unwrap());
         let nobody = UserId::new("nobody");
-        assert!(!storage.set_disabled(&nobody, true, START).await.unwrap());
-        assert!(!storage.set_password(&nobody, "hash", START).await.unwrap());
+        assert!(!storage.set_disabled(Noted::nothing(), &nobody, true, START).await.unwrap());
+        assert!(!storage.set_password(Noted::nothing(), &nobody, "hash", START).await.unwrap());
     }
 
     async fn a_session_comes_back_is_touched_renewed_and_ended_by_its_user_only(kind: Kind) {
@@ -337,15 +337,15 @@ on_both! {
         (session.auth_time, session.expires_at) = (START.plus(9), START.plus(2000));
         session.last_seen_at = START.plus(9);
         session.persistent = false;
-        assert!(storage.renew_session(&session, "another salt", SignInGeneration::FIRST).await.unwrap());
+        assert!(storage.renew_session(Noted::nothing(), &session, "another salt", SignInGeneration::FIRST).await.unwrap());
         let renewed = kept(storage, &session.id).await;
         assert_eq!(renewed, Some((session.clone(), world.user.clone(), "another salt".to_owned())));
-        assert!(!storage.end_session(&session.id, &UserId::new("somebody else"), START).await.unwrap());
+        assert!(!storage.end_session(Noted::nothing(), &session.id, &UserId::new("somebody else"), START).await.unwrap());
         assert_eq!(storage.sessions_of(&world.user.id, START.plus(1999)).await.unwrap(), [session.clone()]);
         assert!(storage.sessions_of(&world.user.id, START.plus(2000)).await.unwrap().is_empty());
-        assert!(storage.end_session(&session.id, &world.user.id, START).await.unwrap());
-        assert!(!storage.end_session(&session.id, &world.user.id, START).await.unwrap());
-        assert!(!storage.renew_session(&session, "salt", SignInGeneration::FIRST).await.unwrap());
+        assert!(storage.end_session(Noted::nothing(), &session.id, &world.user.id, START).await.unwrap());
+        assert!(!storage.end_session(Noted::nothing(), &session.id, &world.user.id, START).await.unwrap());
+        assert!(!storage.renew_session(Noted::nothing(), &session, "salt", SignInGeneration::FIRST).await.unwrap());
     }
 
     async fn the_sessions_of_a_browser_come_back_together(kind: Kind) {
@@ -380,7 +380,7 @@ on_both! {
             world.keep(grant).await;
             assert!(storage.redeem_code(&grant.id, START).await.unwrap());
         }
-        storage.end_session(&SessionId::new("session"), &world.user.id, START).await.unwrap();
+        storage.end_session(Noted::nothing(), &SessionId::new("session"), &world.user.id, START).await.unwrap();
         assert_eq!(world.state(&online.id).await, GrantState::Revoked);
         assert_eq!(world.state(&elsewhere.id).await, GrantState::Active { refresh: None });
         assert!(matches!(world.state(&offline.id).await, GrantState::Active { refresh: Some(_) }));
@@ -392,11 +392,11 @@ on_both! {
         assert_eq!(storage.next_key_number(Algorithm::PS256).await.unwrap(), 1);
         let insert = |storage: Storage| async move {
             let key = key(&chancery::crypto::random::id(), Algorithm::PS256);
-            storage.insert_signing_key(&key, 1, START.plus(50)).await
+            storage.insert_signing_key(Noted::nothing(), &key, 1, START.plus(50)).await
         };
         assert_eq!(yes(insert, storage).await, 1);
         assert_eq!(storage.next_key_number(Algorithm::PS256).await.unwrap(), 2);
-        assert!(storage.insert_signing_key(&key("two", Algorithm::PS256), 2, START.plus(50)).await.unwrap());
+        assert!(storage.insert_signing_key(Noted::nothing(), &key("two", Algorithm::PS256), 2, START.plus(50)).await.unwrap());
         let of = async |now| {
             let mut keys = storage.signing_keys(now).await.unwrap();
             keys.retain(|key| key.algorithm == Algorithm::PS256);
@@ -415,9 +415,9 @@ on_both! {
         let world = World::start(kind).await;
         let storage = world.storage();
         let before = SigningKey { public_key: String::new(), ..key("before", Algorithm::PS256) };
-        storage.insert_signing_key(&before, 1, START).await.unwrap();
-        storage.insert_signing_key(&key("old", Algorithm::PS256), 2, START.plus(50)).await.unwrap();
-        storage.insert_signing_key(&key("new", Algorithm::PS256), 3, START.plus(100)).await.unwrap();
+        storage.insert_signing_key(Noted::nothing(), &before, 1, START).await.unwrap();
+        storage.insert_signing_key(Noted::nothing(), &key("old", Algorithm::PS256), 2, START.plus(50)).await.unwrap();
+        storage.insert_signing_key(Noted::nothing(), &key("new", Algorithm::PS256), 3, START.plus(100)).await.unwrap();
         let retired = async |now, since| {
             let keys = storage.retired_keys(START.plus(now), START.plus(since)).await.unwrap();
             keys.into_iter().map(|key| (key.id.to_string(), key.public_key)).collect::<Vec<_>>()
@@ -443,11 +443,11 @@ on_both! {
             let grant = world.grant("one");
             approve(storage, &grant, "openid").await.unwrap();
             let (sessions, requests) = if delete_user {
-                assert!(storage.delete_user(&world.user.id, START).await.unwrap());
-                assert!(!storage.delete_user(&world.user.id, START).await.unwrap());
+                assert!(storage.delete_user(Noted::nothing(), &world.user.id, START).await.unwrap());
+                assert!(!storage.delete_user(Noted::nothing(), &world.user.id, START).await.unwrap());
                 (0, 1)
             } else {
-                storage.delete_client(&world.client).await.unwrap();
+                storage.delete_client(Noted::nothing(), &world.client).await.unwrap();
                 (1, 0)
             };
             assert_eq!(world.count("SELECT COUNT(*) FROM grants").await, 0);

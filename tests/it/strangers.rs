@@ -24,7 +24,7 @@ async fn start(kind: Kind) -> (TestServer, Registration) {
 fn assert_asked(answer: &Answer, host: &str, way: &str) {
     assert_eq!(answer.location(), "", "{answer:?}");
     assert!(answer.header("content-type").starts_with("text/html"), "{answer:?}");
-    assert!(answer.body.contains(&format!("It wants to take you to <bdi>{host}</bdi>.")), "{answer:?}");
+    assert!(answer.body.contains(&format!("It wants to send you to <bdi>{host}</bdi>.")), "{answer:?}");
     assert!(answer.body.contains(way), "{way} in {answer:?}");
     for by_itself in ["data-continue", "by-itself"] {
         assert!(!answer.body.contains(by_itself), "{answer:?}");

@@ -11,6 +11,7 @@ use crate::support::{
     text,
 };
 use crate::token_exchange::{ID_TOKEN, NEXT, Place, TOKEN_EXCHANGE, exchange};
+use chancery::model::Noted;
 
 const SCOPE: &str = "openid offline_access read write";
 const ALL: [(&str, &str); 1] = [("scope", SCOPE)];
@@ -262,7 +263,7 @@ on_both! {
         let client = server.client(json!({"scope": "openid offline_access all"})).await;
         let tokens = server.tokens_with(&client, "ada", &ALL).await;
         assert_eq!(tokens["scope"], SCOPE);
-        assert!(server.app.storage.delete_scope("all").await.unwrap());
+        assert!(server.app.storage.delete_scope(Noted::nothing(), "all").await.unwrap());
         server.app.reload_registry().await.unwrap();
         let left = scope_of(&server, &client, &access(&tokens)).await;
         assert_eq!(left.as_deref(), Some("openid offline_access"));
@@ -291,7 +292,7 @@ on_both! {
         let tokens = server.redeem(&client, &code).await.json();
         assert_eq!(claims_of(&access(&tokens))["aud"], other);
         server.refresh(&client, &text(&lone, "refresh_token")).await.assert_error(400, "invalid_target");
-        assert!(server.app.storage.delete_resource(other).await.unwrap());
+        assert!(server.app.storage.delete_resource(Noted::nothing(), other).await.unwrap());
         server.app.reload_registry().await.unwrap();
         assert!(!server.is_active(&client, &access(&both)).await);
     }

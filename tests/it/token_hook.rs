@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery::model::{KeySource, SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, Noted, SubjectClaim, TrustedIssuer};
 use serde_json::{Value, json};
 
 use crate::device::{self, DEVICE_CODE};
@@ -141,7 +141,7 @@ on_both! {
             subject_claim: SubjectClaim::Username,
             created_at: START,
         };
-        assert!(server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
+        assert!(server.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap());
         let bearer = server.client(json!({"grant_types": [JWT_BEARER]})).await;
         let assertion = signer.sign(&server.assertion_claims("https://partner.example", "ada", json!({})));
         let tokens = server.tokens(&client, "ada").await;

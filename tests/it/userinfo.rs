@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use chancery::model::{Address, Profile, User, UserId};
+use chancery::model::{Address, Noted, Profile, User, UserId};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, START, TestServer, claims_of, names, on_both, text};
@@ -58,7 +58,7 @@ on_both! {
     async fn each_scope_gives_its_own_claims_and_no_others(kind: Kind) {
         let server = TestServer::start(kind).await;
         let hash = server.app.passwords.hash(chancery::model::Secret::new(crate::support::PASSWORD)).await;
-        server.app.storage.insert_user(&complete(), Some(&hash.unwrap())).await.unwrap().unwrap();
+        server.app.storage.insert_user(Noted::nothing(), &complete(), Some(&hash.unwrap())).await.unwrap().unwrap();
         assert_eq!(claims(&server, "openid").await, json!({"sub": "user-1"}));
         assert_eq!(
             claims(&server, "openid profile").await,
@@ -86,7 +86,7 @@ on_both! {
         let bare =
             User { email: None, phone_number: None, profile: Profile::default(), groups: vec![], ..complete() };
         let hash = server.app.passwords.hash(chancery::model::Secret::new(crate::support::PASSWORD)).await;
-        server.app.storage.insert_user(&bare, Some(&hash.unwrap())).await.unwrap().unwrap();
+        server.app.storage.insert_user(Noted::nothing(), &bare, Some(&hash.unwrap())).await.unwrap().unwrap();
         let found = claims(&server, "openid profile email phone address groups").await;
         assert_eq!(names(&found), ["groups", "preferred_username", "sub", "updated_at"]);
     }
@@ -98,7 +98,7 @@ on_both! {
             user.profile.localized.insert(name.to_owned(), value.to_owned());
         }
         let hash = server.app.passwords.hash(chancery::model::Secret::new(crate::support::PASSWORD)).await;
-        server.app.storage.insert_user(&user, Some(&hash.unwrap())).await.unwrap().unwrap();
+        server.app.storage.insert_user(Noted::nothing(), &user, Some(&hash.unwrap())).await.unwrap().unwrap();
         let client = server.client(json!({})).await;
         for (scope, locales, expected) in [
             ("openid profile", "", json!({})),
@@ -164,9 +164,9 @@ on_both! {
         let revoked = text(&server.tokens(&client, "ada").await, "access_token");
         server.revoke(&client, &revoked).await;
         assert_challenge(&server.get_with_token("/userinfo", &revoked).await, 401, "invalid_token");
-        server.app.storage.set_disabled(&user.id, true, START).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &user.id, true, START).await.unwrap();
         assert_challenge(&server.get_with_token("/userinfo", &access_token).await, 401, "invalid_token");
-        server.app.storage.set_disabled(&user.id, false, START).await.unwrap();
+        server.app.storage.set_disabled(Noted::nothing(), &user.id, false, START).await.unwrap();
         assert_eq!(server.get_with_token("/userinfo", &access_token).await.status, 200);
         server.advance(3600);
         assert_challenge(&server.get_with_token("/userinfo", &access_token).await, 401, "invalid_token");

@@ -55,7 +55,7 @@ impl Administration<'_> {
         let allowed = MayRegister { by, share: Share::half_of(self.settings.registration.max_clients) };
         let new = NewRegistration { client: &client, secrets: &secrets, salt: &salt, token, allowed };
         let registered = Event::ClientRegistered { client: &client.id, registration_token: token };
-        let refusal = match self.noting(registered)?.register_client(new, now).await? {
+        let refusal = match self.storage.register_client(self.noted(registered)?, new, now).await? {
             RegistrationOutcome::Registered => return Ok(Registered { client, secret, salt }),
             RegistrationOutcome::TokenSpent => ClientRefusal::TokenSpent,
             RegistrationOutcome::Full => ClientRefusal::Full,
@@ -80,8 +80,8 @@ impl Administration<'_> {
         let seal = |secret: &Secret| self.seal(&client.id, secret);
         let (secret, secrets) = clients::renewed(&client, had_secret, stored.secrets, self.now(), seal)?;
         (stored.client, stored.secrets) = (client.into_metadata(), secrets);
-        let storage = self.noting(Event::ClientUpdated { client: &stored.client.id })?;
-        if !storage.update_registration(&stored, self.now(), is_another).await? {
+        let noted = self.noted(Event::ClientUpdated { client: &stored.client.id })?;
+        if !self.storage.update_registration(noted, &stored, self.now(), is_another).await? {
             return Ok(None);
         }
         self.services.client_changed();

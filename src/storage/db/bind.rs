@@ -1,7 +1,7 @@
 //! Values as each driver binds them, and rows as both give them.
 
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::{Query, QueryAs};
+use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{FromRow, Postgres, SqlSafeStr, Sqlite};
 
@@ -12,10 +12,40 @@ pub trait Row: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, S
 
 impl<T> Row for T where T: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> {}
 
+/// A row as its driver gave it. What is read is a matter of its own, so that the way to the database is compiled once and
+/// not once for each type of row.
+pub(super) enum DriverRow {
+    Postgres(PgRow),
+    Sqlite(SqliteRow),
+}
+
+pub(super) enum DriverRows {
+    Postgres(Vec<PgRow>),
+    Sqlite(Vec<SqliteRow>),
+}
+
+impl DriverRow {
+    pub(super) fn read<T: Row>(&self) -> Result<T, sqlx::Error> {
+        match self {
+            Self::Postgres(row) => T::from_row(row),
+            Self::Sqlite(row) => T::from_row(row),
+        }
+    }
+}
+
+impl DriverRows {
+    pub(super) fn read<T: Row>(&self) -> Result<Vec<T>, sqlx::Error> {
+        match self {
+            Self::Postgres(rows) => rows.iter().map(T::from_row).collect(),
+            Self::Sqlite(rows) => rows.iter().map(T::from_row).collect(),
+        }
+    }
+}
+
 macro_rules! binder {
-    ($name:ident, $query:ident $(<$row:ident>)?, $db:ty, $arguments:ty, $make:path) => {
-        pub(super) fn $name<'q $(, $row: Row)?>(sql: impl SqlSafeStr, values: &[Value<'q>]) -> $query<'q, $db, $($row,)? $arguments> {
-            let mut query = $make(sql);
+    ($name:ident, $db:ty, $arguments:ty) => {
+        pub(super) fn $name<'q>(sql: impl SqlSafeStr, values: &[Value<'q>]) -> Query<'q, $db, $arguments> {
+            let mut query = sqlx::query(sql);
             for value in values {
                 query = match *value {
                     Value::Text(text) => query.bind(text),
@@ -30,7 +60,5 @@ macro_rules! binder {
     };
 }
 
-binder!(bind_pg, Query, Postgres, PgArguments, sqlx::query);
-binder!(bind_lite, Query, Sqlite, SqliteArguments, sqlx::query);
-binder!(bind_pg_as, QueryAs<T>, Postgres, PgArguments, sqlx::query_as);
-binder!(bind_lite_as, QueryAs<T>, Sqlite, SqliteArguments, sqlx::query_as);
+binder!(bind_pg, Postgres, PgArguments);
+binder!(bind_lite, Sqlite, SqliteArguments);

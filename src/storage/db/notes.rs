@@ -1,14 +1,11 @@
 //! One write and its entries of the audit log in one statement, on Postgres: a transaction would be four trips to the
 //! database instead of one. SQLite, which has no such statement, is in the same process.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use super::rows::{Rows, placeholders};
 use super::{Value, values};
-use crate::model::{AuditEntry, NotedEntries};
-
-/// Entries of the audit log that are written with the next write, in its transaction, if it changes something.
-pub(super) type Notes = Option<Arc<NotedEntries>>;
+use crate::model::AuditEntry;
 
 /// An INSERT of waiting entries, up to its rows.
 const INSERT: &str = "INSERT INTO audit_waiting (id, at, ordinal, event, body, tag)";

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, PgConnection};
 
-use super::pool::{PATIENCE, Pool};
+use super::pool::{ANSWER_TIMEOUT, Pool};
 use crate::storage::StorageError;
 
 /// Readers on SQLite; the one writer comes on top.
@@ -28,7 +28,7 @@ pub(super) async fn sqlite(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(PATIENCE)
+        .busy_timeout(ANSWER_TIMEOUT)
         .disable_statement_logging();
     let writer = open_pool(1, &options, wait).await?;
     let readers = open_pool(SQLITE_READERS, &options.read_only(true).create_if_missing(false), wait).await?;

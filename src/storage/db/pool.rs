@@ -18,7 +18,7 @@ use sqlx::Connection;
 use sqlx::error::ErrorKind;
 
 use crate::observe;
-pub(super) use fit::{Fit, PATIENCE};
+pub(super) use fit::{ANSWER_TIMEOUT, Fit};
 pub use lending::Lending;
 use lending::why;
 use waiting::{Opener, Waiter};
@@ -159,7 +159,7 @@ impl<C: Fit> Pool<C> {
                 }
                 () = tokio::time::sleep_until(until.into()) => {
                     let opens = self.0.opener.is_excuse() || (self.0.size() == 0 && self.0.opener.is_busy());
-                    if !opens || asked.elapsed() > PATIENCE {
+                    if !opens || asked.elapsed() > ANSWER_TIMEOUT {
                         break Err(sqlx::Error::PoolTimedOut);
                     }
                     until += self.0.wait;
@@ -336,7 +336,7 @@ impl<C: Fit> Lease<C> {
             return Some(self);
         }
         let doubts = self.pool.0.doubts.load(Ordering::Relaxed);
-        let asked = tokio::time::timeout(PATIENCE, self.connection().ok()?.prove_fit()).await;
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, self.connection().ok()?.prove_fit()).await;
         if matches!(asked, Ok(Ok(()))) {
             let kept = self.object.as_deref_mut()?;
             (kept.doubts, kept.seen) = (doubts, Instant::now());

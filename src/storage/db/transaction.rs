@@ -1,22 +1,24 @@
 //! The verbs of a transaction.
 
+use std::mem;
 use std::sync::Arc;
 
 use sqlx::{Executor as _, PgConnection, SqliteConnection};
 
-use super::bind::{bind_lite, bind_lite_as, bind_pg, bind_pg_as};
-use super::notes::{self, Notes};
+use super::bind::{DriverRow, bind_lite, bind_pg};
+use super::notes;
 use super::pool::Lease;
 use super::rows::Rows;
 use super::watch::Watch;
 use super::{Locking, Row, Value};
+use crate::model::Noted;
 use crate::storage::StorageError;
 
 /// A transaction. Dropped without [`Transaction::commit`] its connection is closed, which rolls it back.
 pub struct Transaction {
     inner: Inner,
     watch: Arc<Watch>,
-    notes: Notes,
+    noted: Noted,
     /// Whether a row was written.
     has_written: bool,
 }
@@ -27,8 +29,8 @@ pub(super) enum Inner {
 }
 
 impl Transaction {
-    pub(super) fn begun(inner: Inner, watch: Arc<Watch>, notes: Notes) -> Self {
-        Self { inner, watch, notes, has_written: false }
+    pub(super) fn begun(inner: Inner, watch: Arc<Watch>, noted: Noted) -> Self {
+        Self { inner, watch, noted, has_written: false }
     }
 
     /// Runs a write and returns how many rows it touched.
@@ -76,15 +78,23 @@ impl Transaction {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<T>, StorageError> {
+        Ok(self.optional(sql, values).await?.map(|row| row.read()).transpose()?)
+    }
+
+    async fn optional(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<DriverRow>, sqlx::Error> {
         self.watch.count();
         match &mut self.inner {
             Inner::Postgres(lease) => {
-                let statement = bind_pg_as(sql, values).fetch_optional(lease.connection()?);
-                Ok(self.watch.answer(sql, statement).await?)
+                let statement = bind_pg(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.map(DriverRow::Postgres))
             }
             Inner::Sqlite(lease) => {
-                let statement = bind_lite_as(sql, values).fetch_optional(lease.connection()?);
-                Ok(self.watch.answer(sql, statement).await?)
+                let statement = bind_lite(sql, values).fetch_optional(lease.connection()?);
+                Ok(self.watch.answer(sql, statement).await?.map(DriverRow::Sqlite))
             }
         }
     }
@@ -118,8 +128,8 @@ impl Transaction {
 
     /// Commits, with the entries of the audit log if a row was written.
     pub async fn commit(mut self) -> Result<(), StorageError> {
-        let noted = self.notes.take().filter(|_| self.has_written);
-        if let Some(noted) = &noted {
+        let noted = mem::replace(&mut self.noted, Noted::nothing());
+        if self.has_written {
             self.insert_rows(&notes::WAIT, noted.entries(), notes::row).await?;
             noted.ask();
         }
@@ -133,9 +143,7 @@ impl Transaction {
                 lease.give_back();
             }
         }
-        if let Some(noted) = &noted {
-            noted.answered(true);
-        }
+        noted.answered(self.has_written);
         Ok(())
     }
 }

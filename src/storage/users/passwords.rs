@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::model::{SessionId, SignInGeneration, Timestamp, UserId};
+use crate::model::{Noted, SessionId, SignInGeneration, Timestamp, UserId};
 use crate::storage::authority::{end_sign_ins, hold};
 use crate::storage::db::{Transaction, values};
 use crate::storage::sessions::end_sessions;
@@ -25,8 +25,14 @@ struct HashRow {
 
 impl Storage {
     /// Sets a new password and ends every session of the user, and every sign-in that is under way.
-    pub async fn set_password(&self, id: &UserId, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
-        let mut tx = self.db.begin().await?;
+    pub async fn set_password(
+        &self,
+        noted: Noted,
+        id: &UserId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let mut tx = self.db.noting(noted).begin().await?;
         let found = end_sign_ins(&mut tx, id).await?;
         write_password(&mut tx, id, hash, now).await?;
         end_sessions(&mut tx, self.ending, id, now).await?;
@@ -38,13 +44,14 @@ impl Storage {
     /// of them did after the old password was read, and nothing was done.
     pub async fn change_password(
         &self,
+        noted: Noted,
         change: PasswordChange<'_>,
         now: Timestamp,
     ) -> Result<Option<SignInGeneration>, StorageError> {
         const STANDS: &str = "SELECT u.sign_in_generation FROM users u JOIN sessions s ON s.user_id = u.id \
              WHERE u.id = $1 AND NOT u.disabled AND u.sign_in_generation = $2 AND s.id = $3 AND s.expires_at > $4";
         let PasswordChange { user, session, sign_in, hash } = change;
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.noting(noted).begin().await?;
         // With the user's row in hand, what is read does not end before the commit.
         hold(&mut tx, user).await?;
         let bound = values![user.as_str(), sign_in.number(), session.as_str(), now.unix()];

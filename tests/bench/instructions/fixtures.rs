@@ -15,8 +15,8 @@ use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
 use chancery::model::{
     Allowed, Authentication, AuthorizationRequestId, ClientMetadata, ClientSecrets, Grant, GrantContext,
-    GrantId, GrantState, NetworkAddress, PendingRequest, Profile, RequestOwner, ScopeSet, Session, SessionId,
-    SignInGeneration, User, UserId,
+    GrantId, GrantState, NetworkAddress, Noted, PendingRequest, Profile, RequestOwner, ScopeSet, Session,
+    SessionId, SignInGeneration, User, UserId,
 };
 use chancery::server::listener;
 use chancery::storage::{Authority, Insertion, Remember};
@@ -93,7 +93,12 @@ async fn register(app: &App, change: Value) -> Registered {
         sealed: None,
         retired: None,
     };
-    assert!(app.storage.insert_client(&client, &secrets).await.expect("the client is registered"));
+    assert!(
+        app.storage
+            .insert_client(Noted::nothing(), &client, &secrets)
+            .await
+            .expect("the client is registered")
+    );
     let credentials = STANDARD.encode(format!("{}:{}", client.id, secret.expose()));
     Registered { client, credentials: format!("Basic {credentials}") }
 }
@@ -113,7 +118,11 @@ pub async fn user(app: &App) -> User {
         created_at: now,
         updated_at: now,
     };
-    app.storage.insert_user(&user, None).await.expect("the user is stored").expect("the name is free");
+    app.storage
+        .insert_user(Noted::nothing(), &user, None)
+        .await
+        .expect("the user is stored")
+        .expect("the name is free");
     user
 }
 
@@ -135,7 +144,8 @@ pub async fn sign_in(app: &App, user: &User) -> String {
         address: NetworkAddress::written("127.0.0.1"),
     };
     let salt = random::id();
-    let started = app.storage.insert_session(&session, &salt, SignInGeneration::FIRST).await;
+    let started =
+        app.storage.insert_session(Noted::nothing(), &session, &salt, SignInGeneration::FIRST).await;
     assert_eq!(started.expect("the session is stored"), Insertion::Inserted);
     let handle = handle::issue(&app.master_key, Purpose::Session, session.id.as_str(), 0, &salt);
     handle.expect("the session's id is well-formed").expose().to_owned()
@@ -170,6 +180,6 @@ pub async fn consent(app: &App, user: &User, client: &ClientMetadata) {
     app.storage.insert_request(&request).await.expect("the request is stored");
     let remember = Remember { allowed: Allowed::of(&scope, &[]), until: None };
     let authority = Authority::Password(SignInGeneration::FIRST);
-    let approved = app.storage.approve(&grant, &remember, authority).await;
+    let approved = app.storage.approve(Noted::nothing(), &grant, &remember, authority).await;
     assert_eq!(approved.expect("the consent is stored"), Insertion::Inserted);
 }

@@ -15,8 +15,8 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Between two questions to a server that is overloaded, and how often it is asked.
-const PATIENCE: Duration = Duration::from_millis(500);
-const PATIENT_TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
+const TRIES: u32 = 20;
 
 pub struct Connection {
     address: SocketAddr,
@@ -53,7 +53,7 @@ impl Connection {
 
     /// One that asks again what is answered with 503: for what is no part of a measurement.
     pub fn patient(address: SocketAddr) -> Self {
-        Self { tries: PATIENT_TRIES, ..Self::new(address) }
+        Self { tries: TRIES, ..Self::new(address) }
     }
 
     pub async fn connect(&mut self) -> Result<()> {
@@ -72,7 +72,7 @@ impl Connection {
             if head.status != 503 {
                 break;
             }
-            sleep(PATIENCE).await;
+            sleep(PAUSE).await;
             (head, body) = self.try_to_exchange(request).await?;
         }
         Ok(Answer { status: head.status, head: &self.buffer[..head.end], body: &self.buffer[body] })

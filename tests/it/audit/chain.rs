@@ -253,16 +253,16 @@ on_both! {
         let server = ten(kind).await;
         let (app, gone) = (&server.app, UserId::new("nobody"));
         for _ in 0..3 {
-            let storage = app.noting(&Actor::Server, Event::UserDeleted { user: &gone });
-            assert!(!storage.delete_user(&gone, app.now()).await.unwrap());
-            drop(app.noting(&Actor::Server, Event::UserDeleted { user: &gone }));
+            let noted = app.noted(&Actor::Server, Event::UserDeleted { user: &gone });
+            assert!(!app.storage.delete_user(noted, &gone, app.now()).await.unwrap());
+            drop(app.noted(&Actor::Server, Event::UserDeleted { user: &gone }));
         }
         for _ in 0..700 {
             app.note(&Actor::Unknown, Event::SignInThrottled { user: None });
         }
         let user = server.user("ada").await;
-        let deleted = app.noting(&Actor::Server, Event::UserDeleted { user: &user.id });
-        assert!(deleted.delete_user(&user.id, app.now()).await.unwrap());
+        let noted = app.noted(&Actor::Server, Event::UserDeleted { user: &user.id });
+        assert!(app.storage.delete_user(noted, &user.id, app.now()).await.unwrap());
         server.audit_log().await;
         app.audit.close(app.now());
         let log = server.audit_log().await;
@@ -381,13 +381,14 @@ on_both! {
         let server = TestServer::start(kind).await;
         let user = server.user("ada").await;
         let (app, gone) = (&server.app, UserId::new("nobody"));
-        let (told, found) = server.told(app.noting(&Actor::Server, Event::UserDeleted { user: &gone }).delete_user(&gone, app.now())).await;
+        let noted = app.noted(&Actor::Server, Event::UserDeleted { user: &gone });
+        let (told, found) = server.told(app.storage.delete_user(noted, &gone, app.now())).await;
         assert!(told.is_empty() && !found.unwrap());
         server.sql("ALTER TABLE audit_waiting RENAME TO away").await;
-        let deleted = Event::UserDeleted { user: &user.id };
-        assert!(app.noting(&Actor::Server, deleted).delete_user(&user.id, app.now()).await.is_err());
-        let revoked = Event::UserUpdated { user: &user.id };
-        assert!(app.noting(&Actor::Server, revoked).set_profile(&user.id, &user.profile, app.now()).await.is_err());
+        let deleted = app.noted(&Actor::Server, Event::UserDeleted { user: &user.id });
+        assert!(app.storage.delete_user(deleted, &user.id, app.now()).await.is_err());
+        let updated = app.noted(&Actor::Server, Event::UserUpdated { user: &user.id });
+        assert!(app.storage.set_profile(updated, &user.id, &user.profile, app.now()).await.is_err());
         assert!(app.storage.user(&user.id).await.unwrap().is_some());
     }
 

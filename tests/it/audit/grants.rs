@@ -1,6 +1,6 @@
 //! Consents, grants, replays and tokens.
 
-use chancery::model::{KeySource, SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, Noted, SubjectClaim, TrustedIssuer};
 use serde_json::{Value, json};
 
 use crate::device;
@@ -209,7 +209,7 @@ on_both! {
             subject_claim: SubjectClaim::Sub,
             created_at: START,
         };
-        server.app.storage.insert_trusted_issuer(&issuer).await.unwrap();
+        server.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap();
         let client = server.client(json!({"grant_types": [JWT_BEARER]})).await;
         let user = server.user("ada").await;
         let assertion = signer.sign(&server.assertion_claims(PARTNER, user.id.as_str(), json!({})));

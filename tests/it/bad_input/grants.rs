@@ -1,6 +1,6 @@
 //! The parameters of each grant at `/token`.
 
-use chancery::model::{KeySource, SubjectClaim, TrustedIssuer};
+use chancery::model::{KeySource, Noted, SubjectClaim, TrustedIssuer};
 use serde_json::json;
 
 use super::{Bad, Form, Row, assert_table, grant_type, is, optional, required, target};
@@ -183,7 +183,7 @@ on_both! {
             issuer: PARTNER.into(), keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Username, created_at: START,
         };
-        assert!(server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
+        assert!(server.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap());
         let assertion = |change| signer.sign(&server.assertion_claims(PARTNER, "ada", change));
         let fresh = async || -> Form {
             vec![

@@ -1,6 +1,7 @@
 //! Assertions that are signed with a secret which is retired, sealed, or too short.
 
 use super::*;
+use chancery::model::Noted;
 
 on_both! {
     async fn a_retired_secret_signs_until_its_end(kind: Kind) {
@@ -14,7 +15,7 @@ on_both! {
         let retired =
             RetiredSecret { digest: old.current.unwrap(), sealed: old.sealed, expires_at: START.plus(100) };
         stored.secrets = ClientSecrets { current: Some([0; 32]), sealed: Some(sealed), retired: Some(retired) };
-        assert!(server.app.storage.update_client(&stored, START).await.unwrap());
+        assert!(server.app.storage.update_client(Noted::nothing(), &stored, START).await.unwrap());
         server.app.clients.forget();
         let ask = |secret: String| {
             let claims = server.assertion_claims(&client.id, &client.id, json!({}));
@@ -51,7 +52,7 @@ on_both! {
         let mut stored = server.app.storage.client(&id).await.unwrap().unwrap();
         let short = "s".repeat(43);
         stored.secrets.sealed = Some(seal_secret(&server.app.master_key, &id, &Secret::new(&*short)).unwrap());
-        server.app.storage.update_client(&stored, START).await.unwrap();
+        server.app.storage.update_client(Noted::nothing(), &stored, START).await.unwrap();
         for (algorithm, accepted) in [("HS256", true), ("HS384", false), ("HS512", false)] {
             let claims = server.assertion_claims(&client.id, &client.id, json!({}));
             let answer = server.ask_with(&Signer::of_secret(algorithm, short.as_bytes()).sign(&claims), &[]).await;

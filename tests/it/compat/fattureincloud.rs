@@ -82,7 +82,7 @@ on_both! {
         let page = browser.follow(answer).await;
         assert!(is_consent(&page) && page.body.contains("See your email address"), "{page:?}");
         // It comes with a refresh token, and the page says so.
-        assert!(page.body.contains("also while you are away"), "{page:?}");
+        assert!(page.body.contains("even while you are away"), "{page:?}");
     }
 
     async fn fc_08_approval_returns_with_the_code_in_the_query(kind: Kind) {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, header};
 use chancery::config::Settings;
 use chancery::crypto::{digest, random};
-use chancery::model::{Profile, Secret, User, UserId};
+use chancery::model::{Noted, Profile, Secret, User, UserId};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ async fn administrator(server: &TestServer) {
         updated_at: START,
     };
     let hash = server.app.passwords.hash(Secret::new(PASSWORD)).await.unwrap();
-    server.app.storage.insert_user(&user, Some(&hash)).await.unwrap().unwrap();
+    server.app.storage.insert_user(Noted::nothing(), &user, Some(&hash)).await.unwrap().unwrap();
 }
 
 /// Header and claims of the answer of UserInfo, whose signature another implementation has verified with the secret.

@@ -57,7 +57,7 @@ on_both! {
         pages.push(type_code(&mut browser, "ada", &text(&late, "user_code")).await);
         for page in pages {
             assert_eq!(page.status, 422, "{page:?}");
-            assert!(page.body.contains("not right, or it is no longer valid"), "{page:?}");
+            assert!(page.body.contains("not right, or no longer valid"), "{page:?}");
         }
         let empty = type_code(&mut browser, "ada", " ").await;
         assert!(empty.status == 422 && !empty.body.contains("not right"), "{empty:?}");

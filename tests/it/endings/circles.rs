@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery::model::{ClientId, Grant, SessionId};
+use chancery::model::{ClientId, Grant, Noted, SessionId};
 use chancery::storage::{Ending, Insertion, StorageError, StoredClient, Yes};
 use serde_json::json;
 
@@ -51,16 +51,18 @@ async fn many_grants(world: &World, grant: &Grant) {
 async fn act(world: &World, act: Act, grant: &Grant, read: &StoredClient) -> Result<(), StorageError> {
     let (storage, user, client) = (world.storage(), &world.user.id, &grant.client_id);
     match act {
-        Act::Cap(most) => storage.revoke_oldest_grants(grant, most).await.map(drop),
+        Act::Cap(most) => storage.revoke_oldest_grants(Noted::nothing(), grant, most).await.map(drop),
         Act::EndSession => {
             let storage = storage.clone().ending(Ending::Access);
-            storage.end_session(&SessionId::new("session"), user, START).await.map(drop)
+            storage.end_session(Noted::nothing(), &SessionId::new("session"), user, START).await.map(drop)
         }
-        Act::EndSessions => storage.clone().ending(Ending::Everything).end_sessions(user, START).await,
-        Act::Withdraw => storage.withdraw(user, client).await.map(drop),
-        Act::EndAccess => storage.end_access_of_client(read, START).await.map(drop),
-        Act::DeleteUser => storage.delete_user(user, START).await.map(drop),
-        Act::DeleteClient => storage.delete_client(client).await.map(drop),
+        Act::EndSessions => {
+            storage.clone().ending(Ending::Everything).end_sessions(Noted::nothing(), user, START).await
+        }
+        Act::Withdraw => storage.withdraw(Noted::nothing(), user, client).await.map(drop),
+        Act::EndAccess => storage.end_access_of_client(Noted::nothing(), read, START).await.map(drop),
+        Act::DeleteUser => storage.delete_user(Noted::nothing(), user, START).await.map(drop),
+        Act::DeleteClient => storage.delete_client(Noted::nothing(), client).await.map(drop),
     }
 }
 
@@ -68,7 +70,7 @@ on_both! {
     async fn what_ends_the_same_grants_at_once_does_not_wait_in_a_circle(kind: Kind) {
         let world = Arc::new(World::start(kind).await);
         for round in 0..ROUNDS {
-            world.storage().end_sessions(&world.user.id, START).await.unwrap();
+            world.storage().end_sessions(Noted::nothing(), &world.user.id, START).await.unwrap();
             world.sign_in().await;
             let client = ClientId::new(world.server.client(json!({})).await.id);
             let grant = Arc::new(Grant { client_id: client.clone(), ..world.grant(&format!("round-{round}")) });

@@ -1,7 +1,7 @@
 //! Who comes too late is told so in order: their request is in hand, and has read everything, when the ending commits.
 
 use axum::http::StatusCode;
-use chancery::model::User;
+use chancery::model::{Noted, User};
 use serde_json::{Value, json};
 
 use super::held::Held;
@@ -177,7 +177,7 @@ on_both! {
         let ui = ExternalUi(&server);
         let challenge = ui.start(&mut browser, &client, &[]).await;
         let accepted = ui.put("login/accept", &challenge, json!({"subject": user.id})).await;
-        server.app.storage.end_sessions(&user.id, server.app.now()).await.unwrap();
+        server.app.storage.end_sessions(Noted::nothing(), &user.id, server.app.now()).await.unwrap();
         let answer = browser.get(&redirect_to(&accepted)).await;
         let again = login_challenge(&answer);
         assert_ne!(again, challenge);
@@ -193,7 +193,7 @@ on_both! {
         let ui = ExternalUi(&server);
         let challenge = ui.start(&mut browser, &client, &[]).await;
         let accepted = ui.put("login/accept", &challenge, json!({"subject": user.id})).await;
-        assert!(server.app.storage.delete_user(&user.id, server.app.now()).await.unwrap());
+        assert!(server.app.storage.delete_user(Noted::nothing(), &user.id, server.app.now()).await.unwrap());
         let answer = browser.get(&redirect_to(&accepted)).await;
         assert_ne!(login_challenge(&answer), challenge);
         assert_eq!(server.number("SELECT COUNT(*) FROM users").await, 0);
@@ -206,7 +206,7 @@ on_both! {
         let challenge = ui.start(&mut browser, &client, &[]).await;
         let body: Value = json!({"subject": user.id});
         ui.put("login/accept", &challenge, body.clone()).await;
-        server.app.storage.end_sessions(&user.id, server.app.now()).await.unwrap();
+        server.app.storage.end_sessions(Noted::nothing(), &user.id, server.app.now()).await.unwrap();
         let accepted = ui.put("login/accept", &challenge, body).await;
         let answer = browser.get(&redirect_to(&accepted)).await;
         assert_ne!(login_challenge(&answer), challenge);
@@ -224,7 +224,7 @@ on_both! {
             let answer = match taken_back {
                 true => {
                     let id = chancery::model::ClientId::new(&client.id);
-                    server.app.storage.withdraw(&user.id, &id).await.unwrap();
+                    server.app.storage.withdraw(Noted::nothing(), &user.id, &id).await.unwrap();
                     browser.get(&redirect_to(&accepted)).await
                 }
                 false => too_late(&server, &user, &SIGNED_OUT, browser.get(&redirect_to(&accepted))).await,
@@ -268,8 +268,8 @@ on_both! {
             held.run("INSERT INTO grants SELECT * FROM late").await;
             let ending = tokio::spawn(async move {
                 match end_all {
-                    true => storage.end_sessions(&user.id, now).await.unwrap(),
-                    false => assert!(storage.end_session(&session, &user.id, now).await.unwrap()),
+                    true => storage.end_sessions(Noted::nothing(), &user.id, now).await.unwrap(),
+                    false => assert!(storage.end_session(Noted::nothing(), &session, &user.id, now).await.unwrap()),
                 }
             });
             held.is_waited_for().await;
@@ -294,7 +294,7 @@ on_both! {
         held.run("INSERT INTO grants SELECT * FROM late").await;
         let (storage, now) = (server.app.storage.clone(), server.app.now());
         let session = storage.sessions_of(&user.id, now).await.unwrap().remove(0).id;
-        let ending = tokio::spawn(async move { storage.end_session(&session, &user.id, now).await.unwrap() });
+        let ending = tokio::spawn(async move { storage.end_session(Noted::nothing(), &session, &user.id, now).await.unwrap() });
         held.is_waited_for().await;
         held.commit().await;
         assert!(ending.await.unwrap());

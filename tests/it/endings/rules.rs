@@ -1,7 +1,7 @@
 //! The storage's side: the ending comes between the read and the write.
 
 use chancery::model::{
-    Allowed, ConsentGeneration, DeviceAuthorizationId, Grant, GrantState, Session, SessionId,
+    Allowed, ConsentGeneration, DeviceAuthorizationId, Grant, GrantState, Noted, Session, SessionId,
     SignInGeneration, UserId,
 };
 use chancery::storage::{Authority, Insertion, PasswordChange, Remember, Yes};
@@ -16,7 +16,7 @@ on_both! {
             let world = World::start(kind).await;
             let read = world.storage().credentials("ada").await.unwrap().unwrap();
             world.end(ending).await;
-            let started = world.storage().insert_session(&world.session("late"), "salt", read.sign_in).await;
+            let started = world.storage().insert_session(Noted::nothing(), &world.session("late"), "salt", read.sign_in).await;
             assert_eq!(started.unwrap(), Insertion::Nothing, "{ending:?}");
             assert_eq!(world.server.number("SELECT COUNT(*) FROM sessions").await, 0, "{ending:?}");
         }
@@ -36,7 +36,7 @@ on_both! {
             let read = world.storage().credentials("ada").await.unwrap().unwrap();
             world.end(ending).await;
             let again = world.session("session");
-            assert!(!world.storage().renew_session(&again, "new", read.sign_in).await.unwrap(), "{ending:?}");
+            assert!(!world.storage().renew_session(Noted::nothing(), &again, "new", read.sign_in).await.unwrap(), "{ending:?}");
             assert_eq!(world.server.number("SELECT COUNT(*) FROM sessions").await, 0, "{ending:?}");
         }
     }
@@ -45,7 +45,7 @@ on_both! {
         let world = World::start(kind).await;
         let bob = world.server.user("bob").await;
         let stolen = Session { user_id: bob.id, ..world.session("session") };
-        assert!(!world.storage().renew_session(&stolen, "new", SignInGeneration::FIRST).await.unwrap());
+        assert!(!world.storage().renew_session(Noted::nothing(), &stolen, "new", SignInGeneration::FIRST).await.unwrap());
     }
 
     async fn a_password_grant_under_way_when_everything_of_its_user_ends_is_not_made(kind: Kind) {
@@ -77,7 +77,7 @@ on_both! {
                 world.insert(&silent, Authority::Session(Yes::default())).await,
                 world.approve(&form, "openid", Yes::default()).await,
                 world.approve(&form, "openid", upon).await,
-                world.storage().approve_device(
+                world.storage().approve_device(Noted::nothing(),
                     &device,
                     &Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None },
                     Authority::Session(Yes::default()),
@@ -99,9 +99,9 @@ on_both! {
     async fn a_grant_is_inserted_on_the_authority_that_it_names(kind: Kind) {
         let world = World::start(kind).await;
         let by_password = Authority::Password(SignInGeneration::FIRST);
-        assert!(world.storage().insert_grant(&world.grant("a"), by_password).await.is_err());
+        assert!(world.storage().insert_grant(Noted::nothing(), &world.grant("a"), by_password).await.is_err());
         let alone = Grant { session_id: None, ..world.grant("b") };
-        assert!(world.storage().insert_grant(&alone, Authority::Session(Yes::default())).await.is_err());
+        assert!(world.storage().insert_grant(Noted::nothing(), &alone, Authority::Session(Yes::default())).await.is_err());
     }
 
     async fn a_silent_grant_needs_the_very_consent_that_was_read(kind: Kind) {
@@ -114,7 +114,7 @@ on_both! {
         let wider = world.storage().consent(&world.user.id, &world.client, START).await.unwrap();
         let upon = Authority::Session(Yes::upon(wider.as_ref()));
         assert_eq!(world.insert(&world.grant("c"), upon).await, Insertion::Inserted);
-        world.storage().withdraw(&world.user.id, &world.client).await.unwrap();
+        world.storage().withdraw(Noted::nothing(), &world.user.id, &world.client).await.unwrap();
         assert_eq!(world.insert(&world.grant("d"), upon).await, Insertion::Nothing, "it was taken back");
     }
 
@@ -126,7 +126,7 @@ on_both! {
             let (read, remember) = (read.clone(), Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None });
             tokio::spawn(async move {
                 keep_request_of(&storage, &grant).await;
-                storage.approve(&grant, &remember, Authority::Session(Yes::upon(read.as_ref()))).await
+                storage.approve(Noted::nothing(), &grant, &remember, Authority::Session(Yes::upon(read.as_ref()))).await
             })
         }).collect();
         for task in tasks {
@@ -139,7 +139,7 @@ on_both! {
         let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: Some(START.plus(5)) };
         let authority = Authority::Session(Yes::default());
         keep_request_of(world.storage(), &world.grant("a")).await;
-        let made = world.storage().approve(&world.grant("a"), &remember, authority).await.unwrap();
+        let made = world.storage().approve(Noted::nothing(), &world.grant("a"), &remember, authority).await.unwrap();
         assert_eq!(made, Insertion::Inserted);
         let read = world.storage().consent(&world.user.id, &world.client, START).await.unwrap();
         let late = Grant { created_at: START.plus(5), ..world.grant("b") };
@@ -151,13 +151,13 @@ on_both! {
         let world = World::start(kind).await;
         let read = world.storage().consent(&world.user.id, &world.client, START).await.unwrap();
         let device = waiting_device(&world).await;
-        world.storage().withdraw(&world.user.id, &world.client).await.unwrap();
+        world.storage().withdraw(Noted::nothing(), &world.user.id, &world.client).await.unwrap();
         // What they built was: all that was allowed before, and this.
         let remember = Remember { allowed: Allowed::of(&"openid email".parse().unwrap(), &[]), until: None };
         let upon = Authority::Session(Yes::upon(read.as_ref()));
         keep_request_of(world.storage(), &world.grant("late")).await;
-        let approved = world.storage().approve(&world.grant("late"), &remember, upon).await.unwrap();
-        let on_device = world.storage().approve_device(&device, &remember, upon).await.unwrap();
+        let approved = world.storage().approve(Noted::nothing(), &world.grant("late"), &remember, upon).await.unwrap();
+        let on_device = world.storage().approve_device(Noted::nothing(), &device, &remember, upon).await.unwrap();
         assert_eq!([approved, on_device], [Insertion::Nothing; 2]);
         assert_eq!(world.consented().await, None);
         let states = "SELECT COUNT(*) FROM device_authorizations WHERE state = 'pending'";
@@ -170,12 +170,12 @@ on_both! {
         keep_request_of(storage, &grant).await;
         let mut another = storage.client(&world.client).await.unwrap().unwrap();
         another.client.name = "Another".into();
-        assert!(storage.update_registration(&another, START, true).await.unwrap());
+        assert!(storage.update_registration(Noted::nothing(), &another, START, true).await.unwrap());
         // What was read before: the request, the client, and that nothing was remembered.
         let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None };
         let authority = Authority::Session(Yes::default());
-        let approved = storage.approve(&grant, &remember, authority).await.unwrap();
-        let on_device = storage.approve_device(&device, &remember, authority).await.unwrap();
+        let approved = storage.approve(Noted::nothing(), &grant, &remember, authority).await.unwrap();
+        let on_device = storage.approve_device(Noted::nothing(), &device, &remember, authority).await.unwrap();
         assert_eq!([approved, on_device], [Insertion::Nothing; 2]);
         assert_eq!(world.consented().await, None);
         assert_eq!(world.server.number("SELECT COUNT(*) FROM grants WHERE id <> 'first'").await, 0);
@@ -187,7 +187,7 @@ on_both! {
         assert_eq!(given_at, Some(ConsentGeneration::FIRST));
         let yes = Yes { remembered: None, given_at };
         assert_eq!(world.approve(&world.grant("a"), "openid", yes).await, Insertion::Inserted);
-        world.storage().withdraw(&world.user.id, &world.client).await.unwrap();
+        world.storage().withdraw(Noted::nothing(), &world.user.id, &world.client).await.unwrap();
         assert_eq!(world.approve(&world.grant("b"), "openid", yes).await, Insertion::Nothing);
         let now = Yes { remembered: None, given_at: Some(world.standing().await.consent) };
         assert_eq!(world.approve(&world.grant("b"), "openid", now).await, Insertion::Inserted);
@@ -199,7 +199,7 @@ on_both! {
             let device = waiting_device(&world).await;
             let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None };
             let authority = Authority::Session(Yes::default());
-            let approved = world.storage().approve_device(&device, &remember, authority).await.unwrap();
+            let approved = world.storage().approve_device(Noted::nothing(), &device, &remember, authority).await.unwrap();
             assert_eq!(approved, Insertion::Inserted);
             world.end(ending).await;
             let consumed = world.storage().consume_device(&DeviceAuthorizationId::new("device"), START).await;
@@ -214,7 +214,7 @@ on_both! {
         let device = waiting_device(&world).await;
         let remember = Remember { allowed: Allowed::of(&"openid".parse().unwrap(), &[]), until: None };
         let authority = Authority::Session(Yes::default());
-        let approved = world.storage().approve_device(&device, &remember, authority).await.unwrap();
+        let approved = world.storage().approve_device(Noted::nothing(), &device, &remember, authority).await.unwrap();
         assert_eq!(approved, Insertion::Inserted);
         assert!(world.storage().consume_device(&DeviceAuthorizationId::new("device"), START).await.unwrap());
         world.end(Ending::SignedOut).await;
@@ -229,7 +229,7 @@ on_both! {
             world.end(ending).await;
             // The thief's, who had the old one and the owner's browser.
             let change = PasswordChange { user: &world.user.id, session: &session, sign_in: read, hash: "thief" };
-            let changed = world.storage().change_password(change, START).await.unwrap();
+            let changed = world.storage().change_password(Noted::nothing(), change, START).await.unwrap();
             assert_eq!(changed, None, "{ending:?}");
             let kept = "SELECT COUNT(*) FROM users WHERE password_hash = 'thief'";
             assert_eq!(world.server.number(kept).await, 0, "{ending:?}");
@@ -244,7 +244,7 @@ on_both! {
             let (storage, user, session) = (world.storage().clone(), user.clone(), session.clone());
             tokio::spawn(async move {
                 let change = PasswordChange { user: &user, session: &session, sign_in: read, hash: "new" };
-                storage.change_password(change, START).await.unwrap()
+                storage.change_password(Noted::nothing(), change, START).await.unwrap()
             })
         }).collect();
         let mut counted = Vec::new();
@@ -257,9 +257,9 @@ on_both! {
     async fn ending_everything_of_nobody_changes_nothing(kind: Kind) {
         let world = World::start(kind).await;
         let nobody = UserId::new("nobody");
-        assert!(!world.storage().set_password(&nobody, "hash", START).await.unwrap());
-        world.storage().end_sessions(&nobody, START).await.unwrap();
-        world.storage().withdraw(&nobody, &world.client).await.unwrap();
+        assert!(!world.storage().set_password(Noted::nothing(), &nobody, "hash", START).await.unwrap());
+        world.storage().end_sessions(Noted::nothing(), &nobody, START).await.unwrap();
+        world.storage().withdraw(Noted::nothing(), &nobody, &world.client).await.unwrap();
         assert_eq!(world.standing().await.sign_in, SignInGeneration::FIRST);
         assert_eq!(world.server.number("SELECT COUNT(*) FROM sessions").await, 1);
     }

@@ -2,7 +2,8 @@
 
 use chancery::model::{
     Allowed, Authentication, ClientId, CodeConditions, DeviceAuthorization, DeviceAuthorizationId,
-    DeviceState, Grant, GrantContext, GrantId, GrantState, NetworkAddress, Refresh, Session, SessionId, User,
+    DeviceState, Grant, GrantContext, GrantId, GrantState, NetworkAddress, Noted, Refresh, Session,
+    SessionId, User,
 };
 use chancery::storage::{Authority, Insertion, PasswordChange, Remember, Standing, Storage, Yes};
 use serde_json::json;
@@ -40,7 +41,8 @@ impl World {
     /// Starts the session of this world anew.
     pub async fn sign_in(&self) {
         let proof = self.standing().await.sign_in;
-        let started = self.storage().insert_session(&self.session("session"), "salt", proof).await;
+        let started =
+            self.storage().insert_session(Noted::nothing(), &self.session("session"), "salt", proof).await;
         assert_eq!(started.unwrap(), Insertion::Inserted);
     }
 
@@ -87,13 +89,13 @@ impl World {
     }
 
     pub async fn insert(&self, grant: &Grant, authority: Authority<'_>) -> Insertion {
-        self.storage().insert_grant(grant, authority).await.unwrap()
+        self.storage().insert_grant(Noted::nothing(), grant, authority).await.unwrap()
     }
 
     pub async fn approve(&self, grant: &Grant, scope: &str, upon: Yes<'_>) -> Insertion {
         let remember = Remember { allowed: Allowed::of(&scope.parse().unwrap(), &[]), until: None };
         keep_request_of(self.storage(), grant).await;
-        self.storage().approve(grant, &remember, Authority::Session(upon)).await.unwrap()
+        self.storage().approve(Noted::nothing(), grant, &remember, Authority::Session(upon)).await.unwrap()
     }
 
     pub async fn consented(&self) -> Option<String> {
@@ -104,7 +106,9 @@ impl World {
     pub async fn end(&self, ending: Ending) {
         let (storage, user) = (self.storage(), &self.user.id);
         match ending {
-            Ending::NewPassword => assert!(storage.set_password(user, "hash", START).await.unwrap()),
+            Ending::NewPassword => {
+                assert!(storage.set_password(Noted::nothing(), user, "hash", START).await.unwrap())
+            }
             Ending::ChangedPassword => {
                 let change = PasswordChange {
                     user,
@@ -112,22 +116,33 @@ impl World {
                     sign_in: self.standing().await.sign_in,
                     hash: "hash",
                 };
-                assert!(storage.change_password(change, START).await.unwrap().is_some());
+                assert!(storage.change_password(Noted::nothing(), change, START).await.unwrap().is_some());
             }
-            Ending::Disabled => assert!(storage.set_disabled(user, true, START).await.unwrap()),
+            Ending::Disabled => {
+                assert!(storage.set_disabled(Noted::nothing(), user, true, START).await.unwrap())
+            }
             Ending::DisabledForAWhile => {
-                assert!(storage.set_disabled(user, true, START).await.unwrap());
-                assert!(storage.set_disabled(user, false, START).await.unwrap());
+                assert!(storage.set_disabled(Noted::nothing(), user, true, START).await.unwrap());
+                assert!(storage.set_disabled(Noted::nothing(), user, false, START).await.unwrap());
             }
-            Ending::SignedOutByTheOperator => storage.end_sessions(user, START).await.unwrap(),
-            Ending::Deleted => assert!(storage.delete_user(user, START).await.unwrap()),
+            Ending::SignedOutByTheOperator => {
+                storage.end_sessions(Noted::nothing(), user, START).await.unwrap()
+            }
+            Ending::Deleted => assert!(storage.delete_user(Noted::nothing(), user, START).await.unwrap()),
             Ending::SignedOut => {
-                assert!(storage.end_session(&SessionId::new("session"), user, START).await.unwrap());
+                assert!(
+                    storage
+                        .end_session(Noted::nothing(), &SessionId::new("session"), user, START)
+                        .await
+                        .unwrap()
+                );
             }
             Ending::Expired => {
                 assert_eq!(storage.end_expired_sessions(START.plus(1000)).await.unwrap(), 1);
             }
-            Ending::ClientDeleted => assert!(storage.delete_client(&self.client).await.unwrap()),
+            Ending::ClientDeleted => {
+                assert!(storage.delete_client(Noted::nothing(), &self.client).await.unwrap())
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Hashes are renewed at a sign-in, and cost as much for a name that nobody has.
 
 use super::*;
+use chancery::model::Noted;
 
 on_both! {
     async fn a_sign_in_renews_a_hash_made_at_another_cost_and_ends_nothing(kind: Kind) {
@@ -33,7 +34,7 @@ on_both! {
         let storage = &server.app.storage;
         let found = storage.credentials("ada").await.unwrap().unwrap();
         let (user, old) = (found.user.id, found.password_hash.unwrap());
-        storage.set_password(&user, "a new one", server.app.now()).await.unwrap();
+        storage.set_password(Noted::nothing(), &user, "a new one", server.app.now()).await.unwrap();
         assert!(!storage.replace_hash(&user, &old, "the old one renewed").await.unwrap());
         assert!(storage.replace_hash(&user, "a new one", "that one renewed").await.unwrap());
         let now = storage.credentials("ada").await.unwrap().unwrap().password_hash;

@@ -2,7 +2,7 @@
 
 use chancery::crypto::{digest, random};
 use chancery::keys::{self, RotationTimes};
-use chancery::model::{Algorithm, ClientId, ClientSecrets, RetiredSecret};
+use chancery::model::{Algorithm, ClientId, ClientSecrets, Noted, RetiredSecret};
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
@@ -366,7 +366,7 @@ impl<'s> World<'s> {
         });
         let current = Some(digest::sha256(secret.expose().as_bytes()));
         stored.secrets = ClientSecrets { current, sealed: None, retired };
-        assert!(app.storage.update_client(&stored, now).await.unwrap());
+        assert!(app.storage.update_client(Noted::nothing(), &stored, now).await.unwrap());
         app.clients.forget();
         let old = std::mem::replace(&mut client.registration.secret, secret.expose().to_owned());
         client.old_secret = Some((old, until.unix()));

@@ -2,6 +2,7 @@
 
 use super::impossible_rows::assert_impossible;
 use super::*;
+use chancery::model::Noted;
 
 on_both! {
     async fn a_waiting_request_comes_back_with_the_session_that_signed_in_for_it(kind: Kind) {
@@ -76,7 +77,7 @@ on_both! {
             let found = moved || storage.rotate_again(&id, rotation).await.unwrap();
             assert_eq!(found, expected, "{rotation:?}");
         }
-        world.storage().revoke_grant(&id).await.unwrap();
+        world.storage().revoke_grant(Noted::nothing(), &id).await.unwrap();
         let rotation = Rotation { from: 3, now: START.plus(99), grace: 30 };
         assert!(!world.storage().rotate(&id, rotation).await.unwrap());
         assert!(!world.storage().rotate_again(&id, Rotation { from: 2, ..rotation }).await.unwrap());
@@ -124,7 +125,7 @@ on_both! {
         let access = storage.access_of(user, START).await.unwrap();
         assert_eq!((access.len(), &access[0].client_id, access[0].since), (1, client, START));
         assert!(storage.access_of(user, START.plus(1000)).await.unwrap().is_empty(), "ended");
-        storage.withdraw(user, client).await.unwrap();
+        storage.withdraw(Noted::nothing(), user, client).await.unwrap();
         assert_eq!(storage.consent(user, client, START).await.unwrap(), None);
         for id in [&one, &two.id] {
             assert_eq!(world.state(id).await, GrantState::Revoked);
@@ -144,15 +145,15 @@ on_both! {
         assert!(is_good(&grant, &token).await);
         assert!(!is_good(&GrantId::new("none"), &token).await);
         for _ in 0..2 {
-            storage.revoke_token(&token, START.plus(10)).await.unwrap();
+            storage.revoke_token(Noted::nothing(), &token, START.plus(10)).await.unwrap();
         }
         assert!(!is_good(&grant, &token).await && is_good(&grant, &other).await);
         assert_eq!(storage.lone_token_state(&token).await.unwrap(), TokenState::Revoked);
         assert_eq!(storage.lone_token_state(&other).await.unwrap(), TokenState::Good);
-        storage.set_disabled(&world.user.id, true, START).await.unwrap();
+        storage.set_disabled(Noted::nothing(), &world.user.id, true, START).await.unwrap();
         assert!(!is_good(&grant, &other).await);
-        storage.set_disabled(&world.user.id, false, START).await.unwrap();
-        storage.revoke_grant(&grant).await.unwrap();
+        storage.set_disabled(Noted::nothing(), &world.user.id, false, START).await.unwrap();
+        storage.revoke_grant(Noted::nothing(), &grant).await.unwrap();
         assert!(!is_good(&grant, &other).await);
         let unredeemed = world.grant("two");
         world.keep(&unredeemed).await;

@@ -1,6 +1,7 @@
 //! What has expired is removed, in batches, and by many at once.
 
 use super::*;
+use chancery::model::Noted;
 
 on_both! {
     async fn purging_removes_what_has_expired_and_nothing_else(kind: Kind) {
@@ -13,7 +14,7 @@ on_both! {
         let endless = Grant { expires_at: None, ..world.grant("endless") };
         world.keep(&endless).await;
         storage.redeem_code(&endless.id, START).await.unwrap();
-        storage.revoke_token(&TokenId::new("token"), START.plus(1000)).await.unwrap();
+        storage.revoke_token(Noted::nothing(), &TokenId::new("token"), START.plus(1000)).await.unwrap();
         // Seconds after START, and what goes then: sessions, requests, grants, tokens.
         for (at, expected) in [
             (999, [0, 0, 0, 0]),
@@ -45,7 +46,7 @@ on_both! {
             world.keep(&endless).await;
             storage.redeem_code(&endless.id, START).await.unwrap();
         }
-        storage.revoke_grant(&GrantId::new("revoked")).await.unwrap();
+        storage.revoke_grant(Noted::nothing(), &GrantId::new("revoked")).await.unwrap();
         assert_eq!(storage.purge(START.plus(DAY - 1)).await.unwrap().grants, 0);
         assert_eq!(storage.purge(START.plus(DAY)).await.unwrap().grants, 1);
         assert_eq!(storage.grant(&GrantId::new("revoked")).await.unwrap(), None);
@@ -56,9 +57,9 @@ on_both! {
         let world = World::start(kind).await;
         let storage = world.storage();
         for number in 0..501 {
-            storage.revoke_token(&TokenId::new(format!("{number}")), START).await.unwrap();
+            storage.revoke_token(Noted::nothing(), &TokenId::new(format!("{number}")), START).await.unwrap();
         }
-        storage.revoke_token(&TokenId::new("live"), START.plus(1)).await.unwrap();
+        storage.revoke_token(Noted::nothing(), &TokenId::new("live"), START.plus(1)).await.unwrap();
         let first = storage.purge(START.plus(DAY)).await.unwrap();
         assert_eq!((first.tokens, first.is_full()), (500, true));
         let rest: Vec<_> = (0..8).map(|_| tokio::spawn(purge(storage.clone()))).collect();
@@ -86,11 +87,11 @@ on_both! {
                 tokio::spawn(async move {
                     let rotation = Rotation { from: 1, now: START, grace: 30 };
                     match number % 6 {
-                        0 => storage.withdraw(&user, &client).await.map(drop),
-                        1 => storage.end_session(&session, &user, START).await.map(drop),
+                        0 => storage.withdraw(Noted::nothing(), &user, &client).await.map(drop),
+                        1 => storage.end_session(Noted::nothing(), &session, &user, START).await.map(drop),
                         2 => approve(&storage, &fresh, "openid").await.map(drop),
                         3 => storage.rotate(&id, rotation).await.map(drop),
-                        4 => storage.set_disabled(&user, number % 4 == 0, START).await.map(drop),
+                        4 => storage.set_disabled(Noted::nothing(), &user, number % 4 == 0, START).await.map(drop),
                         _ => storage.purge(START.plus(DAY)).await.map(drop),
                     }
                 })

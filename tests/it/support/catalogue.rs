@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::server::{START, TestServer};
+use chancery::model::Noted;
 
 impl TestServer {
     /// Registers a resource with these members of its document beside the URI.
@@ -10,7 +11,7 @@ impl TestServer {
         let mut resource = json!({"resource": uri, "resource_name": "An API", "created_at": START});
         resource.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let resource = serde_json::from_value(resource).unwrap();
-        assert!(self.app.storage.insert_resource(&resource).await.unwrap());
+        assert!(self.app.storage.insert_resource(Noted::nothing(), &resource).await.unwrap());
         self.app.reload_registry().await.unwrap();
     }
 
@@ -19,7 +20,7 @@ impl TestServer {
         let mut scope = json!({"scope": name, "created_at": START});
         scope.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let scope = serde_json::from_value(scope).unwrap();
-        assert!(self.app.storage.insert_scope(&scope).await.unwrap());
+        assert!(self.app.storage.insert_scope(Noted::nothing(), &scope).await.unwrap());
         self.app.reload_registry().await.unwrap();
     }
 }

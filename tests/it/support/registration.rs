@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, header};
 use chancery::crypto::handle::{self, Purpose};
 use chancery::crypto::random;
-use chancery::model::InitialAccessToken;
+use chancery::model::{InitialAccessToken, Noted};
 use serde_json::{Value, json};
 
 use super::server::{Answer, Registration, TestServer};
@@ -53,7 +53,7 @@ impl TestServer {
             created_at: now,
         };
         let salt = random::id();
-        self.app.storage.insert_registration_token(&token, &salt).await.unwrap();
+        self.app.storage.insert_registration_token(Noted::nothing(), &token, &salt).await.unwrap();
         let made = handle::issue(&self.app.master_key, Purpose::InitialAccessToken, &token.id, 0, &salt);
         made.unwrap().expose().to_owned()
     }

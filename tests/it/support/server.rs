@@ -14,7 +14,7 @@ use chancery::clock::Clock;
 use chancery::config::Settings;
 use chancery::crypto::master_key::MasterKey;
 use chancery::crypto::{digest, random};
-use chancery::model::{ClientMetadata, ClientSecrets, Profile, Secret, Timestamp, User, UserId};
+use chancery::model::{ClientMetadata, ClientSecrets, Noted, Profile, Secret, Timestamp, User, UserId};
 use chancery::registry::clients;
 use chancery::server::edge::Edge;
 use serde_json::{Value, json};
@@ -243,7 +243,7 @@ impl TestServer {
         let seal = || clients::seal_secret(&self.app.master_key, &client.id, &secret).unwrap();
         let sealed = client.needs_sealed_secret().then(seal);
         let secrets = ClientSecrets { current, sealed, retired: None };
-        assert!(self.app.storage.insert_client(&client, &secrets).await.unwrap());
+        assert!(self.app.storage.insert_client(Noted::nothing(), &client, &secrets).await.unwrap());
         Registration { id: client.id.as_str().to_owned(), secret: secret.expose().to_owned() }
     }
 
@@ -269,7 +269,7 @@ impl TestServer {
             updated_at: START,
         };
         let hash = self.app.passwords.hash(Secret::new(PASSWORD)).await.unwrap();
-        self.app.storage.insert_user(&user, Some(&hash)).await.unwrap().unwrap();
+        self.app.storage.insert_user(Noted::nothing(), &user, Some(&hash)).await.unwrap().unwrap();
         user
     }
 

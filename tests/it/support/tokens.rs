@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use chancery::model::ClientId;
+use chancery::model::{ClientId, Noted};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
@@ -95,7 +95,7 @@ impl TestServer {
             let mut metadata = json!(stored.client);
             metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             stored.client = serde_json::from_value(metadata).unwrap();
-            if self.app.storage.update_client(&stored, self.app.now()).await.unwrap() {
+            if self.app.storage.update_client(Noted::nothing(), &stored, self.app.now()).await.unwrap() {
                 return self.app.clients.forget();
             }
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ACCESS_TOKEN, ID_TOKEN, Place, TOKEN_EXCHANGE, exchange};
 use crate::support::{Answer, Registration, claims_of, on_both, text};
+use chancery::model::Noted;
 
 /// Exchanges a token, with another as the actor's.
 async fn act(place: &Place, client: &Registration, subject: &str, actor: &str) -> Answer {
@@ -77,7 +78,7 @@ on_both! {
         }
         place.server.revoke(&place.backend, &own).await;
         act(&place, &place.backend, &subject, &own).await.assert_error(400, "invalid_request");
-        place.server.app.storage.set_disabled(&bob.id, true, place.server.app.now()).await.unwrap();
+        place.server.app.storage.set_disabled(Noted::nothing(), &bob.id, true, place.server.app.now()).await.unwrap();
         let bobs = text(&bobs, "access_token");
         act(&place, &place.backend, &subject, &bobs).await.assert_error(400, "invalid_request");
         place.exchange(&subject, &form).await.assert_error(400, "invalid_request");

@@ -1,6 +1,6 @@
 //! Which tokens are exchanged, and what ends what came of them.
 
-use chancery::model::{ClientId, KeySource, SessionId, SubjectClaim, TrustedIssuer};
+use chancery::model::{ClientId, KeySource, Noted, SessionId, SubjectClaim, TrustedIssuer};
 use serde_json::json;
 
 use super::{ACCESS_TOKEN, API, ID_TOKEN, JWT, NEXT, Place, TOKEN_EXCHANGE, exchange};
@@ -18,7 +18,13 @@ async fn stranger(place: &Place, change: serde_json::Value) -> Registration {
 async fn end_session(place: &Place, token: &str) {
     let session = SessionId::new(claims_of(token)["sid"].as_str().unwrap());
     assert!(
-        place.server.app.storage.end_session(&session, &place.user.id, place.server.app.now()).await.unwrap()
+        place
+            .server
+            .app
+            .storage
+            .end_session(Noted::nothing(), &session, &place.user.id, place.server.app.now())
+            .await
+            .unwrap()
     );
 }
 
@@ -94,10 +100,10 @@ on_both! {
 
         let subject = place.subject_token().await;
         for (disabled, right) in [(true, false), (false, true)] {
-            storage.set_disabled(&place.user.id, disabled, START).await.unwrap();
+            storage.set_disabled(Noted::nothing(), &place.user.id, disabled, START).await.unwrap();
             assert_done(&place.exchange(&subject, &[]).await, right);
         }
-        storage.delete_user(&place.user.id, START).await.unwrap();
+        storage.delete_user(Noted::nothing(), &place.user.id, START).await.unwrap();
         assert_done(&place.exchange(&subject, &[]).await, false);
     }
 
@@ -147,7 +153,7 @@ on_both! {
             assert!(place.server.is_active(&gateway, token).await);
         }
         let delete = async |id: &str| {
-            place.server.app.storage.delete_client(&ClientId::new(id)).await.unwrap();
+            place.server.app.storage.delete_client(Noted::nothing(), &ClientId::new(id)).await.unwrap();
             place.server.app.clients.forget();
         };
         let again = exchange(&place.server, &place.backend, &of_client, &[]).await.text("access_token");
@@ -159,7 +165,7 @@ on_both! {
             "token_exchange_clients": ["web"], "introspection_policy": "any"})).await;
         let of_client = place.exchanged(&place.server.client_token(&place.web, "read").await).await;
         assert!(place.server.is_active(&place.backend, &of_client).await);
-        place.server.app.storage.delete_client(&ClientId::new("web")).await.unwrap();
+        place.server.app.storage.delete_client(Noted::nothing(), &ClientId::new("web")).await.unwrap();
         place.server.app.clients.forget();
         assert!(!place.server.is_active(&place.backend, &of_client).await);
         assert_done(&place.exchange(&of_client, &[]).await, false);
@@ -182,9 +188,9 @@ on_both! {
         place.server.change_client(&place.backend, json!({"token_exchange_clients": ["web"]})).await;
         assert_done(&place.exchange(&id, &of_id).await, false);
 
-        place.server.app.storage.set_disabled(&place.user.id, true, START).await.unwrap();
+        place.server.app.storage.set_disabled(Noted::nothing(), &place.user.id, true, START).await.unwrap();
         assert_done(&ask(&id).await, false);
-        place.server.app.storage.set_disabled(&place.user.id, false, START).await.unwrap();
+        place.server.app.storage.set_disabled(Noted::nothing(), &place.user.id, false, START).await.unwrap();
         // Disabling a user ends their sessions.
         assert_done(&ask(&id).await, false);
         // Offline access outlives the session, an ID token does not.
@@ -218,7 +224,7 @@ on_both! {
         let id = crate::device::poll(&place.server, &device, &started).await.text("id_token");
         let answer = exchange(&place.server, &device, &id, &[("subject_token_type", ID_TOKEN)]).await;
         assert_eq!(claims_of(&answer.text("access_token"))["sub"], place.user.id.as_str());
-        place.server.app.storage.withdraw(&place.user.id, &ClientId::new(&device.id)).await.unwrap();
+        place.server.app.storage.withdraw(Noted::nothing(), &place.user.id, &ClientId::new(&device.id)).await.unwrap();
         assert_done(&exchange(&place.server, &device, &id, &[("subject_token_type", ID_TOKEN)]).await, false);
     }
 
@@ -229,7 +235,7 @@ on_both! {
             issuer: PARTNER.into(), keys: KeySource::Jwks(signer.jwks()),
             subject_claim: SubjectClaim::Sub, created_at: START,
         };
-        assert!(place.server.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
+        assert!(place.server.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap());
         let assertion = |change| {
             signer.sign(&place.server.assertion_claims(PARTNER, place.user.id.as_str(), change))
         };
@@ -272,7 +278,7 @@ on_both! {
         // The token dies with its user.
         assert!(place.server.is_active(&place.backend, &token).await);
         let again = exchange(&place.server, &place.backend, &token, &[]).await.text("access_token");
-        place.server.app.storage.set_disabled(&place.user.id, true, START).await.unwrap();
+        place.server.app.storage.set_disabled(Noted::nothing(), &place.user.id, true, START).await.unwrap();
         for token in [&token, &again] {
             assert!(!place.server.is_active(&place.backend, token).await);
             assert_done(&place.exchange(token, &[]).await, false);

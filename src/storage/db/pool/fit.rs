@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, Row as _, SqliteConnection};
 
 /// How long the database may take to accept a connection, to show that one is fit, or to be locked by another process.
-pub(in crate::storage::db) const PATIENCE: Duration = Duration::from_secs(5);
+pub(in crate::storage::db) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a connection has to show before it is lent, new or after a rest.
 pub(in crate::storage::db) trait Fit: Connection + 'static {

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use super::{Fit, Kept, PATIENCE, Pool};
+use super::{ANSWER_TIMEOUT, Fit, Kept, Pool};
 
 /// After the database refused one more connection, those there are have to do for so long.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -25,9 +25,9 @@ const BETWEEN_DEATHS: Duration = Duration::from_secs(30);
 const DEATHS_IN_TURN: u32 = 16;
 
 /// The one that opens, until it is dropped.
-struct Turn<C: Fit>(Pool<C>);
+struct Opening<C: Fit>(Pool<C>);
 
-impl<C: Fit> Drop for Turn<C> {
+impl<C: Fit> Drop for Opening<C> {
     fn drop(&mut self) {
         self.0.0.opener.state().dialing = None;
     }
@@ -52,21 +52,21 @@ impl<C: Fit> Pool<C> {
         }
         // What is dropped after the runtime's end lacks nothing.
         let Ok(runtime) = Handle::try_current() else { return };
-        if let Some(turn) = self.take_turn() {
-            runtime.spawn(turn.open());
+        if let Some(opening) = self.begin_opening() {
+            runtime.spawn(opening.open());
         }
     }
 
-    /// The turn, if nobody has it. A runtime that ends drops at once what is given to it, and a turn that is dropped needs
+    /// The right to open, if nobody has it. A runtime that ends drops at once what is given to it, and one that is dropped needs
     /// the lock that is held here.
-    fn take_turn(&self) -> Option<Turn<C>> {
+    fn begin_opening(&self) -> Option<Opening<C>> {
         let mut state = self.0.opener.state();
         if state.dialing.is_some() {
             return None;
         }
         state.dialing = Some(Instant::now());
         drop(state);
-        Some(Turn(self.clone()))
+        Some(Opening(self.clone()))
     }
 
     /// Whether one more is to be opened.
@@ -93,7 +93,7 @@ impl<C: Fit> Pool<C> {
     }
 }
 
-impl<C: Fit> Turn<C> {
+impl<C: Fit> Opening<C> {
     async fn open(self) {
         while self.0.lacks() {
             self.0.0.opener.state().dialing = Some(Instant::now());
@@ -108,7 +108,7 @@ impl<C: Fit> Turn<C> {
         pool.grow();
     }
 
-    /// Whoever comes after the turn has ended begins another; whoever came before is told.
+    /// Whoever comes after the opening has ended begins another; whoever came before is told.
     fn fail(self, error: sqlx::Error) {
         let pool = self.0.clone();
         pool.0.opener.state().paused = Some(Instant::now());
@@ -130,7 +130,7 @@ async fn dial<C: Fit>(options: &C::Options) -> Result<C, sqlx::Error> {
             }
         })
     });
-    let dialed = tokio::time::timeout(PATIENCE, dialing).await;
+    let dialed = tokio::time::timeout(ANSWER_TIMEOUT, dialing).await;
     // Until here somebody asks for it.
     drop(asker);
     match dialed {

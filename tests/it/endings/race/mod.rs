@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 pub use cells::{Creation, Ending, Meeting};
 use chancery::crypto::random;
+use chancery::model::Noted;
 use scene::{Made, Scene};
 
 use crate::support::{Kind, Registration, all};
@@ -109,9 +110,9 @@ impl Cell {
 
 /// How long the ending waits at most, in microseconds. What is made takes as long as the machine is busy, and an ending
 /// that always comes first, or last, shows nothing: each round moves it to where it comes in between.
-struct Patience(AtomicU64);
+struct Delay(AtomicU64);
 
-impl Patience {
+impl Delay {
     /// Making takes longer than ending.
     fn at_first(cell: Cell) -> Self {
         Self(AtomicU64::new(APART * cell.slowness() * 3))
@@ -152,14 +153,14 @@ fn is_mistake(cell: Cell, made: &Made) -> bool {
 /// So many pairs of a cell, several rounds of them at the same time.
 async fn race(scene: &Arc<Scene>, cell: Cell, plan: &Plan) -> Tally {
     let (pairs, at_once) = (plan.pairs(cell), plan.at_once(cell));
-    let (begun, patience) = (Arc::new(AtomicUsize::new(0)), Arc::new(Patience::at_first(cell)));
+    let (begun, delay) = (Arc::new(AtomicUsize::new(0)), Arc::new(Delay::at_first(cell)));
     let rounds = (0..plan.rounds(cell)).map(|_| {
-        let (scene, begun, patience) = (Arc::clone(scene), Arc::clone(&begun), Arc::clone(&patience));
+        let (scene, begun, delay) = (Arc::clone(scene), Arc::clone(&begun), Arc::clone(&delay));
         tokio::spawn(async move {
             let mut tally = Tally::default();
             while begun.fetch_add(at_once, Ordering::Relaxed) < pairs {
-                let raced = race_once(&scene, cell, at_once, &patience).await;
-                patience.learn(&raced);
+                let raced = race_once(&scene, cell, at_once, &delay).await;
+                delay.learn(&raced);
                 begun.fetch_sub(at_once - raced.pairs, Ordering::Relaxed);
                 tally.add(&raced);
             }
@@ -175,7 +176,7 @@ async fn race(scene: &Arc<Scene>, cell: Cell, plan: &Plan) -> Tally {
 }
 
 /// One user with everything that is made of theirs beside one ending. No pairs where the ending was not taken.
-async fn race_once(scene: &Scene, cell: Cell, at_once: usize, patience: &Patience) -> Tally {
+async fn race_once(scene: &Scene, cell: Cell, at_once: usize, delay: &Delay) -> Tally {
     let (Cell { ending, creation }, meeting) = (cell, cell.meeting());
     let mut round = scene.round(creation, ending).await;
     let mut items = prepare::items(scene, creation, &mut round, at_once + 1).await;
@@ -186,7 +187,7 @@ async fn race_once(scene: &Scene, cell: Cell, at_once: usize, patience: &Patienc
         scene.make(item).await
     });
     let ended = async {
-        a_moment(patience.0.load(Ordering::Relaxed)).await;
+        a_moment(delay.0.load(Ordering::Relaxed)).await;
         scene.end(ending, &mut round).await
     };
     let (made, ended) = tokio::join!(all(making.collect()), ended);
@@ -218,7 +219,7 @@ async fn race_once(scene: &Scene, cell: Cell, at_once: usize, patience: &Patienc
     };
     if ending == Ending::Disabled && meeting == Meeting::Dies {
         let (storage, now) = (&scene.here.app.storage, scene.here.app.now());
-        storage.set_disabled(&round.user.id, false, now).await.unwrap();
+        storage.set_disabled(Noted::nothing(), &round.user.id, false, now).await.unwrap();
         // What rests while its user is disabled is good again afterwards.
         if !matches!(creation, Creation::Refresh | Creation::Assertion) {
             alive += survivors(scene, creation, &client, &made).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chancery::clock::Clock;
 use chancery::crypto::random;
-use chancery::model::{KeySource, Secret, SubjectClaim, TrustedIssuer, User, UserId};
+use chancery::model::{KeySource, Noted, Secret, SubjectClaim, TrustedIssuer, User, UserId};
 use serde_json::{Value, json};
 
 use super::cells::{Creation, Ending};
@@ -111,7 +111,7 @@ impl Scene {
             subject_claim: SubjectClaim::Sub,
             created_at: START,
         };
-        assert!(here.app.storage.insert_trusted_issuer(&issuer).await.unwrap());
+        assert!(here.app.storage.insert_trusted_issuer(Noted::nothing(), &issuer).await.unwrap());
         let hash = async |password: &str| here.app.passwords.hash(Secret::new(password)).await.unwrap();
         let (hash, new_hash) = (hash(PASSWORD).await, hash(NEW_PASSWORD).await);
         Self { here, there, process, clock: Mutex::default(), signer, hash, new_hash }
@@ -126,7 +126,7 @@ impl Scene {
         }
         let username = format!("u{}", random::id().to_lowercase());
         let user = User { username, email: None, id: UserId::new(random::id()), ..self.somebody() };
-        self.here.app.storage.insert_user(&user, Some(&self.hash)).await.unwrap().unwrap();
+        self.here.app.storage.insert_user(Noted::nothing(), &user, Some(&self.hash)).await.unwrap().unwrap();
         let external = matches!(creation, Creation::ExternalLogin | Creation::ExternalConsent);
         let client = self.here.client(json!({
             "grant_types": GRANT_TYPES,
@@ -263,15 +263,19 @@ impl Scene {
         let csrf = round.csrf.clone();
         let csrf = ("csrf", csrf.as_str());
         match ending {
-            Ending::PasswordSet => assert!(storage.set_password(&id, &self.new_hash, now).await.unwrap()),
+            Ending::PasswordSet => {
+                assert!(storage.set_password(Noted::nothing(), &id, &self.new_hash, now).await.unwrap())
+            }
             Ending::PasswordChanged => {
                 let [current, new, again] = ["current_password", "new_password", "repeat_password"];
                 let form = [csrf, (current, PASSWORD), (new, NEW_PASSWORD), (again, NEW_PASSWORD)];
                 let answer = round.owner.post("/account/password", &form).await;
                 return answer.status == 303;
             }
-            Ending::Disabled => assert!(storage.set_disabled(&id, true, now).await.unwrap()),
-            Ending::Deleted => assert!(storage.delete_user(&id, now).await.unwrap()),
+            Ending::Disabled => {
+                assert!(storage.set_disabled(Noted::nothing(), &id, true, now).await.unwrap())
+            }
+            Ending::Deleted => assert!(storage.delete_user(Noted::nothing(), &id, now).await.unwrap()),
             Ending::SignedOut => {
                 let answer = round.owner.post("/logout", &[csrf, ("decision", "sign_out")]).await;
                 return answer.status.is_success();
@@ -280,7 +284,7 @@ impl Scene {
                 let answer = round.owner.post("/select_account", &[csrf, ("decision", "sign_out_all")]).await;
                 return answer.status == 303;
             }
-            Ending::SignedOutByOperator => storage.end_sessions(&id, now).await.unwrap(),
+            Ending::SignedOutByOperator => storage.end_sessions(Noted::nothing(), &id, now).await.unwrap(),
             Ending::AccessTakenBack => {
                 let form = [csrf, ("client_id", &*round.client.id)];
                 let answer = round.owner.post("/account/apps/revoke", &form).await;
@@ -288,7 +292,7 @@ impl Scene {
             }
             Ending::ClientDeleted => {
                 let client = chancery::model::ClientId::new(&round.client.id);
-                assert!(storage.delete_client(&client).await.unwrap());
+                assert!(storage.delete_client(Noted::nothing(), &client).await.unwrap());
                 self.here.app.clients.forget();
             }
             Ending::GrantTypeTaken => {
